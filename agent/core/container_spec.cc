@@ -1,0 +1,410 @@
+#include "agent/core/container_spec.h"
+
+#include <arpa/inet.h>
+#include <sys/signal.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <set>
+
+namespace drover {
+namespace {
+
+constexpr std::size_t kMostVolumes = 32;
+constexpr std::size_t kMostNetworks = 8;
+constexpr std::size_t kMostArguments = 1024;
+constexpr std::size_t kMostLabels = 64;
+constexpr std::int64_t kMostMemoryMib = std::int64_t{64} << 20;
+constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
+
+bool is_normal_absolute(std::string_view path) {
+  if (path.empty() || path.front() != '/' || path.size() > 4095 ||
+      path.find('\0') != std::string_view::npos) {
+    return false;
+  }
+  // ".." would make the checked text and the opened file two different things.
+  std::string segments(path);
+  segments += '/';
+  return segments.find("/../") == std::string::npos;
+}
+
+bool is_cidr(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    return false;
+  }
+  const std::string address = text.substr(0, slash);
+  const std::string_view bits_text = std::string_view(text).substr(slash + 1);
+  unsigned bits = 0;
+  const auto [stop, error] =
+      std::from_chars(bits_text.data(), bits_text.data() + bits_text.size(), bits);
+  if (error != std::errc() || stop != bits_text.data() + bits_text.size()) {
+    return false;
+  }
+  in6_addr parsed{};
+  return (inet_pton(AF_INET, address.c_str(), &parsed) == 1 && bits <= 32) ||
+         (inet_pton(AF_INET6, address.c_str(), &parsed) == 1 && bits <= 128);
+}
+
+bool is_address(const std::string& text) {
+  in6_addr parsed{};
+  return inet_pton(AF_INET, text.c_str(), &parsed) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
+}
+
+bool is_environment_name(std::string_view name) {
+  return !name.empty() && name.find('=') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+/// A string member that, when given, must be an absolute path without "..".
+std::string read_path(Fields& fields, std::string_view key) {
+  std::string path = fields.string(key);
+  if (!path.empty() && !is_normal_absolute(path)) {
+    fields.fault(key, "must be an absolute path without \"..\"");
+  }
+  return path;
+}
+
+void refuse_nul(Fields& fields, std::string_view key, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) {
+    fields.fault(key, "must not hold a NUL character");
+  }
+}
+
+VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& faults) {
+  Fields fields(value, std::move(pointer), faults);
+  VolumeSpec volume;
+  fields.require("name");
+  volume.name = fields.string("name");
+  if (fields.has("name")) {
+    if (Result<ContainerName> name = ContainerName::parse(volume.name); !name) {
+      fields.fault("name", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
+    }
+  }
+  fields.require("target");
+  volume.target = read_path(fields, "target");
+  if (volume.target == "/") {
+    fields.fault("target", "must not be the root itself");
+  }
+  volume.storage = fields.string("storage");
+  fields.require("size_mib");
+  volume.size_mib =
+      static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
+  volume.read_only = fields.boolean("read_only", false);
+  fields.finish();
+  return volume;
+}
+
+NetworkSpec read_network(const json::Value& value, std::string pointer, Faults& faults) {
+  Fields fields(value, std::move(pointer), faults);
+  NetworkSpec network;
+  network.interface = fields.string("interface", "eth0");
+  const bool interface_fits =
+      !network.interface.empty() && network.interface.size() <= 15 && network.interface != "lo" &&
+      network.interface != "." && network.interface != ".." &&
+      std::all_of(network.interface.begin(), network.interface.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '-' || c == '.';
+      });
+  if (!interface_fits) {
+    fields.fault("interface", "must be 1 to 15 of letters, digits, '_', '-' and '.', and not lo");
+  }
+  network.bridge = fields.string("bridge");
+  network.address = fields.string("address");
+  if (!network.address.empty() && !is_cidr(network.address)) {
+    fields.fault("address", "must be an address with its prefix length, as 192.0.2.10/24");
+  }
+  network.gateway = fields.string("gateway");
+  if (!network.gateway.empty() && !is_address(network.gateway)) {
+    fields.fault("gateway", "must be an IP address");
+  }
+  network.vlan = static_cast<std::uint32_t>(fields.integer("vlan", 0, 1, 4094));
+  fields.finish();
+  return network;
+}
+
+void read_runtime(Fields& fields, ContainerSpec& spec) {
+  const std::string runtime =
+      fields.one_of("runtime", "", {"runc", "crun", "lxc", "pve-lxc"});
+  spec.runtime = runtime_kind_from(runtime);
+}
+
+void read_root(Fields& fields, ContainerSpec& spec) {
+  spec.image = fields.string("image");
+  refuse_nul(fields, "image", spec.image);
+  spec.rootfs = read_path(fields, "rootfs");
+  if (!spec.image.empty() && !spec.rootfs.empty()) {
+    fields.fault("rootfs", "must not be given together with image");
+  }
+}
+
+void read_process(Fields& fields, ContainerSpec& spec) {
+  spec.command = fields.strings("command");
+  if (spec.command.size() > kMostArguments) {
+    fields.fault("command", fmt::format("must have at most {} elements", kMostArguments));
+  }
+  for (const std::string& argument : spec.command) {
+    refuse_nul(fields, "command", argument);
+  }
+  if (!spec.command.empty() && spec.command.front().empty()) {
+    fields.fault("command", "must name a program first, not an empty string");
+  }
+  spec.env = fields.strings_by_key("env");
+  for (const auto& [name, value] : spec.env) {
+    if (!is_environment_name(name)) {
+      fields.fault("env", "must have names that are not empty and hold no '='");
+    }
+    refuse_nul(fields, "env", value);
+  }
+  spec.cwd = read_path(fields, "cwd");
+  spec.user = fields.string("user");
+  refuse_nul(fields, "user", spec.user);
+  spec.hostname = fields.string("hostname");
+  if (!spec.hostname.empty() && !NodeName::parse(spec.hostname)) {
+    fields.fault("hostname", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
+  }
+}
+
+void read_volumes(Fields& fields, ContainerSpec& spec, Faults& faults) {
+  fields.each("volumes", kMostVolumes, [&](const json::Value& element, std::string at) {
+    spec.volumes.push_back(read_volume(element, std::move(at), faults));
+  });
+  std::set<std::string> names;
+  std::set<std::string> targets;
+  for (const VolumeSpec& volume : spec.volumes) {
+    if (!volume.name.empty() && !names.insert(volume.name).second) {
+      fields.fault("volumes", fmt::format("must have different names; \"{}\" stands twice", volume.name));
+    }
+    if (!volume.target.empty() && !targets.insert(volume.target).second) {
+      fields.fault("volumes",
+                   fmt::format("must have different targets; \"{}\" stands twice", volume.target));
+    }
+  }
+}
+
+void read_networks(Fields& fields, ContainerSpec& spec, Faults& faults) {
+  if (!fields.has("networks")) {
+    fields.any("networks");
+    return;
+  }
+  spec.networks.emplace();
+  fields.each("networks", kMostNetworks, [&](const json::Value& element, std::string at) {
+    spec.networks->push_back(read_network(element, std::move(at), faults));
+  });
+  std::set<std::string> interfaces;
+  for (const NetworkSpec& network : *spec.networks) {
+    if (!interfaces.insert(network.interface).second) {
+      fields.fault("networks", fmt::format("must have different interfaces; \"{}\" stands twice",
+                                           network.interface));
+    }
+  }
+}
+
+void read_resources(Fields& fields, ContainerSpec& spec, Faults& faults) {
+  fields.object("resources", [&](const json::Value& value, std::string at) {
+    Fields limits(value, std::move(at), faults);
+    spec.resources.memory_mib =
+        static_cast<std::uint64_t>(limits.integer("memory_mib", 0, 4, kMostMemoryMib));
+    spec.resources.cpus = limits.number("cpus", 0, 0.01, 1024);
+    spec.resources.pids = static_cast<std::uint64_t>(limits.integer("pids", 0, 1, 4194304));
+    limits.finish();
+  });
+}
+
+void read_stop(Fields& fields, ContainerSpec& spec, Faults& faults) {
+  fields.object("stop", [&](const json::Value& value, std::string at) {
+    Fields stop(value, std::move(at), faults);
+    const std::string signal = stop.string("signal");
+    if (!signal.empty()) {
+      const std::optional<int> number = signal_from(signal);
+      if (!number) {
+        stop.fault("signal", "must be a signal's name or its number 1 to 64, as \"TERM\" or \"15\"");
+      }
+      spec.stop_signal = number.value_or(0);
+    }
+    spec.stop_grace = std::chrono::seconds(stop.integer("grace_s", 10, 0, 86400));
+    stop.finish();
+  });
+}
+
+template <class Map>
+json::Value object_of(const Map& map) {
+  json::Object object;
+  for (const auto& [key, value] : map) {
+    object.append(key, value);
+  }
+  return object;
+}
+
+void set_unless_empty(json::Object& object, std::string_view key, const std::string& text) {
+  if (!text.empty()) {
+    object.set(key, text);
+  }
+}
+
+json::Value to_json(const VolumeSpec& volume) {
+  json::Object object{{"name", volume.name}, {"target", volume.target}};
+  set_unless_empty(object, "storage", volume.storage);
+  object.set("size_mib", volume.size_mib);
+  if (volume.read_only) {
+    object.set("read_only", true);
+  }
+  return object;
+}
+
+json::Value to_json(const NetworkSpec& network) {
+  json::Object object{{"interface", network.interface}};
+  set_unless_empty(object, "bridge", network.bridge);
+  set_unless_empty(object, "address", network.address);
+  set_unless_empty(object, "gateway", network.gateway);
+  if (network.vlan != 0) {
+    object.set("vlan", network.vlan);
+  }
+  return object;
+}
+
+json::Object to_json(const Resources& resources) {
+  json::Object object;
+  if (resources.memory_mib != 0) {
+    object.set("memory_mib", resources.memory_mib);
+  }
+  if (resources.cpus != 0) {
+    object.set("cpus", resources.cpus);
+  }
+  if (resources.pids != 0) {
+    object.set("pids", resources.pids);
+  }
+  return object;
+}
+
+template <class Items>
+json::Value array_of(const Items& items) {
+  json::Array array;
+  for (const auto& item : items) {
+    array.push_back(to_json(item));
+  }
+  return array;
+}
+
+}  // namespace
+
+std::string_view to_string(RuntimeKind kind) {
+  switch (kind) {
+    case RuntimeKind::runc:
+      return "runc";
+    case RuntimeKind::crun:
+      return "crun";
+    case RuntimeKind::lxc:
+      return "lxc";
+    case RuntimeKind::pve_lxc:
+      return "pve-lxc";
+  }
+  return "unknown";
+}
+
+std::optional<RuntimeKind> runtime_kind_from(std::string_view name) {
+  for (const RuntimeKind kind :
+       {RuntimeKind::runc, RuntimeKind::crun, RuntimeKind::lxc, RuntimeKind::pve_lxc}) {
+    if (to_string(kind) == name) {
+      return kind;
+    }
+  }
+  return std::nullopt;
+}
+
+ContainerSpec read_container_spec(const json::Value& value, std::string pointer, Faults& faults) {
+  Fields fields(value, std::move(pointer), faults);
+  ContainerSpec spec;
+  read_runtime(fields, spec);
+  read_root(fields, spec);
+  read_process(fields, spec);
+  read_volumes(fields, spec, faults);
+  read_networks(fields, spec, faults);
+  read_resources(fields, spec, faults);
+  read_stop(fields, spec, faults);
+  spec.labels = fields.strings_by_key("labels");
+  if (spec.labels.size() > kMostLabels) {
+    fields.fault("labels", fmt::format("must have at most {} members", kMostLabels));
+  }
+  fields.finish();
+  return spec;
+}
+
+json::Value to_json(const ContainerSpec& spec) {
+  json::Object object;
+  if (spec.runtime) {
+    object.set("runtime", to_string(*spec.runtime));
+  }
+  set_unless_empty(object, "image", spec.image);
+  set_unless_empty(object, "rootfs", spec.rootfs);
+  if (!spec.command.empty()) {
+    object.set("command", json::Array(spec.command.begin(), spec.command.end()));
+  }
+  if (!spec.env.empty()) {
+    object.set("env", object_of(spec.env));
+  }
+  set_unless_empty(object, "cwd", spec.cwd);
+  set_unless_empty(object, "user", spec.user);
+  set_unless_empty(object, "hostname", spec.hostname);
+  if (!spec.volumes.empty()) {
+    object.set("volumes", array_of(spec.volumes));
+  }
+  if (spec.networks) {
+    object.set("networks", array_of(*spec.networks));
+  }
+  if (json::Object resources = to_json(spec.resources); !resources.empty()) {
+    object.set("resources", std::move(resources));
+  }
+  json::Object stop;
+  if (spec.stop_signal != 0) {
+    stop.set("signal", std::to_string(spec.stop_signal));
+  }
+  if (spec.stop_grace != std::chrono::seconds(10)) {
+    stop.set("grace_s", std::int64_t{spec.stop_grace.count()});
+  }
+  if (!stop.empty()) {
+    object.set("stop", std::move(stop));
+  }
+  if (!spec.labels.empty()) {
+    object.set("labels", object_of(spec.labels));
+  }
+  return object;
+}
+
+std::optional<int> signal_from(std::string_view text) {
+  const auto number_of = [](std::string_view digits) -> std::optional<int> {
+    int number = 0;
+    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return error == std::errc() && stop == digits.data() + digits.size() && !digits.empty()
+               ? std::optional<int>(number)
+               : std::nullopt;
+  };
+  if (const std::optional<int> number = number_of(text)) {
+    return *number >= 1 && *number <= 64 ? number : std::nullopt;
+  }
+  if (text.starts_with("SIG")) {
+    text.remove_prefix(3);
+  }
+  // The kernel's real-time range starts at 32; glibc keeps the first two, so "RTMIN" is 34 to it and
+  // to every init that documents RTMIN+3.
+  constexpr int kRtMin = 34;
+  if (text.starts_with("RTMIN")) {
+    const std::string_view rest = text.substr(5);
+    if (rest.empty()) {
+      return kRtMin;
+    }
+    const std::optional<int> plus = rest.front() == '+' ? number_of(rest.substr(1)) : std::nullopt;
+    return plus && *plus >= 0 && *plus <= 64 - kRtMin ? std::optional<int>(kRtMin + *plus)
+                                                      : std::nullopt;
+  }
+  for (int number = 1; number < 32; ++number) {
+    if (const char* name = sigabbrev_np(number); name != nullptr && text == name) {
+      return number;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace drover

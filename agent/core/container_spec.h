@@ -1,0 +1,80 @@
+// ContainerSpec: what a job says a container shall be, the same for all four runtimes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/core/fields.h"
+#include "agent/core/ids.h"
+#include "agent/core/json.h"
+#include "agent/core/result.h"
+
+namespace drover {
+
+enum class RuntimeKind { runc, crun, lxc, pve_lxc };
+
+std::string_view to_string(RuntimeKind kind);
+std::optional<RuntimeKind> runtime_kind_from(std::string_view name);
+
+/// Storage that is made for the container and goes with it.
+struct VolumeSpec {
+  std::string name;          ///< a DNS label, unique in the container
+  std::string target;        ///< absolute path inside the container
+  std::string storage;       ///< Proxmox storage id, "local" for a directory, "" for the node's default
+  std::uint64_t size_mib = 0;
+  bool read_only = false;
+  bool operator==(const VolumeSpec&) const = default;
+};
+
+/// One network interface of the container.
+struct NetworkSpec {
+  std::string interface = "eth0";
+  std::string bridge;         ///< "" for the node's default bridge
+  std::string address;        ///< CIDR, or "" to have one picked from the bridge's configured range
+  std::string gateway;        ///< "" for the range's own
+  std::uint32_t vlan = 0;     ///< tag 1 to 4094, 0 for none
+  bool operator==(const NetworkSpec&) const = default;
+};
+
+struct Resources {
+  std::uint64_t memory_mib = 0;  ///< 0: the node's default
+  double cpus = 0;               ///< cores' worth of time, 0: the node's default
+  std::uint64_t pids = 0;        ///< 0: the node's default
+  bool operator==(const Resources&) const = default;
+};
+
+struct ContainerSpec {
+  std::optional<RuntimeKind> runtime;  ///< none: the node's routing rules decide by name
+  /// "oci:/path/to/layout:tag", or for pve-lxc "STORAGE:vztmpl/FILE". "" when `rootfs` is given, or
+  /// for the node's default image.
+  std::string image;
+  std::string rootfs;                  ///< absolute path of a directory used read-only below an overlay
+  std::vector<std::string> command;    ///< replaces the image's entrypoint and command; empty keeps them
+  std::map<std::string, std::string> env;
+  std::string cwd;                     ///< absolute; "" for the image's
+  std::string user;                    ///< "uid[:gid]" or a name in the image; "" for the image's
+  std::string hostname;                ///< "" for the container's name
+  std::vector<VolumeSpec> volumes;
+  std::optional<std::vector<NetworkSpec>> networks;  ///< none: the node's default; []: loopback only
+  Resources resources;
+  int stop_signal = 0;                        ///< 1 to 64; 0 for the image's, else SIGTERM
+  std::chrono::seconds stop_grace{10};
+  std::map<std::string, std::string> labels;
+  bool operator==(const ContainerSpec&) const = default;
+};
+
+/// Reads a spec, adding every fault to `faults` with its pointer below `pointer`.
+ContainerSpec read_container_spec(const json::Value& value, std::string pointer, Faults& faults);
+/// The inverse; what has its default is left out.
+json::Value to_json(const ContainerSpec& spec);
+
+/// A signal's number 1 to 64 from a number or a name with or without "SIG" ("15", "TERM", "SIGTERM",
+/// "RTMIN+3"); nothing when it is none.
+std::optional<int> signal_from(std::string_view text);
+
+}  // namespace drover

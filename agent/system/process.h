@@ -1,0 +1,27 @@
+// A process named so that a reused pid is never taken for it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "agent/core/result.h"
+#include "agent/system/unique_fd.h"
+
+namespace drover::system {
+
+/// A pid with its start time in clock ticks since boot (field 22 of /proc/PID/stat, proc(5)).
+struct ProcessId {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;
+  bool operator==(const ProcessId&) const = default;
+};
+
+/// The start time of the process that has `pid` now; `not_found` when there is none.
+Result<std::uint64_t> start_time_of(pid_t pid);
+
+/// A pidfd of exactly this process: readable when it has ended. `not_found` when it has already, also
+/// when another one has its pid by now.
+Result<UniqueFd> open_process(const ProcessId& process);
+
+}  // namespace drover::system

@@ -1,0 +1,55 @@
+# drover_library and drover_program: how every part of the tree is built.
+#
+# A library sees the headers of the libraries it links and no others: each one publishes its folder
+# through a link below the build tree, and the source root itself is on nobody's include path. An
+# include that points up the tree therefore does not compile.
+
+set(DROVER_WARNINGS
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
+    -Wsuggest-override -Wduplicated-cond -Wlogical-op -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  list(REMOVE_ITEM DROVER_WARNINGS -Wduplicated-cond -Wlogical-op)
+endif()
+
+function(drover_compile_settings target)
+  target_compile_options(${target} PRIVATE ${DROVER_WARNINGS})
+  if(DROVER_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${DROVER_SANITIZE}
+                           -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${DROVER_SANITIZE})
+  endif()
+endfunction()
+
+# drover_library(NAME [LINKS lib...] SOURCES file...): a static library of the calling folder.
+function(drover_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  add_library(${name} STATIC ${arg_SOURCES})
+  drover_compile_settings(${name})
+  file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  set(root "${PROJECT_BINARY_DIR}/include/${name}")
+  get_filename_component(parent "${root}/${folder}" DIRECTORY)
+  file(MAKE_DIRECTORY "${parent}")
+  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/${folder}" SYMBOLIC)
+  target_include_directories(${name} PUBLIC "${root}")
+  target_link_libraries(${name} PUBLIC ${arg_LINKS})
+endfunction()
+
+# drover_program(NAME [LINKS lib...] SOURCES file...): an executable.
+function(drover_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  add_executable(${name} ${arg_SOURCES})
+  drover_compile_settings(${name})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS})
+endfunction()
+
+# drover_test(NAME [LINKS lib...] [LABELS label...] [ARGS arg...] SOURCES file...): a GoogleTest program
+# that is one test of ctest's (its own output names the cases).
+function(drover_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS")
+  drover_program(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE "${PROJECT_BINARY_DIR}/include/tests")
+  add_test(NAME ${name} COMMAND ${name})
+  if(arg_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
+  endif()
+endfunction()

@@ -1,0 +1,55 @@
+// Guests: LXC containers that Proxmox manages, by number.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "agent/core/ids.h"
+#include "proxmox/task.h"
+
+namespace drover::proxmox {
+
+struct GuestInfo {
+  Vmid vmid;
+  std::string hostname;
+  bool running = false;   ///< the API knows running and stopped only; a frozen guest is running
+  std::string lock;       ///< "create", "backup", ...; "" for none
+  std::vector<std::string> tags;
+};
+
+/// What POST /nodes/N/lxc is given. Net and mount strings are in pct.conf(5)'s form.
+struct GuestRequest {
+  std::string template_volume;  ///< "local:vztmpl/debian.tar.gz"
+  std::string hostname;
+  std::string rootfs;           ///< "local:1" (GiB)
+  std::vector<std::string> nets;         ///< net0, net1...: "name=eth0,bridge=vmbr0,ip=..."
+  std::vector<std::string> mount_points; ///< mp0, mp1...: "local:1,mp=/data"
+  std::vector<std::string> tags;
+  Form more;                    ///< memory, cores, unprivileged, ...
+};
+
+class Guests {
+ public:
+  Guests(Client& client, Tasks& tasks) : client_(client), tasks_(tasks) {}
+
+  /// Takes the first free number of [first, last]: the API cannot reserve one, so the create itself is
+  /// the reservation, and one that turns out to be taken means the next.
+  Result<Vmid> create(const GuestRequest& request, Vmid first, Vmid last, const Stop& stop);
+  /// All LXC guests of this node.
+  Result<std::vector<GuestInfo>> list(const Stop& stop);
+  Result<GuestInfo> status(Vmid vmid, const Stop& stop);
+  Result<> start(Vmid vmid, const Stop& stop);
+  /// Asks the guest's init to end; after `grace` it is ended by force.
+  Result<> shutdown(Vmid vmid, std::chrono::seconds grace, const Stop& stop);
+  /// Ends it at once. One that is not running is success.
+  Result<> stop(Vmid vmid, const Stop& stop);
+  /// With its volumes. `force` also a running one. Absent is success.
+  Result<> remove(Vmid vmid, bool force, const Stop& stop);
+
+ private:
+  Client& client_;
+  Tasks& tasks_;
+};
+
+}  // namespace drover::proxmox

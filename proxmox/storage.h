@@ -1,0 +1,50 @@
+// Storage: volumes of a Proxmox node.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/core/ids.h"
+#include "proxmox/task.h"
+
+namespace drover::proxmox {
+
+struct StorageInfo {
+  std::string id;
+  std::string type;  ///< "dir", "lvmthin", "zfspool", ...
+  std::vector<std::string> content;
+  bool active = false;
+  std::uint64_t available_bytes = 0;
+};
+
+struct VolumeInfo {
+  std::string volid;
+  std::string path;    ///< on the node, as the storage plugin gives it
+  std::string format;  ///< "raw", "subvol", "qcow2"
+  std::uint64_t size_bytes = 0;
+};
+
+class Storage {
+ public:
+  Storage(Client& client, Tasks& tasks) : client_(client), tasks_(tasks) {}
+
+  Result<std::vector<StorageInfo>> list(const Stop& stop);
+  Result<StorageInfo> find(const std::string& storage, const Stop& stop);
+  /// Makes a volume that belongs to `owner` and returns its volume id. `conflict` when it exists.
+  Result<std::string> allocate(const std::string& storage, Vmid owner, const std::string& filename,
+                               std::uint64_t size_mib, const std::string& format, const Stop& stop);
+  /// `not_found` when there is none.
+  Result<VolumeInfo> inspect(const std::string& volid, const Stop& stop);
+  /// Volume ids of `owner` on `storage`.
+  Result<std::vector<std::string>> owned_by(const std::string& storage, Vmid owner, const Stop& stop);
+  /// Absent is success (the API says so itself). The API frees volumes that are in use without a word:
+  /// the caller must know that nobody uses it.
+  Result<> release(const std::string& volid, const Stop& stop);
+
+ private:
+  Client& client_;
+  Tasks& tasks_;
+};
+
+}  // namespace drover::proxmox

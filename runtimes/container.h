@@ -1,0 +1,51 @@
+// Container: what a runtime is told about one, once its storage and network are there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/container_spec.h"
+#include "agent/core/container_status.h"
+#include "agent/core/ids.h"
+#include "runtimes/layout.h"
+
+namespace drover::runtimes {
+
+/// What an image says of the program inside (OCI image spec, config.json's "config").
+struct ImageConfig {
+  std::vector<std::string> entrypoint;
+  std::vector<std::string> command;
+  std::vector<std::string> env;  ///< "NAME=value"
+  std::string cwd;
+  std::string user;
+  std::string stop_signal;
+};
+
+/// A folder of the host that stands at `target` inside.
+struct BindMount {
+  Path source;
+  std::string target;
+  bool read_only = false;
+};
+
+struct Container {
+  ContainerName name;
+  JobId job;  ///< the job that made it; stamped on everything that is made for it
+  RuntimeKind runtime = RuntimeKind::runc;
+  ContainerSpec spec;
+  ImageConfig image;
+  Path rootfs;                    ///< mounted and ready; "" for pve-lxc
+  std::vector<BindMount> mounts;  ///< volumes, mounted and ready
+  Path netns;                     ///< "" for pve-lxc
+  std::optional<Vmid> vmid;       ///< pve-lxc
+};
+
+/// The runtime's live truth about a container.
+struct State {
+  Status status = Status::unknown;
+  pid_t pid = 0;             ///< of its first process on the host; 0 when it has none
+  std::optional<Exit> exit;  ///< when it is stopped
+};
+
+}  // namespace drover::runtimes

@@ -1,0 +1,61 @@
+// The on-disk tree of a node. Every path of Drover's own is made here.
+//
+//   STATE (/var/lib/drover)                survives a reboot
+//     journal.db                           jobs, steps, events, containers
+//     containers/NAME/                     0700
+//       bundle/config.json                 OCI bundle of runc and crun; LXC's config is lxc/NAME/config
+//       rootfs/                            overlay mount
+//       upper/ work/                       the overlay's own
+//       volumes/VOLUME/                    mount points
+//       log                                lines of the container, k8s-file format (conmon(8))
+//       monitor.log                        what conmon or drover-lxc said
+//     exits/NAME                           decimal exit code, written by conmon or drover-lxc
+//     images/                              OCI layouts' unpacked roots, by digest
+//     volumes/                             volumes of storage "local"
+//     lxc/                                 lxcpath of the runtime lxc
+//     jobs/ID/log                          what a container.exec job printed
+//     cni/                                 addresses given out by host-local
+//   RUN (/run/drover)                      gone after a reboot
+//     runc/ crun/                          the runtimes' own state
+//     pids/NAME                            pid files
+//     bus/                                 sockets of drover-front, 0700
+//     droverd.lock                         one agent a node
+#pragma once
+
+#include "agent/core/container_spec.h"
+#include "agent/core/ids.h"
+#include "agent/system/file.h"
+
+namespace drover::runtimes {
+
+using system::Path;
+
+struct Layout {
+  Path state = "/var/lib/drover";
+  Path run = "/run/drover";
+
+  Path journal() const { return state / "journal.db"; }
+  Path containers() const { return state / "containers"; }
+  Path container(const ContainerName& name) const { return containers() / name.str(); }
+  Path bundle(const ContainerName& name) const { return container(name) / "bundle"; }
+  Path rootfs(const ContainerName& name) const { return container(name) / "rootfs"; }
+  Path volume_mount(const ContainerName& name, const std::string& volume) const {
+    return container(name) / "volumes" / volume;
+  }
+  Path log(const ContainerName& name) const { return container(name) / "log"; }
+  Path exits() const { return state / "exits"; }
+  Path exit_file(const ContainerName& name) const { return exits() / name.str(); }
+  Path images() const { return state / "images"; }
+  Path local_volumes() const { return state / "volumes"; }
+  Path lxc() const { return state / "lxc"; }
+  Path job_log(const JobId& job) const { return state / "jobs" / job.str() / "log"; }
+  Path cni() const { return state / "cni"; }
+  Path runtime_root(RuntimeKind kind) const { return run / std::string(to_string(kind)); }
+  Path pid_file(const ContainerName& name) const { return run / "pids" / name.str(); }
+  Path bus() const { return run / "bus"; }
+  Path lock() const { return run / "droverd.lock"; }
+  /// Where ip-netns(8) keeps named network namespaces; ours are "drover-NAME".
+  static Path netns(const ContainerName& name) { return Path("/run/netns") / ("drover-" + name.str()); }
+};
+
+}  // namespace drover::runtimes

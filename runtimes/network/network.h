@@ -1,0 +1,63 @@
+// Network: a namespace of its own for each container and the interfaces in it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/core/container_spec.h"
+#include "agent/core/json.h"
+#include "agent/system/stop.h"
+#include "runtimes/layout.h"
+
+namespace drover::runtimes {
+
+/// One interface of a container as it was made.
+struct Attachment {
+  std::string interface;       ///< inside
+  std::string host_interface;  ///< the veth's end on the node
+  std::string bridge;
+  std::string address;         ///< CIDR
+  std::string gateway;
+  std::string mac;
+};
+
+json::Value to_json(const Attachment& attachment);
+Result<Attachment> attachment_from_json(const json::Value& value);
+
+/// What the node has to know about one bridge to give out addresses on it.
+struct BridgeRange {
+  std::string bridge;
+  std::string subnet;   ///< CIDR
+  std::string first;    ///< first address to give out, "" for the subnet's first
+  std::string last;
+  std::string gateway;  ///< "" for no default route
+};
+
+struct NetworkOptions {
+  std::vector<Path> plugin_folders;  ///< where the CNI plugins are; Debian: /usr/lib/cni
+  std::vector<BridgeRange> ranges;
+};
+
+/// Makes named network namespaces (ip-netns(8)) and attaches them to existing bridges through the CNI
+/// plugins bridge and host-local. Thread-safe.
+class Networks {
+ public:
+  Networks(Layout layout, NetworkOptions options);
+
+  /// The pinned namespace Layout::netns(name), loopback up. One that is there already is success.
+  Result<> make_namespace(const ContainerName& name, const system::Stop& stop);
+  Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);
+  /// Plugs `spec.interface` into `spec.bridge`, which must exist on this node: a bridge is never made
+  /// here. The host end is named and its alias carries the job ("drover:NAME:JOB").
+  Result<Attachment> attach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
+                            const system::Stop& stop);
+  /// Also gives the address back. Absent is success.
+  Result<> detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
+                  const system::Stop& stop);
+
+ private:
+  Layout layout_;
+  NetworkOptions options_;
+};
+
+}  // namespace drover::runtimes

@@ -1,0 +1,85 @@
+// Runtime: one way to run containers. runc, crun, lxc and pve-lxc answer to the same verbs.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/core/result.h"
+#include "agent/system/stop.h"
+#include "runtimes/container.h"
+
+namespace drover::runtimes {
+
+using system::Stop;
+
+/// What a runtime cannot do is refused before a job is accepted.
+struct Capabilities {
+  bool restartable = false;       ///< start works again after the container has stopped
+  bool provisions_itself = false; ///< makes its own root, volumes and network (Proxmox guests)
+  bool keeps_output = true;       ///< stdout and stderr are in Layout::log
+  bool knows_exit_code = true;
+};
+
+struct ExecRequest {
+  std::vector<std::string> command;
+  std::map<std::string, std::string> env;
+  std::string cwd;
+  std::string user;
+};
+
+/// Takes what a program prints; called on the worker's thread.
+using Sink = std::function<void(std::string_view chunk)>;
+
+/// A container that the runtime has, whoever made it.
+struct Found {
+  std::string name;
+  std::string job;  ///< stamp of the job that made it; "" when it is not ours
+  State state;
+};
+
+/// All verbs block, may be called from several threads at once (one container at a time each), and end
+/// with `cancelled` soon after `stop` was requested. Each reads the live state first and decides by
+/// it; a container that the runtime does not have is `not_found`, a verb that does not fit the state
+/// `conflict`.
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+  virtual RuntimeKind kind() const = 0;
+  virtual Capabilities capabilities() const = 0;
+
+  /// `refused` naming the first field of the spec that this runtime cannot give, so that nothing is
+  /// dropped in silence. Without side effects.
+  virtual Result<> accepts(const ContainerSpec& spec) const = 0;
+
+  /// Makes it, with its program not yet running. `conflict` when there is one of that name. What a
+  /// failed create had begun is undone.
+  virtual Result<> create(const Container& container, const Stop& stop) = 0;
+  /// Legal from created, and from stopped where `restartable`.
+  virtual Result<> start(const Container& container, const Stop& stop) = 0;
+  /// Signal 1 to 64 to its first process. `conflict` when it is not running or paused.
+  virtual Result<> kill(const Container& container, int signal, const Stop& stop) = 0;
+  /// `signal`, then after `grace` SIGKILL; a paused one is resumed for it. Returns when it has ended,
+  /// with how. One that is stopped already is success.
+  virtual Result<Exit> stop(const Container& container, int signal, std::chrono::milliseconds grace,
+                            const Stop& stop) = 0;
+  /// Legal from running.
+  virtual Result<> pause(const Container& container, const Stop& stop) = 0;
+  /// Legal from live `paused` only.
+  virtual Result<> resume(const Container& container, const Stop& stop) = 0;
+  /// Runs a program inside to its end and returns its exit code (128 + N for signal N). Legal from
+  /// running.
+  virtual Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
+                           const Sink& err, const Stop& stop) = 0;
+  /// `not_found` when the runtime does not have it.
+  virtual Result<State> state(const Container& container, const Stop& stop) = 0;
+  /// Legal from created and stopped, and with `force` from every state. Absent is success.
+  virtual Result<> remove(const Container& container, bool force, const Stop& stop) = 0;
+  /// Everything it has on this node.
+  virtual Result<std::vector<Found>> inventory(const Stop& stop) = 0;
+};
+
+}  // namespace drover::runtimes

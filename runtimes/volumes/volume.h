@@ -1,0 +1,52 @@
+// Volume: storage made for one container.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/core/container_spec.h"
+#include "agent/core/json.h"
+#include "agent/system/stop.h"
+#include "runtimes/layout.h"
+
+namespace drover::runtimes {
+
+enum class VolumeKind {
+  folder,  ///< a directory, ready to be bound
+  image,   ///< a raw file: loop device and file system needed
+  block,   ///< a block device: file system needed
+};
+
+struct Volume {
+  std::string name;     ///< VolumeSpec::name
+  std::string storage;  ///< Proxmox storage id, or "local"
+  std::string id;       ///< Proxmox volume id ("local:9000/vm-9000-...raw"), or the folder's path
+  Path path;            ///< on this node
+  VolumeKind kind = VolumeKind::folder;
+};
+
+json::Value to_json(const Volume& volume);
+Result<Volume> volume_from_json(const json::Value& value);
+
+/// Where volumes come from. Thread-safe; blocking calls end soon after `stop`.
+class VolumeSource {
+ public:
+  virtual ~VolumeSource() = default;
+  /// Makes the volume. Its name on the storage carries the container's name and the job's id, so that
+  /// `find` sees it even when the answer was lost.
+  virtual Result<Volume> allocate(const ContainerName& container, const JobId& job,
+                                  const VolumeSpec& spec, const system::Stop& stop) = 0;
+  /// What `allocate` with the same arguments has made; `not_found` when it has made nothing.
+  virtual Result<Volume> find(const ContainerName& container, const JobId& job,
+                              const VolumeSpec& spec, const system::Stop& stop) = 0;
+  /// Frees it with everything on it. Absent is success.
+  virtual Result<> release(const Volume& volume, const system::Stop& stop) = 0;
+};
+
+/// Mounts `volume` at `target` (made when missing) with nosuid and nodev. An image or block device
+/// without a file system gets ext4 first; one with a file system keeps it. Mounted already is success.
+Result<> mount_volume(const Volume& volume, const Path& target, const system::Stop& stop);
+/// Unmounts what is at `target` and removes the empty folder. Not mounted is success.
+Result<> unmount_volume(const Path& target, const system::Stop& stop);
+
+}  // namespace drover::runtimes
