@@ -90,8 +90,7 @@ VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& fa
   }
   volume.storage = fields.string("storage");
   fields.require("size_mib");
-  volume.size_mib =
-      static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
+  volume.size_mib = static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
   volume.read_only = fields.boolean("read_only", false);
   fields.finish();
   return volume;
@@ -126,8 +125,7 @@ NetworkSpec read_network(const json::Value& value, std::string pointer, Faults& 
 }
 
 void read_runtime(Fields& fields, ContainerSpec& spec) {
-  const std::string runtime =
-      fields.one_of("runtime", "", {"runc", "crun", "lxc", "pve-lxc"});
+  const std::string runtime = fields.one_of("runtime", "", {"runc", "crun", "lxc", "pve-lxc"});
   spec.runtime = runtime_kind_from(runtime);
 }
 
@@ -175,7 +173,8 @@ void read_volumes(Fields& fields, ContainerSpec& spec, Faults& faults) {
   std::set<std::string> targets;
   for (const VolumeSpec& volume : spec.volumes) {
     if (!volume.name.empty() && !names.insert(volume.name).second) {
-      fields.fault("volumes", fmt::format("must have different names; \"{}\" stands twice", volume.name));
+      fields.fault("volumes",
+                   fmt::format("must have different names; \"{}\" stands twice", volume.name));
     }
     if (!volume.target.empty() && !targets.insert(volume.target).second) {
       fields.fault("volumes",
@@ -220,7 +219,8 @@ void read_stop(Fields& fields, ContainerSpec& spec, Faults& faults) {
     if (!signal.empty()) {
       const std::optional<int> number = signal_from(signal);
       if (!number) {
-        stop.fault("signal", "must be a signal's name or its number 1 to 64, as \"TERM\" or \"15\"");
+        stop.fault("signal",
+                   "must be a signal's name or its number 1 to 64, as \"TERM\" or \"15\"");
       }
       spec.stop_signal = number.value_or(0);
     }
@@ -376,7 +376,8 @@ json::Value to_json(const ContainerSpec& spec) {
 std::optional<int> signal_from(std::string_view text) {
   const auto number_of = [](std::string_view digits) -> std::optional<int> {
     int number = 0;
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const auto [stop, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
     return error == std::errc() && stop == digits.data() + digits.size() && !digits.empty()
                ? std::optional<int>(number)
                : std::nullopt;
@@ -387,8 +388,8 @@ std::optional<int> signal_from(std::string_view text) {
   if (text.starts_with("SIG")) {
     text.remove_prefix(3);
   }
-  // The kernel's real-time range starts at 32; glibc keeps the first two, so "RTMIN" is 34 to it and
-  // to every init that documents RTMIN+3.
+  // The kernel's real-time range starts at 32; glibc keeps the first two, so "RTMIN" is 34 to it
+  // and to every init that documents RTMIN+3.
   constexpr int kRtMin = 34;
   if (text.starts_with("RTMIN")) {
     const std::string_view rest = text.substr(5);

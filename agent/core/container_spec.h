@@ -23,9 +23,9 @@ std::optional<RuntimeKind> runtime_kind_from(std::string_view name);
 
 /// Storage that is made for the container and goes with it.
 struct VolumeSpec {
-  std::string name;          ///< a DNS label, unique in the container
-  std::string target;        ///< absolute path inside the container
-  std::string storage;       ///< Proxmox storage id, "local" for a directory, "" for the node's default
+  std::string name;     ///< a DNS label, unique in the container
+  std::string target;   ///< absolute path inside the container
+  std::string storage;  ///< Proxmox storage id, "local" for a directory, "" for the node's default
   std::uint64_t size_mib = 0;
   bool read_only = false;
   bool operator==(const VolumeSpec&) const = default;
@@ -34,10 +34,10 @@ struct VolumeSpec {
 /// One network interface of the container.
 struct NetworkSpec {
   std::string interface = "eth0";
-  std::string bridge;         ///< "" for the node's default bridge
-  std::string address;        ///< CIDR, or "" to have one picked from the bridge's configured range
-  std::string gateway;        ///< "" for the range's own
-  std::uint32_t vlan = 0;     ///< tag 1 to 4094, 0 for none
+  std::string bridge;      ///< "" for the node's default bridge
+  std::string address;     ///< CIDR, or "" to have one picked from the bridge's configured range
+  std::string gateway;     ///< "" for the range's own
+  std::uint32_t vlan = 0;  ///< tag 1 to 4094, 0 for none
   bool operator==(const NetworkSpec&) const = default;
 };
 
@@ -53,16 +53,18 @@ struct ContainerSpec {
   /// "oci:/path/to/layout:tag", or for pve-lxc "STORAGE:vztmpl/FILE". "" when `rootfs` is given, or
   /// for the node's default image.
   std::string image;
-  std::string rootfs;                  ///< absolute path of a directory used read-only below an overlay
-  std::vector<std::string> command;    ///< replaces the image's entrypoint and command; empty keeps them
+  std::string rootfs;  ///< absolute path of a directory used read-only below an overlay
+  std::vector<std::string>
+      command;  ///< replaces the image's entrypoint and command; empty keeps them
   std::map<std::string, std::string> env;
-  std::string cwd;                     ///< absolute; "" for the image's
-  std::string user;                    ///< "uid[:gid]" or a name in the image; "" for the image's
-  std::string hostname;                ///< "" for the container's name
+  std::string cwd;       ///< absolute; "" for the image's
+  std::string user;      ///< "uid[:gid]" or a name in the image; "" for the image's
+  std::string hostname;  ///< "" for the container's name
   std::vector<VolumeSpec> volumes;
-  std::optional<std::vector<NetworkSpec>> networks;  ///< none: the node's default; []: loopback only
+  std::optional<std::vector<NetworkSpec>>
+      networks;  ///< none: the node's default; []: loopback only
   Resources resources;
-  int stop_signal = 0;                        ///< 1 to 64; 0 for the image's, else SIGTERM
+  int stop_signal = 0;  ///< 1 to 64; 0 for the image's, else SIGTERM
   std::chrono::seconds stop_grace{10};
   std::map<std::string, std::string> labels;
   bool operator==(const ContainerSpec&) const = default;
@@ -73,8 +75,8 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
 /// The inverse; what has its default is left out.
 json::Value to_json(const ContainerSpec& spec);
 
-/// A signal's number 1 to 64 from a number or a name with or without "SIG" ("15", "TERM", "SIGTERM",
-/// "RTMIN+3"); nothing when it is none.
+/// A signal's number 1 to 64 from a number or a name with or without "SIG" ("15", "TERM",
+/// "SIGTERM", "RTMIN+3"); nothing when it is none.
 std::optional<int> signal_from(std::string_view text);
 
 }  // namespace drover

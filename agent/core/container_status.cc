@@ -9,7 +9,9 @@ constexpr std::array<std::string_view, kStatusCount> kNames = {
     "stopped",  "deleting", "gone",    "backoff", "unknown"};
 }
 
-std::string_view to_string(Status status) { return kNames.at(static_cast<std::size_t>(status)); }
+std::string_view to_string(Status status) {
+  return kNames.at(static_cast<std::size_t>(status));
+}
 
 std::optional<Status> status_from(std::string_view name) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {

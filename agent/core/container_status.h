@@ -64,7 +64,8 @@ constexpr bool is_legal(Status from, Status to) {
 
 /// How a container's first process ended.
 struct Exit {
-  /// 0 to 255 as a shell gives it, 128 + N for one that signal N ended; none when it cannot be known.
+  /// 0 to 255 as a shell gives it, 128 + N for one that signal N ended; none when it cannot be
+  /// known.
   std::optional<int> code;
   bool oom = false;             ///< the kernel ended it for want of memory
   std::int64_t at_unix_ms = 0;  ///< 0 when it is not known

@@ -34,10 +34,9 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::string unknown_hint(std::string_view key, const std::vector<std::string>& known) {
   if (key.size() <= 64) {
-    const auto nearest =
-        std::min_element(known.begin(), known.end(), [key](const auto& a, const auto& b) {
-          return edits(key, a) < edits(key, b);
-        });
+    const auto nearest = std::min_element(
+        known.begin(), known.end(),
+        [key](const auto& a, const auto& b) { return edits(key, a) < edits(key, b); });
     if (nearest != known.end() && edits(key, *nearest) <= 1 + key.size() / 4) {
       return fmt::format("unknown field; did you mean \"{}\"?", *nearest);
     }
@@ -139,8 +138,7 @@ double Fields::number(std::string_view key, double otherwise, double least, doub
   return value->number();
 }
 
-std::vector<std::string> Fields::strings(std::string_view key,
-                                         std::vector<std::string> otherwise) {
+std::vector<std::string> Fields::strings(std::string_view key, std::vector<std::string> otherwise) {
   const json::Value* value = ask(key);
   if (value == nullptr) {
     return otherwise;
@@ -196,7 +194,9 @@ std::string Fields::one_of(std::string_view key, std::string_view otherwise,
   return chosen;
 }
 
-const json::Value* Fields::any(std::string_view key) { return ask(key); }
+const json::Value* Fields::any(std::string_view key) {
+  return ask(key);
+}
 
 void Fields::object(std::string_view key,
                     const std::function<void(const json::Value&, std::string pointer)>& read) {

@@ -1,5 +1,5 @@
-// Fields: reads the members of one JSON object strictly and collects every fault instead of stopping
-// at the first. The configuration and job specs are read with it.
+// Fields: reads the members of one JSON object strictly and collects every fault instead of
+// stopping at the first. The configuration and job specs are read with it.
 //
 //   Faults faults(text);
 //   Fields fields(value, "", faults);

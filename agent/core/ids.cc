@@ -8,14 +8,21 @@
 namespace drover {
 namespace {
 
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_alphanumeric(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
+bool is_lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_alphanumeric(char c) {
+  return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z');
+}
 
 Result<> check_label(std::string_view what, std::string_view text) {
-  const bool fits =
-      !text.empty() && text.size() <= 63 && text.front() != '-' && text.back() != '-' &&
-      std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
+  const bool fits = !text.empty() && text.size() <= 63 && text.front() != '-' &&
+                    text.back() != '-' && std::all_of(text.begin(), text.end(), [](char c) {
+                      return is_lower_or_digit(c) || c == '-';
+                    });
   if (!fits) {
     return fail(Code::invalid,
                 "\"{}\" is no {}: 1 to 63 of a-z, 0-9 and '-', with no '-' first or last",
@@ -50,7 +57,9 @@ Result<> ContainerNameKind::check(std::string_view text) {
   return {};
 }
 
-Result<> NodeNameKind::check(std::string_view text) { return check_label("node name", text); }
+Result<> NodeNameKind::check(std::string_view text) {
+  return check_label("node name", text);
+}
 
 std::string make_uuid7(std::uint64_t unix_ms) {
   std::array<unsigned char, 16> bytes{};

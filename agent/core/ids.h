@@ -1,4 +1,5 @@
-// The names of things: each kind its own type, so that a job's id cannot be passed for a container's.
+// The names of things: each kind its own type, so that a job's id cannot be passed for a
+// container's.
 #pragma once
 
 #include <compare>

@@ -64,7 +64,8 @@ JobOptions read_options(Verb verb, const json::Value& value, std::string pointer
       const std::string name = fields.string("signal", "KILL");
       const std::optional<int> signal = signal_from(name);
       if (!signal) {
-        fields.fault("signal", "must be a signal's name or its number 1 to 64, as \"TERM\" or \"15\"");
+        fields.fault("signal",
+                     "must be a signal's name or its number 1 to 64, as \"TERM\" or \"15\"");
       }
       options.signal = signal.value_or(0);
       break;
@@ -102,10 +103,18 @@ void check_target(Fields& fields, Verb verb, const std::string& target) {
 
 }  // namespace
 
-std::string_view to_string(Verb verb) { return name_in(kVerbs, verb); }
-std::optional<Verb> verb_from(std::string_view name) { return value_in(kVerbs, name); }
-std::string_view to_string(JobState state) { return name_in(kStates, state); }
-std::optional<JobState> job_state_from(std::string_view name) { return value_in(kStates, name); }
+std::string_view to_string(Verb verb) {
+  return name_in(kVerbs, verb);
+}
+std::optional<Verb> verb_from(std::string_view name) {
+  return value_in(kVerbs, name);
+}
+std::string_view to_string(JobState state) {
+  return name_in(kStates, state);
+}
+std::optional<JobState> job_state_from(std::string_view name) {
+  return value_in(kStates, name);
+}
 
 Result<JobRequest> read_job(const json::Value& body) {
   Faults faults;
@@ -127,8 +136,7 @@ Result<JobRequest> read_job(const json::Value& body) {
   }
   fields.require("target");
   const std::string target = fields.string("target");
-  const std::int64_t deadline =
-      fields.integer("deadline", 0, 1, std::int64_t{1} << 52);
+  const std::int64_t deadline = fields.integer("deadline", 0, 1, std::int64_t{1} << 52);
   std::optional<ContainerSpec> spec;
   JobOptions options;
   if (!verb) {
@@ -152,9 +160,8 @@ Result<JobRequest> read_job(const json::Value& body) {
 }
 
 json::Value to_json(const JobRequest& request) {
-  json::Object object{{"id", request.id.str()},
-                      {"verb", to_string(request.verb)},
-                      {"target", request.target}};
+  json::Object object{
+      {"id", request.id.str()}, {"verb", to_string(request.verb)}, {"target", request.target}};
   if (request.spec) {
     object.set("spec", to_json(*request.spec));
   }

@@ -16,8 +16,8 @@
 namespace drover::json {
 namespace {
 
-/// Objects up to this many members find a doubled key by looking at each; larger ones keep a set, so
-/// that a hostile document with many keys stays cheap.
+/// Objects up to this many members find a doubled key by looking at each; larger ones keep a set,
+/// so that a hostile document with many keys stays cheap.
 constexpr std::size_t kScanLimit = 16;
 
 /// Builds the value from RapidJSON's events. Iterative, so depth costs heap and not stack.
@@ -164,9 +164,8 @@ Result<Value> parse_with(std::string_view text, const ParseOptions& options) {
   if (result.IsError()) {
     const auto offset = static_cast<std::uint32_t>(std::min(result.Offset(), text.size()));
     const std::uint32_t line = line_of(text, offset);
-    const std::string reason = builder.refusal().empty()
-                                   ? rapidjson::GetParseError_En(result.Code())
-                                   : builder.refusal();
+    const std::string reason =
+        builder.refusal().empty() ? rapidjson::GetParseError_En(result.Code()) : builder.refusal();
     return Failure(Error{Code::invalid,
                          fmt::format("not valid JSON at line {}, byte {}", line, offset),
                          {Fault{"", reason, line}}});

@@ -1,7 +1,7 @@
 // JSON as a value: parsed strictly, kept in order, written compactly.
 //
-// json.cc is the only file that includes RapidJSON's parser, whose DOM asserts or yields nothing on a
-// missing member depending on how it was built; this value has one behaviour.
+// json.cc is the only file that includes RapidJSON's parser, whose DOM asserts or yields nothing on
+// a missing member depending on how it was built; this value has one behaviour.
 #pragma once
 
 #include <cstddef>
@@ -51,22 +51,22 @@ class Object {
 class Value {
  public:
   Value() = default;
-  Value(std::nullptr_t) {}                          // NOLINT: JSON literals convert
-  Value(bool value) : data_(value) {}               // NOLINT
-  Value(int value) : data_(std::int64_t{value}) {}  // NOLINT
-  Value(unsigned value) : data_(std::int64_t{value}) {}  // NOLINT
-  Value(std::int64_t value) : data_(value) {}       // NOLINT
-  Value(std::uint64_t value);                       // NOLINT
-  Value(double value) : data_(value) {}             // NOLINT
-  Value(const char* value) : data_(std::string(value)) {}         // NOLINT
-  Value(std::string_view value) : data_(std::string(value)) {}    // NOLINT
-  Value(std::string value) : data_(std::move(value)) {}           // NOLINT
-  Value(Array value) : data_(std::move(value)) {}                 // NOLINT
-  Value(Object value) : data_(std::move(value)) {}                // NOLINT
+  Value(std::nullptr_t) {}                                      // NOLINT: JSON literals convert
+  Value(bool value) : data_(value) {}                           // NOLINT
+  Value(int value) : data_(std::int64_t{value}) {}              // NOLINT
+  Value(unsigned value) : data_(std::int64_t{value}) {}         // NOLINT
+  Value(std::int64_t value) : data_(value) {}                   // NOLINT
+  Value(std::uint64_t value);                                   // NOLINT
+  Value(double value) : data_(value) {}                         // NOLINT
+  Value(const char* value) : data_(std::string(value)) {}       // NOLINT
+  Value(std::string_view value) : data_(std::string(value)) {}  // NOLINT
+  Value(std::string value) : data_(std::move(value)) {}         // NOLINT
+  Value(Array value) : data_(std::move(value)) {}               // NOLINT
+  Value(Object value) : data_(std::move(value)) {}              // NOLINT
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
-  /// Each is the value when it has that type, and nullptr otherwise. A whole number is int64 when it
-  /// fits, uint64 above that; `number()` takes all three kinds.
+  /// Each is the value when it has that type, and nullptr otherwise. A whole number is int64 when
+  /// it fits, uint64 above that; `number()` takes all three kinds.
   const bool* boolean() const { return std::get_if<bool>(&data_); }
   const std::int64_t* integer() const { return std::get_if<std::int64_t>(&data_); }
   const std::uint64_t* unsigned_integer() const { return std::get_if<std::uint64_t>(&data_); }
@@ -84,7 +84,8 @@ class Value {
   const Value& at(std::string_view key) const;
   /// The string, or `otherwise` when this is no string.
   std::string_view string_or(std::string_view otherwise) const;
-  /// The whole number, also when it is written as a string of digits (Proxmox does); else `otherwise`.
+  /// The whole number, also when it is written as a string of digits (Proxmox does); else
+  /// `otherwise`.
   std::int64_t integer_or(std::int64_t otherwise) const;
   /// true, 1 and "1" are true; false, 0, "0" and null are false; anything else `otherwise`.
   bool boolean_or(bool otherwise) const;
@@ -99,7 +100,8 @@ class Value {
   bool operator==(const Value& other) const { return data_ == other.data_; }
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array,
+               Object>
       data_;
   std::uint32_t offset_ = 0;
 };

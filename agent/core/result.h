@@ -50,11 +50,11 @@ inline void take(Result<>&&) {}
 }  // namespace drover
 
 // A statement expression, because only it can both yield a value and return from the function.
-#define TRY(expression)                                                    \
-  __extension__({                                                          \
-    auto drover_try_result = (expression);                                 \
-    if (!drover_try_result.has_value()) {                                  \
-      return ::drover::Failure(std::move(drover_try_result).error());      \
-    }                                                                      \
-    ::drover::detail::take(std::move(drover_try_result));                  \
+#define TRY(expression)                                               \
+  __extension__({                                                     \
+    auto drover_try_result = (expression);                            \
+    if (!drover_try_result.has_value()) {                             \
+      return ::drover::Failure(std::move(drover_try_result).error()); \
+    }                                                                 \
+    ::drover::detail::take(std::move(drover_try_result));             \
   })

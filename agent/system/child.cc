@@ -63,8 +63,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return result;
 }
 
-/// Everything the child needs, made before the fork, because after it only async-signal-safe calls are
-/// allowed in a program with threads.
+/// Everything the child needs, made before the fork, because after it only async-signal-safe calls
+/// are allowed in a program with threads.
 struct Prepared {
   std::vector<std::string> argv;
   std::vector<std::string> environment;
@@ -76,7 +76,8 @@ struct Prepared {
   pid_t parent = 0;
 };
 
-/// Moves every descriptor above all target numbers first, so that no dup2 overwrites one still needed.
+/// Moves every descriptor above all target numbers first, so that no dup2 overwrites one still
+/// needed.
 bool place_descriptors(Prepared& prepared) {
   constexpr int kAbove = 64;
   for (auto& [source, target] : prepared.descriptors) {
@@ -113,8 +114,7 @@ bool place_descriptors(Prepared& prepared) {
 
 [[noreturn]] void become(Prepared& prepared, const ChildOptions& options) {
   const auto give_up = [&prepared](int error) {
-    [[maybe_unused]] const ssize_t written =
-        write(prepared.error_pipe, &error, sizeof error);
+    [[maybe_unused]] const ssize_t written = write(prepared.error_pipe, &error, sizeof error);
     _exit(127);
   };
   // Children start with no signal blocked or ignored, whatever this process does with its own.
@@ -215,8 +215,14 @@ Result<Child> Child::start(const std::vector<std::string>& argv, const ChildOpti
   }
   Pipe errors = TRY(make_pipe());
   const UniqueFd null_fd(open("/dev/null", O_RDWR | O_CLOEXEC));
-  Prepared prepared{argv, child_environment(options.env), {}, {}, options.descriptors,
-                    null_fd.get(), errors.write.get(), getpid()};
+  Prepared prepared{argv,
+                    child_environment(options.env),
+                    {},
+                    {},
+                    options.descriptors,
+                    null_fd.get(),
+                    errors.write.get(),
+                    getpid()};
   prepared.argv_pointers = pointers(prepared.argv);
   prepared.environment_pointers = pointers(prepared.environment);
 
@@ -281,15 +287,15 @@ std::optional<Ending> Child::try_wait() {
 
 Result<Ending> Child::wait(const Stop& stop, std::optional<std::chrono::milliseconds> timeout) {
   std::array<pollfd, 2> waiting{{{pidfd_.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
-  const auto deadline = timeout ? std::optional(std::chrono::steady_clock::now() + *timeout)
-                                : std::nullopt;
+  const auto deadline =
+      timeout ? std::optional(std::chrono::steady_clock::now() + *timeout) : std::nullopt;
   for (;;) {
     int left = -1;
     if (deadline) {
       left = static_cast<int>(std::max<std::int64_t>(
-          0, std::chrono::ceil<std::chrono::milliseconds>(*deadline -
-                                                          std::chrono::steady_clock::now())
-                 .count()));
+          0,
+          std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now())
+              .count()));
     }
     const int ready = poll(waiting.data(), waiting.size(), left);
     if (ready < 0 && errno == EINTR) {
@@ -329,8 +335,8 @@ Result<Ending> run_streaming(const std::vector<std::string>& argv, const Stop& s
   out_pipe.write.reset();
   err_pipe.write.reset();
 
-  const auto deadline = timeout ? std::optional(std::chrono::steady_clock::now() + *timeout)
-                                : std::nullopt;
+  const auto deadline =
+      timeout ? std::optional(std::chrono::steady_clock::now() + *timeout) : std::nullopt;
   for (;;) {
     std::array<pollfd, 4> waiting{{{child.pidfd(), POLLIN, 0},
                                    {stop.fd(), POLLIN, 0},
@@ -339,9 +345,9 @@ Result<Ending> run_streaming(const std::vector<std::string>& argv, const Stop& s
     int left = -1;
     if (deadline) {
       left = static_cast<int>(std::max<std::int64_t>(
-          0, std::chrono::ceil<std::chrono::milliseconds>(*deadline -
-                                                          std::chrono::steady_clock::now())
-                 .count()));
+          0,
+          std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now())
+              .count()));
     }
     const int ready = poll(waiting.data(), waiting.size(), left);
     if (ready < 0) {

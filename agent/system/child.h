@@ -26,15 +26,15 @@ struct Ending {
 };
 
 struct ChildOptions {
-  /// NAME=value pairs set on top of ours; NOTIFY_SOCKET and LISTEN_FDS are never passed on (a runtime
-  /// that finds NOTIFY_SOCKET waits for a READY=1 that does not come).
+  /// NAME=value pairs set on top of ours; NOTIFY_SOCKET and LISTEN_FDS are never passed on (a
+  /// runtime that finds NOTIFY_SOCKET waits for a READY=1 that does not come).
   std::map<std::string, std::string> env{};
   std::string working_folder{};
-  /// Descriptors of ours and the numbers they get in the child; all others are closed. Standard input,
-  /// output and error are /dev/null where they are not named here.
+  /// Descriptors of ours and the numbers they get in the child; all others are closed. Standard
+  /// input, output and error are /dev/null where they are not named here.
   std::vector<std::pair<int, int>> descriptors{};
-  /// The kernel ends the child when the thread that started it ends. Only for children whose starter
-  /// outlives them by design.
+  /// The kernel ends the child when the thread that started it ends. Only for children whose
+  /// starter outlives them by design.
   bool dies_with_parent = false;
   /// Run in the child before the exec. Async-signal-safe calls only. Returning false ends the child
   /// with 127.
@@ -45,14 +45,15 @@ struct ChildOptions {
 class Child {
  public:
   /// `not_found` when the program is not there or not executable.
-  static Result<Child> start(const std::vector<std::string>& argv, const ChildOptions& options = {});
+  static Result<Child> start(const std::vector<std::string>& argv,
+                             const ChildOptions& options = {});
 
   pid_t pid() const { return pid_; }
   /// Readable when it has ended.
   int pidfd() const { return pidfd_.get(); }
   void signal(int number) const;
-  /// Waits until it has ended and reaps it. On `stop`: SIGTERM, after 2 s SIGKILL, then `cancelled`. At
-  /// the deadline the same with `timed_out`.
+  /// Waits until it has ended and reaps it. On `stop`: SIGTERM, after 2 s SIGKILL, then
+  /// `cancelled`. At the deadline the same with `timed_out`.
   Result<Ending> wait(const Stop& stop, std::optional<std::chrono::milliseconds> timeout = {});
   /// The ending when it has one already; reaps it.
   std::optional<Ending> try_wait();
@@ -70,19 +71,20 @@ struct Output {
   Ending ending;
   std::string out;
   std::string err;
-  /// The last line of `err` (else of `out`) that is not blank: what a person wants to see of a failure.
+  /// The last line of `err` (else of `out`) that is not blank: what a person wants to see of a
+  /// failure.
   std::string_view last_line() const;
 };
 
 struct RunOptions {
   ChildOptions child{};
-  std::string input{};                   ///< given to it on standard input
-  std::size_t most_output = 1U << 20;    ///< of each stream; what is more is thrown away
+  std::string input{};                 ///< given to it on standard input
+  std::size_t most_output = 1U << 20;  ///< of each stream; what is more is thrown away
   std::chrono::milliseconds timeout{120'000};
 };
 
-/// Runs the program to its end and keeps what it said. A program whose own children keep the pipes open
-/// does not hold this up: once it has ended, only what is there already is read.
+/// Runs the program to its end and keeps what it said. A program whose own children keep the pipes
+/// open does not hold this up: once it has ended, only what is there already is read.
 Result<Output> run(const std::vector<std::string>& argv, const Stop& stop,
                    const RunOptions& options = {});
 

@@ -4,7 +4,9 @@
 
 namespace drover::system {
 
-Instant SystemClock::now() const { return std::chrono::steady_clock::now(); }
+Instant SystemClock::now() const {
+  return std::chrono::steady_clock::now();
+}
 
 std::int64_t SystemClock::unix_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(

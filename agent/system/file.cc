@@ -139,8 +139,8 @@ Result<std::string> read_secret(const Path& path) {
 
 Result<> write_atomically(const Path& path, std::string_view content, mode_t mode) {
   const Path temporary_path = fmt::format("{}.{}.new", path.native(), gettid());
-  const UniqueFd fd(open(temporary_path.c_str(),
-                         O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+  const UniqueFd fd(
+      open(temporary_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd.valid()) {
     return failed("create", temporary_path, errno);
   }
@@ -202,8 +202,8 @@ Result<UniqueFd> open_in_root(const Path& root, const Path& relative, int flags,
   how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
   how.mode = (flags & O_CREAT) != 0 ? mode : 0;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  UniqueFd fd(static_cast<int>(
-      syscall(SYS_openat2, folder.get(), relative.c_str(), &how, sizeof how)));
+  UniqueFd fd(
+      static_cast<int>(syscall(SYS_openat2, folder.get(), relative.c_str(), &how, sizeof how)));
   if (!fd.valid()) {
     return failed("open", root / relative.relative_path(), errno);
   }

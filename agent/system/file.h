@@ -14,26 +14,28 @@ namespace drover::system {
 
 using Path = std::filesystem::path;
 
-/// The whole file. `not_found` when it does not exist, `invalid` when it is larger than `most` bytes.
+/// The whole file. `not_found` when it does not exist, `invalid` when it is larger than `most`
+/// bytes.
 Result<std::string> read_file(const Path& path, std::size_t most = std::size_t{16} << 20);
 
-/// A file that only root may have written or read: a regular file, not reached by a symlink in its last
-/// part, owned by root (or by who runs this), with no permission for others, at most 64 KiB. One
-/// newline at the end is cut off.
+/// A file that only root may have written or read: a regular file, not reached by a symlink in its
+/// last part, owned by root (or by who runs this), with no permission for others, at most 64 KiB.
+/// One newline at the end is cut off.
 Result<std::string> read_secret(const Path& path);
 
 /// Written beside `path`, synced, renamed over it, and the folder synced.
 Result<> write_atomically(const Path& path, std::string_view content, mode_t mode = 0644);
 
-/// Makes the folder and its missing parents; those made get `mode`. An existing one is left as it is.
+/// Makes the folder and its missing parents; those made get `mode`. An existing one is left as it
+/// is.
 Result<> make_folders(const Path& path, mode_t mode = 0755);
 
 /// Removes the tree below `path` and `path` itself without following symlinks and without entering
 /// another file system; a missing one is success.
 Result<> remove_tree(const Path& path);
 
-/// Opens `relative` as if `root` were "/": symlinks and ".." in it cannot lead out of it (openat2(2),
-/// RESOLVE_IN_ROOT). For every path that an image or a job names.
+/// Opens `relative` as if `root` were "/": symlinks and ".." in it cannot lead out of it
+/// (openat2(2), RESOLVE_IN_ROOT). For every path that an image or a job names.
 Result<UniqueFd> open_in_root(const Path& root, const Path& relative, int flags, mode_t mode = 0);
 
 /// Makes the folder `relative` with its parents inside `root`, resolved as `open_in_root` does, and

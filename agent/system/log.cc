@@ -46,8 +46,8 @@ bool under_journal() {
 
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "drover", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("drover",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_level(spdlog::level::warn);
     made->flush_on(spdlog::level::debug);
     return made;
@@ -63,7 +63,9 @@ void open_log(std::string_view program, LogLevel least) {
   logger().set_level(level_of(least));
 }
 
-void set_log_level(LogLevel least) { logger().set_level(level_of(least)); }
+void set_log_level(LogLevel least) {
+  logger().set_level(level_of(least));
+}
 
 void write_log(LogLevel level, std::string_view message) {
   if (!logger().should_log(level_of(level))) {

@@ -1,5 +1,5 @@
-// The log of a program, on standard error, where systemd's journal takes it. Libraries return errors
-// and do not log; what agent/ logs, it logs once.
+// The log of a program, on standard error, where systemd's journal takes it. Libraries return
+// errors and do not log; what agent/ logs, it logs once.
 #pragma once
 
 #include <fmt/format.h>

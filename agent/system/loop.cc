@@ -69,14 +69,13 @@ void Loop::run_timers() {
 
 void Loop::turn(Duration longest) {
   std::array<epoll_event, 64> events;
-  const auto wait =
-      std::chrono::ceil<std::chrono::milliseconds>(until_next_timer(longest)).count();
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until_next_timer(longest)).count();
   const int ready = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
                                static_cast<int>(wait));
   for (int i = 0; i < ready; ++i) {
     const epoll_event& event = events.at(static_cast<std::size_t>(i));
-    // Looked up anew for each: an earlier one of this turn may have unwatched it. The copy keeps the
-    // function alive while it unwatches itself.
+    // Looked up anew for each: an earlier one of this turn may have unwatched it. The copy keeps
+    // the function alive while it unwatches itself.
     const auto found = watched_.find(event.data.fd);
     if (found != watched_.end()) {
       const std::shared_ptr<std::function<void(std::uint32_t)>> call = found->second;

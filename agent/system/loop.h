@@ -12,16 +12,16 @@
 
 namespace drover::system {
 
-/// Level-triggered epoll. All calls belong to the thread that runs it; other threads reach it through
-/// an Inbox whose descriptor it watches.
+/// Level-triggered epoll. All calls belong to the thread that runs it; other threads reach it
+/// through an Inbox whose descriptor it watches.
 class Loop {
  public:
   using TimerId = std::uint64_t;
 
   explicit Loop(Clock& clock);
 
-  /// Calls `ready` with the epoll events whenever `fd` has some of `events` (EPOLLIN, ...). The caller
-  /// keeps `fd` open until `unwatch`. One entry a descriptor.
+  /// Calls `ready` with the epoll events whenever `fd` has some of `events` (EPOLLIN, ...). The
+  /// caller keeps `fd` open until `unwatch`. One entry a descriptor.
   void watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready);
   void unwatch(int fd);
 
@@ -32,7 +32,8 @@ class Loop {
   /// Calls `done` at the end of every turn: where work gathered in the turn is committed at once.
   void at_turn_end(std::function<void()> done) { turn_end_ = std::move(done); }
 
-  /// Runs until `quit`. `turn` waits for the next thing, at most `longest`, and handles what is ready.
+  /// Runs until `quit`. `turn` waits for the next thing, at most `longest`, and handles what is
+  /// ready.
   void run();
   void turn(Duration longest);
   void quit() { running_ = false; }

@@ -5,13 +5,21 @@
 
 namespace drover::system {
 
-void notify_ready() { sd_notify(0, "READY=1"); }
-void notify_reloading() { sd_notify(0, "RELOADING=1"); }
-void notify_stopping() { sd_notify(0, "STOPPING=1"); }
+void notify_ready() {
+  sd_notify(0, "READY=1");
+}
+void notify_reloading() {
+  sd_notify(0, "RELOADING=1");
+}
+void notify_stopping() {
+  sd_notify(0, "STOPPING=1");
+}
 void notify_status(std::string_view status) {
   sd_notify(0, fmt::format("STATUS={}", status).c_str());
 }
-void notify_watchdog() { sd_notify(0, "WATCHDOG=1"); }
+void notify_watchdog() {
+  sd_notify(0, "WATCHDOG=1");
+}
 
 std::optional<std::chrono::microseconds> watchdog_interval() {
   std::uint64_t micros = 0;

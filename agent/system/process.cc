@@ -24,7 +24,8 @@ Result<std::uint64_t> start_time_of(pid_t pid) {
   }
   std::uint64_t ticks = 0;
   if (at == std::string::npos ||
-      std::from_chars(stat->data() + at + 1, stat->data() + stat->size(), ticks).ec != std::errc()) {
+      std::from_chars(stat->data() + at + 1, stat->data() + stat->size(), ticks).ec !=
+          std::errc()) {
     return fail(Code::broken, "/proc/{}/stat has no start time", pid);
   }
   return ticks;
@@ -41,7 +42,8 @@ Result<UniqueFd> open_process(const ProcessId& process) {
   // Asked after the open: as long as the pidfd is open and this still fits, it names our process.
   Result<std::uint64_t> start = start_time_of(process.pid);
   if (!start || *start != process.start_time) {
-    return fail(Code::not_found, "process {} has ended; its pid names another one now", process.pid);
+    return fail(Code::not_found, "process {} has ended; its pid names another one now",
+                process.pid);
   }
   return fd;
 }

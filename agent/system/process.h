@@ -20,8 +20,8 @@ struct ProcessId {
 /// The start time of the process that has `pid` now; `not_found` when there is none.
 Result<std::uint64_t> start_time_of(pid_t pid);
 
-/// A pidfd of exactly this process: readable when it has ended. `not_found` when it has already, also
-/// when another one has its pid by now.
+/// A pidfd of exactly this process: readable when it has ended. `not_found` when it has already,
+/// also when another one has its pid by now.
 Result<UniqueFd> open_process(const ProcessId& process);
 
 }  // namespace drover::system

@@ -8,8 +8,8 @@
 
 namespace drover::system {
 
-/// Blocks the signals in this thread and in those it starts later, so make it before any thread, and
-/// hands them out through `fd()`. SIGPIPE is ignored: a write tells it anyway.
+/// Blocks the signals in this thread and in those it starts later, so make it before any thread,
+/// and hands them out through `fd()`. SIGPIPE is ignored: a write tells it anyway.
 class Signals {
  public:
   explicit Signals(std::initializer_list<int> numbers);

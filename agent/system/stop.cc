@@ -14,7 +14,9 @@ Stop::Stop() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   }
 }
 
-void Stop::request() { eventfd_write(event_.get(), 1); }
+void Stop::request() {
+  eventfd_write(event_.get(), 1);
+}
 
 bool Stop::requested() const {
   pollfd waiting{event_.get(), POLLIN, 0};
