@@ -1,0 +1,287 @@
+#include "agent/jobs/journal.h"
+
+#include <array>
+
+namespace drover::jobs {
+namespace {
+
+constexpr std::int64_t kVersion = 1;
+
+constexpr const char* kSchema = R"(
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS jobs(
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verb TEXT NOT NULL, target TEXT NOT NULL,
+  digest TEXT NOT NULL, request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
+  created_at INTEGER NOT NULL, ended_at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs(n) WHERE ended_at = 0;
+CREATE TABLE IF NOT EXISTS steps(
+  job TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL,
+  state TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY(job, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS containers(
+  name TEXT PRIMARY KEY, runtime TEXT NOT NULL, job TEXT NOT NULL, container TEXT NOT NULL,
+  status TEXT NOT NULL, exit TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events(
+  seq INTEGER PRIMARY KEY, kseq INTEGER NOT NULL, oseq INTEGER NOT NULL, at INTEGER NOT NULL,
+  kind TEXT NOT NULL, object TEXT NOT NULL, what TEXT NOT NULL, job TEXT NOT NULL,
+  data TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+)";
+
+constexpr std::array<std::string_view, 3> kStepStates = {"intent", "done", "undone"};
+
+StepState step_state_from(std::string_view name) {
+  for (std::size_t i = 0; i < kStepStates.size(); ++i) {
+    if (kStepStates.at(i) == name) {
+      return static_cast<StepState>(i);
+    }
+  }
+  return StepState::intent;
+}
+
+JobRow job_of(const Statement& row) {
+  return JobRow{row.text(0), row.text(1),   row.text(2),
+                row.text(3), row.text(4),   job_state_from(row.text(5)).value_or(JobState::failed),
+                row.text(6), row.number(7), row.number(8)};
+}
+
+Result<std::vector<JobRow>> all_jobs(Statement query) {
+  std::vector<JobRow> rows;
+  while (TRY(query.step())) {
+    rows.push_back(job_of(query));
+  }
+  return rows;
+}
+
+Result<ContainerRow> container_of(const Statement& row) {
+  ContainerRow container{row.text(0),
+                         row.text(1),
+                         row.text(2),
+                         row.text(3),
+                         status_from(row.text(4)).value_or(Status::unknown),
+                         std::nullopt,
+                         row.number(6)};
+  const json::Value exit = TRY(json::parse(row.text(5)));
+  if (!exit.is_null()) {
+    container.exit = exit_from_json(exit);
+  }
+  return container;
+}
+
+}  // namespace
+
+std::string_view to_string(StepState state) {
+  return kStepStates.at(static_cast<std::size_t>(state));
+}
+
+Result<std::unique_ptr<Journal>> Journal::open(const system::Path& path, system::Clock& clock) {
+  std::unique_ptr<Journal> journal(new Journal(TRY(Database::open(path)), clock));
+  TRY(journal->prepare_file().context("open journal " + path.native()));
+  return journal;
+}
+
+Result<> Journal::prepare_file() {
+  TRY(database_->begin());
+  std::int64_t version = 0;
+  {
+    Statement query = TRY(database_->prepare("PRAGMA user_version"));
+    if (TRY(query.step())) {
+      version = query.number(0);
+    }
+  }
+  if (version > kVersion) {
+    TRY(database_->rollback());
+    return fail(Code::refused,
+                "it has version {} and this program knows {}: install the newer drover again",
+                version, kVersion);
+  }
+  TRY(database_->execute(kSchema));
+  TRY(database_->execute("PRAGMA user_version = 1"));
+  {
+    Statement insert =
+        TRY(database_->prepare("INSERT OR IGNORE INTO meta(key, value) VALUES('epoch', ?)"));
+    const auto now = static_cast<std::uint64_t>(clock_.unix_ms());
+    TRY(insert.with(make_uuid7(now)).done());
+  }
+  {
+    Statement query = TRY(database_->prepare("SELECT value FROM meta WHERE key = 'epoch'"));
+    if (TRY(query.step())) {
+      epoch_ = query.text(0);
+    }
+  }
+  {
+    Statement query = TRY(database_->prepare("SELECT value FROM counters WHERE name = 'node'"));
+    if (TRY(query.step())) {
+      head_ = static_cast<std::uint64_t>(query.number(0));
+    }
+  }
+  return database_->commit();
+}
+
+Result<> Journal::add_job(const JobRow& row) {
+  TRY(database_->begin());
+  Statement insert = TRY(database_->prepare(
+      "INSERT INTO jobs(id, verb, target, digest, request, state, result, created_at, ended_at) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert.with(row.id).with(row.verb).with(row.target).with(row.digest).with(row.request);
+  insert.with(to_string(row.state)).with(row.result).with(row.created_at).with(row.ended_at);
+  return insert.done();
+}
+
+Result<> Journal::set_job(const std::string& id, JobState state, const std::string& result,
+                          std::int64_t ended_at) {
+  TRY(database_->begin());
+  Statement update =
+      TRY(database_->prepare("UPDATE jobs SET state = ?, result = ?, ended_at = ? WHERE id = ?"));
+  return update.with(to_string(state)).with(result).with(ended_at).with(id).done();
+}
+
+Result<std::optional<JobRow>> Journal::job(const std::string& id) {
+  Statement query = TRY(database_->prepare(
+      "SELECT id, verb, target, digest, request, state, result, created_at, ended_at "
+      "FROM jobs WHERE id = ?"));
+  query.with(id);
+  if (!TRY(query.step())) {
+    return std::optional<JobRow>();
+  }
+  return std::optional<JobRow>(job_of(query));
+}
+
+Result<std::vector<JobRow>> Journal::jobs(std::int64_t most) {
+  Statement query = TRY(database_->prepare(
+      "SELECT id, verb, target, digest, request, state, result, created_at, ended_at "
+      "FROM jobs ORDER BY n DESC LIMIT ?"));
+  query.with(most);
+  return all_jobs(std::move(query));
+}
+
+Result<std::vector<JobRow>> Journal::unfinished() {
+  return all_jobs(TRY(database_->prepare(
+      "SELECT id, verb, target, digest, request, state, result, created_at, ended_at "
+      "FROM jobs WHERE ended_at = 0 ORDER BY n")));
+}
+
+Result<> Journal::put_step(const StepRow& row) {
+  TRY(database_->begin());
+  Statement put = TRY(database_->prepare(
+      "INSERT INTO steps(job, number, name, subject, state, data) VALUES(?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT(job, number) DO UPDATE SET state = excluded.state, data = excluded.data"));
+  put.with(row.job).with(row.number).with(row.name).with(row.subject);
+  return put.with(to_string(row.state)).with(row.data).done();
+}
+
+Result<std::vector<StepRow>> Journal::steps(const std::string& job) {
+  Statement query = TRY(database_->prepare(
+      "SELECT job, number, name, subject, state, data FROM steps WHERE job = ? ORDER BY number"));
+  query.with(job);
+  std::vector<StepRow> rows;
+  while (TRY(query.step())) {
+    rows.push_back(StepRow{query.text(0), query.number(1), query.text(2), query.text(3),
+                           step_state_from(query.text(4)), query.text(5)});
+  }
+  return rows;
+}
+
+Result<> Journal::put_container(const ContainerRow& row) {
+  TRY(database_->begin());
+  Statement put = TRY(database_->prepare(
+      "INSERT OR REPLACE INTO containers(name, runtime, job, container, status, exit, created_at) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?)"));
+  put.with(row.name).with(row.runtime).with(row.job).with(row.container);
+  put.with(to_string(row.status));
+  put.with(row.exit ? json::write(to_json(*row.exit)) : std::string("null"));
+  return put.with(row.created_at).done();
+}
+
+Result<> Journal::erase_container(const std::string& name) {
+  TRY(database_->begin());
+  Statement erase = TRY(database_->prepare("DELETE FROM containers WHERE name = ?"));
+  return erase.with(name).done();
+}
+
+Result<std::optional<ContainerRow>> Journal::container(const std::string& name) {
+  Statement query = TRY(database_->prepare(
+      "SELECT name, runtime, job, container, status, exit, created_at FROM containers "
+      "WHERE name = ?"));
+  query.with(name);
+  if (!TRY(query.step())) {
+    return std::optional<ContainerRow>();
+  }
+  return std::optional<ContainerRow>(TRY(container_of(query)));
+}
+
+Result<std::vector<ContainerRow>> Journal::containers() {
+  Statement query = TRY(database_->prepare(
+      "SELECT name, runtime, job, container, status, exit, created_at FROM containers "
+      "ORDER BY name"));
+  std::vector<ContainerRow> rows;
+  while (TRY(query.step())) {
+    rows.push_back(TRY(container_of(query)));
+  }
+  return rows;
+}
+
+Result<std::uint64_t> Journal::next_count(const std::string& counter) {
+  Statement count =
+      TRY(database_->prepare("INSERT INTO counters(name, value) VALUES(?, 1) "
+                             "ON CONFLICT(name) DO UPDATE SET value = value + 1 RETURNING value"));
+  count.with(counter);
+  std::uint64_t value = 0;
+  while (TRY(count.step())) {
+    value = static_cast<std::uint64_t>(count.number(0));
+  }
+  return value;
+}
+
+Result<Event> Journal::add_event(Event event) {
+  TRY(database_->begin());
+  event.epoch = epoch_;
+  event.seq = TRY(next_count("node"));
+  event.kseq = TRY(next_count("kind/" + event.kind));
+  event.oseq = TRY(next_count("object/" + event.kind + "/" + event.object));
+  event.at_unix_ms = clock_.unix_ms();
+  Statement insert = TRY(
+      database_->prepare("INSERT INTO events(seq, kseq, oseq, at, kind, object, what, job, data) "
+                         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert.with(static_cast<std::int64_t>(event.seq)).with(static_cast<std::int64_t>(event.kseq));
+  insert.with(static_cast<std::int64_t>(event.oseq)).with(event.at_unix_ms).with(event.kind);
+  insert.with(event.object).with(event.what).with(event.job);
+  TRY(insert.with(json::write(event.data)).done());
+  head_ = event.seq;
+  return event;
+}
+
+Result<std::vector<Event>> Journal::events(std::uint64_t after, std::int64_t most) {
+  Statement query = TRY(
+      database_->prepare("SELECT seq, kseq, oseq, at, kind, object, what, job, data FROM events "
+                         "WHERE seq > ? ORDER BY seq LIMIT ?"));
+  query.with(static_cast<std::int64_t>(after)).with(most);
+  std::vector<Event> events;
+  while (TRY(query.step())) {
+    const json::Value data = TRY(json::parse(query.text(8)));
+    events.push_back(Event{
+        .epoch = epoch_,
+        .seq = static_cast<std::uint64_t>(query.number(0)),
+        .kseq = static_cast<std::uint64_t>(query.number(1)),
+        .oseq = static_cast<std::uint64_t>(query.number(2)),
+        .at_unix_ms = query.number(3),
+        .kind = query.text(4),
+        .object = query.text(5),
+        .what = query.text(6),
+        .job = query.text(7),
+        .data = data.object() == nullptr ? json::Object() : *data.object(),
+    });
+  }
+  return events;
+}
+
+Result<> Journal::commit() {
+  Result<> committed = database_->commit();
+  if (!committed) {
+    // The numbers given out in the failed transaction were never seen by anybody.
+    Statement query = TRY(database_->prepare("SELECT value FROM counters WHERE name = 'node'"));
+    head_ = TRY(query.step()) ? static_cast<std::uint64_t>(query.number(0)) : 0;
+  }
+  return committed;
+}
+
+}  // namespace drover::jobs

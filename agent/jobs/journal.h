@@ -1,0 +1,104 @@
+// Journal: what was accepted, what was done of it, and what was told about it.
+//
+// Everything written since the last commit becomes durable together: the loop commits once a turn,
+// so all jobs that came in one turn share one fsync, and events are in the same transaction as the
+// state they tell. Belongs to the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/container_status.h"
+#include "agent/core/event.h"
+#include "agent/core/job.h"
+#include "agent/jobs/database.h"
+#include "agent/system/clock.h"
+
+namespace drover::jobs {
+
+struct JobRow {
+  std::string id;
+  std::string verb;
+  std::string target;
+  std::string digest;   ///< of the request; the same id with another one is a conflict
+  std::string request;  ///< JSON
+  JobState state = JobState::queued;
+  std::string result = "null";  ///< JSON: what the job gave, or its error
+  std::int64_t created_at = 0;  ///< unix ms
+  std::int64_t ended_at = 0;    ///< 0 while it is not final
+};
+
+enum class StepState { intent, done, undone };
+std::string_view to_string(StepState state);
+
+struct StepRow {
+  std::string job;
+  std::int64_t number = 0;  ///< 1 is first
+  std::string name;         ///< "volume.allocate", ...
+  std::string subject;      ///< which one: a volume's name, an interface
+  StepState state = StepState::intent;
+  std::string data = "null";  ///< JSON: what the step made, as its undo needs it
+};
+
+struct ContainerRow {
+  std::string name;
+  std::string runtime;
+  std::string job;        ///< that made it
+  std::string container;  ///< JSON of the provisioned container
+  Status status = Status::creating;
+  std::optional<Exit> exit;
+  std::int64_t created_at = 0;
+};
+
+class Journal {
+ public:
+  /// Opens or makes the file. A journal of a newer version is refused and left as it is.
+  static Result<std::unique_ptr<Journal>> open(const system::Path& path, system::Clock& clock);
+
+  /// Changes only when the file was made anew.
+  const std::string& epoch() const { return epoch_; }
+  /// seq of the newest event, also of one not yet committed.
+  std::uint64_t head() const { return head_; }
+
+  Result<> add_job(const JobRow& row);
+  Result<> set_job(const std::string& id, JobState state, const std::string& result,
+                   std::int64_t ended_at);
+  Result<std::optional<JobRow>> job(const std::string& id);
+  /// Newest first.
+  Result<std::vector<JobRow>> jobs(std::int64_t most);
+  /// Those that have not ended, oldest first.
+  Result<std::vector<JobRow>> unfinished();
+
+  Result<> put_step(const StepRow& row);
+  /// In order.
+  Result<std::vector<StepRow>> steps(const std::string& job);
+
+  Result<> put_container(const ContainerRow& row);
+  Result<> erase_container(const std::string& name);
+  Result<std::optional<ContainerRow>> container(const std::string& name);
+  Result<std::vector<ContainerRow>> containers();
+
+  /// Numbers the event and keeps it. Only kind, object, what, job and data are read from `event`.
+  Result<Event> add_event(Event event);
+  /// Events with seq above `after`, oldest first.
+  Result<std::vector<Event>> events(std::uint64_t after, std::int64_t most);
+
+  Result<> commit();
+  bool dirty() const { return database_->in_transaction(); }
+
+ private:
+  Journal(std::unique_ptr<Database> database, system::Clock& clock)
+      : database_(std::move(database)), clock_(clock) {}
+  Result<> prepare_file();
+  Result<std::uint64_t> next_count(const std::string& counter);
+
+  std::unique_ptr<Database> database_;
+  system::Clock& clock_;
+  std::string epoch_;
+  std::uint64_t head_ = 0;
+};
+
+}  // namespace drover::jobs
