@@ -11,16 +11,16 @@
 namespace drover {
 
 struct Event {
-  std::string epoch;       ///< changes when the journal was made anew; the counters then start at 1
+  std::string epoch{};     ///< changes when the journal was made anew; the counters then start at 1
   std::uint64_t seq = 0;   ///< counts every event of the node
   std::uint64_t kseq = 0;  ///< counts the events of this kind
   std::uint64_t oseq = 0;  ///< counts the events of this object
   std::int64_t at_unix_ms = 0;
-  std::string kind;    ///< "job", "container", "node"
-  std::string object;  ///< the job's id, the container's name, the node's name
-  std::string what;    ///< past tense: "accepted", "step_done", "running", "stopped"
-  std::string job;     ///< the job that caused it, "" for none
-  json::Object data;   ///< depends on `kind` and `what`; docs/events.md
+  std::string kind{};    ///< "job", "container", "node"
+  std::string object{};  ///< the job's id, the container's name, the node's name
+  std::string what{};    ///< past tense: "accepted", "step_done", "running", "stopped"
+  std::string job{};     ///< the job that caused it, "" for none
+  json::Object data{};   ///< depends on `kind` and `what`; docs/events.md
 };
 
 /// CloudEvents 1.0 in JSON. `type` is "drover.KIND.WHAT", `source` "/drover/NODE", `subject` the

@@ -49,12 +49,16 @@ inline void take(Result<>&&) {}
 
 }  // namespace drover
 
-// A statement expression, because only it can both yield a value and return from the function.
-#define TRY(expression)                                               \
-  __extension__({                                                     \
-    auto drover_try_result = (expression);                            \
-    if (!drover_try_result.has_value()) {                             \
-      return ::drover::Failure(std::move(drover_try_result).error()); \
-    }                                                                 \
-    ::drover::detail::take(std::move(drover_try_result));             \
+// A statement expression, because only it can both yield a value and return from the function. The
+// variable is numbered, so that a TRY within a lambda within a TRY hides nothing.
+#define TRY(expression) DROVER_TRY_COUNTED(expression, __COUNTER__)
+#define DROVER_TRY_COUNTED(expression, count) DROVER_TRY_PASTED(expression, count)
+#define DROVER_TRY_PASTED(expression, count) DROVER_TRY_NAMED(expression, drover_try_##count)
+#define DROVER_TRY_NAMED(expression, name)               \
+  __extension__({                                        \
+    auto name = (expression);                            \
+    if (!name.has_value()) {                             \
+      return ::drover::Failure(std::move(name).error()); \
+    }                                                    \
+    ::drover::detail::take(std::move(name));             \
   })

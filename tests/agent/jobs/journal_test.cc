@@ -43,7 +43,8 @@ TEST_F(JournalTest, KeepsWhatWasCommittedOverAReopen) {
     const auto journal = open();
     epoch = journal->epoch();
     ASSERT_TRUE(journal->add_job(job("j1")));
-    ASSERT_TRUE(journal->put_step(StepRow{"j1", 1, "volume.allocate", "data"}));
+    ASSERT_TRUE(
+        journal->put_step(StepRow{"j1", 1, "volume.allocate", "data", StepState::intent, "null"}));
     ASSERT_TRUE(journal->put_step(
         StepRow{"j1", 1, "volume.allocate", "data", StepState::done, R"({"id":"v"})"}));
     ASSERT_TRUE(journal->add_event(event("job", "j1")));
