@@ -49,8 +49,11 @@ inline void take(Result<>&&) {}
 
 }  // namespace drover
 
-// A statement expression, because only it can both yield a value and return from the function. The
-// variable is numbered, so that a TRY within a lambda within a TRY hides nothing.
+// A statement expression, because only it can both yield a value and return from the function.
+// Returning from the middle of a larger expression skips what that expression had begun (the memory
+// of a `new`, the destructors of its temporaries), so TRY stands alone: as a statement, an
+// initialiser or a condition. The variable is numbered, so that a TRY within a lambda within a TRY
+// hides nothing.
 #define TRY(expression) DROVER_TRY_COUNTED(expression, __COUNTER__)
 #define DROVER_TRY_COUNTED(expression, count) DROVER_TRY_PASTED(expression, count)
 #define DROVER_TRY_PASTED(expression, count) DROVER_TRY_NAMED(expression, drover_try_##count)

@@ -6,7 +6,8 @@
 namespace drover::jobs {
 
 Result<> Books::tell(Event event) {
-  told_.push_back(TRY(journal_.add_event(std::move(event))));
+  Event numbered = TRY(journal_.add_event(std::move(event)));
+  told_.push_back(std::move(numbered));
   return {};
 }
 

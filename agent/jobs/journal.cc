@@ -74,7 +74,8 @@ std::string_view to_string(StepState state) {
 }
 
 Result<std::unique_ptr<Journal>> Journal::open(const system::Path& path, system::Clock& clock) {
-  std::unique_ptr<Journal> journal(new Journal(TRY(Database::open(path)), clock));
+  std::unique_ptr<Database> database = TRY(Database::open(path));
+  std::unique_ptr<Journal> journal(new Journal(std::move(database), clock));
   TRY(journal->prepare_file().context("open journal " + path.native()));
   return journal;
 }
@@ -155,9 +156,10 @@ Result<std::vector<JobRow>> Journal::jobs(std::int64_t most) {
 }
 
 Result<std::vector<JobRow>> Journal::unfinished() {
-  return all_jobs(TRY(database_->prepare(
+  Statement query = TRY(database_->prepare(
       "SELECT id, verb, target, digest, request, state, result, created_at, ended_at "
-      "FROM jobs WHERE ended_at = 0 ORDER BY n")));
+      "FROM jobs WHERE ended_at = 0 ORDER BY n"));
+  return all_jobs(std::move(query));
 }
 
 Result<> Journal::put_step(const StepRow& row) {
@@ -206,7 +208,8 @@ Result<std::optional<ContainerRow>> Journal::container(const std::string& name) 
   if (!TRY(query.step())) {
     return std::optional<ContainerRow>();
   }
-  return std::optional<ContainerRow>(TRY(container_of(query)));
+  ContainerRow found = TRY(container_of(query));
+  return std::optional<ContainerRow>(std::move(found));
 }
 
 Result<std::vector<ContainerRow>> Journal::containers() {
@@ -215,7 +218,8 @@ Result<std::vector<ContainerRow>> Journal::containers() {
       "ORDER BY name"));
   std::vector<ContainerRow> rows;
   while (TRY(query.step())) {
-    rows.push_back(TRY(container_of(query)));
+    ContainerRow found = TRY(container_of(query));
+    rows.push_back(std::move(found));
   }
   return rows;
 }
