@@ -1,0 +1,29 @@
+// Answer: what the API says to one request, before it is HTTP.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "agent/core/json.h"
+
+namespace drover::pve_sim {
+
+struct Answer {
+  int status = 200;
+  std::string reason = "OK";  ///< one line
+  json::Value body;           ///< null: no body at all
+};
+
+/// {"data": value}.
+Answer data(json::Value value);
+/// {"data": [...], "total": n}, as task lists and logs are given.
+Answer data_of(json::Array list, std::int64_t total);
+/// {"data": null, "message": message + "\n"}; the reason is the message's first line.
+Answer error(std::string message, int status = 500);
+/// 400 with a text for each parameter at fault.
+Answer bad_parameters(const std::map<std::string, std::string>& errors);
+/// 401 without a body.
+Answer unauthorized(std::string reason);
+
+}  // namespace drover::pve_sim

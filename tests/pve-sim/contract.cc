@@ -1,0 +1,135 @@
+#include "tests/pve-sim/contract.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+
+namespace drover::pve_sim {
+
+extern const char* const kContractText;
+
+namespace {
+
+// "net3" is described as "net[n]".
+const json::Value* description_of(const json::Value& method, const std::string& name) {
+  if (const json::Value* found = method.find(name)) {
+    return found;
+  }
+  const std::size_t digits = name.find_last_not_of("0123456789") + 1;
+  return digits < name.size() ? method.find(name.substr(0, digits) + "[n]") : nullptr;
+}
+
+template <class Number>
+std::string number_fault(const json::Value& rule, const std::string& value, const char* type) {
+  Number number{};
+  const char* end = value.data() + value.size();
+  if (value.empty() || std::from_chars(value.data(), end, number).ptr != end) {
+    return fmt::format("type check ('{}') failed - got '{}'", type, value);
+  }
+  if (rule.at("min").is_number() && static_cast<double>(number) < rule.at("min").number()) {
+    return fmt::format("value must have a minimum value of {}", rule.at("min").number());
+  }
+  if (rule.at("max").is_number() && static_cast<double>(number) > rule.at("max").number()) {
+    return fmt::format("value must have a maximum value of {}", rule.at("max").number());
+  }
+  return "";
+}
+
+std::string fault_of(const json::Value& rule, const std::string& name, const std::string& value) {
+  const std::string_view type = rule.at("type").string_or("string");
+  if (type == "boolean" && value != "0" && value != "1") {
+    return fmt::format("type check ('boolean') failed - got '{}'", value);
+  }
+  if (type == "integer") {
+    return number_fault<std::int64_t>(rule, value, "integer");
+  }
+  if (type == "number") {
+    return number_fault<double>(rule, value, "number");
+  }
+  if (rule.at("longest").is_number() &&
+      static_cast<double>(value.size()) > rule.at("longest").number()) {
+    return fmt::format("value may only be {} characters long", rule.at("longest").number());
+  }
+  if (const json::Array* allowed = rule.at("enum").array()) {
+    std::string list;
+    for (const json::Value& one : *allowed) {
+      if (one.string_or("") == value) {
+        return "";
+      }
+      list += (list.empty() ? "" : ", ") + std::string(one.string_or(""));
+    }
+    return fmt::format("value '{}' does not have a value in the enumeration '{}'", value, list);
+  }
+  if (name == "hostname" &&
+      (value.empty() || value.front() == '-' ||
+       !std::all_of(value.begin(), value.end(), [](unsigned char c) {
+         return std::isalnum(c) != 0 || c == '-' || c == '.';
+       }))) {
+    return "invalid format - value does not look like a valid DNS name\n";
+  }
+  if (name.starts_with("net") && rule.at("type").string_or("") == "string" &&
+      name.find_first_of("0123456789") == 3 && value.find('=') == std::string::npos) {
+    return "invalid format - value without key, but schema does not define a default key\n";
+  }
+  if (name == "size") {
+    std::string_view digits = value;
+    if (digits.ends_with('M') || digits.ends_with('G')) {
+      digits.remove_suffix(1);
+    }
+    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
+      return "value does not match the regex pattern";
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+Contract::Contract() {
+  Result<json::Value> parsed = json::parse(kContractText);
+  if (!parsed) {
+    throw std::runtime_error("contract.json: " + to_text(parsed.error()));
+  }
+  methods_ = std::move(*parsed);
+}
+
+Parameters Contract::check(std::string_view method_name, const Form& form,
+                           const Parameters& path_parameters,
+                           std::map<std::string, std::string>& errors) const {
+  const json::Value& method = methods_.at(method_name);
+  Parameters passed;
+  Form all = form;
+  for (const auto& [name, value] : path_parameters) {
+    all[name] = {value};
+  }
+  for (const auto& [name, values] : all) {
+    if (name == "node") {
+      passed[name] = values.front();
+      continue;
+    }
+    const json::Value* rule = description_of(method, name);
+    if (rule == nullptr) {
+      errors[name] =
+          "property is not defined in schema and the schema does not allow additional properties";
+    } else if (values.size() > 1) {
+      errors[name] =
+          fmt::format("type check ('{}') failed - got ARRAY", rule->at("type").string_or("string"));
+    } else if (std::string fault = fault_of(*rule, name, values.front()); !fault.empty()) {
+      errors[name] = std::move(fault);
+    } else {
+      passed[name] = values.front();
+    }
+  }
+  if (const json::Object* rules = method.object()) {
+    for (const auto& [name, rule] : *rules) {
+      if (!rule.at("optional").boolean_or(false) && !all.contains(name)) {
+        errors[name] = "property is missing and it is not optional";
+      }
+    }
+  }
+  return passed;
+}
+
+}  // namespace drover::pve_sim

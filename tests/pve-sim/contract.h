@@ -1,0 +1,30 @@
+// Contract: which parameters each method takes (contract.json), and the check against it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "agent/core/json.h"
+#include "tests/pve-sim/form.h"
+
+namespace drover::pve_sim {
+
+/// Parameters that passed the check, each once. Booleans are "1" or "0".
+using Parameters = std::map<std::string, std::string>;
+
+class Contract {
+ public:
+  /// Of the contract that is compiled in; throws std::runtime_error when that is no JSON.
+  Contract();
+
+  /// Checks `form` with the path's own parameters in `path_parameters` for a method named as in
+  /// "GET /nodes/{node}/lxc". Every fault is a text in `errors`, in Proxmox's words.
+  Parameters check(std::string_view method, const Form& form, const Parameters& path_parameters,
+                   std::map<std::string, std::string>& errors) const;
+
+ private:
+  json::Value methods_;
+};
+
+}  // namespace drover::pve_sim

@@ -1,0 +1,27 @@
+// Place: where one simulated node keeps its things, and what it is called.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace drover::pve_sim {
+
+using std::filesystem::path;
+
+struct Place {
+  path directory;  ///< everything but the guests' lxc folders is below it
+  path lxc_path;   ///< VMID/config and VMID/rootfs of each guest
+  std::string node = "pve1";
+  std::vector<std::string> bridges;  ///< configured ones; active only when the kernel has them
+  std::string user = "root@pam";
+  std::string token = "drover";
+
+  path storage() const { return directory / "local"; }
+  path images() const { return storage() / "images"; }
+  path templates() const { return storage() / "template" / "cache"; }
+  path guests() const { return directory / "guests"; }
+  path tasks() const { return directory / "tasks"; }
+};
+
+}  // namespace drover::pve_sim

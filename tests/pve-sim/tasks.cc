@@ -1,0 +1,171 @@
+#include "tests/pve-sim/tasks.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <ctime>
+#include <fstream>
+#include <thread>
+
+#include "agent/system/child.h"
+#include "agent/system/file.h"
+#include "agent/system/process.h"
+
+namespace drover::pve_sim {
+
+namespace {
+
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  while (true) {
+    const std::size_t end = text.find(at);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) {
+      return parts;
+    }
+    text.remove_prefix(end + 1);
+  }
+}
+
+template <class Number>
+bool from_hex(const std::string& text, Number& out) {
+  return text.size() >= 8 && text.size() <= 9 &&
+         std::from_chars(text.data(), text.data() + text.size(), out, 16).ptr ==
+             text.data() + text.size();
+}
+
+path log_of(const Place& place, const std::string& upid) {
+  return place.tasks() / (upid + ".log");
+}
+path status_of(const Place& place, const std::string& upid) {
+  return place.tasks() / (upid + ".status");
+}
+
+}  // namespace
+
+std::optional<Upid> parse_upid(std::string_view text) {
+  const std::vector<std::string> parts = split(text, ':');
+  Upid upid;
+  if (parts.size() != 9 || parts[0] != "UPID" || !parts[8].empty() ||
+      text.find('/') != std::string_view::npos || !from_hex(parts[2], upid.pid) ||
+      !from_hex(parts[3], upid.pstart) || !from_hex(parts[4], upid.start_time)) {
+    return std::nullopt;
+  }
+  upid.node = parts[1];
+  upid.type = parts[5];
+  upid.id = parts[6];
+  upid.user = parts[7];
+  return upid;
+}
+
+std::string to_text(const Upid& upid) {
+  return fmt::format("UPID:{}:{:08X}:{:08X}:{:08X}:{}:{}:{}:", upid.node, upid.pid, upid.pstart,
+                     upid.start_time, upid.type, upid.id, upid.user);
+}
+
+Result<std::string> Tasks::start(const TaskRequest& request) {
+  static std::atomic<unsigned> counter{0};
+  const path file = place_.tasks() / fmt::format("request-{}-{}.json", getpid(), counter++);
+  const std::int64_t now = std::time(nullptr);
+  json::Array bridges;
+  const json::Object content{{"type", request.type},
+                             {"id", request.id},
+                             {"start_time", now},
+                             {"details", request.details}};
+  TRY(system::write_atomically(file, json::write(content), 0600));
+  system::Child child = TRY(system::Child::start(
+      {"/proc/self/exe", "task", "--directory", place_.directory.string(), "--lxc-path",
+       place_.lxc_path.string(), "--node", place_.node, "--request", file.string()}));
+  const std::uint64_t pstart = TRY(system::start_time_of(child.pid()));
+  const std::string upid = to_text(Upid{place_.node, child.pid(), pstart, now, request.type,
+                                        request.id, place_.user + "!" + place_.token});
+  std::ofstream(log_of(place_, upid), std::ios::app).flush();
+  std::thread([child = std::move(child)]() mutable {
+    const system::Stop never;
+    (void)child.wait(never).has_value();
+  }).detach();
+  return upid;
+}
+
+std::optional<json::Object> Tasks::status(const std::string& text) const {
+  const std::optional<Upid> upid = parse_upid(text);
+  if (!upid || !std::filesystem::exists(log_of(place_, text))) {
+    return std::nullopt;
+  }
+  const std::size_t bang = upid->user.find('!');
+  json::Object status{{"upid", text},
+                      {"node", upid->node},
+                      {"pid", upid->pid},
+                      {"pstart", upid->pstart},
+                      {"starttime", upid->start_time},
+                      {"type", upid->type},
+                      {"id", upid->id},
+                      {"user", upid->user.substr(0, bang)}};
+  if (bang != std::string::npos) {
+    status.set("tokenid", upid->user.substr(bang + 1));
+  }
+  // Looked at in this order: the process writes its exit status before it ends.
+  const Result<std::uint64_t> start = system::start_time_of(upid->pid);
+  const Result<std::string> ended = system::read_file(status_of(place_, text));
+  if (ended) {
+    status.set("status", "stopped");
+    status.set("exitstatus", *ended);
+  } else if (start && *start == upid->pstart) {
+    status.set("status", "running");
+  } else {
+    status.set("status", "stopped");
+    status.set("exitstatus", "unexpected status");
+  }
+  return status;
+}
+
+std::optional<std::vector<std::string>> Tasks::log(const std::string& upid) const {
+  if (!parse_upid(upid)) {
+    return std::nullopt;
+  }
+  const Result<std::string> text = system::read_file(log_of(place_, upid));
+  if (!text) {
+    return std::nullopt;
+  }
+  std::vector<std::string> lines = split(*text, '\n');
+  if (lines.back().empty()) {
+    lines.pop_back();
+  }
+  return lines;
+}
+
+std::vector<std::string> Tasks::list() const {
+  std::vector<std::string> upids;
+  for (const auto& entry : std::filesystem::directory_iterator(place_.tasks())) {
+    if (entry.path().extension() == ".log") {
+      upids.push_back(entry.path().stem().string());
+    }
+  }
+  std::sort(upids.begin(), upids.end(), [](const std::string& a, const std::string& b) {
+    const std::optional<Upid> left = parse_upid(a);
+    const std::optional<Upid> right = parse_upid(b);
+    return left && right && left->pstart > right->pstart;
+  });
+  return upids;
+}
+
+void Tasks::abort(const std::string& text) const {
+  const std::optional<Upid> upid = parse_upid(text);
+  if (!upid) {
+    return;
+  }
+  const Result<std::uint64_t> start = system::start_time_of(upid->pid);
+  if (start && *start == upid->pstart && std::filesystem::exists(log_of(place_, text))) {
+    kill(upid->pid, SIGTERM);
+  }
+}
+
+void TaskLog::line(std::string_view text) const {
+  std::ofstream(file_, std::ios::app) << text << '\n';
+}
+
+}  // namespace drover::pve_sim
