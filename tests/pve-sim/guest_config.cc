@@ -1,0 +1,93 @@
+#include "tests/pve-sim/guest_config.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <array>
+
+#include "agent/system/child.h"
+#include "agent/system/file.h"
+
+namespace drover::pve_sim {
+
+std::map<std::string, std::string> read_property_string(std::string_view text) {
+  std::map<std::string, std::string> out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    const std::string_view part = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t cut = part.find('=');
+    if (cut == std::string_view::npos) {
+      out[""] = part;
+    } else if (part.substr(0, cut) == "volume") {
+      out[""] = part.substr(cut + 1);
+    } else {
+      out[std::string(part.substr(0, cut))] = part.substr(cut + 1);
+    }
+  }
+  return out;
+}
+
+path guest_file(const Place& place, const std::string& vmid) {
+  return place.guests() / (vmid + ".json");
+}
+
+std::optional<json::Object> load_guest(const Place& place, const std::string& vmid) {
+  const Result<std::string> text = system::read_file(guest_file(place, vmid));
+  if (!text) {
+    return std::nullopt;
+  }
+  Result<json::Value> value = json::parse(*text);
+  if (!value || value->object() == nullptr) {
+    return std::nullopt;
+  }
+  return *value->object();
+}
+
+Result<> save_guest(const Place& place, const std::string& vmid, const json::Object& config) {
+  return system::write_atomically(guest_file(place, vmid), json::write(config), 0600);
+}
+
+std::string digest_of(const json::Object& config) {
+  const std::string text = json::write(config);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned length = 0;
+  EVP_Digest(text.data(), text.size(), bytes.data(), &length, EVP_sha1(), nullptr);
+  std::string hex;
+  for (unsigned i = 0; i < length; ++i) {
+    hex += fmt::format("{:02x}", bytes[i]);
+  }
+  return hex;
+}
+
+std::vector<std::string> guest_ids(const Place& place) {
+  std::vector<std::string> ids;
+  for (const auto& entry : std::filesystem::directory_iterator(place.guests())) {
+    if (entry.path().extension() == ".json") {
+      ids.push_back(entry.path().stem().string());
+    }
+  }
+  return ids;
+}
+
+bool guest_runs(const Place& place, const std::string& vmid) {
+  const Result<std::string> state = system::run_ok(
+      {"lxc-info", "-P", place.lxc_path.string(), "-n", vmid, "-s", "-H"}, system::Stop());
+  return state && state->starts_with("RUNNING");
+}
+
+std::optional<path> volume_path(const Place& place, std::string_view volid) {
+  if (!volid.starts_with("local:")) {
+    return std::nullopt;
+  }
+  volid.remove_prefix(6);
+  if (volid.empty() || volid.front() == '/' || volid.find("..") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  if (volid.starts_with("vztmpl/")) {
+    return place.templates() / volid.substr(7);
+  }
+  return place.images() / volid;
+}
+
+}  // namespace drover::pve_sim

@@ -1,0 +1,290 @@
+#include "tests/pve-sim/guest_tasks.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sys/mount.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "agent/system/child.h"
+#include "agent/system/file.h"
+
+namespace drover::pve_sim {
+
+namespace {
+
+using system::Stop;
+
+bool is_disk(std::string_view key) {
+  return key == "rootfs" || (key.starts_with("mp") && key.size() > 2);
+}
+
+path rootfs_of(const Place& place, const std::string& vmid) {
+  return place.lxc_path / vmid / "rootfs";
+}
+
+// A guest's last process may hold its root for a moment after it was reported stopped; the kernel
+// tells nobody when it lets go.
+Result<> unmount(const path& target) {
+  for (int tries = 0; umount2(target.c_str(), 0) != 0; ++tries) {
+    if (errno == EINVAL || errno == ENOENT) {
+      return {};
+    }
+    if (errno != EBUSY || tries == 100) {
+      return fail(Code::broken, "umount '{}': {}", target.string(), std::strerror(errno));
+    }
+    poll(nullptr, 0, 50);
+  }
+  return {};
+}
+
+Result<> unmount_guest(const Place& place, const std::string& vmid, const json::Object& config) {
+  for (const auto& [key, value] : config) {
+    if (key != "rootfs" && is_disk(key)) {
+      const path inside = read_property_string(value.string_or(""))["mp"];
+      TRY(unmount(rootfs_of(place, vmid) / inside.relative_path()));
+    }
+  }
+  return unmount(rootfs_of(place, vmid));
+}
+
+Result<> mount_volume(const Place& place, const std::string& volid, const path& target,
+                      const Stop& stop) {
+  const std::optional<path> source = volume_path(place, volid);
+  if (!source || !std::filesystem::exists(*source)) {
+    return fail(Code::not_found, "volume '{}' does not exist", volid);
+  }
+  const bool folder = std::filesystem::is_directory(*source);
+  TRY(system::run_ok(
+      {"mount", "-o", folder ? "bind" : "loop", source->string(), target.string()}, stop));
+  return {};
+}
+
+Result<> mount_guest(const Place& place, const std::string& vmid, json::Object config,
+                     const Stop& stop) {
+  const path root = rootfs_of(place, vmid);
+  TRY(system::make_folders(root));
+  TRY(mount_volume(place, read_property_string(config.find("rootfs")->string_or(""))[""], root,
+                   stop));
+  for (const auto& [key, value] : config) {
+    if (key == "rootfs" || !is_disk(key)) {
+      continue;
+    }
+    auto mount = read_property_string(value.string_or(""));
+    const path target = TRY(system::make_folders_in_root(root, mount["mp"]));
+    TRY(mount_volume(place, mount[""], target, stop));
+  }
+  return {};
+}
+
+// "local:1,mp=/x" asks for a new volume of 1 GiB; the stored value names it and its size.
+Result<std::string> make_volume(const Place& place, const std::string& vmid,
+                                const std::string& value, int number, const TaskLog& log,
+                                const Stop& stop) {
+  auto parts = read_property_string(value);
+  const std::string volid = parts[""];
+  double gib = 0;
+  const std::string size = volid.substr(std::min(volid.find(':') + 1, volid.size()));
+  if (std::from_chars(size.data(), size.data() + size.size(), gib).ptr !=
+      size.data() + size.size()) {
+    return value;  // an existing volume
+  }
+  const std::string name = fmt::format(
+      "{}/{}-{}-disk-{}.{}", vmid, gib > 0 ? "vm" : "subvol", vmid, number, gib > 0 ? "raw" : "subvol");
+  const path file = place.images() / name;
+  TRY(system::make_folders(file.parent_path()));
+  std::string stored = "local:" + name;
+  if (gib > 0) {
+    // Whole MiB upwards: 0.1 becomes 102M and not 102.4M.
+    const auto mib = static_cast<std::uint64_t>(gib * 1024);
+    log.line(fmt::format("Formatting '{}', fmt=raw size={} preallocation=off", file.string(),
+                         mib << 20));
+    TRY(system::write_atomically(file, "", 0640));
+    std::filesystem::resize_file(file, mib << 20);
+    TRY(system::run_ok({"mkfs.ext4", "-q", "-F", file.string()}, stop));
+    stored += mib % 1024 == 0 ? fmt::format(",size={}G", mib / 1024) : fmt::format(",size={}M", mib);
+  } else {
+    TRY(system::make_folders(file));
+    stored += ",size=0T";
+  }
+  for (const auto& [key, text] : parts) {
+    if (!key.empty() && key != "size") {
+      stored += "," + key + "=" + text;
+    }
+  }
+  return stored;
+}
+
+Result<> fill_guest(const Place& place, const TaskRequest& request, json::Object& config,
+                    const TaskLog& log, const Stop& stop) {
+  const std::string template_id(request.details.find("ostemplate")->string_or(""));
+  int number = 0;
+  for (auto& [key, value] : config) {
+    if (is_disk(key)) {
+      value = TRY(make_volume(place, request.id, std::string(value.string_or("")), number++, log,
+                              stop));
+    }
+  }
+  const std::optional<path> archive = volume_path(place, template_id);
+  if (!archive || !std::filesystem::exists(*archive)) {
+    return fail(Code::not_found, "volume '{}' does not exist", template_id);
+  }
+  json::Object root_only{{"rootfs", *config.find("rootfs")}};
+  TRY(mount_guest(place, request.id, root_only, stop));
+  log.line(fmt::format("extracting archive '{}'", archive->string()));
+  auto unpacked = system::run_ok({"tar", "-xpf", archive->string(), "--numeric-owner", "-C",
+                                  rootfs_of(place, request.id).string()},
+                                 stop);
+  TRY(unmount_guest(place, request.id, root_only));
+  TRY(std::move(unpacked));
+  return {};
+}
+
+Result<> create_guest(const Place& place, const TaskRequest& request, const TaskLog& log,
+                      const Stop& stop) {
+  json::Object config = *request.details.find("config")->object();
+  Result<> filled = fill_guest(place, request, config, log, stop);
+  if (!filled) {
+    (void)destroy_guest(place, request.id).has_value();
+    return std::move(filled).context(fmt::format("unable to create CT {} -", request.id));
+  }
+  return save_guest(place, request.id, config);
+}
+
+Result<std::string> lxc_config(const Place& place, const std::string& vmid, json::Object config) {
+  const auto text = [&config](const char* key, std::string_view otherwise) {
+    const json::Value* value = config.find(key);
+    return std::string(value == nullptr ? otherwise : value->string_or(otherwise));
+  };
+  std::string out = fmt::format(
+      "lxc.rootfs.path = dir:{}\nlxc.uts.name = {}\nlxc.init.cmd = {}\nlxc.autodev = 1\n"
+      "lxc.tty.max = 0\nlxc.pty.max = 1024\nlxc.mount.auto = proc:mixed sys:mixed\n"
+      "lxc.apparmor.profile = unconfined\n",
+      rootfs_of(place, vmid).string(), text("hostname", "CT" + vmid),
+      text("entrypoint", "/sbin/init"));
+  bool any = false;
+  for (const auto& [key, value] : config) {
+    if (!key.starts_with("net")) {
+      continue;
+    }
+    any = true;
+    auto net = read_property_string(value.string_or(""));
+    if (if_nametoindex(net["bridge"].c_str()) == 0) {
+      return fail(Code::not_found, "bridge '{}' does not exist", net["bridge"]);
+    }
+    const std::string n = key.substr(3);
+    out += fmt::format(
+        "lxc.net.{0}.type = veth\nlxc.net.{0}.link = {1}\nlxc.net.{0}.name = {2}\n"
+        "lxc.net.{0}.flags = up\nlxc.net.{0}.veth.pair = veth{3}i{0}\n",
+        n, net["bridge"], net["name"], vmid);
+    if (const std::string ip = net["ip"]; ip.find('/') != std::string::npos) {
+      out += fmt::format("lxc.net.{}.ipv4.address = {}\n", n, ip);
+    }
+    if (!net["gw"].empty()) {
+      out += fmt::format("lxc.net.{}.ipv4.gateway = {}\n", n, net["gw"]);
+    }
+  }
+  return any ? out : out + "lxc.net.0.type = empty\n";
+}
+
+Result<> start_guest(const Place& place, const std::string& vmid, const Stop& stop) {
+  const std::optional<json::Object> config = load_guest(place, vmid);
+  if (!config) {
+    return fail(Code::not_found, "Configuration file 'nodes/{}/lxc/{}.conf' does not exist",
+                place.node, vmid);
+  }
+  if (config->find("lock") != nullptr) {
+    return fail(Code::conflict, "CT is locked ({})", config->find("lock")->string_or(""));
+  }
+  TRY(unmount_guest(place, vmid, *config));  // of a guest that ended by itself
+  const std::string text = TRY(lxc_config(place, vmid, *config));
+  Result<> started = mount_guest(place, vmid, *config, stop);
+  const path file = place.lxc_path / vmid / "config";
+  if (started) {
+    started = system::write_atomically(file, text);
+  }
+  if (started) {
+    const Result<std::string> ran = system::run_ok(
+        {"lxc-start", "-P", place.lxc_path.string(), "-n", vmid, "-f", file.string(), "-o",
+         (place.lxc_path / vmid / "log").string(), "-d"},
+        stop);
+    if (!ran) {
+      started = fail(Code::broken, "startup for container '{}' failed", vmid);
+    }
+  }
+  if (!started) {
+    (void)unmount_guest(place, vmid, *config).has_value();
+  }
+  return started;
+}
+
+Result<> stop_guest(const Place& place, const std::string& vmid, std::optional<std::int64_t> grace,
+                    bool then_force, const Stop& stop) {
+  const std::optional<json::Object> config = load_guest(place, vmid);
+  if (!config) {
+    return fail(Code::not_found, "Configuration file 'nodes/{}/lxc/{}.conf' does not exist",
+                place.node, vmid);
+  }
+  std::vector<std::string> argv{"lxc-stop", "-P", place.lxc_path.string(), "-n", vmid};
+  if (grace) {
+    std::vector<std::string> gentle = argv;
+    gentle.insert(gentle.end(), {"--nokill", "-t", std::to_string(*grace)});
+    const Result<std::string> ended = system::run_ok(gentle, stop);
+    if (!ended && !then_force && guest_runs(place, vmid)) {
+      return fail(Code::timed_out, "container did not stop");
+    }
+  }
+  if (guest_runs(place, vmid)) {
+    argv.emplace_back("-k");
+    TRY(system::run_ok(argv, stop));
+  }
+  return unmount_guest(place, vmid, *config);
+}
+
+}  // namespace
+
+Result<> destroy_guest(const Place& place, const std::string& vmid) {
+  if (const std::optional<json::Object> config = load_guest(place, vmid)) {
+    TRY(stop_guest(place, vmid, std::nullopt, true, Stop()));
+    TRY(unmount_guest(place, vmid, *config));
+  }
+  TRY(system::remove_tree(place.lxc_path / vmid));
+  TRY(system::remove_tree(place.images() / vmid));
+  return system::remove_tree(guest_file(place, vmid));
+}
+
+Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& log,
+                 const Stop& stop) {
+  const auto number = [&request](const char* key, std::int64_t otherwise) {
+    const json::Value* value = request.details.find(key);
+    return value == nullptr ? otherwise : value->integer_or(otherwise);
+  };
+  if (request.type == "vzcreate") {
+    return create_guest(place, request, log, stop);
+  }
+  if (request.type == "vzstart") {
+    return start_guest(place, request.id, stop);
+  }
+  if (request.type == "vzstop") {
+    return stop_guest(place, request.id, std::nullopt, true, stop);
+  }
+  if (request.type == "vzshutdown") {
+    return stop_guest(place, request.id, number("timeout", 60), number("forceStop", 0) == 1, stop);
+  }
+  if (request.type == "vzdestroy") {
+    return destroy_guest(place, request.id);
+  }
+  if (request.type == "imgdel") {
+    const std::optional<path> file =
+        volume_path(place, request.details.find("volume")->string_or(""));
+    return file ? system::remove_tree(*file) : Result<>();
+  }
+  return fail(Code::broken, "no task is called '{}'", request.type);
+}
+
+}  // namespace drover::pve_sim

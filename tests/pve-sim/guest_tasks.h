@@ -1,0 +1,17 @@
+// What the task processes do to guests and volumes.
+#pragma once
+
+#include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/tasks.h"
+
+namespace drover::pve_sim {
+
+/// Does the task; the error's message becomes its exit status.
+Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& log,
+                 const system::Stop& stop);
+
+/// Ends the guest's processes if it runs, takes its mounts away and removes its volumes, lxc folder
+/// and configuration.
+Result<> destroy_guest(const Place& place, const std::string& vmid);
+
+}  // namespace drover::pve_sim
