@@ -1,0 +1,456 @@
+#include "tests/pve-sim/api.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "agent/system/file.h"
+#include "tests/pve-sim/guest_config.h"
+
+namespace drover::pve_sim {
+
+namespace {
+
+std::vector<std::string> split_path(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('/'), text.size());
+    if (end > 0) {
+      parts.emplace_back(text.substr(0, end));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+Answer unknown(const std::string& method, const std::vector<std::string>& parts) {
+  std::string path_text;
+  for (const std::string& part : parts) {
+    path_text += "/" + part;
+  }
+  return error(fmt::format("Method '{} {}' not implemented", method, path_text), 501);
+}
+
+json::Object volume_facts(const path& file) {
+  struct stat facts {};
+  stat(file.c_str(), &facts);
+  const bool folder = S_ISDIR(facts.st_mode);
+  return {{"format", folder ? "subvol" : "raw"},
+          {"size", folder ? std::int64_t{0} : std::int64_t{facts.st_size}},
+          {"used", folder ? std::int64_t{0} : std::int64_t{facts.st_blocks} * 512},
+          {"path", file.string()}};
+}
+
+}  // namespace
+
+Answer Api::start_task(const TaskRequest& request) {
+  Result<std::string> upid = tasks_.start(request);
+  return upid ? data(*upid) : error(upid.error().message);
+}
+
+// Checks the parameters or returns the 400 from the calling function.
+#define CHECKED(name, own)                                              \
+  __extension__({                                                       \
+    std::map<std::string, std::string> errors;                          \
+    Parameters checked = contract_.check(name, form, own, errors);      \
+    if (!errors.empty()) {                                              \
+      return bad_parameters(errors);                                    \
+    }                                                                   \
+    std::move(checked);                                                 \
+  })
+
+Answer Api::handle(const std::string& method, const std::string& target, const Form& form) {
+  const std::vector<std::string> parts = split_path(target);
+  const std::string what = parts.empty() ? "" : parts[0];
+  if (method == "GET" && parts.size() == 1 && what == "version") {
+    CHECKED("GET /version", {});
+    return data(
+        json::Object{{"repoid", "0307225d4bc8b3ed"}, {"release", "9.1"}, {"version", "9.1.7"}});
+  }
+  if (method == "GET" && parts.size() == 2 && what == "access" && parts[1] == "permissions") {
+    CHECKED("GET /access/permissions", {});
+    json::Object all;
+    for (const char* right : {"Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.Audit",
+                              "SDN.Use", "Sys.Audit", "VM.Allocate", "VM.Audit",
+                              "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"}) {
+      all.set(right, 1);
+    }
+    return data(json::Object{{"/", std::move(all)}});
+  }
+  if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "nextid") {
+    const Parameters given = CHECKED("GET /cluster/nextid", {});
+    if (given.contains("vmid")) {
+      const std::string& vmid = given.at("vmid");
+      return load_guest(place_, vmid)
+                 ? bad_parameters({{"vmid", fmt::format("VM {} already exists", vmid)}})
+                 : data(vmid);
+    }
+    int free = 100;
+    while (load_guest(place_, std::to_string(free))) {
+      ++free;
+    }
+    return data(std::to_string(free));
+  }
+  if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "resources") {
+    CHECKED("GET /cluster/resources", {});
+    json::Array list;
+    for (const std::string& vmid : guest_ids(place_)) {
+      json::Object guest = guest_status(vmid);
+      guest.set("node", place_.node);
+      guest.set("id", "lxc/" + vmid);
+      list.emplace_back(std::move(guest));
+    }
+    return data(std::move(list));
+  }
+  if (what != "nodes") {
+    return unknown(method, parts);
+  }
+  if (parts.size() == 1 && method == "GET") {
+    CHECKED("GET /nodes", {});
+    struct sysinfo info {};
+    sysinfo(&info);
+    return data(json::Array{json::Object{{"node", place_.node},
+                                         {"id", "node/" + place_.node},
+                                         {"type", "node"},
+                                         {"status", "online"},
+                                         {"level", ""},
+                                         {"maxmem", std::uint64_t{info.totalram}},
+                                         {"uptime", std::int64_t{info.uptime}}}});
+  }
+  if (parts.size() < 3) {
+    return unknown(method, parts);
+  }
+  if (parts[1] != place_.node) {
+    return error(fmt::format("hostname lookup '{}' failed - failed to get address info for: {}: "
+                             "Name or service not known",
+                             parts[1], parts[1]));
+  }
+  return node(method, parts, form);
+}
+
+Answer Api::node(const std::string& method, const std::vector<std::string>& parts,
+                 const Form& form) {
+  const std::string& what = parts[2];
+  if (what == "status" && parts.size() == 3 && method == "GET") {
+    CHECKED("GET /nodes/{node}/status", {});
+    struct sysinfo info {};
+    sysinfo(&info);
+    return data(json::Object{
+        {"pveversion", "pve-manager/9.1.7/0307225d4bc8b3ed"},
+        {"uptime", std::int64_t{info.uptime}},
+        {"memory", json::Object{{"total", std::uint64_t{info.totalram}},
+                                {"free", std::uint64_t{info.freeram}},
+                                {"used", std::uint64_t{info.totalram - info.freeram}}}}});
+  }
+  if (what == "storage") {
+    return storage(method, parts, form);
+  }
+  if (what == "network") {
+    return network(method, parts, form);
+  }
+  if (what == "tasks") {
+    return tasks(method, parts, form);
+  }
+  return what == "lxc" ? guests(method, parts, form) : unknown(method, parts);
+}
+
+Answer Api::storage(const std::string& method, const std::vector<std::string>& parts,
+                    const Form& form) {
+  struct statvfs disk {};
+  statvfs(place_.directory.c_str(), &disk);
+  const std::uint64_t total = disk.f_blocks * disk.f_frsize;
+  const std::uint64_t available = disk.f_bavail * disk.f_frsize;
+  json::Object facts{{"type", "dir"},
+                     {"active", 1},
+                     {"enabled", 1},
+                     {"shared", 0},
+                     {"total", total},
+                     {"avail", available},
+                     {"used", total - available},
+                     {"content", "iso,vztmpl,backup,rootdir,snippets,images"}};
+  if (parts.size() == 3 && method == "GET") {
+    CHECKED("GET /nodes/{node}/storage", {});
+    facts.set("storage", "local");
+    return data(json::Array{std::move(facts)});
+  }
+  if (parts.size() < 5) {
+    return unknown(method, parts);
+  }
+  const Parameters own{{"storage", parts[3]}};
+  if (parts[4] == "status" && method == "GET") {
+    CHECKED("GET /nodes/{node}/storage/{storage}/status", own);
+    return parts[3] == "local" ? data(std::move(facts)) : error("No such storage.", 400);
+  }
+  if (parts[4] != "content") {
+    return unknown(method, parts);
+  }
+  if (parts[3] != "local") {
+    return error(fmt::format("storage '{}' does not exist", parts[3]));
+  }
+  if (parts.size() == 5 && method == "GET") {
+    const Parameters given = CHECKED("GET /nodes/{node}/storage/{storage}/content", own);
+    json::Array list;
+    const auto wanted = [&given](const char* key, const std::string& value) {
+      return !given.contains(key) || given.at(key) == value;
+    };
+    for (const auto& folder : std::filesystem::directory_iterator(place_.images())) {
+      const std::string vmid = folder.path().filename().string();
+      const std::string content = load_guest(place_, vmid) ? "rootdir" : "images";
+      if (!folder.is_directory() || !wanted("vmid", vmid) || !wanted("content", content)) {
+        continue;
+      }
+      for (const auto& file : std::filesystem::directory_iterator(folder.path())) {
+        json::Object volume = volume_facts(file.path());
+        volume.erase("path");
+        volume.set("volid", fmt::format("local:{}/{}", vmid, file.path().filename().string()));
+        volume.set("vmid", json::Value(vmid).integer_or(0));
+        volume.set("content", content);
+        list.emplace_back(std::move(volume));
+      }
+    }
+    if (wanted("content", "vztmpl") && !given.contains("vmid")) {
+      for (const auto& file : std::filesystem::directory_iterator(place_.templates())) {
+        list.emplace_back(
+            json::Object{{"volid", "local:vztmpl/" + file.path().filename().string()},
+                         {"content", "vztmpl"},
+                         {"format", "tgz"},
+                         {"size", std::uint64_t{file.file_size()}}});
+      }
+    }
+    return data(std::move(list));
+  }
+  if (parts.size() == 5 && method == "POST") {
+    const Parameters given = CHECKED("POST /nodes/{node}/storage/{storage}/content", own);
+    const std::string& name = given.at("filename");
+    if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
+      return bad_parameters({{"filename", "value does not match the regex pattern"}});
+    }
+    const path file = place_.images() / given.at("vmid") / name;
+    if (std::filesystem::exists(file)) {
+      return error(fmt::format("disk image '{}' already exists", file.string()));
+    }
+    std::filesystem::create_directories(file.parent_path());
+    if (name.ends_with(".subvol")) {
+      std::filesystem::create_directory(file);
+    } else {
+      std::string size = given.at("size");
+      int shift = 10;  // KiB when there is no unit
+      if (size.ends_with('M') || size.ends_with('G')) {
+        shift = size.ends_with('M') ? 20 : 30;
+        size.pop_back();
+      }
+      if (!system::write_atomically(file, "", 0640)) {
+        return error(fmt::format("unable to create image '{}'", file.string()));
+      }
+      std::error_code failure;
+      std::filesystem::resize_file(
+          file, static_cast<std::uintmax_t>(json::Value(size).integer_or(0)) << shift, failure);
+      if (failure) {
+        return error(fmt::format("unable to create image: {}", failure.message()));
+      }
+    }
+    return data(fmt::format("local:{}/{}", given.at("vmid"), name));
+  }
+  if (parts.size() < 6) {
+    return unknown(method, parts);
+  }
+  std::string volume = parts[5];
+  for (std::size_t i = 6; i < parts.size(); ++i) {
+    volume += "/" + parts[i];
+  }
+  if (!volume.starts_with("local:")) {
+    volume = "local:" + volume;
+  }
+  const Parameters both{{"storage", parts[3]}, {"volume", volume}};
+  const std::optional<path> file = volume_path(place_, volume);
+  if (!file) {
+    return error(fmt::format("unable to parse directory volume name '{}'", volume.substr(6)));
+  }
+  if (method == "GET") {
+    CHECKED("GET /nodes/{node}/storage/{storage}/content/{volume}", both);
+    return std::filesystem::exists(*file)
+               ? data(volume_facts(*file))
+               : error(fmt::format("volume_size_info on '{}' failed - no format", volume));
+  }
+  if (method == "DELETE") {
+    CHECKED("DELETE /nodes/{node}/storage/{storage}/content/{volume}", both);
+    const std::string owner = volume.substr(6, volume.find('/') - 6);
+    return start_task({"imgdel", owner + "@local", {{"volume", volume}}});
+  }
+  return unknown(method, parts);
+}
+
+Answer Api::network(const std::string& method, const std::vector<std::string>& parts,
+                    const Form& form) {
+  if (method != "GET" || parts.size() > 4) {
+    return unknown(method, parts);
+  }
+  const Parameters given =
+      parts.size() == 3
+          ? CHECKED("GET /nodes/{node}/network", {})
+          : CHECKED("GET /nodes/{node}/network/{iface}", (Parameters{{"iface", parts[3]}}));
+  const std::string type = given.contains("type") ? given.at("type") : "bridge";
+  json::Array list;
+  int priority = 3;
+  for (const std::string& name : place_.bridges) {
+    json::Object bridge{{"iface", name},         {"type", "bridge"},
+                        {"method", "manual"},    {"method6", "manual"},
+                        {"bridge_ports", ""},    {"bridge_stp", "off"},
+                        {"bridge_fd", "0"},      {"families", json::Array{"inet"}},
+                        {"priority", priority++}, {"autostart", 1}};
+    if (if_nametoindex(name.c_str()) != 0) {
+      bridge.set("active", 1);
+    }
+    if (parts.size() == 4 && name == parts[3]) {
+      return data(std::move(bridge));
+    }
+    if (type.find("bridge") != std::string::npos) {
+      list.emplace_back(std::move(bridge));
+    }
+  }
+  return parts.size() == 3 ? data(std::move(list))
+                           : bad_parameters({{"iface", "interface does not exist"}});
+}
+
+Answer Api::tasks(const std::string& method, const std::vector<std::string>& parts,
+                  const Form& form) {
+  if (parts.size() == 3 && method == "GET") {
+    const Parameters given = CHECKED("GET /nodes/{node}/tasks", {});
+    json::Array list;
+    const std::vector<std::string> upids = tasks_.list();
+    for (const std::string& upid : upids) {
+      if (std::optional<json::Object> status = tasks_.status(upid)) {
+        if (const json::Value* ended = status->find("exitstatus")) {
+          status->set("status", json::Value(*ended));
+          status->erase("exitstatus");
+        } else {
+          status->set("status", "RUNNING");
+        }
+        list.emplace_back(std::move(*status));
+      }
+    }
+    return data_of(std::move(list), static_cast<std::int64_t>(upids.size()));
+  }
+  if (parts.size() < 4) {
+    return unknown(method, parts);
+  }
+  const Parameters own{{"upid", parts[3]}};
+  if (!parse_upid(parts[3])) {
+    return bad_parameters({{"upid", "unable to parse worker upid"}});
+  }
+  if (parts.size() == 4 && method == "DELETE") {
+    CHECKED("DELETE /nodes/{node}/tasks/{upid}", own);
+    tasks_.abort(parts[3]);
+    return data(nullptr);
+  }
+  if (parts.size() == 4 && method == "GET") {
+    return data(json::Array{json::Object{{"name", "log"}}, json::Object{{"name", "status"}}});
+  }
+  if (parts.size() == 5 && method == "GET" && parts[4] == "status") {
+    CHECKED("GET /nodes/{node}/tasks/{upid}/status", own);
+    std::optional<json::Object> status = tasks_.status(parts[3]);
+    return status ? data(std::move(*status)) : bad_parameters({{"upid", "no such task"}});
+  }
+  if (parts.size() == 5 && method == "GET" && parts[4] == "log") {
+    const Parameters given = CHECKED("GET /nodes/{node}/tasks/{upid}/log", own);
+    const std::vector<std::string> lines = tasks_.log(parts[3]).value_or(
+        std::vector<std::string>{"unable to open file - No such file or directory"});
+    const auto number = [&given](const char* key, std::int64_t otherwise) {
+      return given.contains(key) ? json::Value(given.at(key)).integer_or(otherwise) : otherwise;
+    };
+    const auto total = static_cast<std::int64_t>(lines.size());
+    const std::int64_t first = number("start", 0);
+    const std::int64_t limit = number("limit", 50);
+    json::Array list;
+    for (std::int64_t i = first; i < total && (limit == 0 || i < first + limit); ++i) {
+      list.emplace_back(json::Object{{"n", i + 1}, {"t", lines[static_cast<std::size_t>(i)]}});
+    }
+    return data_of(std::move(list), total);
+  }
+  return unknown(method, parts);
+}
+
+Answer Api::guests(const std::string& method, const std::vector<std::string>& parts,
+                   const Form& form) {
+  if (parts.size() == 3 && method == "GET") {
+    CHECKED("GET /nodes/{node}/lxc", {});
+    json::Array list;
+    for (const std::string& vmid : guest_ids(place_)) {
+      list.emplace_back(guest_status(vmid));
+    }
+    return data(std::move(list));
+  }
+  if (parts.size() == 3 && method == "POST") {
+    return create_guest(CHECKED("POST /nodes/{node}/lxc", {}));
+  }
+  if (parts.size() < 4) {
+    return unknown(method, parts);
+  }
+  const std::string& vmid = parts[3];
+  const Parameters own{{"vmid", vmid}};
+  const std::string verb = parts.size() == 6 && parts[4] == "status" ? parts[5] : "";
+  Parameters given;
+  if (parts.size() == 4 && method == "DELETE") {
+    given = CHECKED("DELETE /nodes/{node}/lxc/{vmid}", own);
+  } else if (parts.size() == 5 && parts[4] == "config" && (method == "GET" || method == "PUT")) {
+    given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/config", own);
+  } else if ((method == "GET" && verb == "current") ||
+             (method == "POST" && (verb == "start" || verb == "stop" || verb == "shutdown"))) {
+    given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/status/" + verb, own);
+  } else {
+    return unknown(method, parts);
+  }
+  if (verb == "start") {
+    if (load_guest(place_, vmid) && guest_runs(place_, vmid)) {
+      return error(fmt::format("CT {} already running", vmid));
+    }
+    return start_task({"vzstart", vmid, {}});
+  }
+  const std::optional<json::Object> config = load_guest(place_, vmid);
+  if (!config) {
+    return error(
+        fmt::format("Configuration file 'nodes/{}/lxc/{}.conf' does not exist", place_.node, vmid));
+  }
+  if (verb == "current") {
+    return data(guest_status(vmid));
+  }
+  if (method == "GET") {
+    json::Object shown = *config;
+    if (const json::Value* lock = config->find("lock")) {
+      shown = json::Object{{"lock", *lock}};
+    }
+    shown.set("digest", digest_of(*config));
+    return data(std::move(shown));
+  }
+  if (method == "PUT") {
+    return configure_guest(vmid, given);
+  }
+  const json::Value* lock = config->find("lock");
+  if (lock != nullptr) {
+    return error(fmt::format("CT is locked ({})", lock->string_or("")));
+  }
+  const bool running = guest_runs(place_, vmid);
+  if (method == "DELETE") {
+    if (running && !(given.contains("force") && given["force"] == "1")) {
+      return error(fmt::format("unable to destroy CT {} - container is running", vmid));
+    }
+    return start_task({"vzdestroy", vmid, {}});
+  }
+  if (!running) {
+    return error(fmt::format("CT {} not running", vmid));
+  }
+  json::Object details;
+  for (const char* key : {"timeout", "forceStop"}) {
+    if (given.contains(key)) {
+      details.set(key, given.at(key));
+    }
+  }
+  return start_task({"vz" + verb, vmid, std::move(details)});
+}
+
+}  // namespace drover::pve_sim
