@@ -40,7 +40,22 @@ Result<> Books::write(std::function<Result<>(Books&)> change) {
   request->change = std::move(change);
   std::future<Result<>> done = request->done.get_future();
   inbox_.post(std::move(request));
+  // Either `close` came after the post and finds it inside, or it came before and is seen here.
+  if (closed_) {
+    refuse_waiting();
+  }
   return done.get();
+}
+
+void Books::close() {
+  closed_ = true;
+  refuse_waiting();
+}
+
+void Books::refuse_waiting() {
+  for (const std::shared_ptr<Request>& request : inbox_.take()) {
+    request->done.set_value(fail(Code::cancelled, "write to the journal: the agent is stopping"));
+  }
 }
 
 }  // namespace drover::jobs

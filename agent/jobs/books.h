@@ -5,8 +5,10 @@
 // published and those who wait told.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <future>
+#include <memory>
 #include <vector>
 
 #include "agent/jobs/journal.h"
@@ -39,16 +41,22 @@ class Books {
   /// not. A change that fails leaves what it had written before its failure.
   Result<> write(std::function<Result<>(Books&)> change);
 
+  /// The loop serves no more: whoever waits in `write`, or comes to it later, gets `cancelled`.
+  void close();
+
  private:
   struct Request {
     std::function<Result<>(Books&)> change;
     std::promise<Result<>> done;
   };
 
+  void refuse_waiting();
+
   Journal& journal_;
   Publish publish_;
   std::vector<Event> told_;  // since the last commit
   std::vector<std::function<void(const Result<>&)>> waiting_;
+  std::atomic<bool> closed_ = false;
   system::Inbox<std::shared_ptr<Request>> inbox_;
 };
 
