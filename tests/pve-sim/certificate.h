@@ -1,0 +1,16 @@
+// The server's own certificate and key, and the API token.
+#pragma once
+
+#include <string>
+
+#include "agent/core/result.h"
+#include "tests/pve-sim/place.h"
+
+namespace drover::pve_sim {
+
+/// Writes cert.pem and key.pem for localhost and 127.0.0.1 and returns the SHA-256 fingerprint.
+Result<std::string> make_certificate(const path& directory);
+/// Writes "USER@REALM!ID=UUID" to `file`, readable by its owner only, and returns it.
+Result<std::string> make_token(const Place& place, const path& file);
+
+}  // namespace drover::pve_sim

@@ -1,0 +1,131 @@
+// pve-sim: a Proxmox VE node's API for tests and the demo.
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <exception>
+#include <thread>
+
+#include "agent/system/child.h"
+#include "agent/system/file.h"
+#include "agent/system/signals.h"
+#include "tests/pve-sim/certificate.h"
+#include "tests/pve-sim/guest_tasks.h"
+#include "tests/pve-sim/server.h"
+
+namespace {
+
+using namespace drover;
+
+struct Arguments {
+  pve_sim::Place place;
+  int port = 0;
+  int auth_delay_ms = 3000;
+  std::filesystem::path request;
+};
+
+bool read_number(std::string_view text, int& out) {
+  return std::from_chars(text.data(), text.data() + text.size(), out).ptr ==
+         text.data() + text.size();
+}
+
+bool read_arguments(int argc, char** argv, int first, Arguments& out) {
+  for (int i = first; i < argc; i += 2) {
+    const std::string_view name = argv[i];
+    if (i + 1 == argc) {
+      return false;
+    }
+    const std::string value = argv[i + 1];
+    if (name == "--directory") {
+      out.place.directory = std::filesystem::absolute(value);
+    } else if (name == "--lxc-path") {
+      out.place.lxc_path = std::filesystem::absolute(value);
+    } else if (name == "--node") {
+      out.place.node = value;
+    } else if (name == "--bridge") {
+      out.place.bridges.push_back(value);
+    } else if (name == "--request") {
+      out.request = value;
+    } else if (!(name == "--port" && read_number(value, out.port)) &&
+               !(name == "--auth-delay-ms" && read_number(value, out.auth_delay_ms))) {
+      return false;
+    }
+  }
+  if (out.place.lxc_path.empty()) {
+    out.place.lxc_path = out.place.directory / "lxc";
+  }
+  return !out.place.directory.empty();
+}
+
+// Also what a run that was killed left behind.
+Result<> clean(const pve_sim::Place& place) {
+  for (const std::string& vmid : pve_sim::guest_ids(place)) {
+    TRY(pve_sim::destroy_guest(place, vmid));
+  }
+  for (const auto& folder : {place.images(), place.tasks(), place.guests()}) {
+    TRY(system::remove_tree(folder));
+    TRY(system::make_folders(folder));
+  }
+  return {};
+}
+
+int serve(const Arguments& arguments) {
+  const pve_sim::Place& place = arguments.place;
+  system::Signals signals({SIGTERM, SIGINT});
+  for (const auto& folder : {place.images(), place.tasks(), place.guests(), place.templates(),
+                             place.lxc_path}) {
+    if (const Result<> made = system::make_folders(folder); !made) {
+      throw std::runtime_error(to_text(made.error()));
+    }
+  }
+  if (const Result<> cleaned = clean(place); !cleaned) {
+    throw std::runtime_error(to_text(cleaned.error()));
+  }
+  const Result<std::string> fingerprint = pve_sim::make_certificate(place.directory);
+  const Result<std::string> token = pve_sim::make_token(place, place.directory / "token");
+  if (!fingerprint || !token) {
+    throw std::runtime_error(to_text(fingerprint ? token.error() : fingerprint.error()));
+  }
+  pve_sim::Server server(place, *token, std::chrono::milliseconds(arguments.auth_delay_ms));
+  const int port = server.bind(arguments.port);
+  if (port < 0) {
+    throw std::runtime_error(fmt::format("cannot bind port {}", arguments.port));
+  }
+  std::thread serving([&server] { server.serve(); });
+  fmt::print("pve-sim ready url=https://127.0.0.1:{} fingerprint={} token={} ca={}\n", port,
+             *fingerprint, (place.directory / "token").string(),
+             (place.directory / "cert.pem").string());
+  std::fflush(stdout);
+  pollfd wait{signals.fd(), POLLIN, 0};
+  while (poll(&wait, 1, -1) < 0) {
+  }
+  server.stop();
+  serving.join();
+  const Result<> cleaned = clean(place);
+  if (!cleaned) {
+    throw std::runtime_error(to_text(cleaned.error()));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    Arguments arguments;
+    const bool task = argc > 1 && std::string_view(argv[1]) == "task";
+    if (!read_arguments(argc, argv, task ? 2 : 1, arguments)) {
+      fmt::print(stderr,
+                 "usage: pve-sim --directory DIR [--node NAME] [--bridge NAME]... [--port N] "
+                 "[--lxc-path DIR] [--auth-delay-ms N]\n");
+      return 2;
+    }
+    return task ? pve_sim::run_task(arguments.place, arguments.request) : serve(arguments);
+  } catch (const std::exception& failure) {
+    fmt::print(stderr, "pve-sim: {}\n", failure.what());
+    return 1;
+  }
+}

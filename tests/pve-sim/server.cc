@@ -1,0 +1,131 @@
+#include "tests/pve-sim/server.h"
+
+#include <httplib.h>
+
+#include <stdexcept>
+
+#include "agent/system/clock.h"
+#include "tests/pve-sim/reason_phrase.h"
+
+namespace drover::pve_sim {
+
+namespace {
+
+constexpr std::string_view kRoot = "/api2/json";
+constexpr std::string_view kScheme = "PVEAPIToken=";
+
+// JSON bodies give the same parameters as a form; true and false are taken there.
+Answer read_body(const httplib::Request& request, Form& form) {
+  const std::string type = request.get_header_value("Content-Type");
+  if (request.body.empty()) {
+    return {};
+  }
+  if (type.starts_with("application/json")) {
+    const Result<json::Value> body = json::parse(request.body);
+    if (!body || body->object() == nullptr) {
+      return error("malformed JSON string");
+    }
+    for (const auto& [name, value] : *body->object()) {
+      const bool* boolean = value.boolean();
+      const std::string* text = value.string();
+      form[name].push_back(boolean != nullptr ? (*boolean ? "1" : "0")
+                           : text != nullptr  ? *text
+                                              : json::write(value));
+    }
+  } else if (type.empty() || type.starts_with("application/x-www-form-urlencoded")) {
+    read_form(request.body, form);
+  } else {
+    return error("upload 'Content-Type '" + type + "' not implemented", 506);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Server::Http {
+  Http(const Place& place, std::string secret, std::chrono::milliseconds delay)
+      : server((place.directory / "cert.pem").c_str(), (place.directory / "key.pem").c_str()),
+        api(place),
+        token(std::move(secret)),
+        auth_delay(delay) {
+    if (!server.is_valid()) {
+      throw std::runtime_error("the certificate cannot be used");
+    }
+    // As many as pveproxy keeps apart for our purposes: a refused caller waits in one of them.
+    server.new_task_queue = [] { return new httplib::ThreadPool(32); };
+    const auto handler = [this](const httplib::Request& request, httplib::Response& response) {
+      write(answer(request), response);
+    };
+    server.Get(".*", handler);
+    server.Post(".*", handler);
+    server.Put(".*", handler);
+    server.Delete(".*", handler);
+    server.set_pre_routing_handler(
+        [this](const httplib::Request& request, httplib::Response& response) {
+          if (request.method != "HEAD" && request.method != "OPTIONS" &&
+              request.method != "PATCH") {
+            return httplib::Server::HandlerResponse::Unhandled;
+          }
+          write({501, "method '" + request.method + "' not available", nullptr}, response);
+          return httplib::Server::HandlerResponse::Handled;
+        });
+  }
+
+  Answer answer(const httplib::Request& request) {
+    const std::string authorization = request.get_header_value("Authorization");
+    if (authorization != std::string(kScheme) + token) {
+      (void)system::SystemClock().sleep_for(auth_delay, ending).has_value();
+      return unauthorized(authorization.empty() ? "No ticket" : "Authentication failed!");
+    }
+    const std::size_t question = std::min(request.target.find('?'), request.target.size());
+    const std::string target = percent_decode(request.target.substr(0, question), false);
+    if (!target.starts_with(kRoot)) {
+      return error("no such file '" + target + "'", 404);
+    }
+    if (request.method == "GET" && request.get_header_value("Content-Length", "0") != "0") {
+      return {501, "Unexpected content for method 'GET'", nullptr};
+    }
+    Form form;
+    read_form(std::string_view(request.target).substr(std::min(question + 1, request.target.size())), form);
+    if (Answer refused = read_body(request, form); refused.status != 200) {
+      return refused;
+    }
+    return api.handle(request.method, target.substr(kRoot.size()), form);
+  }
+
+  static void write(const Answer& answer, httplib::Response& response) {
+    set_reason_phrase(answer.reason);
+    response.status = answer.status;
+    if (!answer.body.is_null()) {
+      response.set_content(json::write(answer.body), "application/json;charset=UTF-8");
+    }
+  }
+
+  httplib::SSLServer server;
+  Api api;
+  std::string token;
+  std::chrono::milliseconds auth_delay;
+  system::Stop ending;
+};
+
+Server::Server(const Place& place, std::string token, std::chrono::milliseconds auth_delay)
+    : http_(std::make_unique<Http>(place, std::move(token), auth_delay)) {}
+Server::~Server() = default;
+
+int Server::bind(int port) {
+  if (port == 0) {
+    return http_->server.bind_to_any_port("127.0.0.1");
+  }
+  return http_->server.bind_to_port("127.0.0.1", port) ? port : -1;
+}
+
+void Server::serve() {
+  http_->server.listen_after_bind();
+}
+
+void Server::stop() {
+  http_->ending.request();
+  http_->server.stop();
+}
+
+}  // namespace drover::pve_sim
