@@ -1,0 +1,39 @@
+// Message: what a client and a node tell each other, frame by frame ([header][body] and for streams
+// [data]). docs/protocol.md describes it for other people's programs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "agent/core/json.h"
+#include "agent/core/result.h"
+#include "messaging/record.h"
+
+namespace drover::messaging {
+
+inline constexpr std::int64_t kProtocolVersion = 1;
+
+/// The header of a message of either direction.
+struct Header {
+  std::string kind;
+  std::uint64_t rq = 0;  ///< the client's number for the request; the answer carries it
+  json::Object all;      ///< every member, also those this version does not know
+};
+
+/// `invalid` when it is not an object {"v":1, "kind":..., "rq":...} of at most kMostHeader bytes.
+/// Members that are not known are kept and ignored.
+Result<Header> read_header(std::string_view text);
+/// The header's text; `more` are the members besides v, kind and rq.
+std::string write_header(std::string_view kind, std::uint64_t rq, const json::Object& more = {});
+
+/// Whether a client of this role may send this kind: `refused` when only another role may,
+/// `invalid` when there is no such kind.
+Result<> check_kind(Role role, std::string_view kind);
+
+/// The body of an answer of kind "error".
+std::string write_error(const Error& error);
+/// The inverse; `broken` with the text when it is no such body.
+Error read_error(std::string_view body);
+
+}  // namespace drover::messaging
