@@ -32,8 +32,8 @@ Result<Volume> volume_from_json(const json::Value& value);
 class VolumeSource {
  public:
   virtual ~VolumeSource() = default;
-  /// Makes the volume. Its name on the storage carries the container's name and the job's id, so that
-  /// `find` sees it even when the answer was lost.
+  /// Makes the volume. Its name on the storage carries the container's name and the job's id, so
+  /// that `find` sees it even when the answer was lost.
   virtual Result<Volume> allocate(const ContainerName& container, const JobId& job,
                                   const VolumeSpec& spec, const system::Stop& stop) = 0;
   /// What `allocate` with the same arguments has made; `not_found` when it has made nothing.
@@ -44,7 +44,8 @@ class VolumeSource {
 };
 
 /// Mounts `volume` at `target` (made when missing) with nosuid and nodev. An image or block device
-/// without a file system gets ext4 first; one with a file system keeps it. Mounted already is success.
+/// without a file system gets ext4 first; one with a file system keeps it. Mounted already is
+/// success.
 Result<> mount_volume(const Volume& volume, const Path& target, const system::Stop& stop);
 /// Unmounts what is at `target` and removes the empty folder. Not mounted is success.
 Result<> unmount_volume(const Path& target, const system::Stop& stop);

@@ -1,0 +1,44 @@
+#include "runtimes/volumes/local_volumes.h"
+
+#include <filesystem>
+
+namespace drover::runtimes {
+
+Volume LocalVolumes::describe(const ContainerName& container, const JobId& job,
+                              const VolumeSpec& spec) const {
+  // Dots cannot stand in the first two parts, so the name takes apart in one way only.
+  const Path path = layout_.local_volumes() / (container.str() + "." + spec.name + "." + job.str());
+  return Volume{spec.name, spec.storage, path.string(), path, VolumeKind::folder};
+}
+
+Result<Volume> LocalVolumes::allocate(const ContainerName& container, const JobId& job,
+                                      const VolumeSpec& spec, const system::Stop& stop) {
+  Volume volume = describe(container, job, spec);
+  TRY(stop.check(fmt::format("allocate volume {}", volume.id)));
+  TRY(system::make_folders(layout_.local_volumes(), 0700));
+  TRY(system::make_folders(volume.path, 0755));
+  return volume;
+}
+
+Result<Volume> LocalVolumes::find(const ContainerName& container, const JobId& job,
+                                  const VolumeSpec& spec, const system::Stop&) {
+  Volume volume = describe(container, job, spec);
+  std::error_code error;
+  if (!std::filesystem::is_directory(std::filesystem::symlink_status(volume.path, error))) {
+    return fail(Code::not_found, "there is no volume {}", volume.id);
+  }
+  return volume;
+}
+
+Result<> LocalVolumes::release(const Volume& volume, const system::Stop& stop) {
+  TRY(stop.check(fmt::format("release volume {}", volume.id)));
+  const Path name = volume.path.filename();
+  if (volume.path.parent_path() != layout_.local_volumes() || name.empty() || name == "." ||
+      name == "..") {
+    return fail(Code::refused, "{} is no volume below {}", volume.path.string(),
+                layout_.local_volumes().string());
+  }
+  return system::remove_tree(volume.path);
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,27 @@
+// LocalVolumes: volumes that are folders below the agent's own state.
+#pragma once
+
+#include "runtimes/volumes/volume.h"
+
+namespace drover::runtimes {
+
+/// Storage "local-folder": a folder Layout::local_volumes()/CONTAINER-VOLUME-JOB. A folder has no
+/// size of its own, so VolumeSpec::size_mib bounds nothing here.
+class LocalVolumes : public VolumeSource {
+ public:
+  explicit LocalVolumes(Layout layout) : layout_(std::move(layout)) {}
+
+  Result<Volume> allocate(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
+                          const system::Stop& stop) override;
+  Result<Volume> find(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
+                      const system::Stop& stop) override;
+  /// `refused` for a path that does not lie directly below Layout::local_volumes().
+  Result<> release(const Volume& volume, const system::Stop& stop) override;
+
+ private:
+  Volume describe(const ContainerName& container, const JobId& job, const VolumeSpec& spec) const;
+
+  Layout layout_;
+};
+
+}  // namespace drover::runtimes

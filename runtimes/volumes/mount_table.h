@@ -1,0 +1,26 @@
+// What is mounted in this process's mount namespace.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/core/result.h"
+#include "agent/system/file.h"
+
+namespace drover::runtimes {
+
+struct MountPoint {
+  system::Path target;
+  std::string type;    ///< file system type
+  std::string source;  ///< device, or what the mounter called it
+};
+
+/// The lines of /proc/self/mountinfo (proc(5)), in the kernel's order; blanks and the like, which
+/// the kernel writes as \040, are decoded.
+std::vector<MountPoint> parse_mount_table(std::string_view text);
+
+/// Whether something is mounted exactly at `target`, which is resolved as far as it exists.
+Result<bool> is_mounted(const system::Path& target);
+
+}  // namespace drover::runtimes

@@ -1,0 +1,105 @@
+#include <sys/mount.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "agent/system/child.h"
+#include "runtimes/volumes/mount_table.h"
+#include "runtimes/volumes/volume.h"
+
+namespace drover::runtimes {
+namespace {
+
+constexpr std::chrono::minutes kMkfsTimeout{10};
+
+/// blkid -p (blkid(8)): 0 names what is there, 2 finds nothing, 8 finds several that contradict.
+Result<bool> has_file_system(const Path& path, const system::Stop& stop) {
+  const system::Output output = TRY(system::run({"blkid", "-p", path.string()}, stop));
+  if (output.ending.code == 0) {
+    return true;
+  }
+  if (output.ending.code == 2) {
+    return false;
+  }
+  // Anything unclear might be somebody's data, and mkfs would end it.
+  return fail(Code::refused, "cannot tell whether {} holds a file system: {}", path.string(),
+              output.last_line());
+}
+
+Result<> make_file_system(const Path& path, const system::Stop& stop) {
+  system::RunOptions options;
+  options.timeout = kMkfsTimeout;
+  const auto made =
+      system::run_ok({"mkfs.ext4", "-F", "-q", "-E",
+                      "nodiscard,lazy_itable_init=1,lazy_journal_init=1", path.string()},
+                     stop, options);
+  if (!made) {
+    return Failure(Error(made.error()).context(fmt::format("format {}", path.string())));
+  }
+  return {};
+}
+
+Result<> bind_folder(const Path& source, const Path& target) {
+  if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+    const int number = errno;
+    return fail(number == ENOENT ? Code::not_found : Code::broken, "bind {} at {}: {}",
+                source.string(), target.string(), std::strerror(number));
+  }
+  // A bind takes no other flags in its first call (mount(2)).
+  if (::mount(nullptr, target.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV,
+              nullptr) != 0) {
+    const int number = errno;
+    ::umount2(target.c_str(), MNT_DETACH);
+    return fail(Code::broken, "make {} nosuid and nodev: {}", target.string(),
+                std::strerror(number));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> mount_volume(const Volume& volume, const Path& target, const system::Stop& stop) {
+  TRY(system::make_folders(target));
+  if (TRY(is_mounted(target))) {
+    return {};
+  }
+  TRY(stop.check(fmt::format("mount volume {}", volume.name)));
+  if (volume.kind == VolumeKind::folder) {
+    return bind_folder(volume.path, target);
+  }
+  if (!std::filesystem::exists(volume.path)) {
+    return fail(Code::not_found, "volume {} has nothing at {}", volume.id, volume.path.string());
+  }
+  if (!TRY(has_file_system(volume.path, stop))) {
+    TRY(make_file_system(volume.path, stop));
+  }
+  // mount(8) sets up the loop device with autoclear, so that the last unmount frees it.
+  const std::string flags = volume.kind == VolumeKind::image ? "loop,nosuid,nodev" : "nosuid,nodev";
+  const auto mounted =
+      system::run_ok({"mount", "-o", flags, volume.path.string(), target.string()}, stop);
+  if (!mounted) {
+    return Failure(Error(mounted.error()).context(fmt::format("mount volume {}", volume.id)));
+  }
+  return {};
+}
+
+Result<> unmount_volume(const Path& target, const system::Stop& stop) {
+  while (TRY(is_mounted(target))) {
+    TRY(stop.check(fmt::format("unmount {}", target.string())));
+    if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) != 0) {
+      const int number = errno;
+      return fail(number == EBUSY ? Code::unavailable : Code::broken, "unmount {}: {}",
+                  target.string(), std::strerror(number));
+    }
+  }
+  std::error_code error;
+  // Only an empty folder is removed: what stands in it was not made by us.
+  std::filesystem::remove(target, error);
+  if (error && error != std::errc::directory_not_empty) {
+    return fail(Code::broken, "remove {}: {}", target.string(), error.message());
+  }
+  return {};
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,48 @@
+#include "runtimes/volumes/volume.h"
+
+namespace drover::runtimes {
+namespace {
+
+std::string_view to_string(VolumeKind kind) {
+  switch (kind) {
+    case VolumeKind::folder:
+      return "folder";
+    case VolumeKind::image:
+      return "image";
+    case VolumeKind::block:
+      return "block";
+  }
+  return "";
+}
+
+}  // namespace
+
+json::Value to_json(const Volume& volume) {
+  return json::Object{{"name", volume.name},
+                      {"storage", volume.storage},
+                      {"id", volume.id},
+                      {"path", volume.path.string()},
+                      {"kind", to_string(volume.kind)}};
+}
+
+Result<Volume> volume_from_json(const json::Value& value) {
+  Volume volume{std::string(value.at("name").string_or("")),
+                std::string(value.at("storage").string_or("")),
+                std::string(value.at("id").string_or("")),
+                Path(std::string(value.at("path").string_or(""))), VolumeKind::folder};
+  const std::string_view kind = value.at("kind").string_or("");
+  if (volume.name.empty() || volume.id.empty() || volume.path.empty()) {
+    return fail(Code::broken, "the record of a volume lacks its name, id or path: {}",
+                json::write(value));
+  }
+  for (const VolumeKind known : {VolumeKind::folder, VolumeKind::image, VolumeKind::block}) {
+    if (kind == to_string(known)) {
+      volume.kind = known;
+      return volume;
+    }
+  }
+  return fail(Code::broken, "the record of volume {} has the unknown kind \"{}\"", volume.name,
+              kind);
+}
+
+}  // namespace drover::runtimes
