@@ -5,7 +5,7 @@
 
 namespace drover::runtimes {
 
-/// Storage "local-folder": a folder Layout::local_volumes()/CONTAINER-VOLUME-JOB. A folder has no
+/// Storage "local-folder": a folder Layout::local_volumes()/CONTAINER.VOLUME.JOB. A folder has no
 /// size of its own, so VolumeSpec::size_mib bounds nothing here.
 class LocalVolumes : public VolumeSource {
  public:

@@ -25,16 +25,17 @@ std::string decoded(std::string_view field) {
   return text;
 }
 
-std::vector<std::string_view> words(std::string_view line) {
+/// One blank parts two fields; a field may be empty (a source that the mounter named "").
+std::vector<std::string_view> fields_of(std::string_view line) {
   std::vector<std::string_view> found;
-  while (!line.empty()) {
-    const std::size_t end = std::min(line.find(' '), line.size());
-    if (end > 0) {
-      found.push_back(line.substr(0, end));
+  for (;;) {
+    const std::size_t end = line.find(' ');
+    found.push_back(line.substr(0, end));
+    if (end == std::string_view::npos) {
+      return found;
     }
-    line.remove_prefix(std::min(end + 1, line.size()));
+    line.remove_prefix(end + 1);
   }
-  return found;
 }
 
 }  // namespace
@@ -43,11 +44,15 @@ std::vector<MountPoint> parse_mount_table(std::string_view text) {
   std::vector<MountPoint> table;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::vector<std::string_view> fields = words(text.substr(0, end));
+    const std::vector<std::string_view> fields = fields_of(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     // Optional fields of any number stand between the sixth and the lone hyphen.
-    const auto hyphen = std::find(fields.begin(), fields.end(), "-");
-    if (fields.size() < 5 || fields.end() - hyphen < 3) {
+    constexpr std::ptrdiff_t kFixed = 6;
+    if (fields.size() < static_cast<std::size_t>(kFixed)) {
+      continue;
+    }
+    const auto hyphen = std::find(fields.begin() + kFixed, fields.end(), "-");
+    if (fields.end() - hyphen < 3) {
       continue;
     }
     table.push_back({decoded(fields[4]), decoded(hyphen[1]), decoded(hyphen[2])});

@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -13,8 +16,19 @@ namespace {
 
 constexpr std::chrono::minutes kMkfsTimeout{10};
 
+/// blkid says the same of a device that it cannot read as of an empty one.
+Result<> check_readable(const Path& path) {
+  const system::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> start;
+  if (!fd.valid() || read(fd.get(), start.data(), start.size()) < 0) {
+    return fail(Code::broken, "read {}: {}", path.string(), std::strerror(errno));
+  }
+  return {};
+}
+
 /// blkid -p (blkid(8)): 0 names what is there, 2 finds nothing, 8 finds several that contradict.
 Result<bool> has_file_system(const Path& path, const system::Stop& stop) {
+  TRY(check_readable(path));
   const system::Output output = TRY(system::run({"blkid", "-p", path.string()}, stop));
   if (output.ending.code == 0) {
     return true;
@@ -27,15 +41,38 @@ Result<bool> has_file_system(const Path& path, const system::Stop& stop) {
               output.last_line());
 }
 
-Result<> make_file_system(const Path& path, const system::Stop& stop) {
+Result<> make_file_system(const Volume& volume, const system::Stop& stop) {
+  const Path& path = volume.path;
   system::RunOptions options;
   options.timeout = kMkfsTimeout;
-  const auto made =
-      system::run_ok({"mkfs.ext4", "-F", "-q", "-E",
-                      "nodiscard,lazy_itable_init=1,lazy_journal_init=1", path.string()},
-                     stop, options);
+  // A new file reads as zeros. A logical volume may hold the journal of a file system that stood on
+  // the same blocks before, so there the new one is written out.
+  const bool zeros = volume.kind == VolumeKind::image;
+  const auto made = system::run_ok(
+      {"mkfs.ext4", "-F", "-q", "-m", "0", "-E",
+       fmt::format("nodiscard,lazy_itable_init=1,lazy_journal_init={}", zeros ? 1 : 0),
+       path.string()},
+      stop, options);
   if (!made) {
     return Failure(Error(made.error()).context(fmt::format("format {}", path.string())));
+  }
+  return {};
+}
+
+/// Makes the device node of a logical volume, /dev/GROUP/VOLUME, that is not active: Proxmox
+/// activates what its guests use, and after a reboot nobody else does. Other storages' devices are
+/// always there.
+Result<> activate(const Volume& volume, const system::Stop& stop) {
+  const Path name = volume.path.lexically_relative("/dev");
+  std::error_code error;
+  if (std::filesystem::exists(volume.path, error) || std::distance(name.begin(), name.end()) != 2 ||
+      *name.begin() == "..") {
+    return {};
+  }
+  // -K: thin volumes are marked to be skipped by ordinary activation (lvmthin(7)).
+  const auto active = system::run_ok({"lvchange", "-ay", "-K", name.string()}, stop);
+  if (!active) {
+    return Failure(Error(active.error()).context(fmt::format("activate volume {}", volume.id)));
   }
   return {};
 }
@@ -68,11 +105,15 @@ Result<> mount_volume(const Volume& volume, const Path& target, const system::St
   if (volume.kind == VolumeKind::folder) {
     return bind_folder(volume.path, target);
   }
-  if (!std::filesystem::exists(volume.path)) {
+  if (volume.kind == VolumeKind::block) {
+    TRY(activate(volume, stop));
+  }
+  std::error_code error;
+  if (!std::filesystem::exists(volume.path, error)) {
     return fail(Code::not_found, "volume {} has nothing at {}", volume.id, volume.path.string());
   }
   if (!TRY(has_file_system(volume.path, stop))) {
-    TRY(make_file_system(volume.path, stop));
+    TRY(make_file_system(volume, stop));
   }
   // mount(8) sets up the loop device with autoclear, so that the last unmount frees it.
   const std::string flags = volume.kind == VolumeKind::image ? "loop,nosuid,nodev" : "nosuid,nodev";

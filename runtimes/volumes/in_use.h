@@ -1,0 +1,13 @@
+// Whether something on this node still holds a volume.
+#pragma once
+
+#include "runtimes/volumes/volume.h"
+
+namespace drover::runtimes {
+
+/// Whether a loop device is set up on the file of an image, or a block device is claimed (mounted,
+/// swapped on, part of another device), in whatever mount namespace. A path that does not exist is
+/// not in use; a folder is never said to be.
+Result<bool> is_in_use(const Volume& volume);
+
+}  // namespace drover::runtimes

@@ -1,0 +1,162 @@
+#include "runtimes/volumes/proxmox_volumes.h"
+
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "runtimes/volumes/in_use.h"
+
+namespace drover::runtimes {
+namespace {
+
+constexpr std::chrono::milliseconds kPause{50};
+constexpr int kMostPauses = 60;
+
+/// Storage types whose volumes are files with an extension (the plugins of pve-storage that derive
+/// from its DirPlugin). On the others a volume's name has none.
+bool keeps_files(std::string_view type) {
+  for (const std::string_view known : {"dir", "nfs", "cifs", "cephfs", "glusterfs", "btrfs"}) {
+    if (type == known) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string short_hash(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha256(), nullptr);
+  std::string hash;
+  for (std::size_t i = 0; i < 8; ++i) {
+    hash += fmt::format("{:02x}", bytes.at(i));
+  }
+  return hash;
+}
+
+/// "local:9000/vm-9000-x.raw" and "local-lvm:vm-9000-x" are both called "vm-9000-x".
+std::string_view name_in(std::string_view volid) {
+  std::string_view name = volid.substr(std::min(volid.find(':') + 1, volid.size()));
+  if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos) {
+    name.remove_prefix(slash + 1);
+  }
+  if (name.ends_with(".raw")) {
+    name.remove_suffix(4);
+  }
+  return name;
+}
+
+Result<VolumeKind> kind_of(const Path& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) == 0) {
+    if (S_ISREG(found.st_mode)) {
+      return VolumeKind::image;
+    }
+    if (S_ISBLK(found.st_mode)) {
+      return VolumeKind::block;
+    }
+    return fail(Code::broken, "volume at {} is neither a file nor a block device", path.native());
+  }
+  // A logical volume that is not active yet has no device node.
+  if (path.native().starts_with("/dev/")) {
+    return VolumeKind::block;
+  }
+  return fail(Code::not_found, "the storage names {} for a volume, and there is nothing",
+              path.native());
+}
+
+}  // namespace
+
+std::string proxmox_volume_name(Vmid owner, const ContainerName& container, const JobId& job,
+                                std::string_view volume) {
+  constexpr std::size_t kMostContainer = 20;
+  constexpr std::size_t kMostVolume = 12;
+  // No part can hold a slash, so the text takes apart in one way only.
+  const std::string whole = fmt::format("{}/{}/{}", container.str(), volume, job.str());
+  return fmt::format("vm-{}-{}-{}-{}", owner.value, container.str().substr(0, kMostContainer),
+                     volume.substr(0, kMostVolume), short_hash(whole));
+}
+
+ProxmoxVolumes::ProxmoxVolumes(proxmox::Client& client, system::Clock& clock, Vmid owner)
+    : clock_(clock), tasks_(client, clock), storage_(client, tasks_), owner_(owner) {}
+
+Result<Volume> ProxmoxVolumes::describe(const VolumeSpec& spec, const std::string& volid,
+                                        const system::Stop& stop) {
+  const proxmox::VolumeInfo info = TRY(storage_.inspect(volid, stop));
+  const Path path = info.path;
+  if (!path.is_absolute()) {
+    return fail(Code::refused, "volume {} is at \"{}\", which is no path on this node", volid,
+                info.path);
+  }
+  if (info.format != "raw") {
+    return fail(Code::broken, "volume {} has the format {} and not raw", volid, info.format);
+  }
+  const VolumeKind kind = TRY(kind_of(path));
+  return Volume{spec.name, spec.storage, volid, path, kind};
+}
+
+Result<Volume> ProxmoxVolumes::allocate(const ContainerName& container, const JobId& job,
+                                        const VolumeSpec& spec, const system::Stop& stop) {
+  if (spec.storage.empty()) {
+    return fail(Code::invalid, "volume {} of {} names no storage", spec.name, container.str());
+  }
+  const proxmox::StorageInfo storage = TRY(storage_.find(spec.storage, stop));
+  if (!storage.active) {
+    return fail(Code::unavailable, "storage {} is not active on this node", spec.storage);
+  }
+  const std::string name = proxmox_volume_name(owner_, container, job, spec.name);
+  const std::string filename = keeps_files(storage.type) ? name + ".raw" : name;
+  const Result<std::string> volid =
+      storage_.allocate(spec.storage, owner_, filename, spec.size_mib, "raw", stop);
+  if (!volid && volid.error().code == Code::conflict) {
+    Result<Volume> known = find(container, job, spec, stop);
+    if (known || known.error().code != Code::not_found) {
+      return known;
+    }
+  }
+  if (!volid) {
+    return Failure(Error(volid.error()).context(fmt::format("allocate {}", filename)));
+  }
+  Result<Volume> made = describe(spec, *volid, stop);
+  if (!made) {
+    // What the caller never hears of, it cannot free. A request to stop must not keep us from it.
+    (void)storage_.release(*volid, system::Stop()).has_value();
+  }
+  return made;
+}
+
+Result<Volume> ProxmoxVolumes::find(const ContainerName& container, const JobId& job,
+                                    const VolumeSpec& spec, const system::Stop& stop) {
+  if (spec.storage.empty()) {
+    return fail(Code::invalid, "volume {} of {} names no storage", spec.name, container.str());
+  }
+  const std::string name = proxmox_volume_name(owner_, container, job, spec.name);
+  const std::vector<std::string> volids = TRY(storage_.owned_by(spec.storage, owner_, stop));
+  for (const std::string& volid : volids) {
+    if (name_in(volid) == name) {
+      return describe(spec, volid, stop);
+    }
+  }
+  return fail(Code::not_found, "there is no volume {} on storage {}", name, spec.storage);
+}
+
+Result<> ProxmoxVolumes::release(const Volume& volume, const system::Stop& stop) {
+  if (!name_in(volume.id).starts_with(fmt::format("vm-{}-", owner_.value))) {
+    return fail(Code::refused, "volume {} does not belong to {}", volume.id, owner_.value);
+  }
+  // A loop device lets go of its file a moment after the unmount, and the kernel tells nobody.
+  for (int pauses = 0; TRY(is_in_use(volume)); ++pauses) {
+    if (pauses == kMostPauses) {
+      return fail(Code::unavailable, "release volume {}: {} is still in use on this node",
+                  volume.id, volume.path.native());
+    }
+    TRY(clock_.sleep_for(kPause, stop));
+  }
+  return storage_.release(volume.id, stop);
+}
+
+}  // namespace drover::runtimes

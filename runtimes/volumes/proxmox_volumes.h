@@ -1,0 +1,43 @@
+// ProxmoxVolumes: volumes on the storages of a Proxmox node.
+#pragma once
+
+#include <string>
+
+#include "proxmox/storage.h"
+#include "runtimes/volumes/volume.h"
+
+namespace drover::runtimes {
+
+/// Raw volumes that belong to `owner`, a guest number that no guest has: Proxmox wants a number in
+/// every volume's name. On storages of files they are of kind image, on LVM, ZFS and RBD of kind
+/// block. Errors are those of proxmox::Client, and `invalid` for a spec without a storage.
+class ProxmoxVolumes : public VolumeSource {
+ public:
+  /// Both must outlive this.
+  ProxmoxVolumes(proxmox::Client& client, system::Clock& clock, Vmid owner);
+
+  /// A volume of this name that is there already was made by the same job and is taken over.
+  Result<Volume> allocate(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
+                          const system::Stop& stop) override;
+  Result<Volume> find(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
+                      const system::Stop& stop) override;
+  /// `refused` for a volume of another owner. Proxmox frees volumes that are in use without a word,
+  /// so one that a loop device or a mount of this node still holds is `unavailable`.
+  Result<> release(const Volume& volume, const system::Stop& stop) override;
+
+ private:
+  Result<Volume> describe(const VolumeSpec& spec, const std::string& volid,
+                          const system::Stop& stop);
+
+  system::Clock& clock_;
+  proxmox::Tasks tasks_;
+  proxmox::Storage storage_;
+  Vmid owner_;
+};
+
+/// "vm-OWNER-CONTAINER-VOLUME-HASH": the names are cut, because LVM takes 127 characters with every
+/// hyphen counted twice, and the hash tells the whole of container, volume and job.
+std::string proxmox_volume_name(Vmid owner, const ContainerName& container, const JobId& job,
+                                std::string_view volume);
+
+}  // namespace drover::runtimes
