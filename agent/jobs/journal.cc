@@ -11,7 +11,7 @@ constexpr const char* kSchema = R"(
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS jobs(
   n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verb TEXT NOT NULL, target TEXT NOT NULL,
-  digest TEXT NOT NULL, request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
+  request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
   created_at INTEGER NOT NULL, ended_at INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs(n) WHERE ended_at = 0;
 CREATE TABLE IF NOT EXISTS steps(
@@ -39,9 +39,14 @@ StepState step_state_from(std::string_view name) {
 }
 
 JobRow job_of(const Statement& row) {
-  return JobRow{row.text(0), row.text(1),   row.text(2),
-                row.text(3), row.text(4),   job_state_from(row.text(5)).value_or(JobState::failed),
-                row.text(6), row.number(7), row.number(8)};
+  return JobRow{row.text(0),
+                row.text(1),
+                row.text(2),
+                row.text(3),
+                job_state_from(row.text(4)).value_or(JobState::failed),
+                row.text(5),
+                row.number(6),
+                row.number(7)};
 }
 
 Result<std::vector<JobRow>> all_jobs(Statement query) {
@@ -121,9 +126,9 @@ Result<> Journal::prepare_file() {
 Result<> Journal::add_job(const JobRow& row) {
   TRY(database_->begin());
   Statement insert = TRY(database_->prepare(
-      "INSERT INTO jobs(id, verb, target, digest, request, state, result, created_at, ended_at) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  insert.with(row.id).with(row.verb).with(row.target).with(row.digest).with(row.request);
+      "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert.with(row.id).with(row.verb).with(row.target).with(row.request);
   insert.with(to_string(row.state)).with(row.result).with(row.created_at).with(row.ended_at);
   return insert.done();
 }
@@ -137,9 +142,9 @@ Result<> Journal::set_job(const std::string& id, JobState state, const std::stri
 }
 
 Result<std::optional<JobRow>> Journal::job(const std::string& id) {
-  Statement query = TRY(database_->prepare(
-      "SELECT id, verb, target, digest, request, state, result, created_at, ended_at "
-      "FROM jobs WHERE id = ?"));
+  Statement query = TRY(
+      database_->prepare("SELECT id, verb, target, request, state, result, created_at, ended_at "
+                         "FROM jobs WHERE id = ?"));
   query.with(id);
   if (!TRY(query.step())) {
     return std::optional<JobRow>();
@@ -148,17 +153,17 @@ Result<std::optional<JobRow>> Journal::job(const std::string& id) {
 }
 
 Result<std::vector<JobRow>> Journal::jobs(std::int64_t most) {
-  Statement query = TRY(database_->prepare(
-      "SELECT id, verb, target, digest, request, state, result, created_at, ended_at "
-      "FROM jobs ORDER BY n DESC LIMIT ?"));
+  Statement query = TRY(
+      database_->prepare("SELECT id, verb, target, request, state, result, created_at, ended_at "
+                         "FROM jobs ORDER BY n DESC LIMIT ?"));
   query.with(most);
   return all_jobs(std::move(query));
 }
 
 Result<std::vector<JobRow>> Journal::unfinished() {
-  Statement query = TRY(database_->prepare(
-      "SELECT id, verb, target, digest, request, state, result, created_at, ended_at "
-      "FROM jobs WHERE ended_at = 0 ORDER BY n"));
+  Statement query = TRY(
+      database_->prepare("SELECT id, verb, target, request, state, result, created_at, ended_at "
+                         "FROM jobs WHERE ended_at = 0 ORDER BY n"));
   return all_jobs(std::move(query));
 }
 

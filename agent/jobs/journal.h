@@ -23,8 +23,8 @@ struct JobRow {
   std::string id;
   std::string verb;
   std::string target;
-  std::string digest;   ///< of the request; the same id with another one is a conflict
-  std::string request;  ///< JSON
+  std::string
+      request;  ///< JSON, as drover::to_json writes it; the same id with another is a conflict
   JobState state = JobState::queued;
   std::string result = "null";  ///< JSON: what the job gave, or its error
   std::int64_t created_at = 0;  ///< unix ms

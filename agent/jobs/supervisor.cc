@@ -9,7 +9,7 @@
 namespace drover::jobs {
 namespace {
 
-json::Value error_to_json(const Error& error) {
+json::Value result_of(const Error& error) {
   json::Object object{{"code", to_string(error.code)}, {"message", error.message}};
   if (!error.faults.empty()) {
     json::Array faults;
@@ -31,7 +31,7 @@ Result<> write_end(Books& books, const std::string& job, const std::string& targ
     result = *outcome;
   } else {
     state = outcome.error().code == Code::cancelled ? JobState::cancelled : JobState::failed;
-    result = error_to_json(outcome.error());
+    result = result_of(outcome.error());
   }
   TRY(books.journal().set_job(job, state, json::write(result), now_unix_ms));
   json::Object data{{"target", target}};
@@ -63,6 +63,7 @@ Supervisor::~Supervisor() {
     tasks_.clear();
   }
   books_.close();
+  agent_stop_.request();
   for (auto& [job, entry] : entries_) {
     entry.stop->request();
     if (entry.deadline != 0) {
@@ -76,9 +77,10 @@ Supervisor::~Supervisor() {
   loop_.unwatch(ended_.fd());
 }
 
-void Supervisor::submit(JobRequest request) {
+void Supervisor::submit(JobRequest request, bool interrupted) {
   const std::string job = request.id.str();
   Entry entry{std::move(request), std::make_shared<system::Stop>()};
+  entry.interrupted = interrupted;
   if (entry.request.deadline_unix_ms != 0) {
     const std::int64_t left =
         std::max<std::int64_t>(0, entry.request.deadline_unix_ms - clock_.unix_ms());
@@ -133,7 +135,7 @@ void Supervisor::start_ready() {
     const Entry& entry = entries_.at(*job);
     {
       const std::lock_guard lock(mutex_);
-      tasks_.push_back(Task{entry.request, entry.stop});
+      tasks_.push_back(Task{entry.request, entry.stop, entry.interrupted});
     }
     changed_.notify_one();
   }
@@ -170,7 +172,7 @@ void Supervisor::work() {
 
 void Supervisor::run_one(const Task& task) {
   const std::string job = task.request.id.str();
-  Work work(task.request, books_, clock_, task.stop);
+  Work work(task.request, books_, clock_, task.stop, agent_stop_, task.interrupted);
   const Result<> begun = books_.write([&](Books& books) -> Result<> {
     TRY(books.journal().set_job(job, JobState::running, "null", 0));
     return books.tell(

@@ -34,8 +34,9 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Takes a job that is in the journal as queued.
-  void submit(JobRequest request);
+  /// Takes a job that is in the journal and has not ended. `interrupted`: an agent before this one
+  /// had begun it.
+  void submit(JobRequest request, bool interrupted = false);
   /// Ends a waiting job as cancelled, in this turn's commit, and asks a running one to stop.
   /// `not_found` when it neither waits nor runs.
   Result<> cancel(const std::string& job);
@@ -49,10 +50,12 @@ class Supervisor {
     std::shared_ptr<system::Stop> stop;
     system::Loop::TimerId deadline = 0;  // 0: none
     bool late = false;                   // the deadline asked it to stop
+    bool interrupted = false;
   };
   struct Task {
     JobRequest request;
     std::shared_ptr<system::Stop> stop;
+    bool interrupted;
   };
 
   void start_ready();
@@ -69,6 +72,7 @@ class Supervisor {
   Lanes lanes_;
   std::unordered_map<std::string, Entry> entries_;  // of jobs waiting or running
   system::Inbox<std::string> ended_;
+  system::Stop agent_stop_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -14,8 +14,8 @@ Result<json::Value> Work::step(const std::string& name, const std::string& subje
                  .object = request_.id.str(),
                  .what = what,
                  .job = request_.id.str(),
-                 .data = {{"step", number},
-                          {"steps", planned_},
+                 .data = {{"number", number},
+                          {"of", planned_},
                           {"name", name},
                           {"subject", subject},
                           {"target", request_.target}}};
@@ -24,15 +24,58 @@ Result<json::Value> Work::step(const std::string& name, const std::string& subje
     TRY(books.journal().put_step(row));
     return books.tell(event("step_started"));
   }));
-  json::Value made = TRY(act());
+  Result<json::Value> acted = act();
+  if (!acted) {
+    // Only told: to the undo a step that failed is one that was begun.
+    [[maybe_unused]] const Result<> told = write([&](Books& books) -> Result<> {
+      Event failed = event("step_failed");
+      failed.data.set("message", acted.error().message);
+      return books.tell(std::move(failed));
+    });
+    return Failure(std::move(acted).error());
+  }
   TRY(write([&](Books& books) -> Result<> {
     StepRow done = row;
     done.state = StepState::done;
-    done.data = json::write(made);
+    done.data = json::write(*acted);
     TRY(books.journal().put_step(done));
     return books.tell(event("step_done"));
   }));
-  return made;
+  return acted;
+}
+
+Result<> Work::step_undone(const StepRow& step) {
+  return write([&](Books& books) -> Result<> {
+    StepRow undone = step;
+    undone.state = StepState::undone;
+    TRY(books.journal().put_step(undone));
+    return books.tell(Event{.kind = "job",
+                            .object = request_.id.str(),
+                            .what = "step_undone",
+                            .job = request_.id.str(),
+                            .data = {{"number", step.number},
+                                     {"name", step.name},
+                                     {"subject", step.subject},
+                                     {"target", request_.target}}});
+  });
+}
+
+Result<std::optional<ContainerRow>> Work::container(const std::string& name) {
+  std::optional<ContainerRow> row;
+  TRY(write([&](Books& books) -> Result<> {
+    row = TRY(books.journal().container(name));
+    return {};
+  }));
+  return row;
+}
+
+Result<std::vector<StepRow>> Work::steps(const std::string& job) {
+  std::vector<StepRow> rows;
+  TRY(write([&](Books& books) -> Result<> {
+    rows = TRY(books.journal().steps(job));
+    return {};
+  }));
+  return rows;
 }
 
 Result<> Work::put_container(const ContainerRow& row, const std::string& what, json::Object data) {

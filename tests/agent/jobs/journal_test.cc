@@ -27,7 +27,7 @@ class JournalTest : public testing::Test {
   }
   std::filesystem::path path() const { return folder_ / "journal.db"; }
   static JobRow job(const std::string& id) {
-    return JobRow{id, "container.run", "web-1", "digest", "{}", JobState::queued, "null", 5, 0};
+    return JobRow{id, "container.run", "web-1", "{}", JobState::queued, "null", 5, 0};
   }
   static Event event(const std::string& kind, const std::string& object) {
     return Event{.kind = kind, .object = object, .what = "told", .job = "j1", .data = {{"a", 1}}};

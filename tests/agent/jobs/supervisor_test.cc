@@ -50,7 +50,7 @@ class SupervisorTest : public testing::Test {
   }
   void submit(JobRequest job) {
     ASSERT_TRUE(books_->journal().add_job(JobRow{job.id.str(), std::string(to_string(job.verb)),
-                                                 job.target, "digest", "{}", JobState::queued,
+                                                 job.target, "{}", JobState::queued,
                                                  "null", clock_.unix_ms(), 0}));
     supervisor_->submit(std::move(job));
   }

@@ -1,0 +1,102 @@
+#include "agent/jobs/admission.h"
+
+#include <algorithm>
+
+namespace drover::jobs {
+namespace {
+
+/// The path that an image of the form "oci:PATH:TAG", or a rootfs, names.
+path local_path(const ContainerSpec& spec) {
+  if (!spec.rootfs.empty()) {
+    return spec.rootfs;
+  }
+  constexpr std::string_view kLayout = "oci:";
+  if (!spec.image.starts_with(kLayout)) {
+    return {};
+  }
+  const std::size_t tag = spec.image.rfind(':');
+  return spec.image.substr(kLayout.size(),
+                           tag < kLayout.size() ? std::string::npos : tag - kLayout.size());
+}
+
+bool lies_below(const path& inner, const path& folder) {
+  const path normal = inner.lexically_normal();
+  const path top = (folder / "").lexically_normal().parent_path();
+  return std::mismatch(top.begin(), top.end(), normal.begin(), normal.end()).first == top.end();
+}
+
+Result<> check_folders(const Node& node, const ContainerSpec& spec) {
+  const std::vector<path>& allowed = node.config.container.image_folders;
+  const path wanted = local_path(spec);
+  if (allowed.empty() || wanted.empty()) {
+    return {};
+  }
+  std::string folders;
+  for (const path& folder : allowed) {
+    if (lies_below(wanted, folder)) {
+      return {};
+    }
+    folders += (folders.empty() ? "" : ", ") + folder.native();
+  }
+  return fail(Code::refused, "{} lies below none of the folders this node allows: {}",
+              wanted.native(), folders);
+}
+
+}  // namespace
+
+RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {
+  return spec.runtime ? *spec.runtime : node.config.container_type(name).kind;
+}
+
+ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind kind) {
+  const Config& config = node.config;
+  spec.runtime = kind;
+  if (spec.image.empty() && spec.rootfs.empty() && kind != RuntimeKind::pve_lxc) {
+    spec.image = config.container.default_image;
+  }
+  if (!spec.networks) {
+    spec.networks.emplace();
+    if (!config.network.default_bridge.empty()) {
+      spec.networks->emplace_back();
+    }
+  }
+  for (NetworkSpec& network : *spec.networks) {
+    if (network.bridge.empty()) {
+      network.bridge = config.network.default_bridge;
+    }
+  }
+  for (VolumeSpec& volume : spec.volumes) {
+    if (volume.storage.empty()) {
+      volume.storage = config.storage.default_storage;
+    }
+  }
+  if (spec.resources.memory_mib == 0) {
+    spec.resources.memory_mib = static_cast<std::uint64_t>(config.container.memory_mib);
+  }
+  return spec;
+}
+
+Result<> admit_container(const Node& node, const std::string& name, const ContainerSpec& wish) {
+  const RuntimeKind kind = choose_runtime(node, name, wish);
+  runtimes::Runtime* runtime = TRY(node.runtime(kind));
+  const ContainerSpec spec = with_defaults(node, wish, kind);
+  if (spec.image.empty() && spec.rootfs.empty()) {
+    return fail(Code::invalid,
+                "container {} names neither image nor rootfs, and this node has no default image",
+                name);
+  }
+  TRY(check_folders(node, spec));
+  for (const NetworkSpec& network : *spec.networks) {
+    if (network.bridge.empty()) {
+      return fail(Code::invalid,
+                  "interface {} names no bridge, and this node has no default bridge",
+                  network.interface);
+    }
+  }
+  for (const VolumeSpec& volume : spec.volumes) {
+    TRY(node.volumes(volume.storage));
+  }
+  return runtime->accepts(spec);
+}
+
+}  // namespace drover::jobs

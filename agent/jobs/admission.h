@@ -1,0 +1,20 @@
+// Admission: what a node adds to a spec, and what it lets a job ask for.
+#pragma once
+
+#include <string>
+
+#include "agent/jobs/node.h"
+
+namespace drover::jobs {
+
+/// The spec with the node's defaults in place of what the job left open.
+ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind kind);
+
+/// The runtime the container gets: the job's own wish, else the node's rules.
+RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec);
+
+/// Whether this node would make such a container at all: without side effects, so that a job that
+/// is never allowed here is refused before it is accepted.
+Result<> admit_container(const Node& node, const std::string& name, const ContainerSpec& spec);
+
+}  // namespace drover::jobs

@@ -1,0 +1,125 @@
+#include "agent/jobs/container_record.h"
+
+#include <utility>
+
+namespace drover::jobs {
+namespace {
+
+json::Array to_array(const std::vector<std::string>& strings) {
+  return {strings.begin(), strings.end()};
+}
+
+std::vector<std::string> strings_of(const json::Value& value) {
+  std::vector<std::string> strings;
+  if (const json::Array* array = value.array()) {
+    for (const json::Value& element : *array) {
+      strings.emplace_back(element.string_or(""));
+    }
+  }
+  return strings;
+}
+
+json::Value to_json(const runtimes::ImageConfig& image) {
+  return json::Object{{"entrypoint", to_array(image.entrypoint)},
+                      {"command", to_array(image.command)},
+                      {"env", to_array(image.env)},
+                      {"cwd", image.cwd},
+                      {"user", image.user},
+                      {"stop_signal", image.stop_signal}};
+}
+
+runtimes::ImageConfig image_from(const json::Value& value) {
+  return {strings_of(value.at("entrypoint")),
+          strings_of(value.at("command")),
+          strings_of(value.at("env")),
+          std::string(value.at("cwd").string_or("")),
+          std::string(value.at("user").string_or("")),
+          std::string(value.at("stop_signal").string_or(""))};
+}
+
+}  // namespace
+
+json::Value to_json(const ContainerRecord& record) {
+  const runtimes::Container& container = record.container;
+  json::Array mounts;
+  for (const runtimes::BindMount& mount : container.mounts) {
+    mounts.emplace_back(json::Object{{"source", mount.source.native()},
+                                     {"target", mount.target},
+                                     {"read_only", mount.read_only}});
+  }
+  json::Array volumes;
+  for (const runtimes::Volume& volume : record.volumes) {
+    volumes.push_back(runtimes::to_json(volume));
+  }
+  json::Array interfaces;
+  for (const runtimes::Attachment& attachment : record.interfaces) {
+    interfaces.push_back(runtimes::to_json(attachment));
+  }
+  json::Object object{{"name", container.name.str()},
+                      {"job", container.job.str()},
+                      {"runtime", to_string(container.runtime)},
+                      {"spec", drover::to_json(container.spec)},
+                      {"image", to_json(container.image)},
+                      {"rootfs", container.rootfs.native()},
+                      {"mounts", std::move(mounts)},
+                      {"netns", container.netns.native()},
+                      {"volumes", std::move(volumes)},
+                      {"networks", std::move(interfaces)}};
+  if (container.vmid) {
+    object.set("vmid", std::uint64_t{container.vmid->value});
+  }
+  return object;
+}
+
+Result<ContainerRecord> container_record_from_json(const json::Value& value) {
+  const ContainerName name = TRY(ContainerName::parse(value.at("name").string_or("")));
+  const JobId job = TRY(JobId::parse(value.at("job").string_or("")));
+  const std::optional<RuntimeKind> kind = runtime_kind_from(value.at("runtime").string_or(""));
+  if (!kind) {
+    return fail(Code::broken, "the journal's record of container {} names no runtime", name.str());
+  }
+  Faults faults;
+  ContainerSpec spec = read_container_spec(value.at("spec"), "/spec", faults);
+  TRY(faults.result("the journal's record of container " + name.str()));
+  ContainerRecord record{{name,
+                          job,
+                          *kind,
+                          std::move(spec),
+                          image_from(value.at("image")),
+                          std::string(value.at("rootfs").string_or("")),
+                          {},
+                          std::string(value.at("netns").string_or("")),
+                          std::nullopt},
+                         {},
+                         {}};
+  if (const json::Array* mounts = value.at("mounts").array()) {
+    for (const json::Value& mount : *mounts) {
+      record.container.mounts.push_back({std::string(mount.at("source").string_or("")),
+                                         std::string(mount.at("target").string_or("")),
+                                         mount.at("read_only").boolean_or(false)});
+    }
+  }
+  if (const json::Array* volumes = value.at("volumes").array()) {
+    for (const json::Value& volume : *volumes) {
+      runtimes::Volume read = TRY(runtimes::volume_from_json(volume));
+      record.volumes.push_back(std::move(read));
+    }
+  }
+  if (const json::Array* interfaces = value.at("networks").array()) {
+    for (const json::Value& interface : *interfaces) {
+      runtimes::Attachment read = TRY(runtimes::attachment_from_json(interface));
+      record.interfaces.push_back(std::move(read));
+    }
+  }
+  if (const std::int64_t vmid = value.at("vmid").integer_or(0); vmid > 0) {
+    record.container.vmid = Vmid{static_cast<std::uint32_t>(vmid)};
+  }
+  return record;
+}
+
+Result<ContainerRecord> container_record_from(const std::string& text) {
+  const json::Value value = TRY(json::parse(text));
+  return container_record_from_json(value);
+}
+
+}  // namespace drover::jobs

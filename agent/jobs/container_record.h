@@ -1,0 +1,26 @@
+// ContainerRecord: what the journal keeps about one container, besides its status.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/core/json.h"
+#include "runtimes/container.h"
+#include "runtimes/network/network.h"
+#include "runtimes/volumes/volume.h"
+
+namespace drover::jobs {
+
+struct ContainerRecord {
+  runtimes::Container container;
+  std::vector<runtimes::Volume> volumes;         ///< as far as they were made
+  std::vector<runtimes::Attachment> interfaces;  ///< as far as they were made
+};
+
+json::Value to_json(const ContainerRecord& record);
+/// `broken` when the journal holds what is no record.
+Result<ContainerRecord> container_record_from_json(const json::Value& value);
+/// The same from a journal's text.
+Result<ContainerRecord> container_record_from(const std::string& text);
+
+}  // namespace drover::jobs

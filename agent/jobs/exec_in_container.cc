@@ -1,0 +1,35 @@
+#include "agent/jobs/output_log.h"
+#include "agent/jobs/target.h"
+#include "agent/jobs/verbs.h"
+
+namespace drover::jobs {
+
+Result<json::Value> exec_in_container(Work& work, const Node& node) {
+  if (work.interrupted()) {
+    return fail(Code::unavailable,
+                "the agent ended while the command ran, so how it ended is not known");
+  }
+  const Target target = TRY(find_target(work, node));
+  const JobOptions& options = work.request().options;
+  OutputLog log = TRY(OutputLog::open(node.layout.job_log(work.request().id), work.clock()));
+  Result<> written;
+  const auto keep = [&](std::string_view stream) {
+    return [&log, &written, stream](std::string_view chunk) {
+      if (written) {
+        written = log.write(stream, chunk);
+      }
+    };
+  };
+  work.plan(1);
+  const json::Value code = TRY(work.step("runtime.exec", "", [&]() -> Result<json::Value> {
+    const int ended = TRY(target.runtime->exec(target.container(),
+                                               {options.command, options.env, options.cwd, ""},
+                                               keep("stdout"), keep("stderr"), work.stop()));
+    return json::Value(ended);
+  }));
+  TRY(log.finish());
+  TRY(std::move(written).context("keep the output of " + options.command.front()));
+  return json::Value(json::Object{{"code", code}});
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,36 @@
+// Node: all that the verbs work with on this node.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "agent/core/config.h"
+#include "proxmox/network.h"
+#include "runtimes/images/image_store.h"
+#include "runtimes/layout.h"
+#include "runtimes/network/network.h"
+#include "runtimes/runtime.h"
+#include "runtimes/volumes/volume.h"
+
+namespace drover::jobs {
+
+/// Owns nothing: the daemon's composition does, and outlives every job. What it points at may be
+/// used from all workers at once.
+struct Node {
+  std::string name;
+  const Config& config;
+  runtimes::Layout layout;
+  std::map<RuntimeKind, runtimes::Runtime*> runtimes;
+  runtimes::VolumeSource& local_volumes;
+  runtimes::VolumeSource* proxmox_volumes;  ///< nullptr on a node without Proxmox
+  proxmox::Network* proxmox_network;        ///< nullptr on a node without Proxmox
+  runtimes::Networks& networks;
+  runtimes::ImageStore& images;
+
+  /// `refused`, saying what is missing, when this node does not have the runtime.
+  Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;
+  /// Where a volume of `storage` ("" for the node's default) comes from.
+  Result<runtimes::VolumeSource*> volumes(const std::string& storage) const;
+};
+
+}  // namespace drover::jobs

@@ -1,0 +1,35 @@
+// OutputLog: a file of what a program printed, line by line, in the format of Kubernetes' log files
+// that conmon(8) writes for containers: "TIME stdout|stderr F|P TEXT".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/system/clock.h"
+#include "agent/system/file.h"
+
+namespace drover::jobs {
+
+/// For one thread.
+class OutputLog {
+ public:
+  /// Makes the file (0600) and its folder, emptying one that is there.
+  static Result<OutputLog> open(const system::Path& path, system::Clock& clock);
+
+  /// Takes what came on "stdout" or "stderr". Lines that are not ended yet wait for their rest, at
+  /// most 16 KiB of them; then they are written as partial ("P").
+  Result<> write(std::string_view stream, std::string_view chunk);
+  /// Writes what still waits.
+  Result<> finish();
+
+ private:
+  OutputLog(system::UniqueFd file, system::Clock& clock) : file_(std::move(file)), clock_(clock) {}
+  Result<> write_line(std::string_view stream, char tag, std::string_view text);
+
+  system::UniqueFd file_;
+  system::Clock& clock_;
+  std::string out_;
+  std::string err_;
+};
+
+}  // namespace drover::jobs

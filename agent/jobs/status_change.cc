@@ -1,0 +1,57 @@
+#include "agent/jobs/status_change.h"
+
+#include <utility>
+
+namespace drover::jobs {
+namespace {
+
+bool belongs_to_its_job(Status status) {
+  return status == Status::creating || status == Status::created || status == Status::deleting;
+}
+
+}  // namespace
+
+Result<> note_status(Books& books, const std::string& name, Status status,
+                     const std::optional<Exit>& exit, const std::string& job) {
+  std::optional<ContainerRow> row = TRY(books.journal().container(name));
+  if (!row || row->status == status) {
+    return {};
+  }
+  row->status = status;
+  row->exit = exit;
+  TRY(books.journal().put_container(*row));
+  json::Object data{{"runtime", row->runtime}};
+  if (exit) {
+    data.set("exit", to_json(*exit));
+  }
+  return books.tell(Event{.kind = "container",
+                          .object = name,
+                          .what = std::string(to_string(status)),
+                          .job = job,
+                          .data = std::move(data)});
+}
+
+Result<> note_observed(Books& books, const std::string& name,
+                       const std::optional<runtimes::State>& state) {
+  const std::optional<ContainerRow> row = TRY(books.journal().container(name));
+  if (!row || belongs_to_its_job(row->status)) {
+    return {};
+  }
+  if (!state) {
+    // A stopped container whose runtime forgot it (after a reboot) is stopped still.
+    if (row->status == Status::stopped) {
+      return {};
+    }
+    return note_status(books, name, Status::stopped, Exit{}, "");
+  }
+  // While a job stops it, running is no news.
+  if (row->status == Status::stopping && state->status != Status::stopped) {
+    return {};
+  }
+  if (!is_legal(row->status, state->status)) {
+    return {};
+  }
+  return note_status(books, name, state->status, state->exit, "");
+}
+
+}  // namespace drover::jobs

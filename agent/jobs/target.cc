@@ -1,0 +1,27 @@
+#include "agent/jobs/target.h"
+
+#include <utility>
+
+#include "agent/jobs/status_change.h"
+
+namespace drover::jobs {
+
+Result<Target> find_target(Work& work, const Node& node) {
+  const std::string& name = work.request().target;
+  std::optional<ContainerRow> row = TRY(work.container(name));
+  if (!row) {
+    return fail(Code::not_found, "{} {}: node {} has no such container",
+                to_string(work.request().verb), name, node.name);
+  }
+  ContainerRecord record = TRY(container_record_from(row->container));
+  runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  return Target{std::move(*row), std::move(record), runtime};
+}
+
+Result<> note(Work& work, const Target& target, Status status, const std::optional<Exit>& exit) {
+  return work.write([&](Books& books) {
+    return note_status(books, target.row.name, status, exit, work.request().id.str());
+  });
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,124 @@
+#include "agent/jobs/undo.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+namespace drover::jobs {
+namespace {
+
+using runtimes::Volume;
+
+const VolumeSpec* volume_named(const ContainerRecord& record, const std::string& name) {
+  const auto& volumes = record.container.spec.volumes;
+  const auto found = std::find_if(volumes.begin(), volumes.end(),
+                                  [&](const VolumeSpec& spec) { return spec.name == name; });
+  return found == volumes.end() ? nullptr : &*found;
+}
+
+Result<> release_volume(const Node& node, const ContainerRecord& record, const StepRow& step,
+                        const system::Stop& stop) {
+  const VolumeSpec* spec = volume_named(record, step.subject);
+  if (spec == nullptr) {
+    return fail(Code::broken, "container {} has no volume {}", record.container.name.str(),
+                step.subject);
+  }
+  runtimes::VolumeSource* source = TRY(node.volumes(spec->storage));
+  const json::Value made = TRY(json::parse(step.data));
+  if (!made.is_null()) {
+    const Volume volume = TRY(runtimes::volume_from_json(made));
+    return source->release(volume, stop);
+  }
+  const Result<Volume> found =
+      source->find(record.container.name, record.container.job, *spec, stop);
+  if (!found) {
+    return found.error().code == Code::not_found ? Result<>() : Failure(found.error());
+  }
+  return source->release(*found, stop);
+}
+
+Result<> detach_network(const Node& node, const ContainerRecord& record, const StepRow& step,
+                        const system::Stop& stop) {
+  for (const NetworkSpec& spec :
+       record.container.spec.networks.value_or(std::vector<NetworkSpec>())) {
+    if (spec.interface == step.subject) {
+      return node.networks.detach(record.container.name, record.container.job, spec, stop);
+    }
+  }
+  return fail(Code::broken, "container {} has no interface {}", record.container.name.str(),
+              step.subject);
+}
+
+using Undo = std::function<Result<>(const Node&, const ContainerRecord&, const StepRow&,
+                                    const system::Stop&)>;
+
+const std::map<std::string, Undo, std::less<>>& undos() {
+  static const std::map<std::string, Undo, std::less<>> table = {
+      {"folder.make",
+       [](const Node& node, const ContainerRecord& record, const StepRow&, const system::Stop&) {
+         return system::remove_tree(node.layout.container(record.container.name));
+       }},
+      {"volume.allocate", release_volume},
+      {"volume.mount",
+       [](const Node& node, const ContainerRecord& record, const StepRow& step,
+          const system::Stop& stop) {
+         return runtimes::unmount_volume(
+             node.layout.volume_mount(record.container.name, step.subject), stop);
+       }},
+      {"network.namespace",
+       [](const Node& node, const ContainerRecord& record, const StepRow&,
+          const system::Stop& stop) {
+         return node.networks.remove_namespace(record.container.name, stop);
+       }},
+      {"network.attach", detach_network},
+      {"rootfs.mount",
+       [](const Node& node, const ContainerRecord& record, const StepRow&,
+          const system::Stop& stop) {
+         return node.images.unmount_root(record.container.name, stop);
+       }},
+      {"runtime.create",
+       [](const Node& node, const ContainerRecord& record, const StepRow&,
+          const system::Stop& stop) -> Result<> {
+         runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+         return runtime->remove(record.container, true, stop);
+       }},
+      // What was started goes with the undo of its create.
+      {"runtime.start", [](const Node&, const ContainerRecord&, const StepRow&,
+                           const system::Stop&) { return Result<>(); }},
+  };
+  return table;
+}
+
+}  // namespace
+
+Result<> undo_step(const Node& node, const ContainerRecord& record, const StepRow& step,
+                   const system::Stop& stop) {
+  const auto found = undos().find(step.name);
+  if (found == undos().end()) {
+    return fail(Code::broken, "nobody knows how to undo step {}", step.name);
+  }
+  return found->second(node, record, step, stop)
+      .context(
+          fmt::format("undo {}{}{}", step.name, step.subject.empty() ? "" : " ", step.subject));
+}
+
+Result<> undo_all(Work& work, const Node& node, const ContainerRecord& record) {
+  std::vector<StepRow> steps = TRY(work.steps(record.container.job.str()));
+  std::reverse(steps.begin(), steps.end());
+  Result<> first;
+  for (const StepRow& step : steps) {
+    if (step.state == StepState::undone) {
+      continue;
+    }
+    TRY(work.agent_stop().check("undo " + step.name));
+    Result<> undone = undo_step(node, record, step, work.agent_stop());
+    if (!undone && first) {
+      first = std::move(undone);
+    } else if (undone) {
+      TRY(work.step_undone(step));
+    }
+  }
+  return first;
+}
+
+}  // namespace drover::jobs
