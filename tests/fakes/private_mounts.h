@@ -1,0 +1,25 @@
+// PrivateMounts: gives a test program mounts of its own, which end with it.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace drover::fakes {
+
+/// Registered before the tests run; needs root:
+///   const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+class PrivateMounts : public testing::Environment {
+ public:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0) << std::strerror(errno);
+    // Nothing mounted here is seen outside; what others mount would only disturb the tests.
+    ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0)
+        << std::strerror(errno);
+  }
+};
+
+}  // namespace drover::fakes

@@ -1,0 +1,58 @@
+#include "runtimes/volumes/in_use.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "fakes/private_mounts.h"
+#include "fakes/temp_folder.h"
+#include "loop_device.h"
+
+namespace drover::runtimes {
+namespace {
+
+[[maybe_unused]] const auto* const kMounts =
+    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class InUseTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::ofstream(file_).close();
+    std::filesystem::resize_file(file_, 8 << 20);
+  }
+
+  fakes::TempFolder folder_;
+  const Path file_ = folder_ / "image file";
+};
+
+TEST_F(InUseTest, AnImageWithALoopDeviceIs) {
+  const Volume image{"data", "local", "local:x", file_, VolumeKind::image};
+  EXPECT_FALSE(is_in_use(image).value());
+  std::optional<LoopDevice> device(std::in_place, file_);
+  EXPECT_TRUE(is_in_use(image).value());
+  std::filesystem::create_symlink(file_, folder_ / "link");
+  EXPECT_TRUE(is_in_use({"data", "local", "local:x", folder_ / "link", VolumeKind::image}).value());
+  device.reset();
+  EXPECT_FALSE(is_in_use(image).value());
+}
+
+TEST_F(InUseTest, AMountedBlockDeviceIs) {
+  const LoopDevice device(file_);
+  const Volume block{"data", "lvm", "lvm:x", device.path(), VolumeKind::block};
+  EXPECT_FALSE(is_in_use(block).value());
+  ASSERT_TRUE(mount_volume(block, folder_ / "mnt", system::Stop()));
+  EXPECT_TRUE(is_in_use(block).value());
+  ASSERT_TRUE(unmount_volume(folder_ / "mnt", system::Stop()));
+  EXPECT_FALSE(is_in_use(block).value());
+}
+
+TEST_F(InUseTest, WhatIsNotThereIsNot) {
+  EXPECT_FALSE(is_in_use({"a", "s", "i", folder_ / "no", VolumeKind::image}).value());
+  EXPECT_FALSE(is_in_use({"a", "s", "i", folder_ / "no", VolumeKind::block}).value());
+  EXPECT_FALSE(is_in_use({"a", "s", "i", folder_.path(), VolumeKind::folder}).value());
+}
+
+}  // namespace
+}  // namespace drover::runtimes

@@ -1,0 +1,67 @@
+#include "runtimes/volumes/mount_table.h"
+
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include <filesystem>
+
+#include "fakes/private_mounts.h"
+#include "fakes/temp_folder.h"
+
+namespace drover::runtimes {
+namespace {
+
+[[maybe_unused]] const auto* const kMounts =
+    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+TEST(MountTableTest, ReadsTargetTypeAndSource) {
+  const auto table = parse_mount_table(
+      "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 propagate_from:2 - ext3 /dev/root rw\n"
+      "37 35 0:5 / /proc rw - proc proc rw\n");
+  ASSERT_EQ(table.size(), 2U);
+  EXPECT_EQ(table[0].target, "/mnt2");
+  EXPECT_EQ(table[0].type, "ext3");
+  EXPECT_EQ(table[0].source, "/dev/root");
+  EXPECT_EQ(table[1].target, "/proc");
+}
+
+TEST(MountTableTest, DecodesWhatTheKernelWritesInOctal) {
+  const auto table =
+      parse_mount_table("1 2 0:5 / /a\\040b\\011c\\012d\\134e\\04 rw - tmpfs \\043x rw\n");
+  ASSERT_EQ(table.size(), 1U);
+  EXPECT_EQ(table[0].target.native(), "/a b\tc\nd\\e\\04");
+  EXPECT_EQ(table[0].source, "#x");
+}
+
+TEST(MountTableTest, AnEmptySourceIsAFieldToo) {
+  const auto table = parse_mount_table("1 2 0:5 / /a rw shared:7 - tmpfs  rw,size=4k\n");
+  ASSERT_EQ(table.size(), 1U);
+  EXPECT_EQ(table[0].type, "tmpfs");
+  EXPECT_EQ(table[0].source, "");
+}
+
+TEST(MountTableTest, PassesOverLinesThatAreNone) {
+  EXPECT_TRUE(parse_mount_table("").empty());
+  EXPECT_TRUE(parse_mount_table("\n\n").empty());
+  EXPECT_TRUE(parse_mount_table("1 2 0:5 / /a rw - tmpfs").empty());
+  EXPECT_TRUE(parse_mount_table("1 2 - / /a").empty());
+  EXPECT_EQ(parse_mount_table("nonsense\n1 2 0:5 / /a rw - tmpfs x rw").size(), 1U);
+}
+
+TEST(MountTableTest, TellsAMountFromAFolder) {
+  const fakes::TempFolder folder;
+  const auto target = folder / "a place";
+  std::filesystem::create_directory(target);
+  std::filesystem::create_symlink(target, folder / "link");
+  EXPECT_FALSE(is_mounted(target).value());
+  ASSERT_EQ(mount("none", target.c_str(), "tmpfs", 0, nullptr), 0);
+  EXPECT_TRUE(is_mounted(target).value());
+  EXPECT_TRUE(is_mounted(folder / "link").value());
+  EXPECT_FALSE(is_mounted(folder.path()).value());
+  EXPECT_FALSE(is_mounted(target / "missing").value());
+  ASSERT_EQ(umount(target.c_str()), 0);
+  EXPECT_FALSE(is_mounted(target).value());
+}
+
+}  // namespace
+}  // namespace drover::runtimes

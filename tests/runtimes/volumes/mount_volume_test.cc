@@ -1,0 +1,230 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "fakes/private_mounts.h"
+#include "fakes/temp_folder.h"
+#include "loop_device.h"
+#include "runtimes/volumes/in_use.h"
+#include "runtimes/volumes/mount_table.h"
+#include "runtimes/volumes/volume.h"
+
+namespace drover::runtimes {
+namespace {
+
+[[maybe_unused]] const auto* const kMounts =
+    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class MountVolumeTest : public testing::Test {
+ protected:
+  /// A sparse file of 16 MiB.
+  void SetUp() override {
+    std::ofstream(file_).close();
+    std::filesystem::resize_file(file_, 16 << 20);
+    std::filesystem::create_directory(source_);
+  }
+  void TearDown() override { umount2(target_.c_str(), MNT_DETACH); }
+
+  void expect_mounted(const Volume& volume) {
+    const auto mounted = mount_volume(volume, target_, stop_);
+    ASSERT_TRUE(mounted) << to_text(mounted.error());
+    ASSERT_TRUE(is_mounted(target_).value());
+    struct statvfs found {};
+    ASSERT_EQ(statvfs(target_.c_str(), &found), 0);
+    EXPECT_NE(found.f_flag & ST_NOSUID, 0U);
+    EXPECT_NE(found.f_flag & ST_NODEV, 0U);
+  }
+  void expect_unmounted() {
+    const auto unmounted = unmount_volume(target_, stop_);
+    ASSERT_TRUE(unmounted) << to_text(unmounted.error());
+    EXPECT_FALSE(is_mounted(target_).value());
+    EXPECT_FALSE(std::filesystem::exists(target_));
+  }
+  void run(const std::vector<std::string>& argv) {
+    const auto ran = system::run_ok(argv, stop_);
+    ASSERT_TRUE(ran) << to_text(ran.error());
+  }
+  void overwrite(std::streamoff at, std::string_view bytes) {
+    std::fstream(file_, std::ios::in | std::ios::out | std::ios::binary)
+        .seekp(at)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+  std::string content() const { return system::read_file(file_, 32U << 20).value(); }
+
+  fakes::TempFolder folder_;
+  const Path source_ = folder_ / "source";
+  const Path file_ = folder_ / "vm-9-x.raw";
+  const Path target_ = folder_ / "mounts/a volume";
+  const Volume bound_{"data", "local-folder", source_.string(), source_, VolumeKind::folder};
+  const Volume image_{"data", "local", "local:9/vm-9-x.raw", file_, VolumeKind::image};
+  system::Stop stop_;
+};
+
+TEST_F(MountVolumeTest, AFolderIsBound) {
+  std::ofstream(source_ / "inside") << "x";
+  expect_mounted(bound_);
+  EXPECT_TRUE(std::filesystem::exists(target_ / "inside"));
+  std::ofstream(target_ / "written") << "y";
+  expect_unmounted();
+  EXPECT_TRUE(std::filesystem::exists(source_ / "written"));
+}
+
+TEST_F(MountVolumeTest, MountingTwiceMountsOnce) {
+  expect_mounted(bound_);
+  expect_mounted(bound_);
+  ASSERT_EQ(umount(target_.c_str()), 0);
+  EXPECT_FALSE(is_mounted(target_).value());
+}
+
+TEST_F(MountVolumeTest, UnmountingWhatIsNotMountedIsSuccess) {
+  expect_unmounted();
+  std::filesystem::create_directories(target_);
+  expect_unmounted();
+}
+
+TEST_F(MountVolumeTest, UnmountsWhatIsMountedOverEachOther) {
+  expect_mounted(bound_);
+  ASSERT_EQ(mount("none", target_.c_str(), "tmpfs", 0, nullptr), 0);
+  expect_unmounted();
+}
+
+TEST_F(MountVolumeTest, AFolderWithSomethingInItStays) {
+  std::filesystem::create_directories(target_ / "others");
+  ASSERT_TRUE(unmount_volume(target_, stop_));
+  EXPECT_TRUE(std::filesystem::exists(target_ / "others"));
+}
+
+TEST_F(MountVolumeTest, AnImageGetsAFileSystemAndKeepsWhatIsWritten) {
+  expect_mounted(image_);
+  std::ofstream(target_ / "kept") << "for later";
+  expect_unmounted();
+  EXPECT_FALSE(is_in_use(image_).value());
+  EXPECT_LT(std::filesystem::file_size(file_), (16U << 20) + 1);
+  expect_mounted(image_);
+  EXPECT_EQ(system::read_file(target_ / "kept").value(), "for later");
+  expect_unmounted();
+}
+
+TEST_F(MountVolumeTest, AFileSystemThatIsThereIsKept) {
+  run({"mkfs.ext4", "-q", "-F", "-L", "mine", file_.native()});
+  expect_mounted(image_);
+  expect_unmounted();
+  const auto label = system::run_ok({"blkid", "-p", "-o", "value", "-s", "LABEL", file_}, stop_);
+  ASSERT_TRUE(label) << to_text(label.error());
+  EXPECT_EQ(*label, "mine\n");
+}
+
+TEST_F(MountVolumeTest, ABlockDeviceGetsAFileSystemToo) {
+  const LoopDevice device(file_);
+  expect_mounted({"data", "lvm", "lvm:vm-9-x", device.path(), VolumeKind::block});
+  expect_unmounted();
+}
+
+TEST_F(MountVolumeTest, APartitionTableIsNotFormatted) {
+  // One Linux partition from sector 1 on, and the boot signature.
+  overwrite(446, std::string_view("\0\0\0\0\x83\0\0\0\1\0\0\0\0\x40\0\0", 16));
+  overwrite(510, "\x55\xaa");
+  const std::string before = content();
+  const auto mounted = mount_volume(image_, target_, stop_);
+  ASSERT_FALSE(mounted);
+  EXPECT_NE(mounted.error().message.find(image_.id), std::string::npos);
+  EXPECT_EQ(content(), before);
+}
+
+TEST_F(MountVolumeTest, ContradictingSignaturesAreNotFormatted) {
+  // ext4 below the header of a swap area: blkid finds both.
+  run({"mkfs.ext4", "-q", "-F", file_.native()});
+  overwrite(4086, "SWAPSPACE2");
+  overwrite(1024, std::string_view("\1\0\0\0\xff\x0f\0\0\0\0\0\0", 12));
+  const std::string before = content();
+  const auto mounted = mount_volume(image_, target_, stop_);
+  ASSERT_FALSE(mounted);
+  EXPECT_EQ(mounted.error().code, Code::refused) << to_text(mounted.error());
+  EXPECT_EQ(content(), before);
+}
+
+TEST_F(MountVolumeTest, WhatCannotBeReadIsNotFormatted) {
+  // blkid ends with 2 for a folder, as it does for an empty file.
+  const Volume unreadable{"data", "local", "local:x", source_, VolumeKind::image};
+  const auto mounted = mount_volume(unreadable, target_, stop_);
+  ASSERT_FALSE(mounted);
+  EXPECT_TRUE(mounted.error().message.starts_with("read ")) << mounted.error().message;
+}
+
+TEST_F(MountVolumeTest, AMissingVolumeIsNotFound) {
+  for (const VolumeKind kind : {VolumeKind::folder, VolumeKind::image, VolumeKind::block}) {
+    const auto mounted = mount_volume({"a", "s", "i", folder_ / "no", kind}, target_, stop_);
+    ASSERT_FALSE(mounted);
+    EXPECT_EQ(mounted.error().code, Code::not_found) << to_text(mounted.error());
+  }
+}
+
+TEST_F(MountVolumeTest, ABusyVolumeIsUnavailableUntilItIsNot) {
+  expect_mounted(image_);
+  {
+    const system::UniqueFd open_file(
+        open((target_ / "held").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    ASSERT_TRUE(open_file.valid());
+    const auto unmounted = unmount_volume(target_, stop_);
+    ASSERT_FALSE(unmounted);
+    EXPECT_EQ(unmounted.error().code, Code::unavailable);
+    EXPECT_TRUE(is_mounted(target_).value());
+  }
+  expect_unmounted();
+}
+
+TEST_F(MountVolumeTest, AStopEndsItUnmounted) {
+  stop_.request();
+  const auto mounted = mount_volume(image_, target_, stop_);
+  ASSERT_FALSE(mounted);
+  EXPECT_EQ(mounted.error().code, Code::cancelled);
+  EXPECT_FALSE(is_mounted(target_).value());
+}
+
+/// A program of this name that stands first in PATH.
+class Program {
+ public:
+  Program(const Path& folder, const std::string& name, const std::string& script)
+      : before_(std::getenv("PATH")) {
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / name) << "#!/bin/sh\n" << script;
+    std::filesystem::permissions(folder / name, std::filesystem::perms::owner_all);
+    setenv("PATH", (folder.native() + ":" + before_).c_str(), 1);
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program() { setenv("PATH", before_.c_str(), 1); }
+
+ private:
+  std::string before_;
+};
+
+TEST_F(MountVolumeTest, ALogicalVolumeIsActivatedFirst) {
+  const Volume logical{"data", "lvm", "lvm:vm-9-x", "/dev/drover-no-group/vm-9-x",
+                       VolumeKind::block};
+  const Path said = folder_ / "said";
+  {
+    const Program lvchange(
+        folder_ / "bin", "lvchange",
+        "echo \"$@\" > '" + said.native() + "'; echo 'no such group' >&2; exit 5");
+    const auto mounted = mount_volume(logical, target_, stop_);
+    ASSERT_FALSE(mounted);
+    EXPECT_NE(mounted.error().message.find("activate volume lvm:vm-9-x"), std::string::npos);
+    EXPECT_TRUE(mounted.error().message.ends_with("no such group")) << mounted.error().message;
+    EXPECT_EQ(system::read_file(said).value(), "-ay -K drover-no-group/vm-9-x\n");
+  }
+  {
+    const Program lvchange(folder_ / "bin", "lvchange", "exit 0");
+    EXPECT_EQ(mount_volume(logical, target_, stop_).error().code, Code::not_found);
+  }
+}
+
+}  // namespace
+}  // namespace drover::runtimes
