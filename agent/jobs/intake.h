@@ -1,0 +1,52 @@
+// Intake: takes jobs in, once each, durably.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/jobs/books.h"
+#include "agent/jobs/node.h"
+#include "agent/jobs/supervisor.h"
+#include "agent/system/clock.h"
+
+namespace drover::jobs {
+
+/// Belongs to the loop's thread.
+class Intake {
+ public:
+  /// Tells the client: kind of the answer and its body's text. Called exactly once a submission,
+  /// for an accepted job after it is on the disk.
+  using Answer = std::function<void(std::string_view kind, std::string body)>;
+
+  /// Beyond `most_waiting` jobs that wait for a worker the answer is "busy".
+  Intake(Books& books, Supervisor& supervisor, const Node& node, system::Clock& clock,
+         std::size_t most_waiting)
+      : books_(books),
+        supervisor_(supervisor),
+        node_(node),
+        clock_(clock),
+        most_waiting_(most_waiting) {}
+
+  /// `body`: a job's JSON as the client sent it. A fault costs nothing but the answer that tells
+  /// it.
+  void submit(std::string_view body, const Answer& answer);
+
+  /// Takes up what an earlier agent left unfinished. Call it once, before the first `submit`.
+  Result<> resume();
+
+ private:
+  Result<> accept(const JobRequest& request, const Answer& answer);
+  Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);
+  void answer_after_commit(const Answer& answer, json::Object view);
+  Result<> admit(const JobRequest& request) const;
+  Result<> cancel(const JobRequest& request);
+
+  Books& books_;
+  Supervisor& supervisor_;
+  const Node& node_;
+  system::Clock& clock_;
+  std::size_t most_waiting_;
+};
+
+}  // namespace drover::jobs

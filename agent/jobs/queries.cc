@@ -1,0 +1,172 @@
+#include "agent/jobs/queries.h"
+
+#include <utility>
+
+#include "agent/core/fields.h"
+#include "agent/jobs/views.h"
+
+namespace drover::jobs {
+namespace {
+
+constexpr std::int64_t kMostJobs = 1000;
+constexpr std::int64_t kMostEvents = 500;
+/// An answer has to fit a frame (messaging/record.h), with room for its last element.
+constexpr std::size_t kMostAnswer = 200 * 1024;
+
+Result<std::string> asked_for(const json::Value& question, std::string_view key) {
+  Faults faults;
+  Fields fields(question, "", faults);
+  fields.require(key);
+  std::string value = fields.string(key);
+  fields.finish();
+  TRY(faults.result("the query is not understood"));
+  return value;
+}
+
+}  // namespace
+
+Result<json::Value> Queries::answer(std::string_view kind, const json::Value& question) {
+  if (kind == "query.containers") {
+    return containers();
+  }
+  if (kind == "query.container") {
+    return container(question);
+  }
+  if (kind == "query.jobs") {
+    return jobs(question);
+  }
+  if (kind == "query.job") {
+    return job(question);
+  }
+  if (kind == "query.events") {
+    return events(question);
+  }
+  if (kind == "query.explain") {
+    return explain(question);
+  }
+  if (kind == "query.node") {
+    return node();
+  }
+  return fail(Code::invalid, "there is no query of kind {}", kind);
+}
+
+Result<json::Value> Queries::containers() {
+  const std::vector<ContainerRow> rows = TRY(journal_.containers());
+  json::Array views;
+  std::size_t bytes = 0;
+  bool whole = true;
+  for (const ContainerRow& row : rows) {
+    json::Object view = TRY(container_view(row, node_.layout, false));
+    bytes += json::write(view).size();
+    if (bytes > kMostAnswer) {
+      whole = false;
+      break;
+    }
+    views.emplace_back(std::move(view));
+  }
+  return json::Value(json::Object{{"node", node_.name},
+                                  {"epoch", journal_.epoch()},
+                                  {"seq", journal_.head()},
+                                  {"whole", whole},
+                                  {"containers", std::move(views)}});
+}
+
+Result<json::Value> Queries::container(const json::Value& question) {
+  const std::string name = TRY(asked_for(question, "name"));
+  const auto row = TRY(journal_.container(name));
+  if (!row) {
+    return fail(Code::not_found, "node {} has no container {}", node_.name, name);
+  }
+  json::Object view = TRY(container_view(*row, node_.layout, true));
+  return json::Value(std::move(view));
+}
+
+Result<json::Value> Queries::jobs(const json::Value& question) {
+  Faults faults;
+  Fields fields(question, "", faults);
+  const std::int64_t most = fields.integer("most", 50, 1, kMostJobs);
+  fields.finish();
+  TRY(faults.result("the query is not understood"));
+  const std::vector<JobRow> rows = TRY(journal_.jobs(most));
+  json::Array views;
+  std::size_t bytes = 0;
+  for (const JobRow& row : rows) {
+    json::Object view = job_view(row);
+    bytes += json::write(view).size();
+    if (bytes > kMostAnswer) {
+      break;
+    }
+    views.emplace_back(std::move(view));
+  }
+  return json::Value(json::Object{{"jobs", std::move(views)}});
+}
+
+Result<json::Value> Queries::job(const json::Value& question) {
+  const std::string id = TRY(asked_for(question, "id"));
+  const auto row = TRY(journal_.job(id));
+  if (!row) {
+    return fail(Code::not_found, "node {} knows no job {}", node_.name, id);
+  }
+  const std::vector<StepRow> steps = TRY(journal_.steps(id));
+  json::Object view = job_view(*row);
+  view.set("steps", steps_view(steps));
+  return json::Value(std::move(view));
+}
+
+Result<json::Value> Queries::events(const json::Value& question) {
+  Faults faults;
+  Fields fields(question, "", faults);
+  const std::int64_t after = fields.integer("after", 0, 0, INT64_MAX);
+  const std::int64_t most = fields.integer("most", kMostEvents, 1, kMostEvents);
+  fields.finish();
+  TRY(faults.result("the query is not understood"));
+  const std::vector<Event> events = TRY(journal_.events(static_cast<std::uint64_t>(after), most));
+  json::Array views;
+  std::size_t bytes = 0;
+  for (const Event& event : events) {
+    json::Value view = to_cloud_event(event, node_.name);
+    bytes += json::write(view).size();
+    if (bytes > kMostAnswer) {
+      break;
+    }
+    views.push_back(std::move(view));
+  }
+  return json::Value(json::Object{
+      {"epoch", journal_.epoch()}, {"head", journal_.head()}, {"events", std::move(views)}});
+}
+
+Result<json::Value> Queries::explain(const json::Value& question) {
+  const std::string name = TRY(asked_for(question, "name"));
+  TRY(ContainerName::parse(name));
+  const RoutingChoice choice = node_.config.container_type(name);
+  json::Value rule;
+  if (choice.rule) {
+    rule = json::Object{{"index", static_cast<std::int64_t>(*choice.rule)},
+                        {"pattern", node_.config.runtime.rules.at(*choice.rule).pattern}};
+  }
+  json::Object view{{"name", name}, {"runtime", to_string(choice.kind)}, {"rule", std::move(rule)}};
+  if (choice.kind == RuntimeKind::runc || choice.kind == RuntimeKind::crun) {
+    const Result<path> program = node_.config.runtime_path(choice.kind);
+    view.set("program", program ? json::Value(program->native()) : json::Value());
+  }
+  return json::Value(std::move(view));
+}
+
+Result<json::Value> Queries::node() {
+  const std::vector<ContainerRow> rows = TRY(journal_.containers());
+  json::Array runtimes;
+  for (const auto& [kind, runtime] : node_.runtimes) {
+    runtimes.emplace_back(to_string(kind));
+  }
+  return json::Value(json::Object{
+      {"node", node_.name},
+      {"epoch", journal_.epoch()},
+      {"seq", journal_.head()},
+      {"version", DROVER_VERSION},
+      {"runtimes", std::move(runtimes)},
+      {"jobs", json::Object{{"waiting", static_cast<std::int64_t>(supervisor_.waiting())},
+                            {"running", static_cast<std::int64_t>(supervisor_.running())}}},
+      {"containers", static_cast<std::int64_t>(rows.size())}});
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,35 @@
+// Queries: what the journal and the configuration answer at once.
+#pragma once
+
+#include <string_view>
+
+#include "agent/jobs/journal.h"
+#include "agent/jobs/node.h"
+#include "agent/jobs/supervisor.h"
+
+namespace drover::jobs {
+
+/// Belongs to the loop's thread.
+class Queries {
+ public:
+  Queries(Journal& journal, const Supervisor& supervisor, const Node& node)
+      : journal_(journal), supervisor_(supervisor), node_(node) {}
+
+  /// The body of the answer to a "query." kind, whose own body is `question`.
+  Result<json::Value> answer(std::string_view kind, const json::Value& question);
+
+ private:
+  Result<json::Value> containers();
+  Result<json::Value> container(const json::Value& question);
+  Result<json::Value> jobs(const json::Value& question);
+  Result<json::Value> job(const json::Value& question);
+  Result<json::Value> events(const json::Value& question);
+  Result<json::Value> explain(const json::Value& question);
+  Result<json::Value> node();
+
+  Journal& journal_;
+  const Supervisor& supervisor_;
+  const Node& node_;
+};
+
+}  // namespace drover::jobs

@@ -1,0 +1,92 @@
+#include "agent/jobs/views.h"
+
+#include "agent/jobs/container_record.h"
+
+namespace drover::jobs {
+namespace {
+
+json::Value pid_of(const ContainerRow& row, const ContainerName& name,
+                   const runtimes::Layout& layout) {
+  if (row.status != Status::running && row.status != Status::paused) {
+    return {};
+  }
+  const Result<std::string> text = system::read_file(layout.pid_file(name), 64);
+  const std::int64_t pid = text ? json::Value(*text).integer_or(0) : 0;
+  return pid > 0 ? json::Value(pid) : json::Value();
+}
+
+json::Array volumes_view(const ContainerRecord& record) {
+  json::Array volumes;
+  for (const runtimes::Volume& volume : record.volumes) {
+    std::string target;
+    for (const VolumeSpec& spec : record.container.spec.volumes) {
+      if (spec.name == volume.name) {
+        target = spec.target;
+      }
+    }
+    volumes.emplace_back(json::Object{
+        {"name", volume.name}, {"target", target}, {"storage", volume.storage}, {"id", volume.id}});
+  }
+  return volumes;
+}
+
+}  // namespace
+
+json::Object job_view(const JobRow& row) {
+  json::Object view{{"id", row.id},
+                    {"verb", row.verb},
+                    {"target", row.target},
+                    {"state", to_string(row.state)},
+                    {"created_at", row.created_at},
+                    {"ended_at", row.ended_at}};
+  if (!is_final(row.state)) {
+    return view;
+  }
+  const Result<json::Value> result = json::parse(row.result);
+  const json::Value value = result ? *result : json::Value();
+  if (row.state == JobState::succeeded) {
+    view.set("result", value);
+  } else {
+    view.set("error", value.at("error"));
+  }
+  return view;
+}
+
+json::Array steps_view(const std::vector<StepRow>& steps) {
+  json::Array view;
+  for (const StepRow& step : steps) {
+    view.emplace_back(json::Object{{"number", step.number},
+                                   {"name", step.name},
+                                   {"subject", step.subject},
+                                   {"state", to_string(step.state)}});
+  }
+  return view;
+}
+
+Result<json::Object> container_view(const ContainerRow& row, const runtimes::Layout& layout,
+                                    bool with_spec) {
+  const ContainerRecord record = TRY(container_record_from(row.container));
+  const runtimes::Container& container = record.container;
+  json::Array networks;
+  for (const runtimes::Attachment& attachment : record.interfaces) {
+    networks.push_back(runtimes::to_json(attachment));
+  }
+  json::Object view{
+      {"name", row.name},
+      {"runtime", row.runtime},
+      {"status", to_string(row.status)},
+      {"job", row.job},
+      {"created_at", row.created_at},
+      {"exit", row.exit ? to_json(*row.exit) : json::Value()},
+      {"image", container.spec.rootfs.empty() ? container.spec.image : container.spec.rootfs},
+      {"pid", pid_of(row, container.name, layout)},
+      {"vmid", container.vmid ? json::Value(std::uint64_t{container.vmid->value}) : json::Value()},
+      {"networks", std::move(networks)},
+      {"volumes", volumes_view(record)}};
+  if (with_spec) {
+    view.set("spec", drover::to_json(container.spec));
+  }
+  return view;
+}
+
+}  // namespace drover::jobs
