@@ -51,7 +51,8 @@ struct Layout {
   Path job_log(const JobId& job) const { return state / "jobs" / job.str() / "log"; }
   Path cni() const { return state / "cni"; }
   Path runtime_root(RuntimeKind kind) const { return run / std::string(to_string(kind)); }
-  Path pid_file(const ContainerName& name) const { return run / "pids" / name.str(); }
+  Path pids() const { return run / "pids"; }
+  Path pid_file(const ContainerName& name) const { return pids() / name.str(); }
   Path bus() const { return run / "bus"; }
   Path lock() const { return run / "droverd.lock"; }
   /// Where ip-netns(8) keeps named network namespaces; ours are "drover-NAME".

@@ -1,0 +1,187 @@
+#include "agent/daemon/agent.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "agent/system/log.h"
+#include "agent/system/notify.h"
+
+namespace drover::daemon {
+namespace {
+
+constexpr std::chrono::seconds kBeaconEvery{1};
+constexpr std::chrono::seconds kReconcileEvery{60};
+
+}  // namespace
+
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& loop,
+                                            system::Clock& clock) {
+  std::unique_ptr<Agent> agent(new Agent(config, loop, clock));
+  agent->layout_.state = config.runtime.state_folder;
+  agent->layout_.run = config.runtime.run_folder;
+  TRY(agent->prepare_folders());
+  TRY(agent->take_lock());
+  agent->drivers_ = TRY(Drivers::make(config, clock));
+  agent->journal_ = TRY(jobs::Journal::open(agent->layout_.journal(), clock));
+  agent->assemble();
+  agent->exits_ = TRY(ExitWatch::start(
+      loop, agent->layout_.exits(),
+      [observer = agent->observer_.get()](const std::string& name) { observer->look_at(name); }));
+  TRY(agent->start_front());
+  TRY(agent->intake_->resume());
+  agent->books_->commit();
+  agent->reconcile();
+  agent->beacon();
+  agent->pat_watchdog();
+  return agent;
+}
+
+Agent::~Agent() {
+  if (books_) {
+    // Whoever waits for the loop waits in vain from here on.
+    books_->close();
+    loop_.unwatch(books_->fd());
+  }
+  loop_.at_turn_end([] {});
+}
+
+Result<> Agent::prepare_folders() {
+  // The front has to pass through the run folder to its own; nobody else finds anything to read.
+  TRY(system::make_folders(layout_.run, 0711));
+  TRY(system::make_folders(layout_.pids(), 0700));
+  TRY(system::make_folders(layout_.state, 0700));
+  for (const system::Path& folder : {layout_.containers(), layout_.exits(), layout_.images(),
+                                     layout_.local_volumes(), layout_.lxc(), layout_.cni()}) {
+    TRY(system::make_folders(folder, 0700));
+  }
+  return {};
+}
+
+Result<> Agent::take_lock() {
+  lock_.reset(::open(layout_.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock_.valid()) {
+    return fail(Code::broken, "open {}: {}", layout_.lock().native(), std::strerror(errno));
+  }
+  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Code::conflict, "another droverd runs with {}", layout_.run.native());
+  }
+  return {};
+}
+
+void Agent::assemble() {
+  const jobs::Node& node = drivers_->node();
+  books_ = std::make_unique<jobs::Books>(
+      *journal_, [this](const std::vector<Event>& events) { publish(events); });
+  loop_.watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
+  loop_.at_turn_end([this] {
+    books_->commit();
+    if (front_) {
+      front_->flush();
+    }
+  });
+  observer_ = std::make_unique<jobs::Observer>(node, *books_);
+  supervisor_ = std::make_unique<jobs::Supervisor>(
+      loop_, *books_, clock_, static_cast<std::size_t>(config_.runtime.workers),
+      [&node](jobs::Work& work) { return jobs::do_job(work, node); });
+  intake_ = std::make_unique<jobs::Intake>(*books_, *supervisor_, node, clock_,
+                                           static_cast<std::size_t>(config_.bus.queue));
+  queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node);
+  streams_ = std::make_unique<jobs::LogStreams>(
+      loop_, *journal_, layout_,
+      [this](const jobs::LogStreams::Address& to, std::string_view kind, json::Object more,
+             std::string body, std::string data) {
+        more.set("kind", kind);
+        more.set("peer", to.first);
+        more.set("rq", to.second);
+        front_->send(messaging::Record{std::move(more), std::move(body), std::move(data)});
+      });
+  requests_ = std::make_unique<jobs::Requests>(
+      *intake_, *queries_, *streams_,
+      [this](const messaging::Record& record) { front_->send(record); });
+}
+
+Result<> Agent::start_front() {
+  const path program = config_.bus.front_program.empty() ? path(DROVER_LIBEXEC_DIR) / "drover-front"
+                                                         : config_.bus.front_program;
+  front_ = std::make_unique<FrontProcess>(
+      loop_,
+      FrontProcess::Options{program,
+                            config_.bus.folder.empty() ? layout_.bus() : config_.bus.folder,
+                            config_.bus.front_user},
+      FrontProcess::Handlers{[this](const messaging::Record& record) { requests_->handle(record); },
+                             [this] {
+                               if (!std::exchange(announced_, true)) {
+                                 system::notify_ready();
+                                 system::log_info("node {} is ready", drivers_->node().name);
+                               }
+                             },
+                             [this] { streams_->close_all(); }});
+  return front_->start().context("start drover-front");
+}
+
+void Agent::publish(const std::vector<Event>& events) {
+  const std::string& node = drivers_->node().name;
+  for (const Event& event : events) {
+    if (front_) {
+      front_->send(messaging::Record{{{"kind", "event"}, {"topic", topic_of(event, node)}},
+                                     json::write(to_cloud_event(event, node)),
+                                     {}});
+    }
+    react(event);
+  }
+}
+
+void Agent::react(const Event& event) {
+  if (event.kind == "container") {
+    if (event.what == "running") {
+      // One that ended before its start was journalled has written its exit already.
+      observer_->look_at(event.object);
+    } else if (event.what == "stopped" || event.what == "gone") {
+      streams_->ended("container", event.object);
+    }
+    system::log_info("container {} is {}", event.object, event.what);
+    return;
+  }
+  if (event.kind != "job") {
+    return;
+  }
+  if (const auto state = job_state_from(event.what); state && is_final(*state)) {
+    streams_->ended("job", event.object);
+    if (*state == JobState::succeeded) {
+      system::log_info("job {} has succeeded", event.object);
+    } else {
+      system::log_warning("job {} has {}: {}", event.object, event.what,
+                          json::Value(event.data).at("error").at("message").string_or(""));
+    }
+  }
+}
+
+void Agent::beacon() {
+  const std::string& node = drivers_->node().name;
+  front_->send(messaging::Record{
+      {{"kind", "event"}, {"topic", node + ".beacon."}},
+      json::write(
+          json::Object{{"node", node}, {"epoch", journal_->epoch()}, {"seq", journal_->head()}}),
+      {}});
+  loop_.after(kBeaconEvery, [this] { beacon(); });
+}
+
+void Agent::reconcile() {
+  observer_->look_at_all();
+  loop_.after(kReconcileEvery, [this] { reconcile(); });
+}
+
+void Agent::pat_watchdog() {
+  if (const auto interval = system::watchdog_interval()) {
+    system::notify_watchdog();
+    loop_.after(*interval, [this] { pat_watchdog(); });
+  }
+}
+
+}  // namespace drover::daemon

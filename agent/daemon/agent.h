@@ -1,0 +1,69 @@
+// Agent: the parts of droverd put together, on one loop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/core/config.h"
+#include "agent/daemon/drivers.h"
+#include "agent/daemon/exit_watch.h"
+#include "agent/daemon/front_process.h"
+#include "agent/jobs/books.h"
+#include "agent/jobs/intake.h"
+#include "agent/jobs/journal.h"
+#include "agent/jobs/log_streams.h"
+#include "agent/jobs/observer.h"
+#include "agent/jobs/queries.h"
+#include "agent/jobs/requests.h"
+#include "agent/jobs/supervisor.h"
+#include "agent/jobs/verbs.h"
+#include "agent/system/loop.h"
+
+namespace drover::daemon {
+
+class Agent {
+ public:
+  /// Makes the node's folders, takes its lock, opens the journal, takes up what an earlier agent
+  /// left and starts the front. `config`, `loop` and `clock` outlive it. `conflict` when an agent
+  /// runs here already.
+  static Result<std::unique_ptr<Agent>> start(const Config& config, system::Loop& loop,
+                                              system::Clock& clock);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+ private:
+  Agent(const Config& config, system::Loop& loop, system::Clock& clock)
+      : config_(config), loop_(loop), clock_(clock) {}
+
+  Result<> prepare_folders();
+  Result<> take_lock();
+  void assemble();
+  Result<> start_front();
+  void publish(const std::vector<Event>& events);
+  void react(const Event& event);
+  void beacon();
+  void reconcile();
+  void pat_watchdog();
+
+  const Config& config_;
+  system::Loop& loop_;
+  system::Clock& clock_;
+  runtimes::Layout layout_;
+  system::UniqueFd lock_;
+  std::unique_ptr<Drivers> drivers_;
+  std::unique_ptr<jobs::Journal> journal_;
+  std::unique_ptr<jobs::Books> books_;
+  std::unique_ptr<jobs::Supervisor> supervisor_;
+  std::unique_ptr<jobs::Observer> observer_;
+  std::unique_ptr<jobs::Intake> intake_;
+  std::unique_ptr<jobs::Queries> queries_;
+  std::unique_ptr<jobs::LogStreams> streams_;
+  std::unique_ptr<jobs::Requests> requests_;
+  std::unique_ptr<FrontProcess> front_;
+  std::unique_ptr<ExitWatch> exits_;
+  bool announced_ = false;  // READY=1 was said
+};
+
+}  // namespace drover::daemon

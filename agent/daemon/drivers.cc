@@ -1,0 +1,129 @@
+#include "agent/daemon/drivers.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "agent/system/log.h"
+#include "runtimes/guest/guest_runtime.h"
+#include "runtimes/lxc/lxc_runtime.h"
+#include "runtimes/oci/oci_runtime.h"
+#include "runtimes/volumes/proxmox_volumes.h"
+
+namespace drover::daemon {
+namespace {
+
+runtimes::NetworkOptions network_options(const Config& config) {
+  runtimes::NetworkOptions options;
+  options.plugin_folders = config.network.plugin_folders;
+  for (const NetworkConfig::Range& range : config.network.ranges) {
+    options.ranges.push_back({range.bridge, range.subnet, range.first, range.last, range.gateway});
+  }
+  return options;
+}
+
+path lxc_program(const Config& config) {
+  return config.bus.lxc_program.empty() ? path(DROVER_LIBEXEC_DIR) / "drover-lxc"
+                                        : config.bus.lxc_program;
+}
+
+}  // namespace
+
+Result<std::string> node_name(const Config& config) {
+  std::string name = config.node;
+  if (name.empty()) {
+    std::array<char, 256> host{};
+    if (gethostname(host.data(), host.size() - 1) != 0) {
+      return fail(Code::broken, "ask for the host's name: {}", std::strerror(errno));
+    }
+    name = host.data();
+    name = name.substr(0, name.find('.'));
+  }
+  const NodeName checked =
+      TRY(NodeName::parse(name).context("set \"node\" in the configuration; the node's name"));
+  return checked.str();
+}
+
+Drivers::Drivers(const Config& config, runtimes::Layout layout)
+    : config_(config),
+      layout_(layout),
+      local_volumes_(layout),
+      networks_(layout, network_options(config)),
+      images_(layout) {}
+
+Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clock& clock) {
+  runtimes::Layout layout;
+  layout.state = config.runtime.state_folder;
+  layout.run = config.runtime.run_folder;
+  std::unique_ptr<Drivers> drivers(new Drivers(config, layout));
+  std::string name = TRY(node_name(config));
+  if (config.proxmox.enabled) {
+    TRY(drivers->connect_proxmox(clock));
+  }
+  drivers->add_runtimes(clock);
+  std::map<RuntimeKind, runtimes::Runtime*> runtimes;
+  for (const auto& runtime : drivers->runtimes_) {
+    runtimes.emplace(runtime->kind(), runtime.get());
+  }
+  drivers->node_.reset(new jobs::Node{std::move(name), config, layout, std::move(runtimes),
+                                      drivers->local_volumes_, drivers->proxmox_volumes_.get(),
+                                      drivers->proxmox_network_.get(), drivers->networks_,
+                                      drivers->images_});
+  return drivers;
+}
+
+Result<> Drivers::connect_proxmox(system::Clock& clock) {
+  const ProxmoxConfig& section = config_.proxmox;
+  proxmox::Endpoint endpoint;
+  endpoint.url = section.url;
+  endpoint.node = section.node;
+  if (endpoint.node.empty()) {
+    endpoint.node = TRY(node_name(config_));
+  }
+  endpoint.token_file = section.token_file;
+  endpoint.ca_file = section.ca_file;
+  endpoint.fingerprint = section.fingerprint;
+  endpoint.timeout = std::chrono::seconds(section.timeout_s);
+  client_ = TRY(proxmox::make_https_client(endpoint));
+  proxmox_network_ = std::make_unique<proxmox::Network>(*client_);
+  proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(
+      *client_, clock, Vmid{static_cast<std::uint32_t>(section.volume_owner)});
+  return {};
+}
+
+void Drivers::add_runtimes(system::Clock& clock) {
+  const auto memory = static_cast<std::uint64_t>(config_.container.memory_mib);
+  const auto pids = static_cast<std::uint64_t>(config_.container.pids);
+  for (const RuntimeKind kind : {RuntimeKind::runc, RuntimeKind::crun}) {
+    const Result<path> program = config_.runtime_path(kind);
+    if (!program) {
+      system::log_info("without runtime {}: {}", to_string(kind), program.error().message);
+      continue;
+    }
+    runtimes_.push_back(std::make_unique<runtimes::OciRuntime>(
+        layout_,
+        runtimes::OciOptions{kind, *program, config_.runtime.conmon, config_.runtime.systemd_cgroup,
+                             config_.runtime.seccomp_profile, pids, memory}));
+  }
+  const path monitor = lxc_program(config_);
+  if (access(monitor.c_str(), X_OK) == 0) {
+    runtimes_.push_back(std::make_unique<runtimes::LxcRuntime>(
+        layout_, runtimes::LxcOptions{monitor, pids, memory}));
+  } else {
+    system::log_info("without runtime lxc: {} is not there", monitor.native());
+  }
+  if (client_ != nullptr) {
+    runtimes_.push_back(std::make_unique<runtimes::GuestRuntime>(
+        *client_, clock,
+        runtimes::GuestOptions{config_.storage.guest_storage, config_.storage.guest_root_mib,
+                               Vmid{static_cast<std::uint32_t>(config_.proxmox.first_vmid)},
+                               Vmid{static_cast<std::uint32_t>(config_.proxmox.last_vmid)},
+                               config_.proxmox.lxc_path, config_.network.default_bridge,
+                               config_.storage.default_storage}));
+  }
+}
+
+}  // namespace drover::daemon

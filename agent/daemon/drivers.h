@@ -1,0 +1,46 @@
+// Drivers: what this node runs containers with, made from its configuration.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "agent/core/config.h"
+#include "agent/jobs/node.h"
+#include "agent/system/clock.h"
+#include "proxmox/client.h"
+#include "proxmox/network.h"
+#include "runtimes/volumes/local_volumes.h"
+
+namespace drover::daemon {
+
+/// Owns the runtimes, the Proxmox client and the makers of volumes, networks and roots.
+class Drivers {
+ public:
+  /// Runtimes whose program is not installed are left out: a job that asks for one is refused by
+  /// name. Fails when the configuration names what cannot be had.
+  static Result<std::unique_ptr<Drivers>> make(const Config& config, system::Clock& clock);
+
+  const jobs::Node& node() const { return *node_; }
+
+ private:
+  Drivers(const Config& config, runtimes::Layout layout);
+  Result<> connect_proxmox(system::Clock& clock);
+  void add_runtimes(system::Clock& clock);
+
+  const Config& config_;
+  runtimes::Layout layout_;
+  std::unique_ptr<proxmox::Client> client_;
+  std::unique_ptr<proxmox::Network> proxmox_network_;
+  std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;
+  runtimes::LocalVolumes local_volumes_;
+  runtimes::Networks networks_;
+  runtimes::ImageStore images_;
+  std::vector<std::unique_ptr<runtimes::Runtime>> runtimes_;
+  std::unique_ptr<jobs::Node> node_;
+};
+
+/// The node's name: the configured one, else the host's without its domain.
+Result<std::string> node_name(const Config& config);
+
+}  // namespace drover::daemon

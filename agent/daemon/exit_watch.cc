@@ -1,0 +1,56 @@
+#include "agent/daemon/exit_watch.h"
+
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace drover::daemon {
+
+Result<std::unique_ptr<ExitWatch>> ExitWatch::start(system::Loop& loop, const system::Path& folder,
+                                                    std::function<void(const std::string&)> ended) {
+  system::UniqueFd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  // Monitors write beside and rename, or write in place and close.
+  if (!inotify.valid() ||
+      inotify_add_watch(inotify.get(), folder.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+    return fail(Code::broken, "watch {}: {}", folder.native(), std::strerror(errno));
+  }
+  return std::unique_ptr<ExitWatch>(new ExitWatch(loop, std::move(inotify), std::move(ended)));
+}
+
+ExitWatch::ExitWatch(system::Loop& loop, system::UniqueFd inotify,
+                     std::function<void(const std::string&)> ended)
+    : loop_(loop), inotify_(std::move(inotify)), ended_(std::move(ended)) {
+  loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { changed(); });
+}
+
+ExitWatch::~ExitWatch() {
+  loop_.unwatch(inotify_.get());
+}
+
+void ExitWatch::changed() {
+  std::array<char, 8192> buffer{};
+  for (;;) {
+    const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
+    if (size <= 0) {
+      return;
+    }
+    for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      if ((event.mask & IN_Q_OVERFLOW) != 0) {
+        ended_("");
+      } else if (event.len > 0) {
+        // Padded with zeros to its length.
+        ended_(std::string(buffer.data() + at + sizeof event));
+      }
+      at += sizeof event + event.len;
+    }
+  }
+}
+
+}  // namespace drover::daemon

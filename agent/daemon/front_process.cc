@@ -1,0 +1,178 @@
+#include "agent/daemon/front_process.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "agent/system/log.h"
+
+namespace drover::daemon {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstPause{50};
+constexpr milliseconds kLongestPause{5'000};
+constexpr int kFrontFd = 3;
+
+/// Between fork and exec. The death signal is asked for last: a change of user clears it
+/// (prctl(2)).
+bool become(uid_t uid, gid_t gid) {
+  return setgroups(0, nullptr) == 0 && setresgid(gid, gid, gid) == 0 &&
+         setresuid(uid, uid, uid) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0;
+}
+
+}  // namespace
+
+FrontProcess::FrontProcess(system::Loop& loop, Options options, Handlers handlers)
+    : loop_(loop), options_(std::move(options)), handlers_(std::move(handlers)) {}
+
+FrontProcess::~FrontProcess() {
+  if (timer_ != 0) {
+    loop_.cancel(timer_);
+  }
+  if (child_) {
+    child_->signal(SIGTERM);
+    const system::Stop never;
+    [[maybe_unused]] const auto ended = child_->wait(never, milliseconds(1000));
+  }
+  close();
+}
+
+Result<> FrontProcess::start() {
+  std::array<char, 16384> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  getpwnam_r(options_.user.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
+    return fail(Code::invalid,
+                "drover-front shall run as user {}, which does not exist: make the user, or name "
+                "another one in bus.front_user",
+                options_.user);
+  }
+  uid_ = entry.pw_uid;
+  gid_ = entry.pw_gid;
+  TRY(prepare_directory());
+  return spawn();
+}
+
+Result<> FrontProcess::prepare_directory() {
+  TRY(system::make_folders(options_.directory, 0700));
+  if (chown(options_.directory.c_str(), uid_, gid_) != 0 ||
+      chmod(options_.directory.c_str(), 0700) != 0) {
+    return fail(Code::broken, "give {} to user {}: {}", options_.directory.native(), options_.user,
+                std::strerror(errno));
+  }
+  return {};
+}
+
+Result<> FrontProcess::spawn() {
+  auto [ours, theirs] = TRY(messaging::Pair::make());
+  system::ChildOptions options;
+  options.descriptors = {{theirs.get(), kFrontFd}, {STDERR_FILENO, STDERR_FILENO}};
+  options.before_exec = [uid = uid_, gid = gid_] { return become(uid, gid); };
+  child_ = TRY(system::Child::start({options_.program.native(), "--directory",
+                                     options_.directory.native(), "--fd", std::to_string(kFrontFd)},
+                                    options));
+  pair_.emplace(std::move(ours));
+  watched_ = pair_->events();
+  loop_.watch(pair_->fd(), watched_, [this](std::uint32_t events) { readable(events); });
+  loop_.watch(child_->pidfd(), EPOLLIN, [this](std::uint32_t) { ended(); });
+  return {};
+}
+
+void FrontProcess::readable(std::uint32_t) {
+  Result<std::vector<messaging::Record>> records = pair_->receive();
+  if (!records) {
+    if (records.error().code != Code::unavailable) {
+      system::log_error("drover-front: {}; it is started anew", records.error().message);
+    }
+    // Its end is seen by its pidfd; one that merely talks nonsense is ended.
+    loop_.unwatch(pair_->fd());
+    watched_ = 0;
+    child_->signal(SIGKILL);
+    return;
+  }
+  for (const messaging::Record& record : *records) {
+    if (json::Value(record.header).at("kind").string_or("") == "front.ready") {
+      pause_ = milliseconds(0);
+      handlers_.ready();
+    } else {
+      handlers_.record(record);
+    }
+  }
+}
+
+void FrontProcess::ended() {
+  const auto ending = child_->try_wait();
+  if (!ending) {
+    return;
+  }
+  system::log_warning("drover-front ended with {}; it is started anew", ending->code);
+  loop_.unwatch(child_->pidfd());
+  child_.reset();
+  close();
+  handlers_.lost();
+  spawn_later();
+}
+
+void FrontProcess::close() {
+  if (child_) {
+    loop_.unwatch(child_->pidfd());
+    child_.reset();
+  }
+  if (pair_ && watched_ != 0) {
+    loop_.unwatch(pair_->fd());
+  }
+  watched_ = 0;
+  pair_.reset();
+}
+
+void FrontProcess::spawn_later() {
+  pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+  timer_ = loop_.after(pause_, [this] {
+    timer_ = 0;
+    if (const Result<> spawned = spawn(); !spawned) {
+      system::log_error("start drover-front: {}", spawned.error().message);
+      spawn_later();
+    }
+  });
+}
+
+void FrontProcess::send(const messaging::Record& record) {
+  if (!pair_) {
+    return;
+  }
+  const Result<> sent = pair_->send(record);
+  if (!sent && !dropping_) {
+    system::log_warning("drover-front: {}; answers and events are dropped until it reads again",
+                        sent.error().message);
+  }
+  dropping_ = !sent;
+}
+
+void FrontProcess::flush() {
+  if (!pair_ || watched_ == 0) {
+    return;
+  }
+  // A failure here is the front's end, which its pidfd tells.
+  [[maybe_unused]] const Result<> flushed = pair_->flush();
+  if (const std::uint32_t wanted = pair_->events(); wanted != watched_) {
+    loop_.unwatch(pair_->fd());
+    watched_ = wanted;
+    loop_.watch(pair_->fd(), watched_, [this](std::uint32_t events) { readable(events); });
+  }
+}
+
+}  // namespace drover::daemon

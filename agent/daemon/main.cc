@@ -1,0 +1,72 @@
+// droverd: the agent of one node.
+#include <sys/epoll.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "agent/core/config.h"
+#include "agent/daemon/agent.h"
+#include "agent/system/log.h"
+#include "agent/system/notify.h"
+#include "agent/system/signals.h"
+
+namespace drover::daemon {
+namespace {
+
+system::LogLevel level_from(const std::string& name) {
+  using enum system::LogLevel;
+  return name == "debug" ? debug : name == "warning" ? warning : name == "error" ? error : info;
+}
+
+Result<Config> load(const path& file) {
+  const std::string text = TRY(system::read_file(file));
+  return parse_config(text).context(file.native());
+}
+
+Result<> serve(const path& file) {
+  const Config config = TRY(load(file));
+  system::open_log("droverd", level_from(config.runtime.log_level));
+  system::Signals signals({SIGTERM, SIGINT, SIGHUP});
+  system::SystemClock clock;
+  system::Loop loop(clock);
+  loop.watch(signals.fd(), EPOLLIN, [&](std::uint32_t) {
+    while (const std::optional<int> number = signals.next()) {
+      if (*number == SIGHUP) {
+        system::log_warning("the configuration is read at start only: restart droverd for it");
+        continue;
+      }
+      system::notify_stopping();
+      loop.quit();
+    }
+  });
+  const std::unique_ptr<Agent> agent = TRY(Agent::start(config, loop, clock));
+  loop.run();
+  system::log_info("droverd ends; containers run on");
+  loop.unwatch(signals.fd());
+  return {};
+}
+
+}  // namespace
+}  // namespace drover::daemon
+
+int main(int argc, char** argv) {
+  CLI::App app("droverd: runs the containers of this node");
+  std::string config = "/etc/drover/droverd.json";
+  app.add_option("--config", config, "configuration file")->capture_default_str();
+  app.set_version_flag("--version", DROVER_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    const drover::Result<> served = drover::daemon::serve(config);
+    if (!served) {
+      std::fprintf(stderr, "droverd: %s\n", drover::to_text(served.error()).c_str());
+      return 1;
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "droverd: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
