@@ -1,0 +1,143 @@
+#include "messaging/client/channel.h"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <vector>
+
+#include "messaging/client/socket_wait.h"
+
+namespace drover::messaging {
+namespace {
+
+/// Every frame of the next message; empty when there is none now. Throws zmq::error_t.
+std::vector<zmq::message_t> read_frames(zmq::socket_t& socket) {
+  std::vector<zmq::message_t> frames;
+  bool more = true;
+  while (more) {
+    zmq::message_t frame;
+    if (!socket.recv(frame, zmq::recv_flags::dontwait)) {
+      break;  // the frames of a message come together or not at all
+    }
+    more = frame.more();
+    constexpr std::size_t kMostKept = 4;  // one more than any message has
+    if (frames.size() < kMostKept) {
+      frames.push_back(std::move(frame));
+    }
+  }
+  return frames;
+}
+
+}  // namespace
+
+Channel::Channel(std::shared_ptr<Bus> bus, std::string_view name, zmq::socket_t monitor,
+                 zmq::socket_t socket)
+    : bus_(std::move(bus)), name_(name), monitor_(std::move(monitor)), socket_(std::move(socket)) {}
+
+Channel::~Channel() {
+  if (socket_.handle() != nullptr) {
+    zmq_socket_monitor(socket_.handle(), nullptr, 0);
+  }
+}
+
+Result<Channel> Channel::open(std::shared_ptr<Bus> bus, std::string_view name) {
+  static std::atomic<std::uint64_t> count = 0;
+  const std::string address = fmt::format("inproc://drover-monitor-{}", count.fetch_add(1));
+  zmq::socket_t socket = TRY(bus->dealer(name));
+  if (zmq_socket_monitor(socket.handle(), address.c_str(), ZMQ_EVENT_DISCONNECTED) != 0) {
+    return fail(Code::broken, "watch the connection to {}: {}", name, zmq_strerror(zmq_errno()));
+  }
+  zmq::socket_t monitor = TRY(bus->monitor(address));
+  return Channel(std::move(bus), name, std::move(monitor), std::move(socket));
+}
+
+Result<bool> Channel::send(std::string_view kind, std::uint64_t rq, const std::string& body,
+                           system::Instant until, const system::Stop& stop) {
+  for (;;) {
+    std::array<zmq::pollitem_t, 1> items = {zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLOUT, 0}};
+    const bool writable = TRY(wait_for(items, until, stop));
+    if (!writable) {
+      return false;
+    }
+    const bool sent = TRY(send_now(kind, rq, body));
+    if (sent) {
+      return true;
+    }
+  }
+}
+
+Result<bool> Channel::send_now(std::string_view kind, std::uint64_t rq, const std::string& body) {
+  if (body.size() > kMostBody) {
+    return fail(Code::invalid, "{}: its body of {} bytes is larger than the {} accepted", kind,
+                body.size(), kMostBody);
+  }
+  const std::string header = write_header(kind, rq);
+  try {
+    if (!socket_.send(zmq::buffer(header), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
+      return false;
+    }
+    // The rest of a message follows its first frame without waiting.
+    socket_.send(zmq::buffer(body), zmq::send_flags::none);
+    connected_ = true;
+    return true;
+  } catch (const zmq::error_t& error) {
+    return fail(Code::broken, "send {} to {}: {}", kind, name_, error.what());
+  }
+}
+
+Result<std::optional<Incoming>> Channel::receive(system::Instant until, const system::Stop& stop) {
+  for (;;) {
+    std::array<zmq::pollitem_t, 2> items = {zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
+                                            zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
+    const bool ready = TRY(wait_for(items, until, stop));
+    if (!ready) {
+      return std::optional<Incoming>();
+    }
+    try {
+      // What came before the connection broke is still good.
+      if ((items[0].revents & ZMQ_POLLIN) != 0) {
+        if (std::optional<Incoming> message = read_message()) {
+          return message;
+        }
+        // A peer that sends nothing but what cannot be read must not keep us past the time.
+        if (std::chrono::steady_clock::now() >= until) {
+          return std::optional<Incoming>();
+        }
+        continue;
+      }
+      read_monitor();
+      return std::optional<Incoming>();
+    } catch (const zmq::error_t& error) {
+      if (error.num() != EINTR) {
+        return fail(Code::broken, "receive from {}: {}", name_, error.what());
+      }
+    }
+  }
+}
+
+std::optional<Incoming> Channel::read_message() {
+  std::vector<zmq::message_t> frames = read_frames(socket_);
+  if (frames.empty()) {
+    return std::nullopt;
+  }
+  if (frames.size() < 2 || frames.size() > 3) {
+    trouble_ = fmt::format("a message of {} frames came", frames.size());
+    return std::nullopt;
+  }
+  Result<Header> header = read_header(frames[0].to_string_view());
+  if (!header) {
+    trouble_ = header.error().message;
+    return std::nullopt;
+  }
+  return Incoming{std::move(*header), frames[1].to_string(),
+                  frames.size() == 3 ? frames[2].to_string() : std::string()};
+}
+
+void Channel::read_monitor() {
+  // Disconnection is the only thing it was asked to tell.
+  while (!read_frames(monitor_).empty()) {
+    lost_ = true;
+  }
+}
+
+}  // namespace drover::messaging

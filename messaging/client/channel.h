@@ -1,0 +1,67 @@
+// Channel: one DEALER to one of the node's sockets, speaking in messages.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <zmq.hpp>
+
+#include "agent/system/clock.h"
+#include "messaging/client/bus.h"
+#include "messaging/message.h"
+
+namespace drover::messaging {
+
+/// A message of the node's; its body is not read yet.
+struct Incoming {
+  Header header;
+  std::string body;
+  std::string data;
+};
+
+/// For one thread.
+class Channel {
+ public:
+  /// `name`: of the socket in the bus folder, a literal.
+  static Result<Channel> open(std::shared_ptr<Bus> bus, std::string_view name);
+  ~Channel();
+  Channel(Channel&&) = default;
+  Channel& operator=(Channel&&) = delete;
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  /// True when it was handed to a connection, which proves nothing about its arrival; false when
+  /// there was none until `until`.
+  Result<bool> send(std::string_view kind, std::uint64_t rq, const std::string& body,
+                    system::Instant until, const system::Stop& stop);
+  /// Sends when that is possible at once; otherwise nothing happens.
+  Result<bool> send_now(std::string_view kind, std::uint64_t rq, const std::string& body);
+  /// The next message; none at `until` or when the connection was lost. What cannot be read is
+  /// passed over.
+  Result<std::optional<Incoming>> receive(system::Instant until, const system::Stop& stop);
+
+  /// Whether the connection broke since it was opened: whatever the node kept for it is gone.
+  bool lost() const { return lost_; }
+  bool was_connected() const { return connected_; }
+  /// Why the last message that could not be read was passed over; "" when there was none.
+  const std::string& trouble() const { return trouble_; }
+  std::string_view name() const { return name_; }
+
+ private:
+  Channel(std::shared_ptr<Bus> bus, std::string_view name, zmq::socket_t monitor,
+          zmq::socket_t socket);
+  std::optional<Incoming> read_message();
+  void read_monitor();
+
+  // libzmq's context waits for its sockets, so it must be the last to go.
+  std::shared_ptr<Bus> bus_;
+  std::string_view name_;
+  zmq::socket_t monitor_;
+  zmq::socket_t socket_;
+  bool connected_ = false;
+  bool lost_ = false;
+  std::string trouble_;
+};
+
+}  // namespace drover::messaging

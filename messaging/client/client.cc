@@ -1,0 +1,99 @@
+#include "messaging/client/client.h"
+
+#include "messaging/client/bus.h"
+#include "messaging/client/channel.h"
+#include "messaging/client/exchange.h"
+
+namespace drover::messaging {
+
+Client::Client(std::shared_ptr<Bus> bus, ClientOptions options)
+    : bus_(std::move(bus)), options_(options) {}
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+Result<Client> Client::open(system::Path bus, ClientOptions options) {
+  return Client(TRY(Bus::open(std::move(bus))), options);
+}
+
+Result<Channel*> Client::channel_for(std::string_view kind) {
+  const bool is_query = kind.starts_with("query.");
+  std::unique_ptr<Channel>& channel = is_query ? queries_ : jobs_;
+  if (channel == nullptr) {
+    Channel opened = TRY(Channel::open(bus_, is_query ? "query.sock" : "jobs.sock"));
+    channel = std::make_unique<Channel>(std::move(opened));
+  }
+  return channel.get();
+}
+
+Result<Answer> Client::request(std::string_view kind, const json::Value& body,
+                               system::Instant until, const system::Stop& stop) {
+  Channel* channel = TRY(channel_for(kind));
+  return Exchange(*channel, *bus_, options_, kind, ++last_rq_, json::write(body)).run(until, stop);
+}
+
+Result<json::Value> Client::query(std::string_view kind, const json::Value& body,
+                                  const system::Stop& stop) {
+  Answer answer = TRY(request(kind, body, in(options_.query_timeout), stop));
+  if (answer.kind != "answer" || answer.body.object() == nullptr) {
+    return fail(Code::broken, "{}: the node answered with {} of kind \"{}\"", kind,
+                answer.body.type_name(), answer.kind);
+  }
+  return std::move(answer.body);
+}
+
+Result<json::Value> Client::submit(const JobRequest& job, system::Instant until,
+                                   const system::Stop& stop) {
+  Answer answer = TRY(request("job.submit", to_json(job), until, stop));
+  if (answer.kind != "job.accepted" || answer.body.at("id").string_or("") != job.id.str()) {
+    return fail(Code::broken, "job {}: the node answered with kind \"{}\" for id \"{}\"",
+                job.id.str(), answer.kind, answer.body.at("id").string_or(""));
+  }
+  return std::move(answer.body);
+}
+
+Result<json::Value> Client::node(const system::Stop& stop) {
+  return query("query.node", json::Object(), stop);
+}
+Result<json::Value> Client::containers(const system::Stop& stop) {
+  return query("query.containers", json::Object(), stop);
+}
+Result<json::Value> Client::container(std::string_view name, const system::Stop& stop) {
+  return query("query.container", json::Object{{"name", name}}, stop);
+}
+Result<json::Value> Client::explain(std::string_view name, const system::Stop& stop) {
+  return query("query.explain", json::Object{{"name", name}}, stop);
+}
+Result<json::Value> Client::job(std::string_view id, const system::Stop& stop) {
+  return query("query.job", json::Object{{"id", id}}, stop);
+}
+
+Result<json::Value> Client::jobs(std::int64_t most, const system::Stop& stop) {
+  json::Value answer = TRY(query("query.jobs", json::Object{{"most", most}}, stop));
+  json::Value* jobs = answer.object()->find("jobs");
+  if (jobs == nullptr || jobs->array() == nullptr) {
+    return fail(Code::broken, "query.jobs: the node's answer has no list of jobs");
+  }
+  return std::move(*jobs);
+}
+
+Result<EventPage> Client::events(std::uint64_t after, std::int64_t most, const system::Stop& stop) {
+  const json::Value answer =
+      TRY(query("query.events", json::Object{{"after", after}, {"most", most}}, stop));
+  const json::Array* events = answer.at("events").array();
+  const std::int64_t head = answer.at("head").integer_or(-1);
+  if (events == nullptr || head < 0 || answer.at("epoch").string() == nullptr) {
+    return fail(Code::broken, "query.events: the node's answer has no epoch, head and events");
+  }
+  EventPage page{*answer.at("epoch").string(), static_cast<std::uint64_t>(head), {}};
+  for (const json::Value& value : *events) {
+    page.events.push_back(TRY(event_from_cloud(value).context("query.events")));
+  }
+  return page;
+}
+
+system::Instant Client::in(std::chrono::milliseconds time) const {
+  return std::chrono::steady_clock::now() + time;
+}
+
+}  // namespace drover::messaging

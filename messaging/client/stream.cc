@@ -1,0 +1,166 @@
+#include "messaging/client/stream.h"
+
+#include <algorithm>
+
+#include "messaging/client/bus.h"
+#include "messaging/client/channel.h"
+
+namespace drover::messaging {
+namespace {
+
+system::Instant now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+Stream::Stream(const Client& client, json::Object what, const StreamOptions& options)
+    : bus_(client.bus()),
+      client_options_(client.options()),
+      what_(std::move(what)),
+      window_(std::max<std::uint64_t>(options.window, 1)),
+      offset_(options.offset),
+      alone_since_(now()) {
+  what_.set("follow", options.follow);
+}
+Stream::Stream(Stream&&) noexcept = default;
+
+Stream::~Stream() {
+  if (channel_ != nullptr && open_ && !ended_ && !channel_->lost()) {
+    // Without it the node finds out when it can send no more.
+    [[maybe_unused]] const Result<bool> told = channel_->send_now("stream.close", rq_, "{}");
+  }
+}
+
+Result<Stream> Stream::container_log(const Client& client, std::string_view name,
+                                     const StreamOptions& options) {
+  Stream stream(client, json::Object{{"of", "container.log"}, {"name", name}}, options);
+  TRY(stream.connect());
+  return stream;
+}
+
+Result<Stream> Stream::job_log(const Client& client, std::string_view job,
+                               const StreamOptions& options) {
+  Stream stream(client, json::Object{{"of", "job.log"}, {"id", job}}, options);
+  TRY(stream.connect());
+  return stream;
+}
+
+Result<> Stream::connect() {
+  open_ = false;
+  channel_.reset();
+  Channel channel = TRY(Channel::open(bus_, "streams.sock"));
+  channel_ = std::make_unique<Channel>(std::move(channel));
+  return {};
+}
+
+/// Has the stream opened on a live connection, or waits for one until `until`.
+Result<> Stream::reconnect(system::Instant until, const system::Stop& stop) {
+  if (channel_ != nullptr && channel_->lost() && open_) {
+    alone_since_ = now();
+  }
+  const system::Duration patience =
+      was_open_ ? client_options_.silence_limit : client_options_.connect_timeout;
+  const system::Instant limit = alone_since_ + patience;
+  if (channel_ == nullptr || channel_->lost()) {
+    const Result<> connected = connect();
+    if (!connected) {
+      if (connected.error().code != Code::unavailable || now() >= limit) {
+        return connected;
+      }
+      // A node that starts again makes its socket anew; there is nothing to wait on before.
+      constexpr std::chrono::milliseconds kPause{100};
+      return system::SystemClock().sleep_until(std::min(until, now() + kPause), stop);
+    }
+  }
+  what_.set("offset", offset_);
+  what_.set("credit", window_);
+  open_ =
+      TRY(channel_->send("stream.open", ++rq_, json::write(what_), std::min(until, limit), stop));
+  if (open_) {
+    was_open_ = true;
+    read_ = 0;
+  } else if (now() >= limit) {
+    return bus_->silent("streams.sock");
+  }
+  return {};
+}
+
+Result<std::optional<std::string>> Stream::next(system::Instant until, const system::Stop& stop) {
+  while (!ended_) {
+    if (!open_ || channel_->lost()) {
+      TRY(reconnect(until, stop));
+    }
+    if (open_) {
+      std::optional<Incoming> message = TRY(channel_->receive(until, stop));
+      if (message && message->header.rq == rq_) {
+        std::optional<std::string> data = TRY(take(message->header.kind, message->header.all,
+                                                   message->body, std::move(message->data)));
+        if (data) {
+          return data;
+        }
+        continue;
+      }
+    }
+    if (now() >= until) {
+      break;
+    }
+  }
+  return std::optional<std::string>();
+}
+
+Result<std::optional<std::string>> Stream::take(const std::string& kind, const json::Object& header,
+                                                const std::string& body, std::string data) {
+  if (kind == "error") {
+    return Failure(read_error(body));
+  }
+  if (kind == "stream.data") {
+    return take_data(header, std::move(data));
+  }
+  if (kind == "stream.end") {
+    const json::Value end = TRY(json::parse(body).context("stream.end"));
+    if (end.at("offset").integer_or(0) > static_cast<std::int64_t>(offset_)) {
+      open_ = false;  // the bytes before it were lost: once more from where we are
+    } else {
+      ended_ = true;
+    }
+  }
+  return std::optional<std::string>();
+}
+
+Result<std::optional<std::string>> Stream::take_data(const json::Object& header, std::string data) {
+  const json::Value* member = header.find("offset");
+  const std::int64_t* at = member == nullptr ? nullptr : member->integer();
+  if (at == nullptr || *at < 0) {
+    return fail(Code::broken, "stream.data: its header has no offset");
+  }
+  const std::uint64_t start = static_cast<std::uint64_t>(*at);
+  TRY(give_credit(data.size()));
+  if (start > offset_) {
+    TRY(connect());  // bytes are missing: a new stream from where we are
+    return std::optional<std::string>();
+  }
+  const std::uint64_t known = std::min<std::uint64_t>(offset_ - start, data.size());
+  data.erase(0, known);
+  offset_ += data.size();
+  if (data.empty()) {
+    return std::optional<std::string>();
+  }
+  return std::optional<std::string>(std::move(data));
+}
+
+Result<> Stream::give_credit(std::uint64_t bytes) {
+  read_ += bytes;
+  if (read_ * 2 < window_) {
+    return {};
+  }
+  const bool sent =
+      TRY(channel_->send_now("stream.credit", rq_, json::write(json::Object{{"bytes", read_}})));
+  // What could not be sent is given with the next chunk, or not needed because the connection went.
+  if (sent) {
+    read_ = 0;
+  }
+  return {};
+}
+
+}  // namespace drover::messaging

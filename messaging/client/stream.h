@@ -1,0 +1,64 @@
+// Stream: a log of the node's, byte by byte, as it grows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/core/json.h"
+#include "messaging/client/client.h"
+
+namespace drover::messaging {
+
+class Channel;
+
+struct StreamOptions {
+  std::uint64_t offset = 0;           ///< the first byte wanted
+  bool follow = false;                ///< go on until the container or job has ended
+  std::uint64_t window = 256 * 1024;  ///< bytes the node may send ahead of what was read
+};
+
+/// Has a socket of its own, on the client's context; for one thread. When the connection breaks it
+/// opens the stream anew where it was. Destroying it tells the node to send no more.
+class Stream {
+ public:
+  static Result<Stream> container_log(const Client& client, std::string_view name,
+                                      const StreamOptions& options);
+  static Result<Stream> job_log(const Client& client, std::string_view job,
+                                const StreamOptions& options);
+  ~Stream();
+  Stream(Stream&&) noexcept;
+  Stream& operator=(Stream&&) = delete;
+
+  /// The next bytes; none at `until` and at the end of the stream. An answer of kind "error" is the
+  /// error it tells. `unavailable` when there was no connection for the client's silence limit.
+  Result<std::optional<std::string>> next(system::Instant until, const system::Stop& stop);
+  bool ended() const { return ended_; }
+  /// Of the next byte `next` will give.
+  std::uint64_t offset() const { return offset_; }
+
+ private:
+  Stream(const Client& client, json::Object what, const StreamOptions& options);
+  Result<> connect();
+  Result<> reconnect(system::Instant until, const system::Stop& stop);
+  Result<std::optional<std::string>> take(const std::string& kind, const json::Object& header,
+                                          const std::string& body, std::string data);
+  Result<std::optional<std::string>> take_data(const json::Object& header, std::string data);
+  Result<> give_credit(std::uint64_t bytes);
+
+  std::shared_ptr<Bus> bus_;
+  ClientOptions client_options_;
+  json::Object what_;
+  std::uint64_t window_;
+  std::uint64_t offset_;
+  std::uint64_t rq_ = 0;
+  std::uint64_t read_ = 0;  // bytes since the last credit was given
+  std::unique_ptr<Channel> channel_;
+  bool open_ = false;  // stream.open was sent on the channel
+  system::Instant alone_since_;
+  bool was_open_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace drover::messaging
