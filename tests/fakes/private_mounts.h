@@ -1,9 +1,11 @@
-// PrivateMounts: gives a test program mounts of its own, which end with it.
+// PrivateMounts: gives a test program mounts and named network namespaces of its own, which end
+// with it.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -19,6 +21,9 @@ class PrivateMounts : public testing::Environment {
     // Nothing mounted here is seen outside; what others mount would only disturb the tests.
     ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0)
         << std::strerror(errno);
+    // The names of network namespaces (ip-netns(8)) are files in a folder that all share.
+    mkdir("/run/netns", 0755);
+    ASSERT_EQ(mount("tmpfs", "/run/netns", "tmpfs", 0, nullptr), 0) << std::strerror(errno);
   }
 };
 

@@ -4,7 +4,7 @@
 
 namespace drover::pve_sim {
 
-Answer data(json::Value value) {
+Answer with_data(json::Value value) {
   return {200, "OK", json::Object{{"data", std::move(value)}}};
 }
 

@@ -16,7 +16,7 @@ struct Answer {
 };
 
 /// {"data": value}.
-Answer data(json::Value value);
+Answer with_data(json::Value value);
 /// {"data": [...], "total": n}, as task lists and logs are given.
 Answer data_of(json::Array list, std::int64_t total);
 /// {"data": null, "message": message + "\n"}; the reason is the message's first line.

@@ -50,18 +50,18 @@ json::Object volume_facts(const path& file) {
 
 Answer Api::start_task(const TaskRequest& request) {
   Result<std::string> upid = tasks_.start(request);
-  return upid ? data(*upid) : error(upid.error().message);
+  return upid ? with_data(*upid) : error(upid.error().message);
 }
 
 // Checks the parameters or returns the 400 from the calling function.
-#define CHECKED(name, own)                                              \
-  __extension__({                                                       \
-    std::map<std::string, std::string> errors;                          \
-    Parameters checked = contract_.check(name, form, own, errors);      \
-    if (!errors.empty()) {                                              \
-      return bad_parameters(errors);                                    \
-    }                                                                   \
-    std::move(checked);                                                 \
+#define CHECKED(name, own)                                         \
+  __extension__({                                                  \
+    std::map<std::string, std::string> errors;                     \
+    Parameters checked = contract_.check(name, form, own, errors); \
+    if (!errors.empty()) {                                         \
+      return bad_parameters(errors);                               \
+    }                                                              \
+    std::move(checked);                                            \
   })
 
 Answer Api::handle(const std::string& method, const std::string& target, const Form& form) {
@@ -69,7 +69,7 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
   const std::string what = parts.empty() ? "" : parts[0];
   if (method == "GET" && parts.size() == 1 && what == "version") {
     CHECKED("GET /version", {});
-    return data(
+    return with_data(
         json::Object{{"repoid", "0307225d4bc8b3ed"}, {"release", "9.1"}, {"version", "9.1.7"}});
   }
   if (method == "GET" && parts.size() == 2 && what == "access" && parts[1] == "permissions") {
@@ -80,7 +80,7 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
                               "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"}) {
       all.set(right, 1);
     }
-    return data(json::Object{{"/", std::move(all)}});
+    return with_data(json::Object{{"/", std::move(all)}});
   }
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "nextid") {
     const Parameters given = CHECKED("GET /cluster/nextid", {});
@@ -88,13 +88,13 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
       const std::string& vmid = given.at("vmid");
       return load_guest(place_, vmid)
                  ? bad_parameters({{"vmid", fmt::format("VM {} already exists", vmid)}})
-                 : data(vmid);
+                 : with_data(vmid);
     }
     int free = 100;
     while (load_guest(place_, std::to_string(free))) {
       ++free;
     }
-    return data(std::to_string(free));
+    return with_data(std::to_string(free));
   }
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "resources") {
     CHECKED("GET /cluster/resources", {});
@@ -105,7 +105,7 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
       guest.set("id", "lxc/" + vmid);
       list.emplace_back(std::move(guest));
     }
-    return data(std::move(list));
+    return with_data(std::move(list));
   }
   if (what != "nodes") {
     return unknown(method, parts);
@@ -114,21 +114,22 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
     CHECKED("GET /nodes", {});
     struct sysinfo info {};
     sysinfo(&info);
-    return data(json::Array{json::Object{{"node", place_.node},
-                                         {"id", "node/" + place_.node},
-                                         {"type", "node"},
-                                         {"status", "online"},
-                                         {"level", ""},
-                                         {"maxmem", std::uint64_t{info.totalram}},
-                                         {"uptime", std::int64_t{info.uptime}}}});
+    return with_data(json::Array{json::Object{{"node", place_.node},
+                                              {"id", "node/" + place_.node},
+                                              {"type", "node"},
+                                              {"status", "online"},
+                                              {"level", ""},
+                                              {"maxmem", std::uint64_t{info.totalram}},
+                                              {"uptime", std::int64_t{info.uptime}}}});
   }
   if (parts.size() < 3) {
     return unknown(method, parts);
   }
   if (parts[1] != place_.node) {
-    return error(fmt::format("hostname lookup '{}' failed - failed to get address info for: {}: "
-                             "Name or service not known",
-                             parts[1], parts[1]));
+    return error(
+        fmt::format("hostname lookup '{}' failed - failed to get address info for: {}: "
+                    "Name or service not known",
+                    parts[1], parts[1]));
   }
   return node(method, parts, form);
 }
@@ -140,7 +141,7 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
     CHECKED("GET /nodes/{node}/status", {});
     struct sysinfo info {};
     sysinfo(&info);
-    return data(json::Object{
+    return with_data(json::Object{
         {"pveversion", "pve-manager/9.1.7/0307225d4bc8b3ed"},
         {"uptime", std::int64_t{info.uptime}},
         {"memory", json::Object{{"total", std::uint64_t{info.totalram}},
@@ -176,7 +177,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   if (parts.size() == 3 && method == "GET") {
     CHECKED("GET /nodes/{node}/storage", {});
     facts.set("storage", "local");
-    return data(json::Array{std::move(facts)});
+    return with_data(json::Array{std::move(facts)});
   }
   if (parts.size() < 5) {
     return unknown(method, parts);
@@ -184,7 +185,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   const Parameters own{{"storage", parts[3]}};
   if (parts[4] == "status" && method == "GET") {
     CHECKED("GET /nodes/{node}/storage/{storage}/status", own);
-    return parts[3] == "local" ? data(std::move(facts)) : error("No such storage.", 400);
+    return parts[3] == "local" ? with_data(std::move(facts)) : error("No such storage.", 400);
   }
   if (parts[4] != "content") {
     return unknown(method, parts);
@@ -215,14 +216,13 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
     }
     if (wanted("content", "vztmpl") && !given.contains("vmid")) {
       for (const auto& file : std::filesystem::directory_iterator(place_.templates())) {
-        list.emplace_back(
-            json::Object{{"volid", "local:vztmpl/" + file.path().filename().string()},
-                         {"content", "vztmpl"},
-                         {"format", "tgz"},
-                         {"size", std::uint64_t{file.file_size()}}});
+        list.emplace_back(json::Object{{"volid", "local:vztmpl/" + file.path().filename().string()},
+                                       {"content", "vztmpl"},
+                                       {"format", "tgz"},
+                                       {"size", std::uint64_t{file.file_size()}}});
       }
     }
-    return data(std::move(list));
+    return with_data(std::move(list));
   }
   if (parts.size() == 5 && method == "POST") {
     const Parameters given = CHECKED("POST /nodes/{node}/storage/{storage}/content", own);
@@ -254,7 +254,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
         return error(fmt::format("unable to create image: {}", failure.message()));
       }
     }
-    return data(fmt::format("local:{}/{}", given.at("vmid"), name));
+    return with_data(fmt::format("local:{}/{}", given.at("vmid"), name));
   }
   if (parts.size() < 6) {
     return unknown(method, parts);
@@ -274,7 +274,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   if (method == "GET") {
     CHECKED("GET /nodes/{node}/storage/{storage}/content/{volume}", both);
     return std::filesystem::exists(*file)
-               ? data(volume_facts(*file))
+               ? with_data(volume_facts(*file))
                : error(fmt::format("volume_size_info on '{}' failed - no format", volume));
   }
   if (method == "DELETE") {
@@ -290,30 +290,29 @@ Answer Api::network(const std::string& method, const std::vector<std::string>& p
   if (method != "GET" || parts.size() > 4) {
     return unknown(method, parts);
   }
-  const Parameters given =
-      parts.size() == 3
-          ? CHECKED("GET /nodes/{node}/network", {})
-          : CHECKED("GET /nodes/{node}/network/{iface}", (Parameters{{"iface", parts[3]}}));
+  const Parameters given = parts.size() == 3 ? CHECKED("GET /nodes/{node}/network", {})
+                                             : CHECKED("GET /nodes/{node}/network/{iface}",
+                                                       (Parameters{{"iface", parts[3]}}));
   const std::string type = given.contains("type") ? given.at("type") : "bridge";
   json::Array list;
   int priority = 3;
   for (const std::string& name : place_.bridges) {
-    json::Object bridge{{"iface", name},         {"type", "bridge"},
-                        {"method", "manual"},    {"method6", "manual"},
-                        {"bridge_ports", ""},    {"bridge_stp", "off"},
-                        {"bridge_fd", "0"},      {"families", json::Array{"inet"}},
+    json::Object bridge{{"iface", name},          {"type", "bridge"},
+                        {"method", "manual"},     {"method6", "manual"},
+                        {"bridge_ports", ""},     {"bridge_stp", "off"},
+                        {"bridge_fd", "0"},       {"families", json::Array{"inet"}},
                         {"priority", priority++}, {"autostart", 1}};
     if (if_nametoindex(name.c_str()) != 0) {
       bridge.set("active", 1);
     }
     if (parts.size() == 4 && name == parts[3]) {
-      return data(std::move(bridge));
+      return with_data(std::move(bridge));
     }
     if (type.find("bridge") != std::string::npos) {
       list.emplace_back(std::move(bridge));
     }
   }
-  return parts.size() == 3 ? data(std::move(list))
+  return parts.size() == 3 ? with_data(std::move(list))
                            : bad_parameters({{"iface", "interface does not exist"}});
 }
 
@@ -346,15 +345,15 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
   if (parts.size() == 4 && method == "DELETE") {
     CHECKED("DELETE /nodes/{node}/tasks/{upid}", own);
     tasks_.abort(parts[3]);
-    return data(nullptr);
+    return with_data(nullptr);
   }
   if (parts.size() == 4 && method == "GET") {
-    return data(json::Array{json::Object{{"name", "log"}}, json::Object{{"name", "status"}}});
+    return with_data(json::Array{json::Object{{"name", "log"}}, json::Object{{"name", "status"}}});
   }
   if (parts.size() == 5 && method == "GET" && parts[4] == "status") {
     CHECKED("GET /nodes/{node}/tasks/{upid}/status", own);
     std::optional<json::Object> status = tasks_.status(parts[3]);
-    return status ? data(std::move(*status)) : bad_parameters({{"upid", "no such task"}});
+    return status ? with_data(std::move(*status)) : bad_parameters({{"upid", "no such task"}});
   }
   if (parts.size() == 5 && method == "GET" && parts[4] == "log") {
     const Parameters given = CHECKED("GET /nodes/{node}/tasks/{upid}/log", own);
@@ -383,7 +382,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     for (const std::string& vmid : guest_ids(place_)) {
       list.emplace_back(guest_status(vmid));
     }
-    return data(std::move(list));
+    return with_data(std::move(list));
   }
   if (parts.size() == 3 && method == "POST") {
     return create_guest(CHECKED("POST /nodes/{node}/lxc", {}));
@@ -417,7 +416,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
         fmt::format("Configuration file 'nodes/{}/lxc/{}.conf' does not exist", place_.node, vmid));
   }
   if (verb == "current") {
-    return data(guest_status(vmid));
+    return with_data(guest_status(vmid));
   }
   if (method == "GET") {
     json::Object shown = *config;
@@ -425,7 +424,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
       shown = json::Object{{"lock", *lock}};
     }
     shown.set("digest", digest_of(*config));
-    return data(std::move(shown));
+    return with_data(std::move(shown));
   }
   if (method == "PUT") {
     return configure_guest(vmid, given);

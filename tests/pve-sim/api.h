@@ -27,8 +27,7 @@ class Api {
   Answer network(const std::string& method, const std::vector<std::string>& parts,
                  const Form& form);
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form);
-  Answer guests(const std::string& method, const std::vector<std::string>& parts,
-                const Form& form);
+  Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form);
   Answer create_guest(const Parameters& parameters);
   Answer configure_guest(const std::string& vmid, const Parameters& parameters);
   json::Object guest_status(const std::string& vmid) const;

@@ -15,8 +15,8 @@ namespace {
 std::mutex creating;
 
 constexpr std::array kNumbers{"memory", "swap", "cores", "unprivileged", "onboot"};
-constexpr std::array kNotStored{"vmid", "node", "ostemplate", "storage", "start",
-                                "force", "digest", "delete", "password"};
+constexpr std::array kNotStored{"vmid",  "node",   "ostemplate", "storage", "start",
+                                "force", "digest", "delete",     "password"};
 
 json::Value stored(const std::string& key, const std::string& value) {
   for (const char* number : kNumbers) {
@@ -96,18 +96,14 @@ Answer Api::create_guest(const Parameters& given) {
     return error(why, 403);
   }
   if (!given.at("ostemplate").starts_with("local:")) {
-    return error(given.at("ostemplate").find(':') == std::string::npos
-                     ? "Only root can pass arbitrary filesystem paths."
-                     : fmt::format("storage '{}' does not exist",
-                                   given.at("ostemplate").substr(
-                                       0, given.at("ostemplate").find(':'))));
+    return error(
+        given.at("ostemplate").find(':') == std::string::npos
+            ? "Only root can pass arbitrary filesystem paths."
+            : fmt::format("storage '{}' does not exist",
+                          given.at("ostemplate").substr(0, given.at("ostemplate").find(':'))));
   }
-  json::Object config{{"arch", "amd64"},
-                      {"ostype", "unmanaged"},
-                      {"memory", 512},
-                      {"swap", 512},
-                      {"hostname", "CT" + vmid},
-                      {"rootfs", "local:4"}};
+  json::Object config{{"arch", "amd64"}, {"ostype", "unmanaged"},   {"memory", 512},
+                      {"swap", 512},     {"hostname", "CT" + vmid}, {"rootfs", "local:4"}};
   store_all(given, config);
   for (const auto& [key, value] : config) {
     if (key == "rootfs" || (key.starts_with("mp") && key.size() > 2)) {
@@ -127,9 +123,8 @@ Answer Api::create_guest(const Parameters& given) {
       return error(saved.error().message);
     }
   }
-  return start_task({"vzcreate",
-                     vmid,
-                     {{"config", std::move(config)}, {"ostemplate", given.at("ostemplate")}}});
+  return start_task(
+      {"vzcreate", vmid, {{"config", std::move(config)}, {"ostemplate", given.at("ostemplate")}}});
 }
 
 Answer Api::configure_guest(const std::string& vmid, const Parameters& given) {
@@ -157,7 +152,7 @@ Answer Api::configure_guest(const std::string& vmid, const Parameters& given) {
     }
   }
   const Result<> saved = save_guest(place_, vmid, config);
-  return saved ? data(nullptr) : error(saved.error().message);
+  return saved ? with_data(nullptr) : error(saved.error().message);
 }
 
 }  // namespace drover::pve_sim

@@ -62,11 +62,10 @@ std::string fault_of(const json::Value& rule, const std::string& name, const std
     }
     return fmt::format("value '{}' does not have a value in the enumeration '{}'", value, list);
   }
-  if (name == "hostname" &&
-      (value.empty() || value.front() == '-' ||
-       !std::all_of(value.begin(), value.end(), [](unsigned char c) {
-         return std::isalnum(c) != 0 || c == '-' || c == '.';
-       }))) {
+  if (name == "hostname" && (value.empty() || value.front() == '-' ||
+                             !std::all_of(value.begin(), value.end(), [](unsigned char c) {
+                               return std::isalnum(c) != 0 || c == '-' || c == '.';
+                             }))) {
     return "invalid format - value does not look like a valid DNS name\n";
   }
   if (name.starts_with("net") && rule.at("type").string_or("") == "string" &&

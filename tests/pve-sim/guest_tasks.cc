@@ -60,8 +60,8 @@ Result<> mount_volume(const Place& place, const std::string& volid, const path& 
     return fail(Code::not_found, "volume '{}' does not exist", volid);
   }
   const bool folder = std::filesystem::is_directory(*source);
-  TRY(system::run_ok(
-      {"mount", "-o", folder ? "bind" : "loop", source->string(), target.string()}, stop));
+  TRY(system::run_ok({"mount", "-o", folder ? "bind" : "loop", source->string(), target.string()},
+                     stop));
   return {};
 }
 
@@ -94,8 +94,8 @@ Result<std::string> make_volume(const Place& place, const std::string& vmid,
       size.data() + size.size()) {
     return value;  // an existing volume
   }
-  const std::string name = fmt::format(
-      "{}/{}-{}-disk-{}.{}", vmid, gib > 0 ? "vm" : "subvol", vmid, number, gib > 0 ? "raw" : "subvol");
+  const std::string name = fmt::format("{}/{}-{}-disk-{}.{}", vmid, gib > 0 ? "vm" : "subvol", vmid,
+                                       number, gib > 0 ? "raw" : "subvol");
   const path file = place.images() / name;
   TRY(system::make_folders(file.parent_path()));
   std::string stored = "local:" + name;
@@ -107,7 +107,8 @@ Result<std::string> make_volume(const Place& place, const std::string& vmid,
     TRY(system::write_atomically(file, "", 0640));
     std::filesystem::resize_file(file, mib << 20);
     TRY(system::run_ok({"mkfs.ext4", "-q", "-F", file.string()}, stop));
-    stored += mib % 1024 == 0 ? fmt::format(",size={}G", mib / 1024) : fmt::format(",size={}M", mib);
+    stored +=
+        mib % 1024 == 0 ? fmt::format(",size={}G", mib / 1024) : fmt::format(",size={}M", mib);
   } else {
     TRY(system::make_folders(file));
     stored += ",size=0T";
@@ -126,8 +127,8 @@ Result<> fill_guest(const Place& place, const TaskRequest& request, json::Object
   int number = 0;
   for (auto& [key, value] : config) {
     if (is_disk(key)) {
-      value = TRY(make_volume(place, request.id, std::string(value.string_or("")), number++, log,
-                              stop));
+      value = TRY(
+          make_volume(place, request.id, std::string(value.string_or("")), number++, log, stop));
     }
   }
   const std::optional<path> archive = volume_path(place, template_id);
@@ -209,10 +210,10 @@ Result<> start_guest(const Place& place, const std::string& vmid, const Stop& st
     started = system::write_atomically(file, text);
   }
   if (started) {
-    const Result<std::string> ran = system::run_ok(
-        {"lxc-start", "-P", place.lxc_path.string(), "-n", vmid, "-f", file.string(), "-o",
-         (place.lxc_path / vmid / "log").string(), "-d"},
-        stop);
+    const Result<std::string> ran =
+        system::run_ok({"lxc-start", "-P", place.lxc_path.string(), "-n", vmid, "-f", file.string(),
+                        "-o", (place.lxc_path / vmid / "log").string(), "-d"},
+                       stop);
     if (!ran) {
       started = fail(Code::broken, "startup for container '{}' failed", vmid);
     }

@@ -75,8 +75,8 @@ Result<> clean(const pve_sim::Place& place) {
 int serve(const Arguments& arguments) {
   const pve_sim::Place& place = arguments.place;
   system::Signals signals({SIGTERM, SIGINT});
-  for (const auto& folder : {place.images(), place.tasks(), place.guests(), place.templates(),
-                             place.lxc_path}) {
+  for (const auto& folder :
+       {place.images(), place.tasks(), place.guests(), place.templates(), place.lxc_path}) {
     if (const Result<> made = system::make_folders(folder); !made) {
       throw std::runtime_error(to_text(made.error()));
     }

@@ -60,15 +60,14 @@ struct Server::Http {
     server.Post(".*", handler);
     server.Put(".*", handler);
     server.Delete(".*", handler);
-    server.set_pre_routing_handler(
-        [this](const httplib::Request& request, httplib::Response& response) {
-          if (request.method != "HEAD" && request.method != "OPTIONS" &&
-              request.method != "PATCH") {
-            return httplib::Server::HandlerResponse::Unhandled;
-          }
-          write({501, "method '" + request.method + "' not available", nullptr}, response);
-          return httplib::Server::HandlerResponse::Handled;
-        });
+    server.set_pre_routing_handler([this](const httplib::Request& request,
+                                          httplib::Response& response) {
+      if (request.method != "HEAD" && request.method != "OPTIONS" && request.method != "PATCH") {
+        return httplib::Server::HandlerResponse::Unhandled;
+      }
+      write({501, "method '" + request.method + "' not available", nullptr}, response);
+      return httplib::Server::HandlerResponse::Handled;
+    });
   }
 
   Answer answer(const httplib::Request& request) {
@@ -82,11 +81,14 @@ struct Server::Http {
     if (!target.starts_with(kRoot)) {
       return error("no such file '" + target + "'", 404);
     }
-    if (request.method == "GET" && request.get_header_value("Content-Length", "0") != "0") {
+    const std::string length = request.get_header_value("Content-Length");
+    if (request.method == "GET" && !length.empty() && length != "0") {
       return {501, "Unexpected content for method 'GET'", nullptr};
     }
     Form form;
-    read_form(std::string_view(request.target).substr(std::min(question + 1, request.target.size())), form);
+    read_form(
+        std::string_view(request.target).substr(std::min(question + 1, request.target.size())),
+        form);
     if (Answer refused = read_body(request, form); refused.status != 200) {
       return refused;
     }

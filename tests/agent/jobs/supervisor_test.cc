@@ -49,9 +49,9 @@ class SupervisorTest : public testing::Test {
     supervisor_ = std::make_unique<Supervisor>(loop_, *books_, clock_, workers, std::move(run));
   }
   void submit(JobRequest job) {
-    ASSERT_TRUE(books_->journal().add_job(JobRow{job.id.str(), std::string(to_string(job.verb)),
-                                                 job.target, "{}", JobState::queued,
-                                                 "null", clock_.unix_ms(), 0}));
+    ASSERT_TRUE(
+        books_->journal().add_job(JobRow{job.id.str(), std::string(to_string(job.verb)), job.target,
+                                         "{}", JobState::queued, "null", clock_.unix_ms(), 0}));
     supervisor_->submit(std::move(job));
   }
   /// Turns the loop until `what` was published for the job. What the test wrote itself is committed

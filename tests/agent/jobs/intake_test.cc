@@ -1,0 +1,119 @@
+#include "agent/jobs/intake.h"
+
+#include <gmock/gmock.h>
+
+#include "fakes/private_mounts.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using testing::HasSubstr;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class IntakeTest : public NodeFixture {};
+
+TEST_F(IntakeTest, TheSameJobTwiceIsDoneOnce) {
+  const Answer first = submit(run_job("j1", "web-1"));
+  EXPECT_EQ(first.kind, "job.accepted");
+  EXPECT_FALSE(first.body.at("duplicate").boolean_or(true));
+  await("j1");
+  const Answer second = submit(run_job("j1", "web-1"));
+  EXPECT_EQ(second.kind, "job.accepted");
+  EXPECT_TRUE(second.body.at("duplicate").boolean_or(false));
+  EXPECT_EQ(second.body.at("state").string_or(""), "succeeded");
+  EXPECT_EQ(journal_->jobs(10).value().size(), 1U);
+}
+
+TEST_F(IntakeTest, TheSameJobWithItsMembersInAnotherOrderIsTheSame) {
+  submit(run_job("j1", "web-1"));
+  const std::string swapped = R"({"target":"web-1","spec":{"rootfs":")" + root_.native() +
+                              R"(","runtime":"runc"},"verb":"container.run","id":"j1"})";
+  EXPECT_EQ(submit_text(swapped).kind, "job.accepted");
+  await("j1");
+}
+
+TEST_F(IntakeTest, AnIdUsedForAnotherJobIsAConflict) {
+  submit(run_job("j1", "web-1"));
+  const Answer answer = submit(run_job("j1", "web-2"));
+  EXPECT_EQ(answer.kind, "error");
+  EXPECT_EQ(answer.body.at("code").string_or(""), "conflict");
+  await("j1");
+  EXPECT_FALSE(runtime_.has("web-2"));
+}
+
+TEST_F(IntakeTest, EveryFaultIsToldAndTheNextJobServed) {
+  const Answer answer = submit_text(
+      R"({"id":"j1","verb":"container.run","target":"Web","spec":{"comand":["a"],"env":5}})");
+  EXPECT_EQ(answer.kind, "error");
+  EXPECT_EQ(answer.body.at("code").string_or(""), "invalid");
+  EXPECT_GE(answer.body.at("faults").array()->size(), 3U);
+  EXPECT_FALSE(journal_->job("j1").value());
+  EXPECT_EQ(run(run_job("j1", "web-1")).state, JobState::succeeded);
+}
+
+TEST_F(IntakeTest, TextThatIsNoJsonOrFarTooDeepIsInvalid) {
+  EXPECT_EQ(submit_text("hello").body.at("code").string_or(""), "invalid");
+  EXPECT_EQ(submit_text(std::string(10'000, '[')).body.at("code").string_or(""), "invalid");
+  EXPECT_EQ(submit_text("").body.at("code").string_or(""), "invalid");
+}
+
+TEST_F(IntakeTest, WhatTheNodeNeverDoesIsRefusedAtOnce) {
+  json::Object request = run_job("j1", "web-1");
+  request.find("spec")->object()->set("runtime", "pve-lxc");
+  const Answer missing = submit(request);
+  EXPECT_EQ(missing.body.at("code").string_or(""), "refused");
+  EXPECT_THAT(std::string(missing.body.at("message").string_or("")), HasSubstr("pve-lxc"));
+
+  json::Object unmappable = run_job("j2", "web-1");
+  unmappable.find("spec")->object()->set("hostname", "refused");
+  EXPECT_EQ(submit(unmappable).body.at("code").string_or(""), "refused");
+
+  config_.container.image_folders = {"/srv/images"};
+  EXPECT_THAT(std::string(submit(run_job("j3", "web-1")).body.at("message").string_or("")),
+              HasSubstr("/srv/images"));
+  EXPECT_TRUE(journal_->jobs(10).value().empty());
+}
+
+TEST_F(IntakeTest, AFullQueueAnswersBusy) {
+  end_agent();
+  start_agent(0);
+  const Answer answer = submit(run_job("j1", "web-1"));
+  EXPECT_EQ(answer.kind, "busy");
+  EXPECT_GT(answer.body.at("retry_after_ms").integer_or(0), 0);
+  EXPECT_FALSE(journal_->job("j1").value());
+}
+
+TEST_F(IntakeTest, CancelOfAnEndedJobIsAConflictAndOfAnUnknownOneNotFound) {
+  run(run_job("j1", "web-1"));
+  EXPECT_EQ(submit(job("c1", "job.cancel", "nobody")).body.at("code").string_or(""), "not_found");
+  EXPECT_EQ(submit(job("c2", "job.cancel", "j1")).kind, "job.accepted");
+  const JobRow row = await("c2");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("succeeded already"));
+}
+
+TEST_F(IntakeTest, AWaitingJobIsCancelledAtOnce) {
+  // Both in one turn: no worker can have taken the second, which waits for its container's lane.
+  submit(run_job("j1", "web-1"));
+  submit(job("j2", "container.stop", "web-1"));
+  submit(job("c1", "job.cancel", "j2"));
+  EXPECT_EQ(await("j2").state, JobState::cancelled);
+  EXPECT_EQ(await("c1").state, JobState::succeeded);
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+}
+
+TEST_F(IntakeTest, AJobThatWasOnlyQueuedAtTheCrashRunsAfterIt) {
+  ASSERT_TRUE(
+      journal_->add_job(JobRow{"j1", "container.run", "web-1", json::write(run_job("j1", "web-1")),
+                               JobState::queued, "null", 1, 0}));
+  ASSERT_TRUE(journal_->commit());
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+}
+
+}  // namespace
+}  // namespace drover::jobs

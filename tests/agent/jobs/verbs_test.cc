@@ -1,0 +1,198 @@
+#include "agent/jobs/verbs.h"
+
+#include <gmock/gmock.h>
+
+#include "agent/jobs/views.h"
+#include "fakes/private_mounts.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class VerbsTest : public NodeFixture {};
+
+json::Object with_volume(json::Object request) {
+  request.find("spec")->object()->set(
+      "volumes", json::Array{json::Object{
+                     {"name", "data"}, {"target", "/data"}, {"size_mib", std::int64_t{8}}}});
+  return request;
+}
+
+TEST_F(VerbsTest, RunMakesEverythingInOrderAndDeleteTakesItBackInReverse) {
+  ASSERT_EQ(run(with_volume(run_job("j1", "web-1"))).state, JobState::succeeded);
+  EXPECT_TRUE(runtime_.has("web-1"));
+  EXPECT_THAT(told("container", "web-1"), ElementsAre("creating", "created", "running"));
+  std::vector<std::string> steps;
+  for (const StepRow& step : journal_->steps("j1").value()) {
+    EXPECT_EQ(step.state, StepState::done);
+    steps.push_back(step.name);
+  }
+  EXPECT_THAT(steps,
+              ElementsAre("folder.make", "volume.allocate", "volume.mount", "network.namespace",
+                          "rootfs.mount", "runtime.create", "runtime.start"));
+
+  ASSERT_EQ(run(job("j2", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_TRUE(leaves_nothing("web-1"));
+  std::vector<std::string> undone;
+  for (const Event& event : published_) {
+    if (event.what == "step_undone") {
+      undone.emplace_back(json::Value(event.data).at("name").string_or(""));
+    }
+  }
+  EXPECT_THAT(undone,
+              ElementsAre("runtime.start", "runtime.create", "rootfs.mount", "network.namespace",
+                          "volume.mount", "volume.allocate", "folder.make"));
+  EXPECT_THAT(told("container", "web-1"), Contains("gone"));
+}
+
+class FailingStepTest : public VerbsTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(FailingStepTest, WhatAFailedRunHadMadeIsTakenBack) {
+  runtime_.fail_next(GetParam(), Error{Code::unavailable, "no room on the node", {}});
+  const JobRow row = run(with_volume(run_job("j1", "web-1")));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("no room on the node"));
+  EXPECT_TRUE(leaves_nothing("web-1"));
+  EXPECT_EQ(run(with_volume(run_job("j2", "web-1"))).state, JobState::succeeded);
+}
+INSTANTIATE_TEST_SUITE_P(Steps, FailingStepTest, testing::Values("create", "start"));
+
+TEST_F(VerbsTest, WhatCannotBeTakenBackStaysOnTheBooksUntilDeleteManages) {
+  runtime_.fail_next("start", Error{Code::broken, "start failed", {}});
+  runtime_.fail_next("remove", Error{Code::unavailable, "device busy", {}});
+  const JobRow row = run(run_job("j1", "web-1"));
+  EXPECT_THAT(row.result, HasSubstr("start failed; then, while taking it back"));
+  EXPECT_THAT(row.result, HasSubstr("device busy"));
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::unknown);
+  EXPECT_EQ(run(job("j2", "container.delete", "web-1")).state, JobState::succeeded);
+  EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(VerbsTest, ATakenNameIsAConflict) {
+  run(run_job("j1", "web-1"));
+  const JobRow row = run(run_job("j2", "web-1"));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
+  EXPECT_TRUE(runtime_.has("web-1"));
+}
+
+TEST_F(VerbsTest, StopTellsHowItEnded) {
+  run(run_job("j1", "web-1"));
+  const JobRow row = run(job("j2", "container.stop", "web-1"));
+  EXPECT_EQ(row.state, JobState::succeeded);
+  EXPECT_THAT(row.result, HasSubstr("\"code\":143"));
+  EXPECT_THAT(told("container", "web-1"),
+              ElementsAre("creating", "created", "running", "stopping", "stopped"));
+}
+
+TEST_F(VerbsTest, AStoppedOciContainerIsStartedByMakingItAnew) {
+  run(run_job("j1", "web-1"));
+  run(job("j2", "container.stop", "web-1"));
+  EXPECT_EQ(run(job("j3", "container.start", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
+}
+
+TEST_F(VerbsTest, PauseAndResume) {
+  run(run_job("j1", "web-1"));
+  EXPECT_EQ(run(job("j2", "container.pause", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::paused);
+  EXPECT_EQ(run(job("j3", "container.resume", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(run(job("j4", "container.resume", "web-1")).state, JobState::failed);
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
+}
+
+TEST_F(VerbsTest, ExecKeepsOutputAndCode) {
+  run(run_job("j1", "web-1"));
+  const JobRow row =
+      run(job("j2", "container.exec", "web-1", {{"command", json::Array{"id", "-u"}}}));
+  EXPECT_EQ(row.result, R"({"code":3})");
+  const std::string log = system::read_file(layout_.job_log(*JobId::parse("j2"))).value();
+  EXPECT_THAT(log, HasSubstr(" stdout F ran id\n"));
+  EXPECT_THAT(log, HasSubstr(" stderr P without end of line\n"));
+}
+
+TEST_F(VerbsTest, ARunningContainerIsDeletedByForceOnly) {
+  run(run_job("j1", "web-1"));
+  const JobRow row = run(job("j2", "container.delete", "web-1"));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("it is running"));
+  EXPECT_TRUE(runtime_.has("web-1"));
+}
+
+TEST_F(VerbsTest, VerbsOnNoContainerAreNotFound) {
+  int number = 0;
+  for (const char* verb : {"container.start", "container.stop", "container.kill", "container.pause",
+                           "container.resume", "container.delete"}) {
+    const JobRow row = run(job("j" + std::to_string(++number), verb, "nobody"));
+    EXPECT_THAT(row.result, HasSubstr("\"not_found\"")) << verb;
+  }
+}
+
+TEST_F(VerbsTest, AnEndWithoutAJobIsSeenAndTold) {
+  run(run_job("j1", "web-1"));
+  Observer observer(*node_, *books_);
+  runtime_.end("web-1", 7);
+  observer.look_at("web-1");
+  while (journal_->container("web-1").value()->status != Status::stopped) {
+    loop_->turn(std::chrono::seconds(60));
+  }
+  EXPECT_EQ(journal_->container("web-1").value()->exit->code, 7);
+  books_->close();
+}
+
+TEST_F(VerbsTest, AnInterruptedRunIsTakenBackByTheNextAgent) {
+  run(run_job("j0", "web-0"));
+  // The state a crash between the last two steps leaves: every step but the last, and no end.
+  run(with_volume(run_job("j1", "web-1")));
+  StepRow last = journal_->steps("j1").value().back();
+  last.state = StepState::intent;
+  ASSERT_TRUE(journal_->put_step(last));
+  ContainerRow row = *journal_->container("web-1").value();
+  row.status = Status::created;
+  ASSERT_TRUE(journal_->put_container(row));
+  ASSERT_TRUE(journal_->set_job("j1", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->commit());
+  end_agent();
+
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  const JobRow ended = await("j1");
+  EXPECT_EQ(ended.state, JobState::failed);
+  EXPECT_THAT(ended.result, HasSubstr("taken back"));
+  EXPECT_FALSE(runtime_.has("web-1"));
+  EXPECT_FALSE(std::filesystem::exists(layout_.containers() / "web-1"));
+  EXPECT_TRUE(runtime_.has("web-0"));
+}
+
+TEST_F(VerbsTest, ARunThatHadComeToItsEndBeforeTheCrashHasSucceeded) {
+  run(run_job("j1", "web-1"));
+  ASSERT_TRUE(journal_->set_job("j1", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->commit());
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+  EXPECT_TRUE(runtime_.has("web-1"));
+}
+
+TEST_F(VerbsTest, AnInterruptedKillIsNotSentTwice) {
+  run(run_job("j1", "web-1"));
+  submit(job("j2", "container.kill", "web-1", {{"signal", "USR1"}}));
+  await("j2");
+  ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->commit());
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_THAT(await("j2").result, HasSubstr("not known"));
+}
+
+}  // namespace
+}  // namespace drover::jobs
