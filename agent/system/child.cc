@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -163,21 +164,26 @@ bool drain(int fd, const std::function<void(std::string_view)>& sink) {
   return got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
-/// What is in the pipe of a program that has ended.
+/// What is in the pipe of a program that has ended, and no more: a child that it left behind may
+/// write faster than this reads.
 void drain_rest(UniqueFd& fd, const std::function<void(std::string_view)>& sink) {
   if (!fd.valid()) {
     return;
   }
   fcntl(fd.get(), F_SETFL, O_NONBLOCK);
   std::array<char, 65536> buffer;
-  for (;;) {
-    const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+  int left = 0;
+  ioctl(fd.get(), FIONREAD, &left);
+  while (left > 0) {
+    const auto most = std::min(static_cast<std::size_t>(left), buffer.size());
+    const ssize_t got = read(fd.get(), buffer.data(), most);
     if (got <= 0) {
-      fd.reset();
-      return;
+      break;
     }
     sink(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
+    left -= static_cast<int>(got);
   }
+  fd.reset();
 }
 
 /// A file without a name that holds `text`: standard input that needs no writer.
@@ -261,6 +267,17 @@ Result<Child> Child::start(const std::vector<std::string>& argv, const ChildOpti
   return child;
 }
 
+Result<Child> Child::adopt(pid_t pid) {
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  Child child(pid, std::move(pidfd));
+  if (!child.pidfd_.valid()) {
+    const int error = errno;
+    child.end_now();
+    return fail(Code::unavailable, "pidfd_open of child {}: {}", pid, std::strerror(error));
+  }
+  return child;
+}
+
 void Child::signal(int number) const {
   syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0U);
 }
@@ -321,6 +338,48 @@ std::string_view Output::last_line() const {
   return line.empty() ? last_line_of(out) : line;
 }
 
+Result<Ending> stream_child(Child child, UniqueFd out_pipe, UniqueFd err_pipe, const Stop& stop,
+                            const std::function<void(std::string_view)>& out,
+                            const std::function<void(std::string_view)>& err,
+                            std::optional<std::chrono::milliseconds> timeout) {
+  const auto deadline =
+      timeout ? std::optional(std::chrono::steady_clock::now() + *timeout) : std::nullopt;
+  for (;;) {
+    std::array<pollfd, 4> waiting{{{child.pidfd(), POLLIN, 0},
+                                   {stop.fd(), POLLIN, 0},
+                                   {out_pipe.get(), POLLIN, 0},
+                                   {err_pipe.get(), POLLIN, 0}}};
+    int left = -1;
+    if (deadline) {
+      left = static_cast<int>(std::max<std::int64_t>(
+          0,
+          std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now())
+              .count()));
+    }
+    const int ready = poll(waiting.data(), waiting.size(), left);
+    if (ready < 0) {
+      continue;  // EINTR is the only failure that poll has here
+    }
+    if (waiting[2].revents != 0 && !drain(out_pipe.get(), out)) {
+      out_pipe.reset();
+    }
+    if (waiting[3].revents != 0 && !drain(err_pipe.get(), err)) {
+      err_pipe.reset();
+    }
+    if (waiting[0].revents != 0 || waiting[1].revents != 0 || ready == 0) {
+      const auto none_left = std::chrono::milliseconds(0);
+      Result<Ending> ending =
+          child.wait(stop, ready == 0 ? std::optional(none_left) : std::nullopt);
+      if (!ending && ending.error().code == Code::timed_out) {
+        ending = fail(Code::timed_out, "did not end within {} ms", timeout->count());
+      }
+      drain_rest(out_pipe, out);
+      drain_rest(err_pipe, err);
+      return ending;
+    }
+  }
+}
+
 Result<Ending> run_streaming(const std::vector<std::string>& argv, const Stop& stop,
                              const ChildOptions& options,
                              const std::function<void(std::string_view)>& out,
@@ -334,40 +393,9 @@ Result<Ending> run_streaming(const std::vector<std::string>& argv, const Stop& s
   Child child = TRY(Child::start(argv, with_pipes));
   out_pipe.write.reset();
   err_pipe.write.reset();
-
-  const auto deadline =
-      timeout ? std::optional(std::chrono::steady_clock::now() + *timeout) : std::nullopt;
-  for (;;) {
-    std::array<pollfd, 4> waiting{{{child.pidfd(), POLLIN, 0},
-                                   {stop.fd(), POLLIN, 0},
-                                   {out_pipe.read.get(), POLLIN, 0},
-                                   {err_pipe.read.get(), POLLIN, 0}}};
-    int left = -1;
-    if (deadline) {
-      left = static_cast<int>(std::max<std::int64_t>(
-          0,
-          std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now())
-              .count()));
-    }
-    const int ready = poll(waiting.data(), waiting.size(), left);
-    if (ready < 0) {
-      continue;  // EINTR is the only failure that poll has here
-    }
-    if (waiting[2].revents != 0 && !drain(out_pipe.read.get(), out)) {
-      out_pipe.read.reset();
-    }
-    if (waiting[3].revents != 0 && !drain(err_pipe.read.get(), err)) {
-      err_pipe.read.reset();
-    }
-    if (waiting[0].revents != 0 || waiting[1].revents != 0 || ready == 0) {
-      const auto none_left = std::chrono::milliseconds(0);
-      Result<Ending> ending =
-          child.wait(stop, ready == 0 ? std::optional(none_left) : std::nullopt);
-      drain_rest(out_pipe.read, out);
-      drain_rest(err_pipe.read, err);
-      return std::move(ending).context(argv.front());
-    }
-  }
+  return stream_child(std::move(child), std::move(out_pipe.read), std::move(err_pipe.read), stop,
+                      out, err, timeout)
+      .context(argv.front());
 }
 
 Result<Output> run(const std::vector<std::string>& argv, const Stop& stop,

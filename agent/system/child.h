@@ -47,6 +47,8 @@ class Child {
   /// `not_found` when the program is not there or not executable.
   static Result<Child> start(const std::vector<std::string>& argv,
                              const ChildOptions& options = {});
+  /// A child of this process that a library has forked and nobody has reaped.
+  static Result<Child> adopt(pid_t pid);
 
   pid_t pid() const { return pid_; }
   /// Readable when it has ended.
@@ -91,6 +93,12 @@ Result<Output> run(const std::vector<std::string>& argv, const Stop& stop,
 /// The same; an ending other than 0 is an error `broken` with the program's last line.
 Result<std::string> run_ok(const std::vector<std::string>& argv, const Stop& stop,
                            const RunOptions& options = {});
+
+/// Calls `out`/`err` with what comes through the pipes until `child` has ended.
+Result<Ending> stream_child(Child child, UniqueFd out_pipe, UniqueFd err_pipe, const Stop& stop,
+                            const std::function<void(std::string_view)>& out,
+                            const std::function<void(std::string_view)>& err,
+                            std::optional<std::chrono::milliseconds> timeout = {});
 
 /// Calls `out`/`err` with what the program prints, as it prints it, until it has ended.
 Result<Ending> run_streaming(const std::vector<std::string>& argv, const Stop& stop,

@@ -1,0 +1,22 @@
+// What the node's configuration says of Proxmox guests.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/core/ids.h"
+#include "agent/system/file.h"
+
+namespace drover::runtimes {
+
+struct GuestOptions {
+  std::string storage;                     ///< of root disks
+  std::int64_t root_mib = 1024;            ///< size of a root disk
+  Vmid first;                              ///< numbers that guests are given,
+  Vmid last;                               ///< both ends included
+  system::Path lxc_path = "/var/lib/lxc";  ///< where Proxmox keeps its guests' LXC state
+  std::string default_bridge;              ///< "" for none
+  std::string default_storage;             ///< of volumes that name none
+};
+
+}  // namespace drover::runtimes

@@ -1,0 +1,159 @@
+#include "runtimes/guest/guest_request.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+namespace drover::runtimes {
+namespace {
+
+template <class... Args>
+Failure refuse(std::string_view field, fmt::format_string<Args...> pattern, Args&&... args) {
+  return fail(Code::refused, "pve-lxc, {}: {}", field,
+              fmt::format(pattern, std::forward<Args>(args)...));
+}
+
+bool is_word(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+/// Mount and net strings are lists parted by commas: a text with one would add properties of its
+/// own.
+bool fits_in_list(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return c == ',' || (c >= 0 && c < ' ') || c == 0x7f; });
+}
+
+/// Sizes of new disks are in GiB, with a fraction; Proxmox makes whole MiB of it.
+std::string disk(std::string_view storage, std::uint64_t mib) {
+  return fmt::format("{}:{}", storage, static_cast<double>(mib) / 1024);
+}
+
+Result<> refuse_unmapped(const ContainerSpec& spec) {
+  if (!spec.rootfs.empty()) {
+    return refuse("rootfs",
+                  "a guest is made from a template of a Proxmox storage; name it as image");
+  }
+  if (!spec.command.empty()) {
+    return refuse("command", "a guest runs its template's own init");
+  }
+  if (!spec.env.empty()) {
+    return refuse("env", "a guest's init has its template's own environment");
+  }
+  if (!spec.cwd.empty()) {
+    return refuse("cwd", "a guest's init starts in /");
+  }
+  if (!spec.user.empty()) {
+    return refuse("user", "a guest's init is its root");
+  }
+  if (spec.resources.pids != 0) {
+    return refuse("resources.pids", "Proxmox bounds no guest's processes");
+  }
+  if (spec.stop_signal != 0) {
+    return refuse("stop.signal", "Proxmox sends the signal that the guest's configuration names");
+  }
+  return {};
+}
+
+Result<> check_image(const std::string& image) {
+  constexpr std::string_view kKind = ":vztmpl/";
+  const std::size_t kind = image.find(kKind);
+  if (kind == std::string::npos || !is_word(std::string_view(image).substr(0, kind)) ||
+      kind + kKind.size() == image.size() || !fits_in_list(image)) {
+    return refuse("image", "must be a template as STORAGE:vztmpl/FILE, not \"{}\"", image);
+  }
+  return {};
+}
+
+Result<std::string> mount_point(const VolumeSpec& volume, std::size_t index,
+                                const GuestOptions& options) {
+  const std::string at = fmt::format("volumes/{}", index);
+  const std::string& storage = volume.storage.empty() ? options.default_storage : volume.storage;
+  if (storage == "local-folder" || !is_word(storage)) {
+    return refuse(at + "/storage", "must be a storage of Proxmox, not \"{}\"", storage);
+  }
+  if (!fits_in_list(volume.target)) {
+    return refuse(at + "/target", "Proxmox takes no path with a comma or control character");
+  }
+  return fmt::format("{},mp={}{}", disk(storage, volume.size_mib), volume.target,
+                     volume.read_only ? ",ro=1" : "");
+}
+
+Result<std::string> net(const NetworkSpec& network, std::size_t index,
+                        const GuestOptions& options) {
+  const std::string at = fmt::format("networks/{}", index);
+  const std::string& bridge = network.bridge.empty() ? options.default_bridge : network.bridge;
+  if (bridge.empty()) {
+    return refuse(at + "/bridge", "is missing, and this node has no default bridge");
+  }
+  if (!is_word(bridge)) {
+    return refuse(at + "/bridge", "\"{}\" is no name of a bridge", bridge);
+  }
+  if (!network.gateway.empty() && network.address.empty()) {
+    return refuse(at + "/gateway", "goes only with an address; without one DHCP gives both");
+  }
+  const bool gateway_is_six = network.gateway.find(':') != std::string::npos;
+  const bool is_six = network.address.find(':') != std::string::npos;
+  if (!network.gateway.empty() && gateway_is_six != is_six) {
+    return refuse(at + "/gateway", "must be of the same IP version as the address");
+  }
+  std::string text = fmt::format("name={},bridge={}", network.interface, bridge);
+  if (network.address.empty()) {
+    text += ",ip=dhcp";
+  } else {
+    text += fmt::format(",{}={}", is_six ? "ip6" : "ip", network.address);
+  }
+  if (!network.gateway.empty()) {
+    text += fmt::format(",{}={}", is_six ? "gw6" : "gw", network.gateway);
+  }
+  if (network.vlan != 0) {
+    text += fmt::format(",tag={}", network.vlan);
+  }
+  return text;
+}
+
+Result<> add_resources(const Resources& resources, proxmox::Form& form) {
+  constexpr std::uint64_t kLeastMemory = 16;
+  if (resources.memory_mib != 0) {
+    if (resources.memory_mib < kLeastMemory) {
+      return refuse("resources.memory_mib", "must be at least {}", kLeastMemory);
+    }
+    form.emplace_back("memory", std::to_string(resources.memory_mib));
+    form.emplace_back("swap", "0");
+  }
+  if (resources.cpus != 0) {
+    form.emplace_back("cores", fmt::format("{:.0f}", std::ceil(resources.cpus)));
+    form.emplace_back("cpulimit", fmt::format("{:.2f}", resources.cpus));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOptions& options) {
+  TRY(refuse_unmapped(spec));
+  TRY(check_image(spec.image));
+  proxmox::GuestRequest request;
+  request.template_volume = spec.image;
+  request.rootfs = disk(options.storage, static_cast<std::uint64_t>(options.root_mib));
+  for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
+    request.mount_points.push_back(TRY(mount_point(spec.volumes[i], i, options)));
+  }
+  std::vector<NetworkSpec> networks;
+  if (spec.networks) {
+    networks = *spec.networks;
+  } else if (!options.default_bridge.empty()) {
+    networks.emplace_back();
+  }
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    request.nets.push_back(TRY(net(networks[i], i, options)));
+  }
+  request.more.emplace_back("unprivileged", "1");
+  TRY(add_resources(spec.resources, request.more));
+  return request;
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,17 @@
+// From a container's spec to what Proxmox is asked for.
+#pragma once
+
+#include "agent/core/container_spec.h"
+#include "agent/core/result.h"
+#include "proxmox/guests.h"
+#include "runtimes/guest/guest_options.h"
+
+namespace drover::runtimes {
+
+/// Everything of the request but the hostname and the tags. `refused` names the first field that a
+/// guest cannot be given: its program, user and environment are the template's own, and the API
+/// takes no bound on processes. An interface without an address asks for one by DHCP. Guests are
+/// unprivileged, and those with a memory limit get no swap beside it.
+Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOptions& options);
+
+}  // namespace drover::runtimes

@@ -1,0 +1,300 @@
+#include "runtimes/guest/guest_runtime.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "agent/system/process.h"
+#include "runtimes/guest/exit_status.h"
+#include "runtimes/guest/guest_request.h"
+
+namespace drover::runtimes {
+namespace {
+
+std::string label(const Container& container) {
+  return "guest of container " + container.name.str();
+}
+
+/// A pidfd of the guest's init, while it has one.
+system::UniqueFd open_init(pid_t init) {
+  if (init <= 0) {
+    return {};
+  }
+  const Result<std::uint64_t> start = system::start_time_of(init);
+  if (!start) {
+    return {};
+  }
+  Result<system::UniqueFd> fd = system::open_process({init, *start});
+  return fd ? std::move(*fd) : system::UniqueFd();
+}
+
+std::string joined(const std::vector<std::string>& tags) {
+  std::string text;
+  for (const std::string& tag : tags) {
+    text += (text.empty() ? "" : ";") + tag;
+  }
+  return text;
+}
+
+}  // namespace
+
+GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options)
+    : client_(client),
+      tasks_(client, clock),
+      guests_(client, tasks_),
+      options_(std::move(options)) {}
+
+Capabilities GuestRuntime::capabilities() const {
+  return {.restartable = true,
+          .provisions_itself = true,
+          .keeps_output = false,
+          .knows_exit_code = false};
+}
+
+Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {
+  TRY(map_spec(spec, options_));
+  return {};
+}
+
+Result<proxmox::GuestInfo> GuestRuntime::find(const Container& container, const Stop& stop) {
+  const auto fits = [&container](const proxmox::GuestInfo& guest) {
+    const GuestStamp stamp = stamp_of(guest);
+    return stamp.ours && stamp.name == container.name.str() && stamp.job == container.job.str();
+  };
+  if (container.vmid) {
+    proxmox::GuestInfo guest = TRY(guests_.status(*container.vmid, stop));
+    if (fits(guest)) {
+      return guest;
+    }
+    return fail(Code::not_found, "guest {} is not that of container {}", guest.vmid.value,
+                container.name.str());
+  }
+  const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
+  const auto found = std::find_if(guests.begin(), guests.end(), fits);
+  if (found == guests.end()) {
+    return fail(Code::not_found, "there is no {}", label(container));
+  }
+  return *found;
+}
+
+Result<State> GuestRuntime::state_of(const proxmox::GuestInfo& guest, const Stop& stop) const {
+  if (guest.lock == "create") {
+    return State{Status::creating, 0, {}};
+  }
+  if (guest.lock == "destroyed") {
+    return State{Status::deleting, 0, {}};
+  }
+  if (!guest.running) {
+    return stamp_of(guest).started ? State{Status::stopped, 0, Exit{}}
+                                   : State{Status::created, 0, {}};
+  }
+  const Result<LxcLife> life = lxc_life(options_.lxc_path, guest.vmid, stop);
+  if (!life) {
+    if (life.error().code == Code::cancelled) {
+      return Failure(life.error());
+    }
+    return State{Status::running, 0, {}};
+  }
+  State state{life->status, life->init, {}};
+  if (state.status == Status::stopped) {
+    state.exit = Exit{};
+  }
+  return state;
+}
+
+Result<GuestRuntime::Live> GuestRuntime::live(const Container& container, const Stop& stop) {
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  const State state = TRY(state_of(guest, stop));
+  return Live{guest.vmid, state};
+}
+
+Result<GuestRuntime::Live> GuestRuntime::live_as(const Container& container, Status wanted,
+                                                 std::string_view verb, const Stop& stop) {
+  const Live guest = TRY(live(container, stop));
+  if (guest.state.status != wanted) {
+    return fail(Code::conflict, "{} {}: it is {} and not {}", verb, label(container),
+                to_string(guest.state.status), to_string(wanted));
+  }
+  return guest;
+}
+
+Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
+  proxmox::GuestRequest request = TRY(map_spec(container.spec, options_));
+  request.hostname = hostname_of(container);
+  request.tags = tags_of(container);
+  const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
+  for (const proxmox::GuestInfo& guest : guests) {
+    const GuestStamp stamp = stamp_of(guest);
+    if (stamp.ours && stamp.name == container.name.str()) {
+      return fail(Code::conflict, "create {}: guest {} of job {} has that name", label(container),
+                  guest.vmid.value, stamp.job);
+    }
+  }
+  Result<Vmid> made = guests_.create(request, options_.first, options_.last, stop);
+  // Proxmox sets up the distributions it knows; any other template has to be called unmanaged.
+  if (!made && made.error().message.find("unable to detect OS distribution") != std::string::npos) {
+    request.more.emplace_back("ostype", "unmanaged");
+    made = guests_.create(request, options_.first, options_.last, stop);
+  }
+  if (made) {
+    return {};
+  }
+  // The answer may have been lost, or the request to stop have come too late to keep it from being
+  // made. What is left behind nobody would look for.
+  const Result<> removed = remove(container, true, Stop());
+  Error error = Error(made.error()).context("create " + label(container));
+  if (!removed) {
+    error.message += "; and what was begun could not be removed: " + removed.error().message;
+  }
+  return Failure(std::move(error));
+}
+
+Result<> GuestRuntime::mark_started(Vmid vmid, const Stop& stop) {
+  const std::string path = fmt::format("/nodes/{}/lxc/{}/config", client_.node(), vmid.value);
+  // An admin may change the configuration between the two calls, which the digest tells.
+  constexpr int kMostTries = 5;
+  for (int tries = 1;; ++tries) {
+    const json::Value config = TRY(client_.get(path, {}, stop));
+    std::string tags(config.at("tags").string_or(""));
+    std::replace_if(
+        tags.begin(), tags.end(), [](char c) { return c == ',' || c == ' '; }, ';');
+    if ((";" + tags + ";").find(fmt::format(";{};", kStartedTag)) != std::string::npos) {
+      return {};
+    }
+    const Result<json::Value> put =
+        client_.put(path,
+                    {{"tags", joined({tags, kStartedTag})},
+                     {"digest", std::string(config.at("digest").string_or(""))}},
+                    stop);
+    if (put) {
+      return {};
+    }
+    if (put.error().code != Code::conflict || tries == kMostTries) {
+      return Failure(Error(put.error()).context(fmt::format("tag guest {}", vmid.value)));
+    }
+  }
+}
+
+Result<> GuestRuntime::start(const Container& container, const Stop& stop) {
+  const Live guest = TRY(live(container, stop));
+  if (guest.state.status != Status::created && guest.state.status != Status::stopped) {
+    return fail(Code::conflict, "start {}: it is {}", label(container),
+                to_string(guest.state.status));
+  }
+  // Before the start: a guest that has run and does not say so would be taken for a new one.
+  TRY(mark_started(guest.vmid, stop));
+  return guests_.start(guest.vmid, stop).context("start " + label(container));
+}
+
+Result<> GuestRuntime::kill(const Container& container, int signal, const Stop& stop) {
+  const std::string what = fmt::format("signal {} to {}", signal, label(container));
+  if (signal < 1 || signal > 64) {
+    return fail(Code::invalid, "{}: there is no such signal", what);
+  }
+  const Live guest = TRY(live(container, stop));
+  if (guest.state.status != Status::running && guest.state.status != Status::paused) {
+    return fail(Code::conflict, "{}: it is {}", what, to_string(guest.state.status));
+  }
+  if (signal == SIGKILL) {
+    if (guest.state.status == Status::paused) {
+      TRY(lxc_thaw(options_.lxc_path, guest.vmid, stop).context(what));
+    }
+    return guests_.stop(guest.vmid, stop).context(what);
+  }
+  const system::UniqueFd init = open_init(guest.state.pid);
+  if (!init.valid()) {
+    return fail(Code::unavailable, "{}: LXC on this node names no init of guest {}", what,
+                guest.vmid.value);
+  }
+  if (syscall(SYS_pidfd_send_signal, init.get(), signal, nullptr, 0U) != 0) {
+    return fail(errno == ESRCH ? Code::conflict : Code::broken, "{}: {}", what,
+                std::strerror(errno));
+  }
+  return {};
+}
+
+Result<Exit> GuestRuntime::stop(const Container& container, int signal,
+                                std::chrono::milliseconds grace, const Stop& stop) {
+  if (signal != SIGTERM && signal != SIGKILL) {
+    return fail(Code::refused,
+                "stop {} by signal {}: Proxmox sends the one that the guest's configuration names",
+                label(container), signal);
+  }
+  const Live guest = TRY(live(container, stop));
+  if (guest.state.status == Status::created || guest.state.status == Status::stopped) {
+    return Exit{};
+  }
+  const std::string what = "stop " + label(container);
+  const system::UniqueFd init = open_init(guest.state.pid);
+  if (guest.state.status == Status::paused) {
+    TRY(lxc_thaw(options_.lxc_path, guest.vmid, stop).context(what));
+  }
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(grace);
+  if (signal == SIGKILL || seconds.count() <= 0) {
+    TRY(guests_.stop(guest.vmid, stop).context(what));
+  } else {
+    TRY(guests_.shutdown(guest.vmid, seconds, stop).context(what));
+  }
+  Exit exit;
+  if (init.valid()) {
+    exit.code = exit_code_of(init.get());
+  }
+  return exit;
+}
+
+Result<> GuestRuntime::pause(const Container& container, const Stop& stop) {
+  const Live guest = TRY(live_as(container, Status::running, "pause", stop));
+  return lxc_freeze(options_.lxc_path, guest.vmid, stop).context("pause " + label(container));
+}
+
+Result<> GuestRuntime::resume(const Container& container, const Stop& stop) {
+  const Live guest = TRY(live_as(container, Status::paused, "resume", stop));
+  return lxc_thaw(options_.lxc_path, guest.vmid, stop).context("resume " + label(container));
+}
+
+Result<int> GuestRuntime::exec(const Container& container, const ExecRequest& request,
+                               const Sink& out, const Sink& err, const Stop& stop) {
+  const Live guest = TRY(live_as(container, Status::running, "run a program in", stop));
+  return lxc_exec(options_.lxc_path, guest.vmid, request, out, err, stop);
+}
+
+Result<State> GuestRuntime::state(const Container& container, const Stop& stop) {
+  const Live guest = TRY(live(container, stop));
+  return guest.state;
+}
+
+Result<> GuestRuntime::remove(const Container& container, bool force, const Stop& stop) {
+  const Result<Live> found = live(container, stop);
+  if (!found) {
+    return found.error().code == Code::not_found ? Result<>() : Failure(found.error());
+  }
+  const Status status = found->state.status;
+  const std::string what = "remove " + label(container);
+  if (!force && status != Status::created && status != Status::stopped) {
+    return fail(Code::conflict, "{}: it is {}", what, to_string(status));
+  }
+  if (status == Status::paused) {
+    TRY(lxc_thaw(options_.lxc_path, found->vmid, stop).context(what));
+  }
+  return guests_.remove(found->vmid, force, stop).context(what);
+}
+
+Result<std::vector<Found>> GuestRuntime::inventory(const Stop& stop) {
+  const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
+  std::vector<Found> all;
+  for (const proxmox::GuestInfo& guest : guests) {
+    const GuestStamp stamp = stamp_of(guest);
+    State state{guest.running ? Status::running : Status::stopped, 0, {}};
+    if (stamp.ours) {
+      state = TRY(state_of(guest, stop));
+    }
+    all.push_back({stamp.name, stamp.job, state});
+  }
+  return all;
+}
+
+}  // namespace drover::runtimes

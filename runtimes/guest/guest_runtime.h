@@ -1,0 +1,67 @@
+// GuestRuntime: containers that are guests of Proxmox itself (pct).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/system/clock.h"
+#include "proxmox/guests.h"
+#include "runtimes/guest/guest_options.h"
+#include "runtimes/guest/guest_tags.h"
+#include "runtimes/guest/lxc_tools.h"
+#include "runtimes/runtime.h"
+
+namespace drover::runtimes {
+
+/// Makes, starts, stops and removes guests through the API; freezes them, signals their init and
+/// runs programs in them through LXC, which therefore must be on this node. A guest is ours by its
+/// tags alone: it is found by the name and the job they carry, also when Container::vmid is known,
+/// and a guest that somebody else has tagged differently is `not_found`.
+///
+/// An exit code is known only of a guest that `stop` has ended, on kernels that tell it (6.15).
+class GuestRuntime final : public Runtime {
+ public:
+  /// Both must outlive this.
+  GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options);
+
+  RuntimeKind kind() const override { return RuntimeKind::pve_lxc; }
+  Capabilities capabilities() const override;
+  Result<> accepts(const ContainerSpec& spec) const override;
+  Result<> create(const Container& container, const Stop& stop) override;
+  Result<> start(const Container& container, const Stop& stop) override;
+  /// SIGKILL through the API, every other signal to the init itself, whose kernel drops those that
+  /// it has no handler for.
+  Result<> kill(const Container& container, int signal, const Stop& stop) override;
+  /// SIGTERM stands for the guest's own way to halt, and SIGKILL ends it at once; other signals are
+  /// `refused`.
+  Result<Exit> stop(const Container& container, int signal, std::chrono::milliseconds grace,
+                    const Stop& stop) override;
+  Result<> pause(const Container& container, const Stop& stop) override;
+  Result<> resume(const Container& container, const Stop& stop) override;
+  Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
+                   const Sink& err, const Stop& stop) override;
+  Result<State> state(const Container& container, const Stop& stop) override;
+  Result<> remove(const Container& container, bool force, const Stop& stop) override;
+  Result<std::vector<Found>> inventory(const Stop& stop) override;
+
+ private:
+  struct Live {
+    Vmid vmid;
+    State state;
+  };
+
+  Result<proxmox::GuestInfo> find(const Container& container, const Stop& stop);
+  Result<State> state_of(const proxmox::GuestInfo& guest, const Stop& stop) const;
+  Result<Live> live(const Container& container, const Stop& stop);
+  /// `conflict` unless it is in this status.
+  Result<Live> live_as(const Container& container, Status wanted, std::string_view verb,
+                       const Stop& stop);
+  Result<> mark_started(Vmid vmid, const Stop& stop);
+
+  proxmox::Client& client_;
+  proxmox::Tasks tasks_;
+  proxmox::Guests guests_;
+  GuestOptions options_;
+};
+
+}  // namespace drover::runtimes

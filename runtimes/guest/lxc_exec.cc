@@ -1,0 +1,132 @@
+// lxc-attach(1) would leave the program running when it is stopped, and cannot set its working
+// folder, so this one verb is liblxc's own: the program then is a child of this process.
+#include <fcntl.h>
+#include <lxc/attach_options.h>
+#include <lxc/lxccontainer.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include "agent/system/child.h"
+#include "runtimes/guest/lxc_tools.h"
+
+namespace drover::runtimes {
+namespace {
+
+struct Put {
+  void operator()(lxc_container* container) const { lxc_container_put(container); }
+};
+
+bool read_number(std::string_view text, std::uint32_t& number) {
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && stopped == text.data() + text.size();
+}
+
+Result<> set_user(const std::string& user, lxc_attach_options_t& options) {
+  if (user.empty()) {
+    return {};
+  }
+  const std::size_t colon = user.find(':');
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  if (!read_number(user.substr(0, colon), uid) ||
+      (colon != std::string::npos && !read_number(user.substr(colon + 1), gid))) {
+    return fail(Code::refused, "user \"{}\": must be a number, or two as uid:gid", user);
+  }
+  options.uid = uid;
+  options.gid = gid;
+  return {};
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  for (std::string& text : strings) {
+    result.push_back(text.data());
+  }
+  result.push_back(nullptr);
+  return result;
+}
+
+/// Becomes the program; runs inside the guest, in the process that liblxc has made there.
+int become(void* argument) {
+  char** argv = static_cast<char**>(argument);
+  // The worker's own blocked signals are not the program's.
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (int number = 1; number < 32; ++number) {
+    std::signal(number, SIG_DFL);
+  }
+  execvp(argv[0], argv);
+  const int error = errno;
+  dprintf(STDERR_FILENO, "%s: %s\n", argv[0], std::strerror(error));
+  // As a shell says it of a program that it cannot run.
+  _exit(error == ENOENT ? 127 : 126);
+}
+
+struct Pipe {
+  system::UniqueFd read;
+  system::UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
+  }
+  return Pipe{system::UniqueFd(ends[0]), system::UniqueFd(ends[1])};
+}
+
+}  // namespace
+
+Result<int> lxc_exec(const system::Path& lxc_path, Vmid vmid, const ExecRequest& request,
+                     const Sink& out, const Sink& err, const Stop& stop) {
+  if (request.command.empty()) {
+    return fail(Code::invalid, "run a program in guest {}: no program named", vmid.value);
+  }
+  const std::string what = fmt::format("run {} in guest {}", request.command.front(), vmid.value);
+  TRY(stop.check(what));
+  const std::unique_ptr<lxc_container, Put> guest(
+      lxc_container_new(std::to_string(vmid.value).c_str(), lxc_path.c_str()));
+  if (guest == nullptr) {
+    return fail(Code::broken, "{}: LXC does not know the guest", what);
+  }
+  const system::UniqueFd input(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  Pipe out_pipe = TRY(make_pipe());
+  Pipe err_pipe = TRY(make_pipe());
+  std::vector<std::string> command = request.command;
+  std::vector<std::string> environment;
+  for (const auto& [name, value] : request.env) {
+    environment.push_back(name + "=" + value);
+  }
+  std::string folder = request.cwd.empty() ? "/" : request.cwd;
+  std::vector<char*> argv = pointers(command);
+  std::vector<char*> extra = pointers(environment);
+
+  lxc_attach_options_t options = LXC_ATTACH_OPTIONS_DEFAULT;
+  options.env_policy = LXC_ATTACH_CLEAR_ENV;
+  options.extra_env_vars = extra.data();
+  options.initial_cwd = folder.data();
+  options.stdin_fd = input.get();
+  options.stdout_fd = out_pipe.write.get();
+  options.stderr_fd = err_pipe.write.get();
+  TRY(set_user(request.user, options).context(what));
+  pid_t pid = -1;
+  if (guest->attach(guest.get(), become, static_cast<void*>(argv.data()), &options, &pid) != 0) {
+    return fail(Code::broken, "{}: liblxc could not enter it: {}", what, std::strerror(errno));
+  }
+  system::Child child = TRY(system::Child::adopt(pid));
+  out_pipe.write.reset();
+  err_pipe.write.reset();
+  const system::Ending ending = TRY(system::stream_child(std::move(child), std::move(out_pipe.read),
+                                                         std::move(err_pipe.read), stop, out, err)
+                                        .context(what));
+  return ending.code;
+}
+
+}  // namespace drover::runtimes
