@@ -22,8 +22,8 @@ class ImageStore {
  public:
   explicit ImageStore(Layout layout);
 
-  /// The image of "oci:/path/to/layout:tag", unpacked by umoci when this digest was not here yet. Two
-  /// callers for one digest unpack once. `not_found` names what is missing.
+  /// The image of "oci:/path/to/layout:tag", unpacked by umoci when this digest was not here yet.
+  /// Two callers for one digest unpack once. `not_found` names what is missing.
   Result<Image> ensure(const std::string& reference, const system::Stop& stop);
 
   /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout's upper folder.

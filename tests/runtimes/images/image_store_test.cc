@@ -1,0 +1,152 @@
+#include "runtimes/images/image_store.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <thread>
+
+#include "agent/system/child.h"
+#include "fakes/private_mounts.h"
+#include "fakes/temp_folder.h"
+#include "runtimes/images/oci_layout.h"
+#include "runtimes/volumes/mount_table.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+const ContainerName& web() {
+  static const ContainerName name = *ContainerName::parse("web-1");
+  return name;
+}
+
+class ImageStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    layout_.state = folder_ / "state";
+    // umoci makes a real image of a small tree: one layer, one configuration.
+    std::filesystem::create_directories(folder_ / "tree/etc");
+    std::ofstream(folder_ / "tree/etc/motd") << "hello\n";
+    const std::string image = (folder_ / "image").native();
+    umoci({"init", "--layout", image});
+    umoci({"new", "--image", image + ":small"});
+    umoci({"insert", "--image", image + ":small", (folder_ / "tree").native(), "/"});
+    umoci({"config", "--image", image + ":small", "--config.entrypoint", "/bin/serve",
+           "--config.cmd", "--fast", "--config.env", "A=1", "--config.workingdir", "/srv",
+           "--config.user", "www"});
+    reference_ = "oci:" + image + ":small";
+  }
+  void umoci(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "umoci");
+    const auto ran = system::run_ok(arguments, stop_);
+    ASSERT_TRUE(ran) << ran.error().message;
+  }
+
+  fakes::TempFolder folder_;
+  system::Stop stop_;
+  Layout layout_;
+  std::string reference_;
+};
+
+TEST_F(ImageStoreTest, UnpacksAnImageAndReadsWhatItRuns) {
+  ImageStore store(layout_);
+  const auto image = store.ensure(reference_, stop_);
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(system::read_file(image->rootfs / "etc/motd").value(), "hello\n");
+  EXPECT_THAT(image->config.entrypoint, ElementsAre("/bin/serve"));
+  EXPECT_THAT(image->config.command, ElementsAre("--fast"));
+  EXPECT_THAT(image->config.env, ElementsAre("A=1"));
+  EXPECT_EQ(image->config.cwd, "/srv");
+  EXPECT_EQ(image->config.user, "www");
+}
+
+TEST_F(ImageStoreTest, ManyAtOnceUnpackOnce) {
+  ImageStore store(layout_);
+  std::vector<std::thread> threads;
+  std::vector<Path> roots(4);
+  for (Path& root : roots) {
+    threads.emplace_back([&] { root = store.ensure(reference_, stop_).value().rootfs; });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  for (const Path& root : roots) {
+    EXPECT_EQ(root, roots.front());
+  }
+  struct stat before {};
+  ASSERT_EQ(stat(roots.front().c_str(), &before), 0);
+  ASSERT_TRUE(store.ensure(reference_, stop_));
+  struct stat after {};
+  ASSERT_EQ(stat(roots.front().c_str(), &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+}
+
+TEST_F(ImageStoreTest, WritesOfAContainerStayOutOfTheImage) {
+  ImageStore store(layout_);
+  const Image image = store.ensure(reference_, stop_).value();
+  ASSERT_TRUE(store.mount_root(web(), image.rootfs));
+  ASSERT_TRUE(store.mount_root(web(), image.rootfs));
+  std::ofstream(layout_.rootfs(web()) / "etc/motd") << "changed\n";
+  EXPECT_EQ(system::read_file(layout_.rootfs(web()) / "etc/motd").value(), "changed\n");
+  EXPECT_EQ(system::read_file(image.rootfs / "etc/motd").value(), "hello\n");
+  ASSERT_TRUE(store.unmount_root(web(), stop_));
+  ASSERT_TRUE(store.unmount_root(web(), stop_));
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.container(web())));
+}
+
+TEST_F(ImageStoreTest, ALowerFolderWithCommaAndColonIsMounted) {
+  ImageStore store(layout_);
+  const Path lower = folder_ / "a,b:c";
+  std::filesystem::create_directories(lower / "inside");
+  const auto mounted = store.mount_root(web(), lower);
+  ASSERT_TRUE(mounted) << mounted.error().message;
+  EXPECT_TRUE(std::filesystem::exists(layout_.rootfs(web()) / "inside"));
+  ASSERT_TRUE(store.unmount_root(web(), stop_));
+}
+
+TEST_F(ImageStoreTest, WhatIsMissingIsNamed) {
+  ImageStore store(layout_);
+  const std::string image = (folder_ / "image").native();
+  EXPECT_THAT(store.ensure("oci:" + image + ":other", stop_).error().message,
+              HasSubstr("no image tagged other"));
+  EXPECT_THAT(store.ensure("oci:/nowhere:x", stop_).error().message, HasSubstr("/nowhere"));
+  EXPECT_EQ(store.ensure("oci:/nowhere:x", stop_).error().code, Code::not_found);
+  EXPECT_EQ(store.ensure("docker.io/alpine", stop_).error().code, Code::invalid);
+  EXPECT_EQ(store.mount_root(web(), "/nowhere").error().code, Code::not_found);
+}
+
+TEST_F(ImageStoreTest, ADamagedBlobIsRefused) {
+  const ImageReference reference = parse_image_reference(reference_).value();
+  const std::string digest = read_image(reference).value().digest;
+  const Path blob = reference.layout / "blobs/sha256" / digest.substr(7);
+  std::ofstream(blob, std::ios::app) << " ";
+  const auto image = ImageStore(layout_).ensure(reference_, stop_);
+  ASSERT_FALSE(image);
+  EXPECT_THAT(image.error().message, HasSubstr("damaged"));
+}
+
+TEST_F(ImageStoreTest, ALayoutThatLinksOutOfItselfReadsNothingOutside) {
+  const Path evil = folder_ / "evil";
+  std::filesystem::create_directories(evil);
+  std::filesystem::create_symlink("/etc/passwd", evil / "index.json");
+  const auto image = ImageStore(layout_).ensure("oci:" + evil.native() + ":x", stop_);
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().code, Code::not_found);
+}
+
+TEST(ImageReferenceTest, TakesTheTagFromBehindTheLastColon) {
+  const ImageReference reference = parse_image_reference("oci:/srv/a:b:v1").value();
+  EXPECT_EQ(reference.layout, "/srv/a:b");
+  EXPECT_EQ(reference.tag, "v1");
+  for (const char* bad : {"oci:", "oci:relative:x", "oci:/srv/a", "oci:/srv/a:", "", "alpine"}) {
+    EXPECT_FALSE(parse_image_reference(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace drover::runtimes
