@@ -8,6 +8,10 @@
 namespace drover::messaging {
 namespace {
 
+// How soon a log that was not written yet is asked for again.
+constexpr std::chrono::milliseconds kFirstRetry{50};
+constexpr std::chrono::milliseconds kLongestRetry{1000};
+
 system::Instant now() {
   return std::chrono::steady_clock::now();
 }
@@ -20,6 +24,7 @@ Stream::Stream(const Client& client, json::Object what, const StreamOptions& opt
       what_(std::move(what)),
       window_(std::max<std::uint64_t>(options.window, 1)),
       offset_(options.offset),
+      retry_(kFirstRetry, kLongestRetry),
       alone_since_(now()) {
   what_.set("follow", options.follow);
 }
@@ -73,6 +78,9 @@ Result<> Stream::reconnect(system::Instant until, const system::Stop& stop) {
       return system::SystemClock().sleep_until(std::min(until, now() + kPause), stop);
     }
   }
+  if (now() < next_open_) {
+    return system::SystemClock().sleep_until(std::min(until, next_open_), stop);
+  }
   what_.set("offset", offset_);
   what_.set("credit", window_);
   open_ =
@@ -112,7 +120,14 @@ Result<std::optional<std::string>> Stream::next(system::Instant until, const sys
 Result<std::optional<std::string>> Stream::take(const std::string& kind, const json::Object& header,
                                                 const std::string& body, std::string data) {
   if (kind == "error") {
-    return Failure(read_error(body));
+    Error error = read_error(body);
+    if (error.code != Code::unavailable || !what_.find("follow")->boolean_or(false)) {
+      return Failure(std::move(error));
+    }
+    // The log does not exist yet, or the node is not ready: it is asked for again.
+    open_ = false;
+    next_open_ = now() + retry_.next();
+    return std::optional<std::string>();
   }
   if (kind == "stream.data") {
     return take_data(header, std::move(data));
@@ -137,7 +152,9 @@ Result<std::optional<std::string>> Stream::take_data(const json::Object& header,
   const std::uint64_t start = static_cast<std::uint64_t>(*at);
   TRY(give_credit(data.size()));
   if (start > offset_) {
-    TRY(connect());  // bytes are missing: a new stream from where we are
+    // Bytes are missing: a new stream from where we are.
+    TRY(channel_->send_now("stream.close", rq_, "{}"));
+    open_ = false;
     return std::optional<std::string>();
   }
   const std::uint64_t known = std::min<std::uint64_t>(offset_ - start, data.size());

@@ -8,6 +8,7 @@
 
 #include "agent/core/json.h"
 #include "messaging/client/client.h"
+#include "messaging/client/resend.h"
 
 namespace drover::messaging {
 
@@ -32,7 +33,8 @@ class Stream {
   Stream& operator=(Stream&&) = delete;
 
   /// The next bytes; none at `until` and at the end of the stream. An answer of kind "error" is the
-  /// error it tells. `unavailable` when there was no connection for the client's silence limit.
+  /// error it tells, except that a log which is followed and does not exist yet is waited for.
+  /// `unavailable` when there was no connection for the client's silence limit.
   Result<std::optional<std::string>> next(system::Instant until, const system::Stop& stop);
   bool ended() const { return ended_; }
   /// Of the next byte `next` will give.
@@ -56,6 +58,8 @@ class Stream {
   std::uint64_t read_ = 0;  // bytes since the last credit was given
   std::unique_ptr<Channel> channel_;
   bool open_ = false;  // stream.open was sent on the channel
+  Resend retry_;
+  system::Instant next_open_{};
   system::Instant alone_since_;
   bool was_open_ = false;
   bool ended_ = false;

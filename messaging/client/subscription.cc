@@ -188,8 +188,8 @@ Result<> Subscription::check(const system::Stop& stop) {
 
 void Subscription::heard() {
   last_heard_ = now();
-  check_after_ = kSuspect;
-  next_check_ = last_heard_ + kSuspect;
+  check_after_ = std::min(kSuspect, client_->options().silence_limit);
+  next_check_ = last_heard_ + check_after_;
 }
 
 Result<std::optional<Notice>> Subscription::next(system::Instant until, const system::Stop& stop) {

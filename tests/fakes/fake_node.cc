@@ -1,0 +1,258 @@
+#include "fakes/fake_node.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+
+#include "messaging/message.h"
+
+namespace drover::fakes {
+namespace {
+
+constexpr std::chrono::milliseconds kBeacon{20};
+
+std::filesystem::path make_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "drover-bus-XXXXXX").native();
+  if (mkdtemp(pattern.data()) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), "mkdtemp");
+  }
+  return pattern;
+}
+
+bool use_up(int& count) {
+  if (count > 0) {
+    --count;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+FakeNode::FakeNode() : bus_(make_folder()), state_([this](const Event& event) { publish(event); }) {
+  jobs_.bind("ipc://" + (bus_ / "jobs.sock").native());
+  queries_.bind("ipc://" + (bus_ / "query.sock").native());
+  events_.bind("ipc://" + (bus_ / "events.sock").native());
+  bind_streams();
+  thread_ = std::thread([this] { serve(); });
+}
+
+FakeNode::~FakeNode() {
+  stop_.request();
+  thread_.join();
+  for (zmq::socket_t* socket : {&jobs_, &queries_, &streams_, &events_}) {
+    socket->set(zmq::sockopt::linger, 0);
+    socket->close();
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(bus_, ignored);
+}
+
+void FakeNode::bind_streams() {
+  open_streams_.clear();
+  streams_ = zmq::socket_t(context_, zmq::socket_type::router);
+  streams_.set(zmq::sockopt::linger, 100);
+  streams_.bind("ipc://" + (bus_ / "streams.sock").native());
+}
+
+void FakeNode::call(const std::function<void(FakeState&, Faults&)>& act) {
+  std::promise<void> done;
+  calls_.post([&] {
+    act(state_, faults_);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+std::size_t FakeNode::count(const std::string& kind) {
+  std::size_t result = 0;
+  call([&](FakeState&, Faults&) { result = counts_[kind]; });
+  return result;
+}
+
+void FakeNode::serve() {
+  auto next_beacon = std::chrono::steady_clock::now();
+  for (;;) {
+    std::array<zmq::pollitem_t, 5> items = {
+        zmq::pollitem_t{jobs_.handle(), 0, ZMQ_POLLIN, 0},
+        zmq::pollitem_t{queries_.handle(), 0, ZMQ_POLLIN, 0},
+        zmq::pollitem_t{streams_.handle(), 0, ZMQ_POLLIN, 0},
+        zmq::pollitem_t{nullptr, stop_.fd(), ZMQ_POLLIN, 0},
+        zmq::pollitem_t{nullptr, calls_.fd(), ZMQ_POLLIN, 0},
+    };
+    zmq::poll(items.data(), items.size(), kBeacon);
+    if (items[3].revents != 0) {
+      return;
+    }
+    for (const auto& act : calls_.take()) {
+      act();
+    }
+    take(jobs_);
+    take(queries_);
+    take(streams_);
+    pump();
+    if (faults_.beacons && std::chrono::steady_clock::now() >= next_beacon) {
+      beacon();
+      next_beacon = std::chrono::steady_clock::now() + kBeacon;
+    }
+  }
+}
+
+void FakeNode::take(zmq::socket_t& socket) {
+  for (;;) {
+    std::vector<std::string> frames;
+    for (bool more = true; more;) {
+      zmq::message_t frame;
+      if (!socket.recv(frame, zmq::recv_flags::dontwait)) {
+        return;
+      }
+      more = frame.more();
+      frames.push_back(frame.to_string());
+    }
+    if (frames.size() != 3) {
+      continue;
+    }
+    const Result<messaging::Header> header = messaging::read_header(frames[1]);
+    if (header) {
+      handle(socket, Peer{frames[0], header->rq}, header->kind, frames[2]);
+    }
+  }
+}
+
+void FakeNode::handle(zmq::socket_t& socket, const Peer& peer, const std::string& kind,
+                      const std::string& text) {
+  ++counts_[kind];
+  if (use_up(faults_.drop)) {
+    return;
+  }
+  if (use_up(faults_.busy)) {
+    answer(socket, peer, "busy", R"({"retry_after_ms":5})");
+    return;
+  }
+  if (use_up(faults_.garble)) {
+    answer(socket, peer, "answer", "{\"seq\": nothing}");
+    return;
+  }
+  if (use_up(faults_.strange)) {
+    socket.send(zmq::buffer(peer.identity), zmq::send_flags::sndmore);
+    socket.send(zmq::str_buffer("no message"), zmq::send_flags::none);
+    return;
+  }
+  const Result<json::Value> body = json::parse(text);
+  if (kind.starts_with("stream.")) {
+    handle_stream(peer, kind, body.value());
+    return;
+  }
+  const bool is_job = kind == "job.submit";
+  const Result<json::Value> result = is_job ? state_.submit(*body) : state_.query(kind, *body);
+  if (use_up(faults_.drop_answers)) {
+    return;
+  }
+  if (!result) {
+    answer(socket, peer, "error", messaging::write_error(result.error()));
+  } else {
+    answer(socket, peer, is_job ? "job.accepted" : "answer", json::write(*result));
+  }
+}
+
+void FakeNode::answer(zmq::socket_t& socket, const Peer& peer, const std::string& kind,
+                      const std::string& body) {
+  socket.send(zmq::buffer(peer.identity), zmq::send_flags::sndmore);
+  socket.send(zmq::buffer(messaging::write_header(kind, peer.rq)), zmq::send_flags::sndmore);
+  socket.send(zmq::buffer(body), zmq::send_flags::none);
+}
+
+void FakeNode::publish(const Event& event) {
+  if (use_up(faults_.lose_events)) {
+    return;
+  }
+  const std::string topic = topic_of(event, FakeState::kNode);
+  events_.send(zmq::buffer(topic), zmq::send_flags::sndmore);
+  events_.send(zmq::buffer(json::write(to_cloud_event(event, FakeState::kNode))),
+               zmq::send_flags::none);
+}
+
+void FakeNode::beacon() {
+  const std::string body =
+      json::write(json::Object{{"node", FakeState::kNode},
+                               {"epoch", state_.epoch},
+                               {"seq", static_cast<std::uint64_t>(state_.events.size())}});
+  events_.send(zmq::str_buffer("fake.beacon."), zmq::send_flags::sndmore);
+  events_.send(zmq::buffer(body), zmq::send_flags::none);
+}
+
+void FakeNode::handle_stream(const Peer& peer, const std::string& kind, const json::Value& body) {
+  const std::pair key(peer.identity, peer.rq);
+  if (kind == "stream.close") {
+    open_streams_.erase(key);
+  } else if (kind == "stream.credit") {
+    if (const auto found = open_streams_.find(key); found != open_streams_.end()) {
+      found->second.credit += static_cast<std::size_t>(body.at("bytes").integer_or(0));
+    }
+  } else {
+    const Result<std::pair<std::string, bool>> log = state_.log(body);
+    const std::string_view object = body.at("name").string_or(body.at("id").string_or(""));
+    if (!log) {
+      answer(streams_, peer, "error", messaging::write_error(log.error()));
+    } else if (!faults_.not_written.empty() && object == faults_.not_written) {
+      answer(streams_, peer, "error",
+             messaging::write_error({Code::unavailable, "nothing was written yet", {}}));
+    } else {
+      open_streams_[key] =
+          Stream{peer, body, static_cast<std::size_t>(body.at("offset").integer_or(0)),
+                 static_cast<std::size_t>(body.at("credit").integer_or(0))};
+    }
+  }
+}
+
+void FakeNode::pump() {
+  for (auto at = open_streams_.begin(); at != open_streams_.end();) {
+    const std::size_t before = open_streams_.size();
+    const bool ended = pump_one(at->second);
+    if (before != open_streams_.size()) {
+      return;  // the socket was made anew, and with it all streams are gone
+    }
+    at = ended ? open_streams_.erase(at) : std::next(at);
+  }
+}
+
+/// True when the stream has come to its end.
+bool FakeNode::pump_one(Stream& stream) {
+  const auto log = state_.log(stream.body);
+  if (!log) {
+    return true;
+  }
+  const auto& [text, grows] = *log;
+  while (stream.offset < text.size() && stream.credit > 0) {
+    if (faults_.break_at != 0 && stream.offset >= faults_.break_at) {
+      faults_.break_at = 0;
+      bind_streams();
+      return true;
+    }
+    const std::size_t size = std::min({faults_.chunk, stream.credit, text.size() - stream.offset});
+    const bool lost = faults_.skip_at != 0 && stream.offset >= faults_.skip_at;
+    if (lost) {
+      faults_.skip_at = 0;
+    } else {
+      const json::Object more{{"offset", static_cast<std::uint64_t>(stream.offset)}};
+      streams_.send(zmq::buffer(stream.peer.identity), zmq::send_flags::sndmore);
+      streams_.send(zmq::buffer(messaging::write_header("stream.data", stream.peer.rq, more)),
+                    zmq::send_flags::sndmore);
+      streams_.send(zmq::str_buffer("{}"), zmq::send_flags::sndmore);
+      streams_.send(zmq::buffer(text.substr(stream.offset, size)), zmq::send_flags::none);
+    }
+    stream.offset += size;
+    stream.credit -= size;
+  }
+  const bool follow = stream.body.at("follow").boolean_or(false) && grows;
+  if (stream.offset < text.size() || follow) {
+    return false;
+  }
+  answer(streams_, stream.peer, "stream.end",
+         json::write(json::Object{{"offset", static_cast<std::uint64_t>(stream.offset)}}));
+  return true;
+}
+
+}  // namespace drover::fakes

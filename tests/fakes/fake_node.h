@@ -1,0 +1,91 @@
+// FakeNode: a node's sockets in a temporary folder, with state behind them and faults on demand.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <zmq.hpp>
+
+#include "agent/system/inbox.h"
+#include "agent/system/stop.h"
+#include "fakes/fake_state.h"
+
+namespace drover::fakes {
+
+/// Serves on a thread of its own from construction to destruction. The faults and the state may be
+/// touched from the test's thread through `call` only.
+class FakeNode {
+ public:
+  struct Faults {
+    int drop = 0;          ///< this many requests are not answered nor acted on
+    int drop_answers = 0;  ///< acted on, not answered
+    int busy = 0;
+    int garble = 0;         ///< answered by what is no JSON
+    int strange = 0;        ///< answered by one frame only
+    int lose_events = 0;    ///< numbered and kept, not published
+    bool beacons = true;    ///< every 20 ms
+    std::size_t chunk = 8;  ///< bytes of a stream's message
+    std::size_t break_at =
+        0;                    ///< the stream socket is made anew before this byte is sent; 0: never
+    std::size_t skip_at = 0;  ///< a chunk from this byte on is lost once; 0: none
+    std::string not_written;  ///< the log of this container or job does not exist yet
+  };
+
+  FakeNode();
+  ~FakeNode();
+  FakeNode(const FakeNode&) = delete;
+  FakeNode& operator=(const FakeNode&) = delete;
+
+  const std::filesystem::path& bus() const { return bus_; }
+
+  /// Runs `act` on the node's thread and waits for it.
+  void call(const std::function<void(FakeState&, Faults&)>& act);
+  /// How many requests of this kind came, dropped ones included.
+  std::size_t count(const std::string& kind);
+
+ private:
+  struct Peer {
+    std::string identity;
+    std::uint64_t rq = 0;
+  };
+  struct Stream {
+    Peer peer;
+    json::Value body;
+    std::size_t offset = 0;
+    std::size_t credit = 0;
+  };
+
+  void serve();
+  void take(zmq::socket_t& socket);
+  void handle(zmq::socket_t& socket, const Peer& peer, const std::string& kind,
+              const std::string& body);
+  void handle_stream(const Peer& peer, const std::string& kind, const json::Value& body);
+  void answer(zmq::socket_t& socket, const Peer& peer, const std::string& kind,
+              const std::string& body);
+  void publish(const Event& event);
+  void beacon();
+  void pump();
+  bool pump_one(Stream& stream);
+  void bind_streams();
+
+  std::filesystem::path bus_;
+  zmq::context_t context_;
+  zmq::socket_t jobs_{context_, zmq::socket_type::router};
+  zmq::socket_t queries_{context_, zmq::socket_type::router};
+  zmq::socket_t streams_{context_, zmq::socket_type::router};
+  zmq::socket_t events_{context_, zmq::socket_type::pub};
+  FakeState state_;
+  Faults faults_;
+  std::map<std::string, std::size_t> counts_;
+  std::map<std::pair<std::string, std::uint64_t>, Stream> open_streams_;
+  system::Stop stop_;
+  system::Inbox<std::function<void()>> calls_;
+  std::thread thread_;
+};
+
+}  // namespace drover::fakes

@@ -1,0 +1,81 @@
+// FakeState: what a fake node has and how its jobs change it. Its containers run no program; they
+// act out a script of the words
+//   echo TEXT    a line on stdout          warn TEXT   a line on stderr
+//   exit N       ends with N               sleep       runs until it is stopped
+//   stuck        the job that makes it stays in its first step until it is cancelled
+// put together by ';', as in  sh -c "echo hello; exit 7".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/core/container_status.h"
+#include "agent/core/event.h"
+#include "agent/core/job.h"
+
+namespace drover::fakes {
+
+struct FakeContainer {
+  std::string runtime;
+  Status status = Status::creating;
+  std::string job;
+  json::Value spec;
+  std::string log;
+  std::optional<Exit> exit;
+};
+
+struct FakeJob {
+  JobRequest request;
+  JobState state = JobState::running;
+  json::Value result;  ///< or the error
+  json::Array steps;
+  std::string log;
+};
+
+/// One thread.
+class FakeState {
+ public:
+  explicit FakeState(std::function<void(const Event&)> publish) : publish_(std::move(publish)) {}
+
+  /// The JOB, with "duplicate".
+  Result<json::Value> submit(const json::Value& body);
+  Result<json::Value> query(std::string_view kind, const json::Value& body);
+  /// The log of {"of", "name"|"id"} and whether it may still grow.
+  Result<std::pair<std::string, bool>> log(const json::Value& body) const;
+
+  void tell(std::string kind, std::string object, std::string what, std::string job,
+            json::Object data);
+  /// The container's program ends.
+  void finish(const std::string& name, int code);
+  /// As if the journal had been made anew; containers live on.
+  void renew_epoch();
+
+  std::string epoch = "epoch-1";
+  std::vector<Event> events;
+  std::map<std::string, FakeJob> jobs;
+  std::map<std::string, FakeContainer> containers;
+  static constexpr const char* kNode = "fake";
+
+ private:
+  void run_job(FakeJob& job);
+  Result<json::Value> act(FakeJob& job);
+  Result<json::Value> make(FakeJob& job);
+  Result<json::Value> change(FakeJob& job, FakeContainer& container);
+  Result<json::Value> exec(FakeJob& job);
+  Result<json::Value> cancel(const std::string& id);
+  void end_job(FakeJob& job, const Result<json::Value>& outcome);
+  void step(FakeJob& job, int number, const char* name, const char* subject, bool done);
+  void set_status(const std::string& name, Status status, const std::string& job,
+                  json::Object data = {});
+  json::Object job_view(const FakeJob& job) const;
+  json::Object container_view(const std::string& name, const FakeContainer& container) const;
+
+  std::function<void(const Event&)> publish_;
+  std::map<std::string, std::uint64_t> counters_;
+  std::vector<std::string> job_order_;
+};
+
+}  // namespace drover::fakes
