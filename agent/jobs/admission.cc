@@ -67,7 +67,10 @@ ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind ki
   }
   for (VolumeSpec& volume : spec.volumes) {
     if (volume.storage.empty()) {
-      volume.storage = config.storage.default_storage;
+      // A guest's volumes lie where Proxmox can reach them, a folder of ours does not.
+      const bool folder = config.storage.default_storage == "local-folder";
+      volume.storage = folder && kind == RuntimeKind::pve_lxc ? config.storage.guest_storage
+                                                              : config.storage.default_storage;
     }
   }
   if (spec.resources.memory_mib == 0) {
