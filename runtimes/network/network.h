@@ -16,7 +16,7 @@ struct Attachment {
   std::string interface;       ///< inside
   std::string host_interface;  ///< the veth's end on the node
   std::string bridge;
-  std::string address;         ///< CIDR
+  std::string address;  ///< CIDR
   std::string gateway;
   std::string mac;
 };
@@ -27,10 +27,17 @@ Result<Attachment> attachment_from_json(const json::Value& value);
 /// What the node has to know about one bridge to give out addresses on it.
 struct BridgeRange {
   std::string bridge;
-  std::string subnet;   ///< CIDR
-  std::string first;    ///< first address to give out, "" for the subnet's first
+  std::string subnet;  ///< CIDR
+  std::string first;   ///< first address to give out, "" for the subnet's first
   std::string last;
   std::string gateway;  ///< "" for no default route
+};
+
+/// The host's end of an interface that was made here, told by its alias.
+struct FoundInterface {
+  std::string host_interface;
+  std::string container;
+  std::string job;
 };
 
 struct NetworkOptions {
@@ -38,8 +45,8 @@ struct NetworkOptions {
   std::vector<BridgeRange> ranges;
 };
 
-/// Makes named network namespaces (ip-netns(8)) and attaches them to existing bridges through the CNI
-/// plugins bridge and host-local. Thread-safe.
+/// Makes named network namespaces (ip-netns(8)) and attaches them to existing bridges through the
+/// CNI plugins bridge and host-local. Thread-safe.
 class Networks {
  public:
   Networks(Layout layout, NetworkOptions options);
@@ -47,15 +54,25 @@ class Networks {
   /// The pinned namespace Layout::netns(name), loopback up. One that is there already is success.
   Result<> make_namespace(const ContainerName& name, const system::Stop& stop);
   Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);
-  /// Plugs `spec.interface` into `spec.bridge`, which must exist on this node: a bridge is never made
-  /// here. The host end is named and its alias carries the job ("drover:NAME:JOB").
+  /// Plugs `spec.interface` into `spec.bridge`, which must exist on this node: a bridge is never
+  /// made here. It gets `spec.address`, else one from the bridge's range, else none (the program
+  /// inside may ask a DHCP server). The host's end has a stable name, and its alias carries the job
+  /// ("drover:NAME:JOB"). `refused` for a VLAN on a bridge that does not filter them.
   Result<Attachment> attach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                             const system::Stop& stop);
   /// Also gives the address back. Absent is success.
   Result<> detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                   const system::Stop& stop);
 
+  /// Every interface on this node that was made here, also by an earlier agent.
+  Result<std::vector<FoundInterface>> inventory(const system::Stop& stop) const;
+
  private:
+  Result<json::Value> plugin_config(const NetworkSpec& spec) const;
+  Result<> settle_host_end(const std::string& made, const std::string& name,
+                           const std::string& alias, const NetworkSpec& spec,
+                           const system::Stop& stop) const;
+
   Layout layout_;
   NetworkOptions options_;
 };

@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "agent/system/child.h"
+#include "runtimes/network/cni.h"
+#include "runtimes/network/network.h"
+#include "runtimes/volumes/mount_table.h"
+
+namespace drover::runtimes {
+namespace {
+
+const Path kInterfaces = "/sys/class/net";
+
+/// A name of at most 15 bytes (IFNAMSIZ) that the same interface of the same container always gets.
+/// FNV-1a is enough: it only has to differ among the containers of one node.
+std::string host_name(const ContainerName& name, const std::string& interface) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : name.str() + "/" + interface) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  }
+  return fmt::format("dv{:012x}", hash >> 16U);
+}
+
+Result<> ip(std::vector<std::string> arguments, const system::Stop& stop) {
+  arguments.insert(arguments.begin(), "ip");
+  TRY(system::run_ok(arguments, stop));
+  return {};
+}
+
+/// One that is not there is as good.
+void remove_link(const std::string& name, const system::Stop& stop) {
+  [[maybe_unused]] const Result<> removed = ip({"link", "delete", "dev", name}, stop);
+}
+
+/// The bridge plugin turns router advertisements off on the bridge it is given, which on a node is
+/// somebody else's setting: it is put back.
+class KeptSetting {
+ public:
+  explicit KeptSetting(Path file) : file_(std::move(file)) { std::ifstream(file_) >> value_; }
+  ~KeptSetting() {
+    if (!value_.empty()) {
+      std::ofstream(file_) << value_;
+    }
+  }
+  KeptSetting(const KeptSetting&) = delete;
+  KeptSetting& operator=(const KeptSetting&) = delete;
+
+ private:
+  Path file_;
+  std::string value_;
+};
+
+Result<> check_bridge(const NetworkSpec& spec) {
+  const Path bridge = kInterfaces / spec.bridge / "bridge";
+  std::error_code error;
+  if (spec.bridge.empty() || spec.bridge.find('/') != std::string::npos ||
+      !std::filesystem::is_directory(bridge, error)) {
+    return fail(Code::not_found, "plug {} into bridge {}: this node has no such bridge",
+                spec.interface, spec.bridge);
+  }
+  if (spec.vlan != 0) {
+    const Result<std::string> filtering = system::read_file(bridge / "vlan_filtering", 16);
+    if (!filtering || !filtering->starts_with('1')) {
+      return fail(Code::refused,
+                  "plug {} into bridge {} with VLAN {}: the bridge does not filter VLANs (set "
+                  "bridge-vlan-aware yes)",
+                  spec.interface, spec.bridge, spec.vlan);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Networks::Networks(Layout layout, NetworkOptions options)
+    : layout_(std::move(layout)), options_(std::move(options)) {}
+
+Result<> Networks::make_namespace(const ContainerName& name, const system::Stop& stop) {
+  const Path pinned = Layout::netns(name);
+  const std::string id = pinned.filename();
+  std::error_code error;
+  if (std::filesystem::exists(pinned, error)) {
+    if (TRY(is_mounted(pinned))) {
+      return ip({"-n", id, "link", "set", "lo", "up"}, stop);
+    }
+    // A file that pins nothing is what a crash in the middle leaves.
+    std::filesystem::remove(pinned, error);
+  }
+  TRY(ip({"netns", "add", id}, stop));
+  return ip({"-n", id, "link", "set", "lo", "up"}, stop);
+}
+
+Result<> Networks::remove_namespace(const ContainerName& name, const system::Stop& stop) {
+  const Path pinned = Layout::netns(name);
+  std::error_code error;
+  if (!std::filesystem::exists(pinned, error)) {
+    return {};
+  }
+  return ip({"netns", "delete", pinned.filename()}, stop);
+}
+
+Result<json::Value> Networks::plugin_config(const NetworkSpec& spec) const {
+  const auto range =
+      std::find_if(options_.ranges.begin(), options_.ranges.end(),
+                   [&](const BridgeRange& candidate) { return candidate.bridge == spec.bridge; });
+  const bool has_range = range != options_.ranges.end();
+  std::string gateway = spec.gateway;
+  if (gateway.empty() && has_range) {
+    gateway = range->gateway;
+  }
+  json::Object ipam;
+  if (!spec.address.empty()) {
+    json::Object address{{"address", spec.address}};
+    if (!gateway.empty()) {
+      address.set("gateway", gateway);
+    }
+    ipam = {{"type", "static"}, {"addresses", json::Array{std::move(address)}}};
+  } else if (has_range) {
+    json::Object subnet{{"subnet", range->subnet}};
+    for (const auto& [key, value] :
+         {std::pair<const char*, const std::string*>{"rangeStart", &range->first},
+          {"rangeEnd", &range->last},
+          {"gateway", &gateway}}) {
+      if (!value->empty()) {
+        subnet.set(key, *value);
+      }
+    }
+    ipam = {{"type", "host-local"},
+            {"dataDir", layout_.cni().native()},
+            {"ranges", json::Array{json::Array{std::move(subnet)}}}};
+  }
+  if (!ipam.empty() && !gateway.empty()) {
+    const bool six = gateway.find(':') != std::string::npos;
+    ipam.set("routes", json::Array{json::Object{{"dst", six ? "::/0" : "0.0.0.0/0"}}});
+  }
+  json::Object config{{"cniVersion", "1.0.0"},
+                      {"name", "drover-" + spec.bridge},
+                      {"type", "bridge"},
+                      {"bridge", spec.bridge},
+                      {"ipam", std::move(ipam)}};
+  if (spec.vlan != 0) {
+    config.set("vlan", std::int64_t{spec.vlan});
+  }
+  return json::Value(std::move(config));
+}
+
+Result<> Networks::settle_host_end(const std::string& made, const std::string& name,
+                                   const std::string& alias, const NetworkSpec& spec,
+                                   const system::Stop& stop) const {
+  // One of this name can only be left from a namespace whose end the kernel has not seen to yet.
+  remove_link(name, stop);
+  // A link is renamed while it is down only (before Linux 6.2 always).
+  TRY(ip({"link", "set", "dev", made, "down"}, stop));
+  TRY(ip({"link", "set", "dev", made, "name", name, "alias", alias}, stop));
+  // As Proxmox does with its own veths: the host has no business with addresses on this end.
+  std::ofstream(Path("/proc/sys/net/ipv6/conf") / name / "disable_ipv6") << 1;
+  if (spec.vlan > 1) {
+    // The plugin adds the VLAN but leaves the bridge's default one open to the container.
+    TRY(system::run_ok({"bridge", "vlan", "del", "vid", "1", "dev", name}, stop));
+  }
+  return ip({"link", "set", "dev", name, "up"}, stop);
+}
+
+Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
+                                    const NetworkSpec& spec, const system::Stop& stop) {
+  TRY(check_bridge(spec));
+  json::Value config = TRY(plugin_config(spec));
+  const KeptSetting advertisements(Path("/proc/sys/net/ipv6/conf") / spec.bridge / "accept_ra");
+  const std::string host = host_name(name, spec.interface);
+  const auto plug = [&]() -> Result<Attachment> {
+    const json::Value answer =
+        TRY(call_cni({"ADD", name.str(), Layout::netns(name), spec.interface, std::move(config)},
+                     options_.plugin_folders, stop));
+    CniResult made = TRY(read_cni_result(answer));
+    TRY(settle_host_end(made.host_interface, host,
+                        fmt::format("drover:{}:{}", name.str(), job.str()), spec, stop));
+    return Attachment{spec.interface,
+                      host,
+                      spec.bridge,
+                      made.address,
+                      spec.gateway.empty() ? made.gateway : spec.gateway,
+                      made.mac};
+  };
+  Result<Attachment> plugged = plug();
+  if (!plugged) {
+    // A plugin that fails leaves what it had begun (CNI specification: DEL follows a failed ADD),
+    // and so does one that was stopped in the middle.
+    const system::Stop never;
+    [[maybe_unused]] const Result<> detached = detach(name, job, spec, never);
+  }
+  return plugged;
+}
+
+Result<> Networks::detach(const ContainerName& name, const JobId&, const NetworkSpec& spec,
+                          const system::Stop& stop) {
+  json::Value config = TRY(plugin_config(spec));
+  std::error_code error;
+  const Path pinned = Layout::netns(name);
+  const bool there = std::filesystem::exists(pinned, error);
+  TRY(call_cni({"DEL", name.str(), there ? pinned : Path(), spec.interface, std::move(config)},
+               options_.plugin_folders, stop));
+  // Without its namespace the plugin only gives the address back.
+  remove_link(host_name(name, spec.interface), stop);
+  return {};
+}
+
+Result<std::vector<FoundInterface>> Networks::inventory(const system::Stop& stop) const {
+  const std::string text =
+      TRY(system::run_ok({"ip", "-json", "link", "show", "type", "veth"}, stop));
+  // Older versions say nothing at all when there is none.
+  const json::Value links = TRY(json::parse(text.empty() ? "[]" : text).context("read ip link"));
+  std::vector<FoundInterface> found;
+  if (const json::Array* array = links.array()) {
+    for (const json::Value& link : *array) {
+      constexpr std::string_view kPrefix = "drover:";
+      std::string_view alias = link.at("ifalias").string_or("");
+      const std::size_t colon = alias.rfind(':');
+      if (!alias.starts_with(kPrefix) || colon < kPrefix.size()) {
+        continue;
+      }
+      found.push_back({std::string(link.at("ifname").string_or("")),
+                       std::string(alias.substr(kPrefix.size(), colon - kPrefix.size())),
+                       std::string(alias.substr(colon + 1))});
+    }
+  }
+  return found;
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,191 @@
+#include <gmock/gmock.h>
+#include <sched.h>
+
+#include <fstream>
+
+#include "agent/system/child.h"
+#include "fakes/private_mounts.h"
+#include "fakes/temp_folder.h"
+#include "runtimes/network/network.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::HasSubstr;
+
+/// Interfaces of the test's own, which end with it.
+class PrivateNetwork : public testing::Environment {
+ public:
+  void SetUp() override { ASSERT_EQ(unshare(CLONE_NEWNET), 0); }
+};
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+const auto* const kNetwork = testing::AddGlobalTestEnvironment(new PrivateNetwork);
+
+class NetworksTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    // /sys shows the interfaces of the namespace it was mounted in.
+    run({"mount", "-t", "sysfs", "sysfs", "/sys"});
+    run({"ip", "link", "add", "vmbr0", "type", "bridge"});
+    run({"ip", "address", "add", "10.83.0.1/24", "dev", "vmbr0"});
+    run({"ip", "link", "set", "vmbr0", "up"});
+    layout_.state = folder_ / "state";
+    std::filesystem::create_directories(layout_.state);
+    networks_ = std::make_unique<Networks>(
+        layout_,
+        NetworkOptions{{"/nowhere", "/usr/lib/cni"},
+                       {{"vmbr0", "10.83.0.0/24", "10.83.0.10", "10.83.0.11", "10.83.0.1"}}});
+  }
+  void TearDown() override {
+    for (const char* name : {"web-1", "web-2", "web-3"}) {
+      EXPECT_TRUE(networks_->remove_namespace(container(name), stop_));
+    }
+    run({"ip", "link", "delete", "vmbr0"});
+    run({"umount", "/sys"});
+  }
+  std::string run(const std::vector<std::string>& argv) {
+    const auto ran = system::run_ok(argv, stop_);
+    EXPECT_TRUE(ran) << ran.error().message;
+    return ran.value_or("");
+  }
+  static ContainerName container(const std::string& name) { return *ContainerName::parse(name); }
+  Result<Attachment> attach(const std::string& name, NetworkSpec spec = {}) {
+    if (spec.bridge.empty()) {
+      spec.bridge = "vmbr0";
+    }
+    TRY(networks_->make_namespace(container(name), stop_));
+    return networks_->attach(container(name), job_, spec, stop_);
+  }
+  Result<> detach(const std::string& name, NetworkSpec spec = {}) {
+    spec.bridge = "vmbr0";
+    return networks_->detach(container(name), job_, spec, stop_);
+  }
+  std::string inside(const std::string& name, std::vector<std::string> argv) {
+    argv.insert(argv.begin(), {"ip", "netns", "exec", "drover-" + name});
+    return run(argv);
+  }
+
+  fakes::TempFolder folder_;
+  Layout layout_;
+  system::Stop stop_;
+  JobId job_ = *JobId::parse("job-1");
+  std::unique_ptr<Networks> networks_;
+};
+
+TEST_F(NetworksTest, TwoContainersGetAddressesOfTheirOwnAndReachEachOther) {
+  const auto one = attach("web-1");
+  ASSERT_TRUE(one) << one.error().message;
+  const auto two = attach("web-2");
+  ASSERT_TRUE(two) << two.error().message;
+  EXPECT_EQ(one->address, "10.83.0.10/24");
+  EXPECT_EQ(two->address, "10.83.0.11/24");
+  inside("web-1", {"busybox", "ping", "-c", "1", "-w", "5", "10.83.0.11"});
+  inside("web-2", {"busybox", "ping", "-c", "1", "-w", "5", "10.83.0.1"});
+  EXPECT_THAT(inside("web-1", {"ip", "route"}), HasSubstr("default via 10.83.0.1"));
+}
+
+TEST_F(NetworksTest, TheHostsEndIsNamedAndStampedWithTheJob) {
+  const Attachment made = attach("web-1").value();
+  const auto found = networks_->inventory(stop_).value();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().host_interface, made.host_interface);
+  EXPECT_EQ(found.front().container, "web-1");
+  EXPECT_EQ(found.front().job, "job-1");
+  EXPECT_THAT(run({"ip", "link", "show", "master", "vmbr0"}), HasSubstr(made.host_interface));
+}
+
+TEST_F(NetworksTest, DetachGivesTheAddressBackAndMayBeRepeated) {
+  EXPECT_EQ(attach("web-1").value().address, "10.83.0.10/24");
+  EXPECT_EQ(attach("web-2").value().address, "10.83.0.11/24");
+  const auto full = attach("web-3");
+  ASSERT_FALSE(full);
+  EXPECT_THAT(full.error().message, HasSubstr("no IP addresses available"));
+  ASSERT_TRUE(detach("web-1"));
+  ASSERT_TRUE(detach("web-1"));
+  EXPECT_EQ(networks_->inventory(stop_).value().size(), 1U);
+  EXPECT_EQ(attach("web-3").value().address, "10.83.0.10/24");
+}
+
+TEST_F(NetworksTest, DetachWorksAlsoWhenTheNamespaceIsGone) {
+  ASSERT_TRUE(attach("web-1"));
+  ASSERT_TRUE(networks_->remove_namespace(container("web-1"), stop_));
+  ASSERT_TRUE(detach("web-1"));
+  EXPECT_TRUE(networks_->inventory(stop_).value().empty());
+  EXPECT_TRUE(attach("web-1"));
+}
+
+TEST_F(NetworksTest, AnAddressOfTheJobsOwnIsTaken) {
+  NetworkSpec spec;
+  spec.address = "10.83.0.200/24";
+  spec.interface = "lan";
+  const auto made = attach("web-1", spec);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->address, "10.83.0.200/24");
+  EXPECT_THAT(inside("web-1", {"ip", "address", "show", "lan"}), HasSubstr("10.83.0.200/24"));
+}
+
+TEST_F(NetworksTest, ABridgeWithoutARangeGivesAnInterfaceWithoutAddress) {
+  run({"ip", "link", "add", "vmbr7", "type", "bridge"});
+  NetworkSpec spec;
+  spec.bridge = "vmbr7";
+  const auto made = attach("web-1", spec);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->address, "");
+  run({"ip", "link", "delete", "vmbr7"});
+}
+
+TEST_F(NetworksTest, ABridgeIsNeverMade) {
+  NetworkSpec spec;
+  spec.bridge = "vmbr9";
+  const auto made = attach("web-1", spec);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::not_found);
+  EXPECT_FALSE(std::filesystem::exists("/sys/class/net/vmbr9"));
+}
+
+TEST_F(NetworksTest, AVlanNeedsABridgeThatFilters) {
+  NetworkSpec spec;
+  spec.vlan = 42;
+  const auto refused = attach("web-1", spec);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::refused);
+  const auto filtering =
+      system::run({"ip", "link", "set", "vmbr0", "type", "bridge", "vlan_filtering", "1"}, stop_);
+  if (filtering.value().err.find("not supported") != std::string::npos) {
+    GTEST_SKIP() << "this kernel's bridges cannot filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING)";
+  }
+  const auto made = attach("web-1", spec);
+  ASSERT_TRUE(made) << made.error().message;
+  const std::string vlans = run({"bridge", "vlan", "show", "dev", made->host_interface});
+  EXPECT_THAT(vlans, HasSubstr("42 PVID Egress Untagged"));
+  EXPECT_THAT(vlans, testing::Not(HasSubstr(" 1 ")));
+}
+
+TEST_F(NetworksTest, TheBridgesOwnSettingsStay) {
+  const Path setting = "/proc/sys/net/ipv6/conf/vmbr0/accept_ra";
+  std::ofstream(setting) << 2;
+  ASSERT_TRUE(attach("web-1"));
+  EXPECT_EQ(system::read_file(setting, 8).value(), "2\n");
+}
+
+TEST_F(NetworksTest, ANamespaceHalfMadeByACrashIsMadeAnew) {
+  std::ofstream("/run/netns/drover-web-1") << "";
+  ASSERT_TRUE(networks_->make_namespace(container("web-1"), stop_));
+  ASSERT_TRUE(networks_->make_namespace(container("web-1"), stop_));
+  EXPECT_THAT(inside("web-1", {"ip", "link", "show", "lo"}), HasSubstr("LOWER_UP"));
+}
+
+TEST_F(NetworksTest, AMissingPluginIsNamedWithWhereItWasLookedFor) {
+  const Networks bare(layout_, NetworkOptions{{"/nowhere"}, {}});
+  Networks networks = bare;
+  ASSERT_TRUE(networks.make_namespace(container("web-1"), stop_));
+  NetworkSpec spec;
+  spec.bridge = "vmbr0";
+  const auto made = networks.attach(container("web-1"), job_, spec, stop_);
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().message, HasSubstr("/nowhere"));
+}
+
+}  // namespace
+}  // namespace drover::runtimes
