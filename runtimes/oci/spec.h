@@ -1,0 +1,70 @@
+// Spec: what an OCI runtime is told about a container, the config.json of a bundle.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/core/json.h"
+#include "agent/core/result.h"
+#include "agent/system/file.h"
+
+namespace drover::runtimes {
+
+/// Who the program runs as, in numbers of the container.
+struct ProcessUser {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> additional_gids;
+  bool operator==(const ProcessUser&) const = default;
+};
+
+/// The JSON document of the OCI runtime specification, version 1. It is kept whole, so that members
+/// this class knows nothing of pass through unchanged.
+class Spec {
+ public:
+  /// An empty one. It is not valid before it has a process with arguments and a root.
+  Spec();
+  /// `invalid` with every fault and its pointer, as `validate` has it.
+  static Result<Spec> parse(std::string_view text);
+
+  /// Checks the members that runc and crun act on: types, absolute paths, known namespaces, numbers
+  /// in range.
+  Result<> validate() const;
+  /// The document, indented.
+  std::string emit() const;
+  const json::Value& document() const { return document_; }
+
+  std::vector<std::string> args() const;
+  std::vector<std::string> env() const;
+  std::string_view cwd() const;
+  std::string_view hostname() const;
+  std::string_view root() const;
+  /// "" when there is none of that name.
+  std::string_view annotation(std::string_view name) const;
+
+  void set_args(const std::vector<std::string>& args);
+  void set_env(const std::vector<std::string>& env);
+  void set_cwd(std::string_view cwd);
+  void set_user(const ProcessUser& user);
+  void set_hostname(std::string_view hostname);
+  void set_root(const system::Path& path, bool read_only);
+  void set_annotation(std::string_view name, std::string_view value);
+  void add_mount(std::string_view destination, std::string_view type, std::string_view source,
+                 const std::vector<std::string>& options);
+  /// `path` "" makes a new namespace, else the one that is there is joined.
+  void add_namespace(std::string_view type, const system::Path& path = {});
+  /// Any member: set({"linux", "resources", "pids", "limit"}, 100) makes the objects on the way.
+  void set(std::initializer_list<std::string_view> at, json::Value value);
+
+ private:
+  explicit Spec(json::Value document) : document_(std::move(document)) {}
+  json::Array& array_at(std::initializer_list<std::string_view> at);
+
+  json::Value document_;
+};
+
+}  // namespace drover::runtimes
