@@ -94,7 +94,7 @@ void Spec::set_cwd(std::string_view cwd) {
   set({"process", "cwd"}, cwd);
 }
 
-void Spec::set_user(const ProcessUser& user) {
+void Spec::set_user(const ImageUser& user) {
   set({"process", "user", "uid"}, user.uid);
   set({"process", "user", "gid"}, user.gid);
   set({"process", "user", "additionalGids"},

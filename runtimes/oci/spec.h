@@ -1,9 +1,7 @@
 // Spec: what an OCI runtime is told about a container, the config.json of a bundle.
 #pragma once
 
-#include <cstdint>
 #include <initializer_list>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,16 +9,9 @@
 #include "agent/core/json.h"
 #include "agent/core/result.h"
 #include "agent/system/file.h"
+#include "runtimes/images/image_user.h"
 
 namespace drover::runtimes {
-
-/// Who the program runs as, in numbers of the container.
-struct ProcessUser {
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-  std::vector<std::uint32_t> additional_gids;
-  bool operator==(const ProcessUser&) const = default;
-};
 
 /// The JSON document of the OCI runtime specification, version 1. It is kept whole, so that members
 /// this class knows nothing of pass through unchanged.
@@ -49,7 +40,7 @@ class Spec {
   void set_args(const std::vector<std::string>& args);
   void set_env(const std::vector<std::string>& env);
   void set_cwd(std::string_view cwd);
-  void set_user(const ProcessUser& user);
+  void set_user(const ImageUser& user);
   void set_hostname(std::string_view hostname);
   void set_root(const system::Path& path, bool read_only);
   void set_annotation(std::string_view name, std::string_view value);

@@ -1,0 +1,37 @@
+// Bundle: the folder from which runc or crun makes a container.
+#pragma once
+
+#include <cstdint>
+
+#include "runtimes/container.h"
+#include "runtimes/oci/spec.h"
+#include "runtimes/runtime.h"
+
+namespace drover::runtimes {
+
+/// Annotations that stamp a container as ours.
+inline constexpr std::string_view kNameAnnotation = "org.drover.name";
+inline constexpr std::string_view kJobAnnotation = "org.drover.job";
+
+struct BundleOptions {
+  bool systemd_cgroup = false;  ///< the runtime asks systemd for the cgroup, instead of making it
+  Path seccomp_profile;         ///< "" for none
+  std::uint64_t default_pids = 0;
+  std::uint64_t default_memory_mib = 0;
+};
+
+/// The whole configuration of `container`, whose rootfs must be mounted: names of users are looked
+/// up in it. `invalid` when nothing says which program to run.
+Result<Spec> make_spec(const Container& container, const BundleOptions& options);
+
+/// Writes Layout::bundle/config.json, 0600.
+Result<> write_bundle(const Layout& layout, const Container& container,
+                      const BundleOptions& options);
+/// What `write_bundle` has written; `not_found` when there is none.
+Result<Spec> read_bundle(const Path& bundle);
+
+/// The "process" of `spec` changed to what `request` asks for: its program, its environment on top
+/// of the container's, its folder and user. The confinement stays.
+Result<json::Value> make_exec_process(Spec spec, const Path& rootfs, const ExecRequest& request);
+
+}  // namespace drover::runtimes
