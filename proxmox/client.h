@@ -21,23 +21,24 @@ using system::Stop;
 /// Where the API is and who we are to it.
 struct Endpoint {
   std::string url = "https://127.0.0.1:8006";
-  std::string node;                    ///< the Proxmox node this agent runs on
-  std::filesystem::path token_file;    ///< "USER@REALM!ID=UUID"; read with system::read_secret
-  std::filesystem::path ca_file;       ///< PEM; "" when a fingerprint is given
-  std::string fingerprint;             ///< SHA-256 of the server certificate, "AA:BB:..."; "" for none
+  std::string node;                  ///< the Proxmox node this agent runs on
+  std::filesystem::path token_file;  ///< "USER@REALM!ID=UUID"; read with system::read_secret
+  std::filesystem::path ca_file;     ///< PEM; "" when a fingerprint is given
+  std::string fingerprint;  ///< SHA-256 of the server certificate, "AA:BB:..."; "" for none
   std::chrono::milliseconds timeout{40'000};  ///< one request; above pveproxy's own 30 s
 };
 
 /// Parameters of a request; encoded as a form (or a query for GET and DELETE).
 using Form = std::vector<std::pair<std::string, std::string>>;
 
-/// Thread-safe. Paths are below /api2/json and begin with "/"; what comes from outside must have been
-/// passed through `path_segment`. The result is the answer's "data".
+/// Thread-safe. Paths are below /api2/json and begin with "/"; what comes from outside must have
+/// been passed through `path_segment`. The result is the answer's "data".
 ///
-/// Errors by what the API meant, whatever status it used: not_found, conflict (exists, is running, is
-/// locked, digest), invalid (400 with faults naming the fields), refused (401, 403), unavailable (595:
-/// surely not done; a lock that was waited for too long), timed_out and broken. An error of a POST, PUT
-/// or DELETE whose outcome is unknown (596, a lost connection, our own deadline) is `timed_out`.
+/// Errors by what the API meant, whatever status it used: not_found, conflict (exists, is running,
+/// is locked, digest), invalid (400 with faults naming the fields), refused (401, 403), unavailable
+/// (595: surely not done; a lock that was waited for too long), timed_out and broken. An error of a
+/// POST, PUT or DELETE whose outcome is unknown (596, a lost connection, our own deadline) is
+/// `timed_out`.
 class Client {
  public:
   virtual ~Client() = default;

@@ -13,8 +13,8 @@ namespace drover::proxmox {
 struct GuestInfo {
   Vmid vmid;
   std::string hostname;
-  bool running = false;   ///< the API knows running and stopped only; a frozen guest is running
-  std::string lock;       ///< "create", "backup", ...; "" for none
+  bool running = false;  ///< the API knows running and stopped only; a frozen guest is running
+  std::string lock;      ///< "create", "backup", ...; "" for none
   std::vector<std::string> tags;
 };
 
@@ -22,19 +22,19 @@ struct GuestInfo {
 struct GuestRequest {
   std::string template_volume;  ///< "local:vztmpl/debian.tar.gz"
   std::string hostname;
-  std::string rootfs;           ///< "local:1" (GiB)
-  std::vector<std::string> nets;         ///< net0, net1...: "name=eth0,bridge=vmbr0,ip=..."
-  std::vector<std::string> mount_points; ///< mp0, mp1...: "local:1,mp=/data"
+  std::string rootfs;                     ///< "local:1" (GiB)
+  std::vector<std::string> nets;          ///< net0, net1...: "name=eth0,bridge=vmbr0,ip=..."
+  std::vector<std::string> mount_points;  ///< mp0, mp1...: "local:1,mp=/data"
   std::vector<std::string> tags;
-  Form more;                    ///< memory, cores, unprivileged, ...
+  Form more;  ///< memory, cores, unprivileged, ...
 };
 
 class Guests {
  public:
   Guests(Client& client, Tasks& tasks) : client_(client), tasks_(tasks) {}
 
-  /// Takes the first free number of [first, last]: the API cannot reserve one, so the create itself is
-  /// the reservation, and one that turns out to be taken means the next.
+  /// Takes the first free number of [first, last]: the API cannot reserve one, so the create itself
+  /// is the reservation, and one that turns out to be taken means the next.
   Result<Vmid> create(const GuestRequest& request, Vmid first, Vmid last, const Stop& stop);
   /// All LXC guests of this node.
   Result<std::vector<GuestInfo>> list(const Stop& stop);

@@ -10,8 +10,8 @@ namespace drover::proxmox {
 
 struct Bridge {
   std::string name;
-  std::string cidr;          ///< the node's own address on it, "" for none
-  bool active = false;       ///< in the kernel; one that is only configured is not
+  std::string cidr;     ///< the node's own address on it, "" for none
+  bool active = false;  ///< in the kernel; one that is only configured is not
   bool vlan_aware = false;
 };
 

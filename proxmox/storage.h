@@ -37,9 +37,10 @@ class Storage {
   /// `not_found` when there is none.
   Result<VolumeInfo> inspect(const std::string& volid, const Stop& stop);
   /// Volume ids of `owner` on `storage`.
-  Result<std::vector<std::string>> owned_by(const std::string& storage, Vmid owner, const Stop& stop);
-  /// Absent is success (the API says so itself). The API frees volumes that are in use without a word:
-  /// the caller must know that nobody uses it.
+  Result<std::vector<std::string>> owned_by(const std::string& storage, Vmid owner,
+                                            const Stop& stop);
+  /// Absent is success (the API says so itself). The API frees volumes that are in use without a
+  /// word: the caller must know that nobody uses it.
   Result<> release(const std::string& volid, const Stop& stop);
 
  private:

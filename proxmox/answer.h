@@ -1,0 +1,25 @@
+// Answer: what the API said to one request, and what it meant by it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/core/json.h"
+#include "agent/core/result.h"
+
+namespace drover::proxmox {
+
+struct Answer {
+  int status = 0;
+  std::string reason;  ///< of the status line: the first line of an error's text
+  std::string body;
+};
+
+/// "data" of a success; otherwise an error whose code says what the API meant, for it answers
+/// nearly everything with 500. `request` ("POST /nodes/pve1/lxc") stands in front of the message.
+Result<json::Value> read_answer(const Answer& answer, std::string_view request);
+
+/// What an error's text means, also one that a task ended with; `broken` when nobody knows.
+Code meaning_of(std::string_view text);
+
+}  // namespace drover::proxmox

@@ -1,0 +1,158 @@
+#include "proxmox/guests.h"
+
+#include <utility>
+
+namespace drover::proxmox {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::chrono::minutes kCreateTimeout{30};
+constexpr std::chrono::minutes kTaskTimeout{5};
+
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(at), text.size());
+    if (end > 0) {
+      parts.emplace_back(text.substr(0, end));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+std::string join(const std::vector<std::string>& parts, char with) {
+  std::string text;
+  for (const std::string& part : parts) {
+    text += (text.empty() ? "" : std::string(1, with)) + part;
+  }
+  return text;
+}
+
+std::string guests_path(const Client& client) {
+  return "/nodes/" + path_segment(client.node()) + "/lxc";
+}
+
+std::string guest_path(const Client& client, Vmid vmid) {
+  return guests_path(client) + "/" + std::to_string(vmid.value);
+}
+
+GuestInfo read_guest(const json::Value& value) {
+  return {Vmid{static_cast<std::uint32_t>(value.at("vmid").integer_or(0))},
+          std::string(value.at("name").string_or("")),
+          value.at("status").string_or("") == "running",
+          std::string(value.at("lock").string_or("")), split(value.at("tags").string_or(""), ';')};
+}
+
+Form form_of(const GuestRequest& request, Vmid vmid) {
+  Form form = {{"vmid", std::to_string(vmid.value)},
+               {"ostemplate", request.template_volume},
+               {"hostname", request.hostname},
+               {"rootfs", request.rootfs}};
+  for (std::size_t i = 0; i < request.nets.size(); ++i) {
+    form.emplace_back("net" + std::to_string(i), request.nets.at(i));
+  }
+  for (std::size_t i = 0; i < request.mount_points.size(); ++i) {
+    form.emplace_back("mp" + std::to_string(i), request.mount_points.at(i));
+  }
+  if (!request.tags.empty()) {
+    form.emplace_back("tags", join(request.tags, ';'));
+  }
+  form.insert(form.end(), request.more.begin(), request.more.end());
+  return form;
+}
+
+/// Whether a create failed because somebody has the number ("CT 100 already exists on node ...").
+bool is_taken(const Error& error, Vmid vmid) {
+  const std::string number = std::to_string(vmid.value);
+  return error.code == Code::conflict &&
+         (error.message.find("CT " + number + " already exists") != std::string::npos ||
+          error.message.find("VM " + number + " already exists") != std::string::npos);
+}
+
+}  // namespace
+
+Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last, const Stop& stop) {
+  // Numbers that are seen to be taken are not tried; one taken by another cluster node meanwhile
+  // is.
+  std::vector<GuestInfo> known = TRY(list(stop));
+  for (Vmid vmid = first; vmid <= last; ++vmid.value) {
+    bool taken = false;
+    for (const GuestInfo& guest : known) {
+      taken = taken || guest.vmid == vmid;
+    }
+    if (taken) {
+      continue;
+    }
+    const Result<json::Value> answer =
+        client_.post(guests_path(client_), form_of(request, vmid), stop);
+    const Result<> created =
+        answer ? tasks_.wait(*answer, kCreateTimeout, stop) : Result<>(Failure(answer.error()));
+    if (created) {
+      return vmid;
+    }
+    if (!is_taken(created.error(), vmid)) {
+      return Failure(created.error());
+    }
+  }
+  return fail(Code::unavailable, "create guest {}: every number from {} to {} is taken",
+              request.hostname, first.value, last.value);
+}
+
+Result<std::vector<GuestInfo>> Guests::list(const Stop& stop) {
+  const json::Value answer = TRY(client_.get(guests_path(client_), {}, stop));
+  std::vector<GuestInfo> guests;
+  if (const json::Array* array = answer.array()) {
+    for (const json::Value& value : *array) {
+      guests.push_back(read_guest(value));
+    }
+  }
+  return guests;
+}
+
+Result<GuestInfo> Guests::status(Vmid vmid, const Stop& stop) {
+  const json::Value answer =
+      TRY(client_.get(guest_path(client_, vmid) + "/status/current", {}, stop));
+  GuestInfo info = read_guest(answer);
+  info.vmid = vmid;
+  return info;
+}
+
+Result<> Guests::start(Vmid vmid, const Stop& stop) {
+  const json::Value answer =
+      TRY(client_.post(guest_path(client_, vmid) + "/status/start", {}, stop));
+  return tasks_.wait(answer, kTaskTimeout, stop);
+}
+
+Result<> Guests::shutdown(Vmid vmid, std::chrono::seconds grace, const Stop& stop) {
+  const json::Value answer =
+      TRY(client_.post(guest_path(client_, vmid) + "/status/shutdown",
+                       {{"timeout", std::to_string(grace.count())}, {"forceStop", "1"}}, stop));
+  return tasks_.wait(answer, std::chrono::duration_cast<milliseconds>(grace) + kTaskTimeout, stop);
+}
+
+Result<> Guests::stop(Vmid vmid, const Stop& stop) {
+  const Result<json::Value> answer =
+      client_.post(guest_path(client_, vmid) + "/status/stop", {}, stop);
+  if (!answer) {
+    const bool is_down = answer.error().code == Code::conflict &&
+                         answer.error().message.find("not running") != std::string::npos;
+    return is_down ? Result<>() : Failure(answer.error());
+  }
+  return tasks_.wait(*answer, kTaskTimeout, stop);
+}
+
+Result<> Guests::remove(Vmid vmid, bool force, const Stop& stop) {
+  Form query;
+  if (force) {
+    query.emplace_back("force", "1");
+  }
+  const Result<json::Value> answer = client_.del(guest_path(client_, vmid), query, stop);
+  if (!answer) {
+    return answer.error().code == Code::not_found ? Result<>() : Failure(answer.error());
+  }
+  return tasks_.wait(*answer, kTaskTimeout, stop);
+}
+
+}  // namespace drover::proxmox

@@ -1,0 +1,121 @@
+#include "proxmox/storage.h"
+
+#include <utility>
+
+namespace drover::proxmox {
+namespace {
+
+constexpr std::chrono::minutes kReleaseTimeout{5};
+
+std::vector<std::string> words(std::string_view text) {
+  std::vector<std::string> found;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) {
+      found.emplace_back(text.substr(0, comma));
+    }
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return found;
+}
+
+StorageInfo read_storage(const json::Value& value) {
+  return {std::string(value.at("storage").string_or("")),
+          std::string(value.at("type").string_or("")), words(value.at("content").string_or("")),
+          value.at("active").boolean_or(false),
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.at("avail").integer_or(0)))};
+}
+
+/// "local:9000/vm-9000-x.raw" is on "local".
+Result<std::string> storage_of(const std::string& volid) {
+  const std::size_t colon = volid.find(':');
+  if (colon == 0 || colon == std::string::npos || colon + 1 == volid.size()) {
+    return fail(Code::broken, "\"{}\" is no volume id of the form STORAGE:NAME", volid);
+  }
+  return volid.substr(0, colon);
+}
+
+std::string content_path(const Client& client, const std::string& storage) {
+  return "/nodes/" + path_segment(client.node()) + "/storage/" + path_segment(storage) + "/content";
+}
+
+}  // namespace
+
+Result<std::vector<StorageInfo>> Storage::list(const Stop& stop) {
+  const json::Value answer =
+      TRY(client_.get("/nodes/" + path_segment(client_.node()) + "/storage", {}, stop));
+  std::vector<StorageInfo> storages;
+  if (const json::Array* array = answer.array()) {
+    for (const json::Value& value : *array) {
+      storages.push_back(read_storage(value));
+    }
+  }
+  return storages;
+}
+
+Result<StorageInfo> Storage::find(const std::string& storage, const Stop& stop) {
+  std::vector<StorageInfo> storages = TRY(list(stop));
+  std::string known;
+  for (StorageInfo& info : storages) {
+    if (info.id == storage) {
+      return std::move(info);
+    }
+    known += (known.empty() ? "" : ", ") + info.id;
+  }
+  return fail(Code::not_found, "node {} has no storage {}; it has {}", client_.node(), storage,
+              known);
+}
+
+Result<std::string> Storage::allocate(const std::string& storage, Vmid owner,
+                                      const std::string& filename, std::uint64_t size_mib,
+                                      const std::string& format, const Stop& stop) {
+  const json::Value answer = TRY(client_.post(content_path(client_, storage),
+                                              {{"vmid", std::to_string(owner.value)},
+                                               {"filename", filename},
+                                               {"size", std::to_string(size_mib) + "M"},
+                                               {"format", format}},
+                                              stop));
+  if (answer.string() == nullptr) {
+    return fail(Code::broken, "allocate {} on {}: the API named no volume", filename, storage);
+  }
+  return *answer.string();
+}
+
+Result<VolumeInfo> Storage::inspect(const std::string& volid, const Stop& stop) {
+  const std::string storage = TRY(storage_of(volid));
+  const json::Value answer =
+      TRY(client_.get(content_path(client_, storage) + "/" + path_segment(volid), {}, stop));
+  VolumeInfo info{
+      volid, std::string(answer.at("path").string_or("")),
+      std::string(answer.at("format").string_or("")),
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, answer.at("size").integer_or(0)))};
+  if (info.path.empty()) {
+    return fail(Code::broken, "inspect volume {}: the API named no path", volid);
+  }
+  return info;
+}
+
+Result<std::vector<std::string>> Storage::owned_by(const std::string& storage, Vmid owner,
+                                                   const Stop& stop) {
+  const json::Value answer = TRY(
+      client_.get(content_path(client_, storage), {{"vmid", std::to_string(owner.value)}}, stop));
+  std::vector<std::string> volumes;
+  if (const json::Array* array = answer.array()) {
+    for (const json::Value& value : *array) {
+      volumes.emplace_back(value.at("volid").string_or(""));
+    }
+  }
+  return volumes;
+}
+
+Result<> Storage::release(const std::string& volid, const Stop& stop) {
+  const std::string storage = TRY(storage_of(volid));
+  const Result<json::Value> answer =
+      client_.del(content_path(client_, storage) + "/" + path_segment(volid), {}, stop);
+  if (!answer) {
+    return answer.error().code == Code::not_found ? Result<>() : Failure(answer.error());
+  }
+  return tasks_.wait(*answer, kReleaseTimeout, stop);
+}
+
+}  // namespace drover::proxmox

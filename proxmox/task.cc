@@ -1,0 +1,112 @@
+#include "proxmox/task.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+
+#include "agent/system/process.h"
+#include "proxmox/answer.h"
+
+namespace drover::proxmox {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstPause{50};
+constexpr milliseconds kLongestPause{2000};
+/// A task of another node is not at once known to the node that is asked.
+constexpr int kMostUnknown = 10;
+constexpr std::size_t kLogLines = 3;
+
+std::string path_of(const Upid& upid) {
+  return "/nodes/" + path_segment(upid.node) + "/tasks/" + path_segment(upid.str());
+}
+
+std::string name_of(const Upid& upid) {
+  return upid.id.empty() ? "task " + upid.type : fmt::format("task {} {}", upid.type, upid.id);
+}
+
+Result<> abort(Client& client, const Upid& upid, Code code, std::string_view why) {
+  // What stopped us must not stop this.
+  const Stop never;
+  const auto aborted = client.del(path_of(upid), {}, never);
+  return fail(code, "{}: {}{}", name_of(upid), why,
+              aborted ? ", so it was aborted" : "; aborting it failed: " + aborted.error().message);
+}
+
+/// The end of the task's log without its last line, which repeats the exit status.
+std::string end_of_log(Client& client, const Upid& upid, const Stop& stop) {
+  const auto lines = client.get(path_of(upid) + "/log", {{"limit", "1000"}}, stop);
+  std::string text;
+  if (lines && lines->array() != nullptr) {
+    const json::Array& array = *lines->array();
+    const std::size_t first = array.size() - std::min(array.size(), kLogLines + 1);
+    for (std::size_t i = first; i < array.size(); ++i) {
+      const std::string_view line = array.at(i).at("t").string_or("");
+      if (!line.empty() && !line.starts_with("TASK ")) {
+        text += (text.empty() ? "" : " | ") + std::string(line);
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop) {
+  const system::Instant deadline = clock_.now() + timeout;
+  if (upid.node == client_.node()) {
+    // On this host the task is a process, whose end need not be asked for again and again.
+    const auto process = system::open_process({static_cast<pid_t>(upid.pid), upid.pstart});
+    if (process) {
+      std::array<pollfd, 2> fds = {{{process->get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
+      const int ready = poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
+      if (ready == 0) {
+        return abort(client_, upid, Code::timed_out,
+                     fmt::format("did not end within {} s", timeout.count() / 1000));
+      }
+    }
+  }
+  milliseconds pause = kFirstPause;
+  int unknown = 0;
+  for (;;) {
+    if (stop.requested()) {
+      return abort(client_, upid, Code::cancelled, "was cancelled");
+    }
+    const auto status = client_.get(path_of(upid) + "/status", {}, stop);
+    if (!status && (status.error().code != Code::not_found || ++unknown > kMostUnknown)) {
+      if (status.error().code == Code::cancelled) {
+        continue;
+      }
+      return Failure(Error(status.error()).context("wait for " + name_of(upid)));
+    }
+    if (status && status->at("status").string_or("") == "stopped") {
+      const std::string exit(status->at("exitstatus").string_or(""));
+      if (exit == "OK" || exit.starts_with("WARNINGS")) {
+        return {};
+      }
+      const std::string log = end_of_log(client_, upid, stop);
+      return fail(meaning_of(exit), "{}: {}{}{}", name_of(upid), exit.empty() ? "failed" : exit,
+                  log.empty() ? "" : "; its log ends: ", log);
+    }
+    if (clock_.now() >= deadline) {
+      return abort(client_, upid, Code::timed_out,
+                   fmt::format("did not end within {} s", timeout.count() / 1000));
+    }
+    if (!clock_.sleep_for(pause, stop)) {
+      continue;
+    }
+    pause = std::min(pause * 2, kLongestPause);
+  }
+}
+
+Result<> Tasks::wait(const json::Value& answer, milliseconds timeout, const Stop& stop) {
+  if (answer.is_null()) {
+    return {};
+  }
+  const Upid upid = TRY(Upid::parse(answer.string_or("")));
+  return wait(upid, timeout, stop);
+}
+
+}  // namespace drover::proxmox
