@@ -169,6 +169,10 @@ BusConfig read_bus(const json::Value& value, std::string at, Faults& faults) {
   return bus;
 }
 
+bool is_program(RuntimeKind kind) {
+  return kind == RuntimeKind::runc || kind == RuntimeKind::crun;
+}
+
 /// Whether only root can put another program there.
 Result<> check_program(const path& program) {
   struct stat found {};
@@ -200,13 +204,16 @@ RoutingChoice Config::container_type(std::string_view name) const {
 }
 
 Result<> Config::set_runtime_path(RuntimeKind kind, const path& program) {
+  if (!is_program(kind)) {
+    return fail(Code::invalid, "runtime {} is no program", to_string(kind));
+  }
   TRY(check_program(program));
   runtime.paths[kind] = program;
   return {};
 }
 
 Result<path> Config::runtime_path(RuntimeKind kind) const {
-  if (kind != RuntimeKind::runc && kind != RuntimeKind::crun) {
+  if (!is_program(kind)) {
     return fail(Code::invalid, "runtime {} is no program", to_string(kind));
   }
   if (const auto set = runtime.paths.find(kind); set != runtime.paths.end()) {

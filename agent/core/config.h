@@ -109,8 +109,9 @@ struct Config {
   /// The runtime for a container of this name: the first rule that matches, else the default.
   RoutingChoice container_type(std::string_view name) const;
 
-  /// Names the program of runc or crun. It must be an absolute path of a regular file that may be
-  /// executed and that only root may change; otherwise nothing is changed.
+  /// Names the program of runc or crun; `invalid` for other runtimes. It must be an absolute path
+  /// of a regular file that may be executed and that only root may change; otherwise nothing is
+  /// changed.
   Result<> set_runtime_path(RuntimeKind kind, const path& program);
   /// The program that was set, else the first there is of the usual places. `not_found` lists them.
   Result<path> runtime_path(RuntimeKind kind) const;

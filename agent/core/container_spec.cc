@@ -8,26 +8,16 @@
 #include <csignal>
 #include <set>
 
+#include "agent/core/program_fields.h"
+
 namespace drover {
 namespace {
 
 constexpr std::size_t kMostVolumes = 32;
 constexpr std::size_t kMostNetworks = 8;
-constexpr std::size_t kMostArguments = 1024;
 constexpr std::size_t kMostLabels = 64;
 constexpr std::int64_t kMostMemoryMib = std::int64_t{64} << 20;
 constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
-
-bool is_normal_absolute(std::string_view path) {
-  if (path.empty() || path.front() != '/' || path.size() > 4095 ||
-      path.find('\0') != std::string_view::npos) {
-    return false;
-  }
-  // ".." would make the checked text and the opened file two different things.
-  std::string segments(path);
-  segments += '/';
-  return segments.find("/../") == std::string::npos;
-}
 
 bool is_cidr(const std::string& text) {
   const std::size_t slash = text.find('/');
@@ -53,32 +43,12 @@ bool is_address(const std::string& text) {
          inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
 }
 
-bool is_environment_name(std::string_view name) {
-  return !name.empty() && name.find('=') == std::string_view::npos &&
-         name.find('\0') == std::string_view::npos;
-}
-
-/// A string member that, when given, must be an absolute path without "..".
-std::string read_path(Fields& fields, std::string_view key) {
-  std::string path = fields.string(key);
-  if (!path.empty() && !is_normal_absolute(path)) {
-    fields.fault(key, "must be an absolute path without \"..\"");
-  }
-  return path;
-}
-
-void refuse_nul(Fields& fields, std::string_view key, std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) {
-    fields.fault(key, "must not hold a NUL character");
-  }
-}
-
 VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
   VolumeSpec volume;
   fields.require("name");
   volume.name = fields.string("name");
-  if (fields.has("name")) {
+  if (value.at("name").string() != nullptr) {
     if (Result<ContainerName> name = ContainerName::parse(volume.name); !name) {
       fields.fault("name", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
     }
@@ -139,23 +109,8 @@ void read_root(Fields& fields, ContainerSpec& spec) {
 }
 
 void read_process(Fields& fields, ContainerSpec& spec) {
-  spec.command = fields.strings("command");
-  if (spec.command.size() > kMostArguments) {
-    fields.fault("command", fmt::format("must have at most {} elements", kMostArguments));
-  }
-  for (const std::string& argument : spec.command) {
-    refuse_nul(fields, "command", argument);
-  }
-  if (!spec.command.empty() && spec.command.front().empty()) {
-    fields.fault("command", "must name a program first, not an empty string");
-  }
-  spec.env = fields.strings_by_key("env");
-  for (const auto& [name, value] : spec.env) {
-    if (!is_environment_name(name)) {
-      fields.fault("env", "must have names that are not empty and hold no '='");
-    }
-    refuse_nul(fields, "env", value);
-  }
+  spec.command = read_command(fields);
+  spec.env = read_environment(fields);
   spec.cwd = read_path(fields, "cwd");
   spec.user = fields.string("user");
   refuse_nul(fields, "user", spec.user);

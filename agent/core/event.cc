@@ -54,12 +54,14 @@ std::string topic_of(const Event& event, std::string_view node) {
 }
 
 std::string to_rfc3339(std::int64_t unix_ms) {
-  const std::time_t seconds = static_cast<std::time_t>(unix_ms / 1000);
+  // Rounded down also before 1970, so that the milliseconds are never negative.
+  const std::int64_t milliseconds = (unix_ms % 1000 + 1000) % 1000;
+  const std::time_t seconds = static_cast<std::time_t>((unix_ms - milliseconds) / 1000);
   std::tm parts{};
   gmtime_r(&seconds, &parts);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
                      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     unix_ms % 1000);
+                     milliseconds);
 }
 
 }  // namespace drover

@@ -232,7 +232,9 @@ void Fields::require(std::string_view key) {
 }
 
 void Fields::fault(std::string_view key, std::string message) {
-  faults_.add(json::pointer_join(pointer_, key), std::move(message), value_.find(key));
+  const json::Value* member = value_.find(key);
+  faults_.add(json::pointer_join(pointer_, key), std::move(message),
+              member == nullptr ? &value_ : member);
 }
 
 void Fields::finish() {

@@ -67,7 +67,7 @@ class Fields {
   bool has(std::string_view key) const { return value_.find(key) != nullptr; }
   /// The member must stand here.
   void require(std::string_view key);
-  /// A fault of member `key` that the caller found.
+  /// A fault of member `key` that the caller found; an absent one has the line of the object.
   void fault(std::string_view key, std::string message);
   /// Members that were never asked for are faults, with the nearest known name as a hint.
   void finish();

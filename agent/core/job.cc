@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "agent/core/program_fields.h"
+
 namespace drover {
 namespace {
 
@@ -75,12 +77,12 @@ JobOptions read_options(Verb verb, const json::Value& value, std::string pointer
       break;
     case Verb::container_exec:
       fields.require("command");
-      options.command = fields.strings("command");
-      if (fields.has("command") && (options.command.empty() || options.command.front().empty())) {
+      options.command = read_command(fields);
+      if (value.at("command").array() != nullptr && options.command.empty()) {
         fields.fault("command", "must name a program first");
       }
-      options.env = fields.strings_by_key("env");
-      options.cwd = fields.string("cwd");
+      options.env = read_environment(fields);
+      options.cwd = read_path(fields, "cwd");
       break;
     default:
       break;
@@ -96,7 +98,7 @@ void check_target(Fields& fields, Verb verb, const std::string& target) {
   } else {
     checked = ContainerNameKind::check(target);
   }
-  if (!checked && fields.has("target")) {
+  if (!checked) {
     fields.fault("target", checked.error().message);
   }
 }
@@ -119,15 +121,17 @@ std::optional<JobState> job_state_from(std::string_view name) {
 Result<JobRequest> read_job(const json::Value& body) {
   Faults faults;
   Fields fields(body, "", faults);
+  // What is missing or of another type is a fault already.
+  const auto is_string = [&body](std::string_view key) { return body.at(key).string() != nullptr; };
   fields.require("id");
   const Result<JobId> id = JobId::parse(fields.string("id"));
-  if (!id && fields.has("id")) {
+  if (!id && is_string("id")) {
     fields.fault("id", id.error().message);
   }
   fields.require("verb");
   const std::string verb_name = fields.string("verb");
   const std::optional<Verb> verb = verb_from(verb_name);
-  if (!verb && fields.has("verb")) {
+  if (!verb && is_string("verb")) {
     std::string known;
     for (const auto& entry : kVerbs) {
       known += (known.empty() ? "" : ", ") + std::string(entry.second);
@@ -143,7 +147,9 @@ Result<JobRequest> read_job(const json::Value& body) {
     fields.any("spec");
     fields.any("options");
   } else {
-    check_target(fields, *verb, target);
+    if (is_string("target")) {
+      check_target(fields, *verb, target);
+    }
     if (makes_container(*verb)) {
       fields.object("spec", [&](const json::Value& value, std::string at) {
         spec = read_container_spec(value, std::move(at), faults);

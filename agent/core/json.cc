@@ -35,12 +35,15 @@ class Builder {
   bool Double(double value) { return add(Value(value)); }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
   bool String(const char* text, rapidjson::SizeType size, bool) {
-    return add(Value(std::string(text, size)));
+    return check_text({text, size}) && add(Value(std::string(text, size)));
   }
   bool StartObject() { return open(Value(Object())); }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     Frame& frame = frames_.back();
     frame.key.assign(text, size);
+    if (!check_text(frame.key)) {
+      return false;
+    }
     if (!frame.add_key()) {
       refusal_ = "key \"" + frame.key + "\" stands twice in one object";
       return false;
@@ -74,6 +77,18 @@ class Builder {
     }
   };
 
+  /// RapidJSON takes the escape of a low surrogate without its high one and makes of it three
+  /// bytes that are no UTF-8; in the text as it came it finds such bytes itself.
+  bool check_text(std::string_view text) {
+    for (std::size_t at = text.find('\xed'); at != std::string_view::npos;
+         at = text.find('\xed', at + 1)) {
+      if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) {
+        refusal_ = "half of a surrogate pair in a string";
+        return false;
+      }
+    }
+    return true;
+  }
   bool open(Value value) {
     if (frames_.size() >= options_.max_depth) {
       refusal_ = "more than " + std::to_string(options_.max_depth) + " levels deep";
