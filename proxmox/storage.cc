@@ -83,8 +83,18 @@ Result<std::string> Storage::allocate(const std::string& storage, Vmid owner,
 
 Result<VolumeInfo> Storage::inspect(const std::string& volid, const Stop& stop) {
   const std::string storage = TRY(storage_of(volid));
-  const json::Value answer =
-      TRY(client_.get(content_path(client_, storage) + "/" + path_segment(volid), {}, stop));
+  const Result<json::Value> asked =
+      client_.get(content_path(client_, storage) + "/" + path_segment(volid), {}, stop);
+  if (!asked) {
+    // Of a volume that is missing the API says "volume_size_info on ... failed - no format", and as
+    // much of one that it cannot read: the list tells them apart.
+    const bool unclear = asked.error().code == Code::broken;
+    if (unclear && !TRY(is_listed(volid, storage, stop))) {
+      return fail(Code::not_found, "storage {} has no volume {}", storage, volid);
+    }
+    return Failure(asked.error());
+  }
+  const json::Value& answer = *asked;
   VolumeInfo info{
       volid, std::string(answer.at("path").string_or("")),
       std::string(answer.at("format").string_or("")),
@@ -93,6 +103,19 @@ Result<VolumeInfo> Storage::inspect(const std::string& volid, const Stop& stop) 
     return fail(Code::broken, "inspect volume {}: the API named no path", volid);
   }
   return info;
+}
+
+Result<bool> Storage::is_listed(const std::string& volid, const std::string& storage,
+                                const Stop& stop) {
+  const json::Value answer = TRY(client_.get(content_path(client_, storage), {}, stop));
+  if (const json::Array* array = answer.array()) {
+    for (const json::Value& value : *array) {
+      if (value.at("volid").string_or("") == volid) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 Result<std::vector<std::string>> Storage::owned_by(const std::string& storage, Vmid owner,

@@ -44,6 +44,8 @@ class Storage {
   Result<> release(const std::string& volid, const Stop& stop);
 
  private:
+  Result<bool> is_listed(const std::string& volid, const std::string& storage, const Stop& stop);
+
   Client& client_;
   Tasks& tasks_;
 };

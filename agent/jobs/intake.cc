@@ -104,8 +104,10 @@ Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
 
 Result<> Intake::cancel(const JobRequest& request) {
   Result<json::Value> outcome = json::Value(json::Object{{"cancelled", request.target}});
-  if (const Result<> cancelled = supervisor_.cancel(request.target); !cancelled) {
-    const auto row = TRY(books_.journal().job(request.target));
+  const auto row = TRY(books_.journal().job(request.target));
+  const bool ended = row && is_final(row->state);
+  // One that ends in this very moment is asked in vain, which does no harm.
+  if (ended || !supervisor_.cancel(request.target)) {
     outcome = fail(Code::conflict, "cancel job {}: it has {} already", request.target,
                    row ? to_string(row->state) : "ended");
   }

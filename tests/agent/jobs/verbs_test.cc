@@ -29,7 +29,8 @@ TEST_F(VerbsTest, RunMakesEverythingInOrderAndDeleteTakesItBackInReverse) {
   EXPECT_TRUE(runtime_.has("web-1"));
   EXPECT_THAT(told("container", "web-1"), ElementsAre("creating", "created", "running"));
   std::vector<std::string> steps;
-  for (const StepRow& step : journal_->steps("j1").value()) {
+  const std::vector<StepRow> rows = journal_->steps("j1").value();
+  for (const StepRow& step : rows) {
     EXPECT_EQ(step.state, StepState::done);
     steps.push_back(step.name);
   }
@@ -151,7 +152,7 @@ TEST_F(VerbsTest, AnInterruptedRunIsTakenBackByTheNextAgent) {
   run(run_job("j0", "web-0"));
   // The state a crash between the last two steps leaves: every step but the last, and no end.
   run(with_volume(run_job("j1", "web-1")));
-  StepRow last = journal_->steps("j1").value().back();
+  StepRow last = std::vector<StepRow>(journal_->steps("j1").value()).back();
   last.state = StepState::intent;
   ASSERT_TRUE(journal_->put_step(last));
   ContainerRow row = *journal_->container("web-1").value();

@@ -1,0 +1,61 @@
+#include "proxmox/answer.h"
+
+#include <gmock/gmock.h>
+
+namespace drover::proxmox {
+namespace {
+
+using testing::HasSubstr;
+
+Error error_of(int status, const std::string& reason, const std::string& body = "") {
+  const auto answer = read_answer({status, reason, body}, "POST /nodes/pve1/lxc");
+  EXPECT_FALSE(answer);
+  return answer ? Error{} : answer.error();
+}
+
+TEST(AnswerTest, GivesTheData) {
+  EXPECT_EQ(read_answer({200, "OK", R"({"data":{"a":1}})"}, "GET /x").value().at("a").integer_or(0),
+            1);
+  EXPECT_TRUE(read_answer({200, "OK", R"({"data":null})"}, "PUT /x").value().is_null());
+  EXPECT_EQ(error_of(200, "OK", "{}").code, Code::broken);
+  EXPECT_NE(read_answer({200, "OK", "<html>"}, "GET /x").error().message.find("GET /x"),
+            std::string::npos);
+}
+
+/// Status lines as a Proxmox VE 9.1.7 gave them.
+TEST(AnswerTest, TellsWhatTheApiMeantBehindItsStatus) {
+  EXPECT_EQ(error_of(500, "CT 100 already exists on node 'pve1'").code, Code::conflict);
+  EXPECT_EQ(error_of(500, "CT 100 not running").code, Code::conflict);
+  EXPECT_EQ(error_of(500, "CT is locked (create)").code, Code::conflict);
+  EXPECT_EQ(error_of(500, "unable to destroy CT 122 - container is running").code, Code::conflict);
+  EXPECT_EQ(error_of(500, "Configuration file 'nodes/pve1/lxc/100.conf' does not exist").code,
+            Code::not_found);
+  EXPECT_EQ(error_of(500, "can't lock file '/run/lock/lxc/pve-config-125.lock' - got timeout").code,
+            Code::unavailable);
+  EXPECT_EQ(error_of(403, "Permission check failed (/vms/100, VM.Audit)").code, Code::refused);
+  EXPECT_EQ(error_of(401, "Authentication failed!").code, Code::refused);
+  EXPECT_EQ(error_of(595, "Connection refused").code, Code::unavailable);
+  EXPECT_EQ(error_of(596, "Connection timed out").code, Code::timed_out);
+  EXPECT_EQ(error_of(501, "Method 'GET /foo' not implemented").code, Code::broken);
+}
+
+TEST(AnswerTest, NamesEveryParameterAtFault) {
+  const Error error = error_of(400, "Parameter verification failed.",
+                               R"({"data":null,"errors":{"vmid":"type check failed\n","rootfs":)"
+                               R"("invalid format"}})");
+  EXPECT_EQ(error.code, Code::invalid);
+  ASSERT_EQ(error.faults.size(), 2U);
+  EXPECT_EQ(error.faults.front().pointer, "/vmid");
+  EXPECT_EQ(error.faults.front().message, "type check failed");
+  EXPECT_THAT(error.message, HasSubstr("rootfs: invalid format"));
+}
+
+TEST(AnswerTest, TheBodyHasTheWholeTextAndItIsKeptOnOneLine) {
+  const Error error =
+      error_of(500, "first line", R"({"data":null,"message":"first line\nsecond line\n"})");
+  EXPECT_THAT(error.message, HasSubstr("first line second line"));
+  EXPECT_THAT(error.message, HasSubstr("POST /nodes/pve1/lxc"));
+}
+
+}  // namespace
+}  // namespace drover::proxmox

@@ -1,0 +1,108 @@
+// Tasks, storage, bridges and guests against the simulator.
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "fakes/private_mounts.h"
+#include "fakes/sim_node.h"
+#include "proxmox/guests.h"
+#include "proxmox/network.h"
+#include "proxmox/storage.h"
+
+namespace drover::proxmox {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+class PrivateNetwork : public testing::Environment {
+ public:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    const system::Stop stop;
+    ASSERT_EQ(mount("sysfs", "/sys", "sysfs", 0, nullptr), 0);
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"ip", "link", "set", "lo", "up"},
+                                               {"ip", "link", "add", "vmbr0", "type", "bridge"},
+                                               {"ip", "link", "set", "vmbr0", "up"}}) {
+      ASSERT_TRUE(system::run_ok(command, stop));
+    }
+  }
+};
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+const auto* const kNetwork = testing::AddGlobalTestEnvironment(new PrivateNetwork);
+
+class ServicesTest : public testing::Test {
+ protected:
+  fakes::SimNode node_;
+  std::unique_ptr<Client> client_ = node_.client();
+  system::SystemClock clock_;
+  Tasks tasks_{*client_, clock_};
+  Storage storage_{*client_, tasks_};
+  Network network_{*client_};
+  Guests guests_{*client_, tasks_};
+  system::Stop stop_;
+};
+
+TEST_F(ServicesTest, AVolumeIsMadeSeenAndFreed) {
+  const auto made = storage_.allocate("local", Vmid{9000}, "vm-9000-data.raw", 16, "raw", stop_);
+  ASSERT_TRUE(made) << made.error().message;
+  const auto seen = storage_.inspect(*made, stop_);
+  ASSERT_TRUE(seen) << seen.error().message;
+  EXPECT_EQ(seen->size_bytes, 16U << 20U);
+  EXPECT_EQ(std::filesystem::file_size(seen->path), 16U << 20U);
+  EXPECT_THAT(storage_.owned_by("local", Vmid{9000}, stop_).value(), Contains(*made));
+
+  ASSERT_TRUE(storage_.release(*made, stop_));
+  EXPECT_FALSE(std::filesystem::exists(seen->path));
+  ASSERT_TRUE(storage_.release(*made, stop_));
+  EXPECT_EQ(storage_.inspect(*made, stop_).error().code, Code::not_found);
+}
+
+TEST_F(ServicesTest, AVolumeOfTheSameNameIsAConflict) {
+  ASSERT_TRUE(storage_.allocate("local", Vmid{9000}, "vm-9000-a.raw", 1, "raw", stop_));
+  const auto again = storage_.allocate("local", Vmid{9000}, "vm-9000-a.raw", 1, "raw", stop_);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::conflict);
+}
+
+TEST_F(ServicesTest, AnUnknownStorageIsNamedWithThoseThereAre) {
+  EXPECT_EQ(storage_.find("local", stop_).value().type, "dir");
+  const auto missing = storage_.find("fast", stop_);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::not_found);
+  EXPECT_THAT(missing.error().message, HasSubstr("it has local"));
+}
+
+TEST_F(ServicesTest, ABridgeMustBeActive) {
+  EXPECT_TRUE(network_.require_bridge("vmbr0", stop_));
+  const auto missing = network_.require_bridge("vmbr9", stop_);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::not_found);
+  EXPECT_THAT(missing.error().message, HasSubstr("it has vmbr0"));
+}
+
+TEST_F(ServicesTest, ATaskThatFailsTellsWhyWithTheEndOfItsLog) {
+  // Starting a guest that is not there is taken by the API; only its task fails.
+  const auto started = guests_.start(Vmid{4242}, stop_);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, Code::not_found);
+  EXPECT_THAT(started.error().message, HasSubstr("4242"));
+}
+
+TEST_F(ServicesTest, RemovingAGuestThatIsNotThereIsSuccess) {
+  EXPECT_TRUE(guests_.remove(Vmid{4242}, false, stop_));
+}
+
+TEST_F(ServicesTest, AStopAbortsTheTaskThatIsWaitedFor) {
+  stop_.request();
+  const system::Stop never;
+  const json::Value answer = client_->post("/nodes/pve1/lxc/4242/status/start", {}, never).value();
+  const auto waited = tasks_.wait(answer, std::chrono::seconds(30), stop_);
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().code, Code::cancelled);
+}
+
+}  // namespace
+}  // namespace drover::proxmox
