@@ -1,0 +1,74 @@
+// drover-front: all of a node's messaging, unprivileged. droverd starts it.
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "agent/system/log.h"
+#include "agent/system/signals.h"
+#include "messaging/front/front.h"
+
+namespace {
+
+using namespace drover;
+
+/// libzmq takes the ids of its peers from rand(3): unseeded they are the same after every start,
+/// and an answer for a client of the last front would reach one of this.
+void seed_random() {
+  unsigned int seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed)) {
+    std::srand(seed);
+  }
+}
+
+Result<> serve(const std::string& directory, int pair) {
+  system::Signals signals({SIGTERM, SIGINT});
+  system::SystemClock clock;
+  system::Loop loop(clock);
+  const std::unique_ptr<messaging::Front> front =
+      TRY(messaging::Front::bind(directory, system::UniqueFd(pair)));
+  loop.watch(signals.fd(), EPOLLIN, [&](std::uint32_t) {
+    while (signals.next()) {
+      front->quit();
+    }
+  });
+  front->run(loop);
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("drover-front: the sockets of a node; started by droverd");
+  std::string directory;
+  int pair = -1;
+  app.add_option("--directory", directory, "folder for the sockets")->required();
+  app.add_option("--fd", pair, "our end of the socket pair with droverd")->required();
+  CLI11_PARSE(app, argc, argv);
+  if (fcntl(pair, F_GETFD) < 0) {
+    std::fprintf(stderr, "drover-front: descriptor %d is not open: droverd starts this program\n",
+                 pair);
+    return 2;
+  }
+  umask(0077);
+  seed_random();
+  system::open_log("drover-front", system::LogLevel::info);
+  try {
+    const Result<> served = serve(directory, pair);
+    if (!served) {
+      system::log_error("{}", to_text(served.error()));
+      return 1;
+    }
+  } catch (const std::exception& error) {
+    system::log_error("{}", error.what());
+    return 1;
+  }
+  return 0;
+}
