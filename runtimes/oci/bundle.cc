@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "runtimes/images/image_user.h"
+#include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/confinement.h"
 
 namespace drover::runtimes {
@@ -86,12 +87,6 @@ void limit_resources(Spec& spec, const Resources& asked, const BundleOptions& op
   if (pids != 0) {
     spec.set({"linux", "resources", "pids", "limit"}, pids);
   }
-}
-
-/// Named always, because each runtime has another idea of a default. Under systemd runc insists on
-/// "SLICE:PREFIX:NAME".
-std::string cgroup_of(const ContainerName& name, bool systemd) {
-  return systemd ? "drover.slice:drover:" + name.str() : "/drover/" + name.str();
 }
 
 }  // namespace

@@ -1,0 +1,73 @@
+#include "runtimes/oci/cgroup.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+#include <vector>
+
+#include "agent/system/file.h"
+#include "agent/system/unique_fd.h"
+#include "runtimes/oci/wait_for.h"
+
+namespace drover::runtimes {
+namespace {
+
+using system::Path;
+
+constexpr std::string_view kHierarchies = "/sys/fs/cgroup";
+constexpr std::chrono::seconds kEndingTime{2};
+
+/// The one of v2, and those of v1 below it.
+std::vector<Path> hierarchies() {
+  std::vector<Path> all{Path(kHierarchies)};
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(kHierarchies, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->is_directory(error)) {
+      all.push_back(entry->path());
+    }
+  }
+  return all;
+}
+
+Result<> wait_for_members(const Path& group, const system::Stop& stop) {
+  const Result<std::string> members = system::read_file(group / "cgroup.procs");
+  if (!members) {
+    return {};
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kEndingTime;
+  const char* at = members->data();
+  const char* const last = at + members->size();
+  while (at < last) {
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(at, last, pid);
+    at = end + 1;
+    const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (error == std::errc() && process.valid() && !TRY(wait_for(process.get(), stop, deadline))) {
+      return {};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string cgroup_of(const ContainerName& name, bool systemd) {
+  return systemd ? "drover.slice:drover:" + name.str() : "/drover/" + name.str();
+}
+
+Result<> remove_cgroup(const std::string& cgroup, const system::Stop& stop) {
+  for (const Path& hierarchy : hierarchies()) {
+    const Path group = hierarchy.native() + cgroup;
+    std::error_code error;
+    if (std::filesystem::is_directory(group, error)) {
+      TRY(wait_for_members(group, stop));
+      rmdir(group.c_str());
+    }
+  }
+  return {};
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,22 @@
+// The control group of a container.
+#pragma once
+
+#include <string>
+
+#include "agent/core/ids.h"
+#include "agent/core/result.h"
+#include "agent/system/stop.h"
+
+namespace drover::runtimes {
+
+/// What the bundle names, because each runtime has another idea of a default: "/drover/NAME" below
+/// the root of each hierarchy, outside the agent's unit, so that its end harms nobody. Under
+/// systemd runc insists on "SLICE:PREFIX:NAME", and the scope is drover-NAME.scope.
+std::string cgroup_of(const ContainerName& name, bool systemd);
+
+/// Removes the group `cgroup` ("/drover/NAME") from each hierarchy, on cgroup v1 and v2, after
+/// waiting a moment for processes in it that are ending. One that something lives on in is left.
+/// For what a runtime had begun and was killed in; whole containers are removed by their runtime.
+Result<> remove_cgroup(const std::string& cgroup, const system::Stop& stop);
+
+}  // namespace drover::runtimes

@@ -1,0 +1,222 @@
+#include "runtimes/oci/monitor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "agent/core/json.h"
+#include "runtimes/oci/wait_for.h"
+
+namespace drover::runtimes {
+namespace {
+
+constexpr std::chrono::milliseconds kKillTime{10'000};
+constexpr std::chrono::milliseconds kCancelTime{2'000};
+/// conmon sends at most 8 kB of the runtime's words, escaped.
+constexpr std::size_t kMostAnswer = 65536;
+constexpr int kSyncDescriptor = 3;
+
+struct Pipe {
+  system::UniqueFd read;
+  system::UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
+  }
+  return Pipe{system::UniqueFd(ends[0]), system::UniqueFd(ends[1])};
+}
+
+/// One line, or everything up to the end when conmon ended without one.
+Result<std::string> read_line(int fd, const system::Stop& stop, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (text.find('\n') == std::string::npos && text.size() < kMostAnswer) {
+    if (!TRY(wait_for(fd, stop, deadline))) {
+      return fail(Code::timed_out, "the runtime did not create it within {} ms", timeout.count());
+    }
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got == 0) {
+      break;
+    }
+    if (got < 0 && errno != EINTR) {
+      return fail(Code::broken, "read what conmon says: {}", std::strerror(errno));
+    }
+    text.append(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  }
+  return text;
+}
+
+std::string content_of(const Path& path) {
+  return system::read_file(path).value_or("");
+}
+
+}  // namespace
+
+Result<> read_monitor_answer(std::string_view text, std::string_view runtime_log) {
+  const Result<json::Value> answer = json::parse(text);
+  if (answer && answer->at("data").integer_or(-1) > 0) {
+    return {};
+  }
+  std::string why = last_error_record(runtime_log);
+  if (why.empty()) {
+    why = last_error(answer ? answer->at("message").string_or("") : text);
+  }
+  if (why.empty()) {
+    why = "conmon ended without a word";
+  }
+  return fail(Code::broken, "{}", why);
+}
+
+std::vector<std::string> Monitor::argv(const CommandLine& runtime,
+                                       const ContainerName& name) const {
+  std::vector<std::string> words{
+      conmon_.native(), "--api-version", "1", "--cid", name.str(), "--cuuid", name.str(), "--name",
+      name.str(), "--runtime", runtime.program().native(), "--bundle",
+      layout_.bundle(name).native(), "--container-pidfile", layout_.pid_file(name).native(),
+      "--conmon-pidfile", pid_file(name).native(), "--exit-dir", layout_.exits().native(),
+      "--log-path", "k8s-file:" + layout_.log(name).native(),
+      // Its sockets lie in the bundle, instead of a folder all share.
+      "--full-attach", "--runtime-arg", "--root=" + runtime.root().native(), "--runtime-arg",
+      "--log=" + runtime_log(name).native(), "--runtime-arg", "--log-format=json"};
+  if (runtime.systemd_cgroup()) {
+    words.emplace_back("--systemd-cgroup");
+  }
+  return words;
+}
+
+Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
+                         const system::Stop& stop, std::chrono::milliseconds timeout) const {
+  for (const Path& folder : {layout_.exits(), layout_.pids(), runtime.root()}) {
+    TRY(system::make_folders(folder, 0700));
+  }
+  const Path said = layout_.container(name) / "monitor.log";
+  const system::UniqueFd log(
+      open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!log.valid()) {
+    return fail(Code::broken, "create {}: {}", said.native(), std::strerror(errno));
+  }
+  Pipe sync = TRY(make_pipe());
+  system::ChildOptions options;
+  options.env = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
+  options.descriptors = {{sync.write.get(), kSyncDescriptor}, {log.get(), 2}};
+  system::Child child = TRY(system::Child::start(argv(runtime, name), options));
+  sync.write.reset();
+  // The first of its two processes ends at once.
+  const system::Ending started = TRY(child.wait(stop, timeout));
+  if (started.code != 0) {
+    return fail(Code::broken, "{} ended with {}: {}", conmon_.native(), started.code,
+                last_error(content_of(said)));
+  }
+  Result<std::string> heard = read_line(sync.read.get(), stop, timeout);
+  if (!heard && heard.error().code == Code::cancelled) {
+    // What is under way takes but a moment, and is undone more cleanly whole than half made.
+    const system::Stop never;
+    (void)read_line(sync.read.get(), never, kCancelTime).has_value();
+  }
+  const std::string answer = TRY(std::move(heard));
+  const Result<> created = read_monitor_answer(answer.empty() ? content_of(said) : answer,
+                                               content_of(runtime_log(name)));
+  if (!created) {
+    return Failure(
+        Error(created.error()).context(runtime.program().filename().native() + " create"));
+  }
+  return {};
+}
+
+system::UniqueFd Monitor::find(const ContainerName& name) const {
+  const std::string text = content_of(pid_file(name));
+  pid_t pid = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), pid).ec != std::errc() || pid <= 0) {
+    return {};
+  }
+  system::UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd.valid()) {
+    return {};
+  }
+  // The number may be another process's by now; a monitor says whose it is. One that has ended says
+  // nothing any more.
+  const std::string words = content_of(fmt::format("/proc/{}/cmdline", pid));
+  const auto has = [&words](const std::string& option, const std::string& value) {
+    const std::string wanted = '\0' + option + '\0' + value + '\0';
+    return words.find(wanted) != std::string::npos;
+  };
+  return has("--cid", name.str()) && has("--exit-dir", layout_.exits().native())
+             ? std::move(fd)
+             : system::UniqueFd();
+}
+
+bool Monitor::is_alive(const ContainerName& name) const {
+  return find(name).valid();
+}
+
+Result<> Monitor::wait(const ContainerName& name, const system::Stop& stop,
+                       std::chrono::milliseconds timeout) const {
+  const system::UniqueFd monitor = find(name);
+  if (monitor.valid() &&
+      !TRY(wait_for(monitor.get(), stop, std::chrono::steady_clock::now() + timeout))) {
+    return fail(Code::timed_out, "the monitor of container {} did not end within {} ms", name.str(),
+                timeout.count());
+  }
+  return {};
+}
+
+Result<> Monitor::end(const ContainerName& name, const system::Stop& stop,
+                      std::chrono::milliseconds grace) const {
+  const Result<> ended = wait(name, stop, grace);
+  if (ended || ended.error().code != Code::timed_out) {
+    return ended;
+  }
+  const system::UniqueFd monitor = find(name);
+  if (monitor.valid()) {
+    syscall(SYS_pidfd_send_signal, monitor.get(), SIGKILL, nullptr, 0U);
+  }
+  return wait(name, stop, kKillTime);
+}
+
+Exit Monitor::read_exit(const ContainerName& name) const {
+  Exit exit;
+  const Path file = layout_.exit_file(name);
+  const std::string text = content_of(file);
+  int code = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
+  if (error == std::errc() && end == text.data() + text.find_last_not_of("\n") + 1 && code >= 0 &&
+      code <= 255) {
+    exit.code = code;
+  }
+  struct stat found {};
+  if (stat(file.c_str(), &found) == 0) {
+    exit.at_unix_ms = std::int64_t{found.st_mtim.tv_sec} * 1000 + found.st_mtim.tv_nsec / 1'000'000;
+  }
+  // conmon notes that something in the container was ended for want of memory; only a SIGKILL of
+  // the first process was that one's end.
+  std::error_code failed;
+  exit.oom =
+      exit.code == 128 + SIGKILL && std::filesystem::exists(layout_.bundle(name) / "oom", failed);
+  return exit;
+}
+
+Result<> Monitor::forget(const ContainerName& name) const {
+  TRY(system::remove_tree(layout_.bundle(name)));
+  for (const Path& file : {layout_.exit_file(name), layout_.pid_file(name), pid_file(name)}) {
+    if (unlink(file.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
+      return fail(Code::broken, "remove {}: {}", file.native(), std::strerror(errno));
+    }
+  }
+  return {};
+}
+
+}  // namespace drover::runtimes

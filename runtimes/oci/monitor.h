@@ -1,0 +1,64 @@
+// Monitor: conmon(8), the process that stays with a container while agents come and go.
+//
+// It is the parent of the container's first process, so it alone learns the true exit code, and it
+// writes what the container prints to Layout::log. It is nobody's child: conmon forks twice and
+// makes a session of its own. It stays in the control group that the agent was in, so the agent's
+// unit needs KillMode=process, else systemd ends all monitors with the agent.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "agent/core/container_status.h"
+#include "agent/system/stop.h"
+#include "agent/system/unique_fd.h"
+#include "runtimes/layout.h"
+#include "runtimes/oci/command_line.h"
+
+namespace drover::runtimes {
+
+class Monitor {
+ public:
+  Monitor(Layout layout, Path conmon) : layout_(std::move(layout)), conmon_(std::move(conmon)) {}
+
+  /// Starts conmon, which makes the container from Layout::bundle. Returns when the container is
+  /// created, or with the runtime's own words when it could not be. On `stop` and at the deadline
+  /// conmon runs on; `end` ends it with what it had begun.
+  Result<> create(const CommandLine& runtime, const ContainerName& name, const system::Stop& stop,
+                  std::chrono::milliseconds timeout) const;
+
+  /// Waits until the monitor has ended, and with it written everything it has to say: it outlives
+  /// the container by a moment. One that is not there is success; `timed_out` when it is still
+  /// there at the deadline.
+  Result<> wait(const ContainerName& name, const system::Stop& stop,
+                std::chrono::milliseconds timeout) const;
+  /// Waits for it up to `grace`, then kills it; the runtime's create, if that still runs, dies with
+  /// it.
+  Result<> end(const ContainerName& name, const system::Stop& stop,
+               std::chrono::milliseconds grace) const;
+  bool is_alive(const ContainerName& name) const;
+
+  /// How the container ended, as the monitor has written it; the code is absent when it could not.
+  Exit read_exit(const ContainerName& name) const;
+  /// Removes what monitors have written of it, except its log.
+  Result<> forget(const ContainerName& name) const;
+
+ private:
+  /// A pidfd of it, or an invalid one.
+  system::UniqueFd find(const ContainerName& name) const;
+  /// No container's name has a dot.
+  Path pid_file(const ContainerName& name) const {
+    return layout_.pids() / (name.str() + ".monitor");
+  }
+  Path runtime_log(const ContainerName& name) const { return layout_.bundle(name) / "runtime.log"; }
+  std::vector<std::string> argv(const CommandLine& runtime, const ContainerName& name) const;
+
+  Layout layout_;
+  Path conmon_;
+};
+
+/// What conmon tells on its sync pipe: success for {"data": PID} with a number above 0, else the
+/// failure that its message tells.
+Result<> read_monitor_answer(std::string_view text, std::string_view runtime_log);
+
+}  // namespace drover::runtimes

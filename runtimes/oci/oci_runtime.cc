@@ -1,0 +1,224 @@
+#include "runtimes/oci/oci_runtime.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+#include "runtimes/oci/wait_for.h"
+
+namespace drover::runtimes {
+namespace {
+
+/// A runtime creates a container within a second; a node that swaps gets its time.
+constexpr std::chrono::seconds kCreateTime{60};
+/// What is killed may be stuck in the kernel, on storage that does not answer.
+constexpr std::chrono::seconds kKillTime{60};
+/// The monitor of an ended container has only its log to sync.
+constexpr std::chrono::seconds kMonitorTime{10};
+
+void send(const system::UniqueFd& process, int signal) {
+  // A process that has ended meanwhile is what a signal of ours is for.
+  syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0U);
+}
+
+bool is_below(std::string_view path, std::string_view folder) {
+  return path == folder ||
+         (path.starts_with(folder) && path.substr(folder.size()).starts_with('/'));
+}
+
+}  // namespace
+
+OciRuntime::OciRuntime(Layout layout, OciOptions options)
+    : layout_(std::move(layout)),
+      options_(std::move(options)),
+      runtime_(options_.program, layout_.runtime_root(options_.kind), options_.systemd_cgroup),
+      monitor_(layout_, options_.conmon) {}
+
+Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
+  if (spec.rootfs.empty() && !spec.image.starts_with("oci:")) {
+    return fail(Code::refused, "image: {} runs images of the form oci:/PATH/OF/LAYOUT:TAG only",
+                to_string(kind()));
+  }
+  for (const VolumeSpec& volume : spec.volumes) {
+    const std::string target = Path(volume.target).lexically_normal();
+    if (is_below(target, "/proc") || is_below(target, "/sys") || target == "/dev" ||
+        target == "/") {
+      return fail(Code::refused, "volumes: {} cannot have a volume at {}", to_string(kind()),
+                  volume.target);
+    }
+  }
+  return {};
+}
+
+Result<LiveState> OciRuntime::live(const Container& container, const Stop& stop) const {
+  const std::optional<LiveState> state = TRY(ask_live_state(runtime_, container.name.str(), stop));
+  if (state) {
+    return *state;
+  }
+  const Result<Spec> bundle = read_bundle(layout_.bundle(container.name));
+  if (bundle && bundle->annotation(kJobAnnotation) == container.job.str()) {
+    return LiveState{Status::stopped, 0};
+  }
+  return fail(Code::not_found, "{} has no container {}", to_string(kind()), container.name.str());
+}
+
+Result<LiveState> OciRuntime::require(const Container& container, std::string_view verb,
+                                      std::initializer_list<Status> legal, const Stop& stop) const {
+  const LiveState now = TRY(live(container, stop));
+  if (std::find(legal.begin(), legal.end(), now.status) == legal.end()) {
+    return fail(Code::conflict, "{} container {}: it is {}", verb, container.name.str(),
+                to_string(now.status));
+  }
+  return now;
+}
+
+Result<> OciRuntime::act(const Container& container, const std::vector<std::string>& words,
+                         const Stop& stop) const {
+  const Result<std::string> done = runtime_.run(words, stop);
+  if (done) {
+    return {};
+  }
+  if (done.error().code == Code::broken) {
+    const Result<LiveState> now = live(container, stop);
+    if (now && now->status == Status::stopped) {
+      return fail(Code::conflict, "{} container {}: it has ended", words.front(),
+                  container.name.str());
+    }
+  }
+  return Failure(done.error());
+}
+
+Result<> OciRuntime::require_now(const Container& container, Status wanted,
+                                 const Stop& stop) const {
+  const LiveState now = TRY(live(container, stop));
+  if (now.status == wanted) {
+    return {};
+  }
+  return fail(now.status == Status::stopped ? Code::conflict : Code::broken,
+              "container {} should be {} now, but is {}", container.name.str(), to_string(wanted),
+              to_string(now.status));
+}
+
+Result<> OciRuntime::create(const Container& container, const Stop& stop) {
+  const ContainerName& name = container.name;
+  TRY(stop.check("create container " + name.str()));
+  if (TRY(ask_live_state(runtime_, name.str(), stop)) || monitor_.is_alive(name)) {
+    return fail(Code::conflict, "{} has a container {} already", to_string(kind()), name.str());
+  }
+  // Of one that a reboot ended, or of a create that an agent's end cut off.
+  TRY(monitor_.forget(name));
+  const BundleOptions options{options_.systemd_cgroup, options_.seccomp_profile,
+                              options_.default_pids, options_.default_memory_mib};
+  Result<> created = write_bundle(layout_, container, options);
+  if (created) {
+    created = monitor_.create(runtime_, name, stop, kCreateTime);
+  }
+  if (created) {
+    return {};
+  }
+  Error error = std::move(created).error();
+  const Stop never;
+  if (const Result<> undone = take_away(name, never); !undone) {
+    error.message += "; then, while undoing it: " + undone.error().message;
+  }
+  return Failure(std::move(error).context("create container " + name.str()));
+}
+
+Result<> OciRuntime::start(const Container& container, const Stop& stop) {
+  TRY(require(container, "start", {Status::created}, stop));
+  return act(container, {"start", container.name.str()}, stop);
+}
+
+Result<> OciRuntime::kill(const Container& container, int signal, const Stop& stop) {
+  if (signal < 1 || signal > 64) {
+    return fail(Code::invalid, "kill container {}: there is no signal {}", container.name.str(),
+                signal);
+  }
+  const LiveState now = TRY(require(container, "kill", {Status::running, Status::paused}, stop));
+  // As a number: crun takes a name that it does not know for 0 and says that it is done.
+  TRY(act(container, {"kill", container.name.str(), std::to_string(signal)}, stop));
+  if (signal == SIGKILL && now.status == Status::paused) {
+    // Frozen by cgroup v1 it would end only when thawed. Where it has ended already, this fails.
+    (void)runtime_.run({"resume", container.name.str()}, stop).has_value();
+  }
+  return {};
+}
+
+Result<Exit> OciRuntime::stop(const Container& container, int signal,
+                              std::chrono::milliseconds grace, const Stop& stop) {
+  if (signal < 1 || signal > 64) {
+    return fail(Code::invalid, "stop container {}: there is no signal {}", container.name.str(),
+                signal);
+  }
+  const ContainerName& name = container.name;
+  const LiveState now =
+      TRY(require(container, "stop",
+                  {Status::created, Status::running, Status::paused, Status::stopped}, stop));
+  const system::UniqueFd first =
+      now.status == Status::stopped ? system::UniqueFd() : TRY(open_first_process(name, stop));
+  if (!first.valid()) {
+    return ended(name, stop);
+  }
+  // In a created one only the runtime's own process waits, which has nothing to say goodbye to.
+  send(first, now.status == Status::created ? SIGKILL : signal);
+  if (now.status == Status::paused) {
+    const Result<> resumed = act(container, {"resume", name.str()}, stop);
+    if (!resumed && resumed.error().code != Code::conflict) {
+      return Failure(resumed.error());
+    }
+  }
+  if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + grace))) {
+    send(first, SIGKILL);
+    if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + kKillTime))) {
+      return fail(Code::timed_out, "stop container {}: it did not end by SIGKILL within {} s",
+                  name.str(), kKillTime.count());
+    }
+  }
+  return ended(name, stop);
+}
+
+Result<> OciRuntime::pause(const Container& container, const Stop& stop) {
+  TRY(require(container, "pause", {Status::running}, stop));
+  TRY(act(container, {"pause", container.name.str()}, stop));
+  return require_now(container, Status::paused, stop);
+}
+
+Result<> OciRuntime::resume(const Container& container, const Stop& stop) {
+  TRY(require(container, "resume", {Status::paused}, stop));
+  TRY(act(container, {"resume", container.name.str()}, stop));
+  return require_now(container, Status::running, stop);
+}
+
+Result<State> OciRuntime::state(const Container& container, const Stop& stop) {
+  const LiveState now = TRY(live(container, stop));
+  State state{now.status, now.pid, std::nullopt};
+  if (now.status == Status::stopped) {
+    state.exit = TRY(ended(container.name, stop));
+  }
+  return state;
+}
+
+Result<system::UniqueFd> OciRuntime::open_first_process(const ContainerName& name,
+                                                        const Stop& stop) const {
+  std::optional<LiveState> before = TRY(ask_live_state(runtime_, name.str(), stop));
+  while (before && before->pid > 0) {
+    system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, before->pid, 0)));
+    // Asked again with the descriptor open: if it is still the container's, the descriptor is too.
+    const std::optional<LiveState> after = TRY(ask_live_state(runtime_, name.str(), stop));
+    if (after && after->pid == before->pid && process.valid()) {
+      return process;
+    }
+    before = after;
+  }
+  return system::UniqueFd();
+}
+
+Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) const {
+  TRY(monitor_.wait(name, stop, kMonitorTime));
+  return monitor_.read_exit(name);
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,78 @@
+// OciRuntime: containers by runc or crun, each under a conmon of its own.
+//
+// runc and crun differ in what they answer for a verb that does not fit the state (crun says yes to
+// `resume` of a running one), so every verb reads the live state first and decides by it. After a
+// reboot the runtimes know nothing any more; a container whose bundle is still there is then
+// `stopped`, with the exit code where it had ended before.
+#pragma once
+
+#include <initializer_list>
+
+#include "runtimes/oci/bundle.h"
+#include "runtimes/oci/command_line.h"
+#include "runtimes/oci/live_state.h"
+#include "runtimes/oci/monitor.h"
+#include "runtimes/runtime.h"
+
+namespace drover::runtimes {
+
+struct OciOptions {
+  RuntimeKind kind = RuntimeKind::crun;  ///< runc or crun
+  Path program;
+  Path conmon = "/usr/bin/conmon";
+  bool systemd_cgroup = false;
+  Path seccomp_profile;  ///< "" for none
+  std::uint64_t default_pids = 0;
+  std::uint64_t default_memory_mib = 0;
+};
+
+/// Without changing state of its own: what is true stands with the runtime, conmon and the bundle.
+class OciRuntime final : public Runtime {
+ public:
+  OciRuntime(Layout layout, OciOptions options);
+
+  RuntimeKind kind() const override { return options_.kind; }
+  Capabilities capabilities() const override { return {}; }
+  Result<> accepts(const ContainerSpec& spec) const override;
+  Result<> create(const Container& container, const Stop& stop) override;
+  Result<> start(const Container& container, const Stop& stop) override;
+  Result<> kill(const Container& container, int signal, const Stop& stop) override;
+  Result<Exit> stop(const Container& container, int signal, std::chrono::milliseconds grace,
+                    const Stop& stop) override;
+  Result<> pause(const Container& container, const Stop& stop) override;
+  Result<> resume(const Container& container, const Stop& stop) override;
+  Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
+                   const Sink& err, const Stop& stop) override;
+  Result<State> state(const Container& container, const Stop& stop) override;
+  Result<> remove(const Container& container, bool force, const Stop& stop) override;
+  Result<std::vector<Found>> inventory(const Stop& stop) override;
+
+ private:
+  /// `not_found` when neither the runtime nor a bundle of the same job is there.
+  Result<LiveState> live(const Container& container, const Stop& stop) const;
+  /// The live state when it is one of `legal`, else `conflict`.
+  Result<LiveState> require(const Container& container, std::string_view verb,
+                            std::initializer_list<Status> legal, const Stop& stop) const;
+  /// Runs a verb of the runtime. When it fails because the container ended meanwhile, that is
+  /// `conflict`.
+  Result<> act(const Container& container, const std::vector<std::string>& words,
+               const Stop& stop) const;
+  Result<> require_now(const Container& container, Status wanted, const Stop& stop) const;
+  /// A pidfd of its first process; invalid when it has ended.
+  Result<system::UniqueFd> open_first_process(const ContainerName& name, const Stop& stop) const;
+  /// The exit of one that has ended, once its monitor has written it.
+  Result<Exit> ended(const ContainerName& name, const Stop& stop) const;
+  /// SIGKILL to all that runs in it, also to what an ended agent had only begun to make.
+  Result<> end_processes(const ContainerName& name, const Stop& stop) const;
+  /// Ends and deletes whatever there is of it.
+  Result<> take_away(const ContainerName& name, const Stop& stop) const;
+  /// Ends a program that `exec` left inside.
+  void end_exec(const ContainerName& name, const Path& pid_file) const;
+
+  Layout layout_;
+  OciOptions options_;
+  CommandLine runtime_;
+  Monitor monitor_;
+};
+
+}  // namespace drover::runtimes
