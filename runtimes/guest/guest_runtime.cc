@@ -159,9 +159,7 @@ Result<> GuestRuntime::mark_started(Vmid vmid, const Stop& stop) {
   constexpr int kMostTries = 5;
   for (int tries = 1;; ++tries) {
     const json::Value config = TRY(client_.get(path, {}, stop));
-    std::string tags(config.at("tags").string_or(""));
-    std::replace_if(
-        tags.begin(), tags.end(), [](char c) { return c == ',' || c == ' '; }, ';');
+    const std::string tags(config.at("tags").string_or(""));
     if ((";" + tags + ";").find(fmt::format(";{};", kStartedTag)) != std::string::npos) {
       return {};
     }

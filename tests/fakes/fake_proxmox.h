@@ -194,10 +194,15 @@ class FakeProxmox : public proxmox::Client {
     if (volume == storage.volumes.end()) {
       return fail(Code::not_found, "volume_size_info on '{}' failed - no format", volid);
     }
-    return json::Value(
-        json::Object{{"path", volume->second.native()},
-                     {"format", "raw"},
-                     {"size", std::uint64_t{std::filesystem::file_size(volume->second)}}});
+    return json::Value(json::Object{
+        {"path", volume->second.native()}, {"format", "raw"}, {"size", size_of(volume->second)}});
+  }
+
+  /// 0 for a device that is not there.
+  static std::uint64_t size_of(const std::filesystem::path& path) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    return error ? 0 : std::uint64_t{size};
   }
 
   static json::Object described(const std::string& name, const Storage& storage) {
@@ -219,7 +224,7 @@ class FakeProxmox : public proxmox::Client {
                                     {"vmid", json::Value(owner).integer_or(0)},
                                     {"format", "raw"},
                                     {"content", "rootdir"},
-                                    {"size", std::uint64_t{std::filesystem::file_size(path)}}});
+                                    {"size", size_of(path)}});
       }
     }
     return json::Value(std::move(list));

@@ -1,0 +1,285 @@
+#include "runtimes/guest/guest_runtime.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_proxmox.h"
+#include "fakes/temp_folder.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::HasSubstr;
+
+/// Guests in memory; LXC on this node knows none of them.
+class GuestRuntimeTest : public testing::Test {
+ protected:
+  static Container container(const std::string& name, const std::string& job) {
+    Container made{ContainerName::parse(name).value(),
+                   JobId::parse(job).value(),
+                   RuntimeKind::pve_lxc,
+                   {},
+                   {},
+                   {},
+                   {},
+                   {},
+                   {}};
+    made.spec.image = "local:vztmpl/busybox.tar.gz";
+    return made;
+  }
+  void create() {
+    const auto created = runtime_.create(web_, stop_);
+    ASSERT_TRUE(created) << to_text(created.error());
+  }
+  Status status() { return runtime_.state(web_, stop_).value().status; }
+  fakes::FakeProxmox::Guest& guest() { return api_.guests.at(5000); }
+
+  fakes::TempFolder folder_;
+  fakes::FakeProxmox api_{folder_.path()};
+  fakes::FakeClock clock_;
+  GuestRuntime runtime_{
+      api_, clock_, {"local", 512, Vmid{5000}, Vmid{5002}, folder_ / "lxc", "vmbr0", "local"}};
+  Stop stop_;
+  const Container web_ = container("web-1", "Job-1");
+};
+
+TEST_F(GuestRuntimeTest, ACreatedGuestHasWhatTheSpecSays) {
+  create();
+  const json::Object& config = guest().config;
+  const auto text = [&](const char* key) {
+    const json::Value* value = config.find(key);
+    return value == nullptr ? "" : std::string(value->string_or(""));
+  };
+  EXPECT_EQ(text("hostname"), "web-1");
+  EXPECT_EQ(text("rootfs"), "local:0.5");
+  EXPECT_EQ(text("net0"), "name=eth0,bridge=vmbr0,ip=dhcp");
+  EXPECT_EQ(text("unprivileged"), "1");
+  EXPECT_EQ(text("tags"), "drover;job-+job-1");
+  EXPECT_FALSE(guest().running);
+  EXPECT_EQ(status(), Status::created);
+}
+
+TEST_F(GuestRuntimeTest, GoesThroughItsLife) {
+  create();
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  EXPECT_EQ(status(), Status::running);
+  EXPECT_EQ(runtime_.start(web_, stop_).error().code, Code::conflict);
+  EXPECT_EQ(runtime_.remove(web_, false, stop_).error().code, Code::conflict);
+  const auto exit = runtime_.stop(web_, SIGTERM, std::chrono::seconds(10), stop_);
+  ASSERT_TRUE(exit) << to_text(exit.error());
+  EXPECT_EQ(exit->code, std::nullopt);
+  EXPECT_EQ(status(), Status::stopped);
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  ASSERT_TRUE(runtime_.stop(web_, SIGKILL, std::chrono::seconds(0), stop_));
+  ASSERT_TRUE(runtime_.remove(web_, false, stop_));
+  EXPECT_TRUE(api_.guests.empty());
+  EXPECT_TRUE(runtime_.remove(web_, false, stop_));
+  EXPECT_EQ(runtime_.state(web_, stop_).error().code, Code::not_found);
+}
+
+TEST_F(GuestRuntimeTest, StoppingWhatIsStoppedIsSuccess) {
+  create();
+  EXPECT_TRUE(runtime_.stop(web_, SIGTERM, std::chrono::seconds(10), stop_));
+  EXPECT_EQ(status(), Status::created);
+}
+
+TEST_F(GuestRuntimeTest, StopRefusesASignalThatProxmoxWouldNotSend) {
+  create();
+  EXPECT_EQ(runtime_.stop(web_, SIGINT, std::chrono::seconds(1), stop_).error().code,
+            Code::refused);
+}
+
+TEST_F(GuestRuntimeTest, OneOfTheSameNameIsAConflict) {
+  create();
+  const auto again = runtime_.create(container("web-1", "other"), stop_);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::conflict);
+  EXPECT_THAT(again.error().message, HasSubstr("guest 5000 of job Job-1"));
+  EXPECT_EQ(api_.guests.size(), 1U);
+}
+
+TEST_F(GuestRuntimeTest, AnothersGuestOfTheSameNameIsNoneOfOurs) {
+  api_.guests[5000].config = json::Object{{"hostname", "web-1"}, {"tags", "prod;job-+job-1"}};
+  api_.guests[5000].running = true;
+  EXPECT_EQ(runtime_.state(web_, stop_).error().code, Code::not_found);
+  EXPECT_TRUE(runtime_.remove(web_, true, stop_));
+  EXPECT_EQ(runtime_.stop(web_, SIGKILL, {}, stop_).error().code, Code::not_found);
+  create();
+  EXPECT_EQ(api_.guests.size(), 2U);
+  EXPECT_EQ(api_.guests.at(5001).config.find("hostname")->string_or(""), "web-1");
+}
+
+TEST_F(GuestRuntimeTest, AKnownNumberIsNotTrustedWithoutItsTags) {
+  create();
+  Container with_number = web_;
+  with_number.vmid = Vmid{5000};
+  EXPECT_TRUE(runtime_.state(with_number, stop_));
+  guest().config.set("tags", "job-+job-1");
+  EXPECT_EQ(runtime_.state(with_number, stop_).error().code, Code::not_found);
+  EXPECT_TRUE(runtime_.remove(with_number, true, stop_));
+  EXPECT_EQ(api_.guests.size(), 1U);
+  with_number.vmid = Vmid{5001};
+  EXPECT_EQ(runtime_.state(with_number, stop_).error().code, Code::not_found);
+}
+
+TEST_F(GuestRuntimeTest, AGuestOfAnotherJobIsNotFound) {
+  create();
+  EXPECT_EQ(runtime_.state(container("web-1", "other"), stop_).error().code, Code::not_found);
+}
+
+TEST_F(GuestRuntimeTest, AHostnameOfItsOwnDoesNotHideTheName) {
+  Container named = web_;
+  named.spec.hostname = "www";
+  ASSERT_TRUE(runtime_.create(named, stop_));
+  EXPECT_EQ(guest().config.find("hostname")->string_or(""), "www");
+  EXPECT_TRUE(runtime_.state(named, stop_));
+  EXPECT_EQ(runtime_.inventory(stop_).value().at(0).name, "web-1");
+}
+
+TEST_F(GuestRuntimeTest, ATemplateOfNoKnownDistributionIsUnmanaged) {
+  api_.fail_task("vzcreate", "unable to create CT 5000 - unable to detect OS distribution");
+  create();
+  EXPECT_EQ(guest().config.find("ostype")->string_or(""), "unmanaged");
+}
+
+TEST_F(GuestRuntimeTest, AFailedCreateLeavesNothing) {
+  api_.fail_task("vzcreate", "unable to create CT 5000 - no space left");
+  const auto created = runtime_.create(web_, stop_);
+  ASSERT_FALSE(created);
+  EXPECT_THAT(created.error().message, HasSubstr("no space left"));
+  EXPECT_TRUE(api_.guests.empty());
+}
+
+TEST_F(GuestRuntimeTest, ACreateWhoseAnswerWasLostIsTakenBack) {
+  api_.fail_next("POST /nodes/pve1/lxc", Error{Code::timed_out, "the connection was lost", {}},
+                 true);
+  const auto created = runtime_.create(web_, stop_);
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Code::timed_out);
+  EXPECT_TRUE(api_.guests.empty());
+}
+
+TEST_F(GuestRuntimeTest, TheSpecIsCheckedBeforeAnythingIsAsked) {
+  Container bad = web_;
+  bad.spec.command = {"sh"};
+  EXPECT_EQ(runtime_.accepts(bad.spec).error().code, Code::refused);
+  EXPECT_EQ(runtime_.create(bad, stop_).error().code, Code::refused);
+  EXPECT_TRUE(api_.requests.empty());
+  EXPECT_TRUE(runtime_.accepts(web_.spec));
+}
+
+TEST_F(GuestRuntimeTest, AStartKeepsTheTagsThatAnAdminHasSet) {
+  create();
+  guest().config.set("tags", "prod;drover;job-+job-1");
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  EXPECT_EQ(guest().config.find("tags")->string_or(""), "prod;drover;job-+job-1;started");
+}
+
+TEST_F(GuestRuntimeTest, AConfigurationChangedMeanwhileIsReadAnew) {
+  create();
+  api_.fail_next("PUT /nodes/pve1/lxc/5000/config",
+                 Error{Code::conflict, "detected modified configuration", {}});
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  EXPECT_EQ(status(), Status::running);
+}
+
+TEST_F(GuestRuntimeTest, AFailedStartIsTold) {
+  create();
+  api_.fail_task("vzstart", "bridge 'vmbr99' does not exist");
+  const auto started = runtime_.start(web_, stop_);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("bridge 'vmbr99' does not exist"));
+  EXPECT_FALSE(guest().running);
+}
+
+TEST_F(GuestRuntimeTest, AGuestUnderCreationIsCreating) {
+  create();
+  guest().config.set("lock", "create");
+  EXPECT_EQ(status(), Status::creating);
+  EXPECT_EQ(runtime_.start(web_, stop_).error().code, Code::conflict);
+  EXPECT_EQ(runtime_.remove(web_, false, stop_).error().code, Code::conflict);
+}
+
+TEST_F(GuestRuntimeTest, AStoppedOneCannotBeSignalledPausedResumedOrEntered) {
+  create();
+  EXPECT_EQ(runtime_.kill(web_, SIGTERM, stop_).error().code, Code::conflict);
+  EXPECT_EQ(runtime_.kill(web_, SIGKILL, stop_).error().code, Code::conflict);
+  EXPECT_EQ(runtime_.pause(web_, stop_).error().code, Code::conflict);
+  EXPECT_EQ(runtime_.resume(web_, stop_).error().code, Code::conflict);
+  EXPECT_EQ(runtime_.exec(web_, {{"id"}, {}, "", ""}, nullptr, nullptr, stop_).error().code,
+            Code::conflict);
+}
+
+TEST_F(GuestRuntimeTest, KillTakesSignalsAndNothingElse) {
+  create();
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  for (const int signal : {0, -9, 65}) {
+    EXPECT_EQ(runtime_.kill(web_, signal, stop_).error().code, Code::invalid);
+  }
+  // LXC here does not know the guest, so nobody can tell its init.
+  EXPECT_EQ(runtime_.kill(web_, SIGHUP, stop_).error().code, Code::unavailable);
+  ASSERT_TRUE(runtime_.kill(web_, SIGKILL, stop_));
+  EXPECT_FALSE(guest().running);
+}
+
+TEST_F(GuestRuntimeTest, ResumeIsLegalFromPausedOnly) {
+  create();
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  EXPECT_EQ(runtime_.resume(web_, stop_).error().code, Code::conflict);
+}
+
+TEST_F(GuestRuntimeTest, TheInventoryTellsOursFromOthers) {
+  create();
+  api_.guests[100].config = json::Object{{"hostname", "db"}};
+  api_.guests[100].running = true;
+  const auto all = runtime_.inventory(stop_);
+  ASSERT_TRUE(all) << to_text(all.error());
+  ASSERT_EQ(all->size(), 2U);
+  EXPECT_EQ(all->at(0).name, "db");
+  EXPECT_EQ(all->at(0).job, "");
+  EXPECT_EQ(all->at(0).state.status, Status::running);
+  EXPECT_EQ(all->at(1).name, "web-1");
+  EXPECT_EQ(all->at(1).job, "Job-1");
+  EXPECT_EQ(all->at(1).state.status, Status::created);
+}
+
+TEST_F(GuestRuntimeTest, AForcedRemoveEndsARunningGuest) {
+  create();
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  ASSERT_TRUE(runtime_.remove(web_, true, stop_));
+  EXPECT_TRUE(api_.guests.empty());
+}
+
+TEST_F(GuestRuntimeTest, EveryNumberTakenIsUnavailable) {
+  for (const std::uint32_t vmid : {5000U, 5001U, 5002U}) {
+    api_.guests[vmid].config = json::Object{{"hostname", "x" + std::to_string(vmid)}};
+  }
+  EXPECT_EQ(runtime_.create(web_, stop_).error().code, Code::unavailable);
+  EXPECT_EQ(api_.guests.size(), 3U);
+}
+
+TEST_F(GuestRuntimeTest, AStopEndsEveryVerb) {
+  create();
+  stop_.request();
+  EXPECT_EQ(runtime_.create(container("b", "j"), stop_).error().code, Code::cancelled);
+  EXPECT_EQ(runtime_.start(web_, stop_).error().code, Code::cancelled);
+  EXPECT_EQ(runtime_.state(web_, stop_).error().code, Code::cancelled);
+  EXPECT_EQ(runtime_.remove(web_, true, stop_).error().code, Code::cancelled);
+  EXPECT_EQ(runtime_.inventory(stop_).error().code, Code::cancelled);
+  EXPECT_EQ(api_.guests.size(), 1U);
+}
+
+TEST_F(GuestRuntimeTest, SaysWhatItCan) {
+  const Capabilities can = runtime_.capabilities();
+  EXPECT_TRUE(can.restartable);
+  EXPECT_TRUE(can.provisions_itself);
+  EXPECT_FALSE(can.keeps_output);
+  EXPECT_FALSE(can.knows_exit_code);
+  EXPECT_EQ(runtime_.kind(), RuntimeKind::pve_lxc);
+}
+
+}  // namespace
+}  // namespace drover::runtimes
