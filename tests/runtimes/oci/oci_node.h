@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -125,7 +127,7 @@ class OciNode {
       EXPECT_TRUE(removed) << to_text(removed.error());
       EXPECT_THAT(cgroups_of(container), testing::IsEmpty());
       for (const Path& plain : folders_of_cgroups(container)) {
-        rmdir(plain.c_str());
+        EXPECT_TRUE(system::remove_tree(plain));
       }
     }
   }
@@ -207,7 +209,9 @@ class OciNode {
   static std::vector<Path> cgroups_of(const Container& container) {
     std::vector<Path> found;
     for (const Path& folder : folders_of_cgroups(container)) {
-      if (std::filesystem::exists(folder / "cgroup.procs")) {
+      struct statfs on {};
+      if (statfs(folder.c_str(), &on) == 0 &&
+          (on.f_type == CGROUP_SUPER_MAGIC || on.f_type == CGROUP2_SUPER_MAGIC)) {
         found.push_back(folder);
       }
     }
