@@ -3,12 +3,10 @@
 //   STATE (/var/lib/drover)                survives a reboot
 //     journal.db                           jobs, steps, events, containers
 //     containers/NAME/                     0700
-//       bundle/config.json                 OCI bundle of runc and crun; LXC's config is lxc/NAME/config
-//       rootfs/                            overlay mount
-//       upper/ work/                       the overlay's own
-//       volumes/VOLUME/                    mount points
-//       log                                lines of the container, k8s-file format (conmon(8))
-//       monitor.log                        what conmon or drover-lxc said
+//       bundle/config.json                 OCI bundle of runc and crun; LXC's config is
+//       lxc/NAME/config rootfs/                            overlay mount upper/ work/ the overlay's
+//       own volumes/VOLUME/                    mount points log lines of the container, k8s-file
+//       format (conmon(8)) monitor.log                        what conmon or drover-lxc said
 //     exits/NAME                           decimal exit code, written by conmon or drover-lxc
 //     images/                              OCI layouts' unpacked roots, by digest
 //     volumes/                             volumes of storage "local"
@@ -56,7 +54,9 @@ struct Layout {
   Path bus() const { return run / "bus"; }
   Path lock() const { return run / "droverd.lock"; }
   /// Where ip-netns(8) keeps named network namespaces; ours are "drover-NAME".
-  static Path netns(const ContainerName& name) { return Path("/run/netns") / ("drover-" + name.str()); }
+  static Path netns(const ContainerName& name) {
+    return Path("/run/netns") / ("drover-" + name.str());
+  }
 };
 
 }  // namespace drover::runtimes

@@ -18,9 +18,9 @@ using system::Stop;
 
 /// What a runtime cannot do is refused before a job is accepted.
 struct Capabilities {
-  bool restartable = false;       ///< start works again after the container has stopped
-  bool provisions_itself = false; ///< makes its own root, volumes and network (Proxmox guests)
-  bool keeps_output = true;       ///< stdout and stderr are in Layout::log
+  bool restartable = false;        ///< start works again after the container has stopped
+  bool provisions_itself = false;  ///< makes its own root, volumes and network (Proxmox guests)
+  bool keeps_output = true;        ///< stdout and stderr are in Layout::log
   bool knows_exit_code = true;
 };
 
@@ -41,10 +41,10 @@ struct Found {
   State state;
 };
 
-/// All verbs block, may be called from several threads at once (one container at a time each), and end
-/// with `cancelled` soon after `stop` was requested. Each reads the live state first and decides by
-/// it; a container that the runtime does not have is `not_found`, a verb that does not fit the state
-/// `conflict`.
+/// All verbs block, may be called from several threads at once (one container at a time each), and
+/// end with `cancelled` soon after `stop` was requested. Each reads the live state first and
+/// decides by it; a container that the runtime does not have is `not_found`, a verb that does not
+/// fit the state `conflict`.
 class Runtime {
  public:
   virtual ~Runtime() = default;
@@ -62,8 +62,8 @@ class Runtime {
   virtual Result<> start(const Container& container, const Stop& stop) = 0;
   /// Signal 1 to 64 to its first process. `conflict` when it is not running or paused.
   virtual Result<> kill(const Container& container, int signal, const Stop& stop) = 0;
-  /// `signal`, then after `grace` SIGKILL; a paused one is resumed for it. Returns when it has ended,
-  /// with how. One that is stopped already is success.
+  /// `signal`, then after `grace` SIGKILL; a paused one is resumed for it. Returns when it has
+  /// ended, with how. One that is stopped already is success.
   virtual Result<Exit> stop(const Container& container, int signal, std::chrono::milliseconds grace,
                             const Stop& stop) = 0;
   /// Legal from running.

@@ -1,6 +1,6 @@
-#include "agent/jobs/output_log.h"
 #include "agent/jobs/target.h"
 #include "agent/jobs/verbs.h"
+#include "runtimes/output_log.h"
 
 namespace drover::jobs {
 
@@ -11,7 +11,8 @@ Result<json::Value> exec_in_container(Work& work, const Node& node) {
   }
   const Target target = TRY(find_target(work, node));
   const JobOptions& options = work.request().options;
-  OutputLog log = TRY(OutputLog::open(node.layout.job_log(work.request().id), work.clock()));
+  runtimes::OutputLog log =
+      TRY(runtimes::OutputLog::open(node.layout.job_log(work.request().id), work.clock()));
   Result<> written;
   const auto keep = [&](std::string_view stream) {
     return [&log, &written, stream](std::string_view chunk) {

@@ -19,6 +19,11 @@ std::string label(const Container& container) {
   return "guest of container " + container.name.str();
 }
 
+/// What LXC calls a guest of Proxmox.
+std::string guest_name(Vmid vmid) {
+  return std::to_string(vmid.value);
+}
+
 /// A pidfd of the guest's init, while it has one.
 system::UniqueFd open_init(pid_t init) {
   if (init <= 0) {
@@ -92,7 +97,7 @@ Result<State> GuestRuntime::state_of(const proxmox::GuestInfo& guest, const Stop
     return stamp_of(guest).started ? State{Status::stopped, 0, Exit{}}
                                    : State{Status::created, 0, {}};
   }
-  const Result<LxcLife> life = lxc_life(options_.lxc_path, guest.vmid, stop);
+  const Result<LxcLife> life = lxc_life(options_.lxc_path, guest_name(guest.vmid), stop);
   if (!life) {
     if (life.error().code == Code::cancelled) {
       return Failure(life.error());
@@ -199,7 +204,7 @@ Result<> GuestRuntime::kill(const Container& container, int signal, const Stop& 
   }
   if (signal == SIGKILL) {
     if (guest.state.status == Status::paused) {
-      TRY(lxc_thaw(options_.lxc_path, guest.vmid, stop).context(what));
+      TRY(lxc_thaw(options_.lxc_path, guest_name(guest.vmid), stop).context(what));
     }
     return guests_.stop(guest.vmid, stop).context(what);
   }
@@ -229,7 +234,7 @@ Result<Exit> GuestRuntime::stop(const Container& container, int signal,
   const std::string what = "stop " + label(container);
   const system::UniqueFd init = open_init(guest.state.pid);
   if (guest.state.status == Status::paused) {
-    TRY(lxc_thaw(options_.lxc_path, guest.vmid, stop).context(what));
+    TRY(lxc_thaw(options_.lxc_path, guest_name(guest.vmid), stop).context(what));
   }
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(grace);
   if (signal == SIGKILL || seconds.count() <= 0) {
@@ -246,18 +251,20 @@ Result<Exit> GuestRuntime::stop(const Container& container, int signal,
 
 Result<> GuestRuntime::pause(const Container& container, const Stop& stop) {
   const Live guest = TRY(live_as(container, Status::running, "pause", stop));
-  return lxc_freeze(options_.lxc_path, guest.vmid, stop).context("pause " + label(container));
+  return lxc_freeze(options_.lxc_path, guest_name(guest.vmid), stop)
+      .context("pause " + label(container));
 }
 
 Result<> GuestRuntime::resume(const Container& container, const Stop& stop) {
   const Live guest = TRY(live_as(container, Status::paused, "resume", stop));
-  return lxc_thaw(options_.lxc_path, guest.vmid, stop).context("resume " + label(container));
+  return lxc_thaw(options_.lxc_path, guest_name(guest.vmid), stop)
+      .context("resume " + label(container));
 }
 
 Result<int> GuestRuntime::exec(const Container& container, const ExecRequest& request,
                                const Sink& out, const Sink& err, const Stop& stop) {
   const Live guest = TRY(live_as(container, Status::running, "run a program in", stop));
-  return lxc_exec(options_.lxc_path, guest.vmid, request, out, err, stop);
+  return lxc_exec(options_.lxc_path, guest_name(guest.vmid), request, out, err, stop);
 }
 
 Result<State> GuestRuntime::state(const Container& container, const Stop& stop) {
@@ -276,7 +283,7 @@ Result<> GuestRuntime::remove(const Container& container, bool force, const Stop
     return fail(Code::conflict, "{}: it is {}", what, to_string(status));
   }
   if (status == Status::paused) {
-    TRY(lxc_thaw(options_.lxc_path, found->vmid, stop).context(what));
+    TRY(lxc_thaw(options_.lxc_path, guest_name(found->vmid), stop).context(what));
   }
   return guests_.remove(found->vmid, force, stop).context(what);
 }

@@ -8,7 +8,7 @@
 #include "proxmox/guests.h"
 #include "runtimes/guest/guest_options.h"
 #include "runtimes/guest/guest_tags.h"
-#include "runtimes/guest/lxc_tools.h"
+#include "runtimes/lxc/lxc_tools.h"
 #include "runtimes/runtime.h"
 
 namespace drover::runtimes {

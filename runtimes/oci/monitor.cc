@@ -15,6 +15,7 @@
 #include <filesystem>
 
 #include "agent/core/json.h"
+#include "runtimes/exit_file.h"
 #include "runtimes/oci/wait_for.h"
 
 namespace drover::runtimes {
@@ -188,19 +189,7 @@ Result<> Monitor::end(const ContainerName& name, const system::Stop& stop,
 }
 
 Exit Monitor::read_exit(const ContainerName& name) const {
-  Exit exit;
-  const Path file = layout_.exit_file(name);
-  const std::string text = content_of(file);
-  int code = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
-  if (error == std::errc() && end == text.data() + text.find_last_not_of("\n") + 1 && code >= 0 &&
-      code <= 255) {
-    exit.code = code;
-  }
-  struct stat found {};
-  if (stat(file.c_str(), &found) == 0) {
-    exit.at_unix_ms = std::int64_t{found.st_mtim.tv_sec} * 1000 + found.st_mtim.tv_nsec / 1'000'000;
-  }
+  Exit exit = read_exit_file(layout_.exit_file(name));
   // conmon notes that something in the container was ended for want of memory; only a SIGKILL of
   // the first process was that one's end.
   std::error_code failed;

@@ -1,4 +1,4 @@
-#include "runtimes/guest/lxc_tools.h"
+#include "runtimes/lxc/lxc_tools.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,12 +22,12 @@ class LxcToolsTest : public testing::Test {
     out_.clear();
     err_.clear();
     const auto ended = lxc_exec(
-        guest_.path(), guest_.vmid, request, [this](std::string_view text) { out_ += text; },
+        guest_.path(), guest_.name(), request, [this](std::string_view text) { out_ += text; },
         [this](std::string_view text) { err_ += text; }, stop_);
     EXPECT_TRUE(ended) << (ended ? "" : to_text(ended.error()));
     return ended.value_or(-1);
   }
-  Status status() { return lxc_life(guest_.path(), guest_.vmid, stop_).value().status; }
+  Status status() { return lxc_life(guest_.path(), guest_.name(), stop_).value().status; }
 
   RealGuest guest_;
   Stop stop_;
@@ -38,19 +38,19 @@ class LxcToolsTest : public testing::Test {
 TEST_F(LxcToolsTest, TellsTheLifeOfAGuest) {
   EXPECT_EQ(status(), Status::stopped);
   guest_.start();
-  const auto life = lxc_life(guest_.path(), guest_.vmid, stop_);
+  const auto life = lxc_life(guest_.path(), guest_.name(), stop_);
   ASSERT_TRUE(life);
   EXPECT_EQ(life->status, Status::running);
   EXPECT_GT(life->init, 1);
   EXPECT_EQ(kill(life->init, 0), 0);
-  ASSERT_TRUE(lxc_freeze(guest_.path(), guest_.vmid, stop_));
+  ASSERT_TRUE(lxc_freeze(guest_.path(), guest_.name(), stop_));
   EXPECT_EQ(status(), Status::paused);
-  ASSERT_TRUE(lxc_thaw(guest_.path(), guest_.vmid, stop_));
+  ASSERT_TRUE(lxc_thaw(guest_.path(), guest_.name(), stop_));
   EXPECT_EQ(status(), Status::running);
 }
 
 TEST_F(LxcToolsTest, AGuestThatLxcDoesNotKnowIsNotFound) {
-  const auto life = lxc_life(guest_.path(), Vmid{100}, stop_);
+  const auto life = lxc_life(guest_.path(), "100", stop_);
   ASSERT_FALSE(life);
   EXPECT_EQ(life.error().code, Code::not_found);
 }
@@ -97,7 +97,7 @@ TEST_F(LxcToolsTest, AStopEndsTheProgramInside) {
   guest_.start();
   std::thread asker;
   const auto ended = lxc_exec(
-      guest_.path(), guest_.vmid, {{"sh", "-c", "echo $$; exec sleep 1000"}, {}, "", ""},
+      guest_.path(), guest_.name(), {{"sh", "-c", "echo $$; exec sleep 1000"}, {}, "", ""},
       [&](std::string_view) {
         if (!asker.joinable()) {
           asker = std::thread([this] { stop_.request(); });
@@ -110,7 +110,7 @@ TEST_F(LxcToolsTest, AStopEndsTheProgramInside) {
   Stop fresh;
   std::string left;
   const auto looked = lxc_exec(
-      guest_.path(), guest_.vmid,
+      guest_.path(), guest_.name(),
       {{"sh", "-c", "for p in /proc/[0-9]*; do cat $p/cmdline; echo; done"}, {}, "", ""},
       [&](std::string_view text) { left += text; }, [](std::string_view) {}, fresh);
   ASSERT_TRUE(looked);
@@ -121,7 +121,7 @@ TEST_F(LxcToolsTest, AStopEndsTheProgramInside) {
 TEST_F(LxcToolsTest, ExecRefusesWhatItCannotGive) {
   guest_.start();
   const auto with = [&](const ExecRequest& request) {
-    return lxc_exec(guest_.path(), guest_.vmid, request, nullptr, nullptr, stop_).error().code;
+    return lxc_exec(guest_.path(), guest_.name(), request, nullptr, nullptr, stop_).error().code;
   };
   EXPECT_EQ(with({{}, {}, "", ""}), Code::invalid);
   EXPECT_EQ(with({{"id"}, {}, "", "www-data"}), Code::refused);
@@ -129,7 +129,7 @@ TEST_F(LxcToolsTest, ExecRefusesWhatItCannotGive) {
 }
 
 TEST_F(LxcToolsTest, ExecInAStoppedGuestFails) {
-  EXPECT_FALSE(lxc_exec(guest_.path(), guest_.vmid, {{"id"}, {}, "", ""}, nullptr, nullptr, stop_));
+  EXPECT_FALSE(lxc_exec(guest_.path(), guest_.name(), {{"id"}, {}, "", ""}, nullptr, nullptr, stop_));
 }
 
 }  // namespace

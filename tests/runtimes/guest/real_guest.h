@@ -48,6 +48,7 @@ class RealGuest {
     return system::run_ok(argv, system::Stop());
   }
 
+  std::string name() const { return std::to_string(vmid.value); }
   std::filesystem::path path() const { return folder_.path(); }
   std::filesystem::path root() const { return home() / "rootfs"; }
 

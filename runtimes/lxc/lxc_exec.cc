@@ -13,7 +13,7 @@
 #include <memory>
 
 #include "agent/system/child.h"
-#include "runtimes/guest/lxc_tools.h"
+#include "runtimes/lxc/lxc_tools.h"
 
 namespace drover::runtimes {
 namespace {
@@ -84,25 +84,26 @@ Result<Pipe> make_pipe() {
 
 }  // namespace
 
-Result<int> lxc_exec(const system::Path& lxc_path, Vmid vmid, const ExecRequest& request,
-                     const Sink& out, const Sink& err, const Stop& stop) {
+Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
+                     const ExecRequest& request, const Sink& out, const Sink& err,
+                     const Stop& stop) {
   if (request.command.empty()) {
-    return fail(Code::invalid, "run a program in guest {}: no program named", vmid.value);
+    return fail(Code::invalid, "run a program in {}: no program named", name);
   }
-  const std::string what = fmt::format("run {} in guest {}", request.command.front(), vmid.value);
+  const std::string what = fmt::format("run {} in {}", request.command.front(), name);
   TRY(stop.check(what));
   const std::unique_ptr<lxc_container, Put> guest(
-      lxc_container_new(std::to_string(vmid.value).c_str(), lxc_path.c_str()));
+      lxc_container_new(name.c_str(), lxc_path.c_str()));
   if (guest == nullptr) {
-    return fail(Code::broken, "{}: LXC does not know the guest", what);
+    return fail(Code::broken, "{}: LXC does not know it", what);
   }
   const system::UniqueFd input(open("/dev/null", O_RDONLY | O_CLOEXEC));
   Pipe out_pipe = TRY(make_pipe());
   Pipe err_pipe = TRY(make_pipe());
   std::vector<std::string> command = request.command;
   std::vector<std::string> environment;
-  for (const auto& [name, value] : request.env) {
-    environment.push_back(name + "=" + value);
+  for (const auto& [variable, value] : request.env) {
+    environment.push_back(variable + "=" + value);
   }
   std::string folder = request.cwd.empty() ? "/" : request.cwd;
   std::vector<char*> argv = pointers(command);

@@ -8,13 +8,15 @@
 #include "agent/system/clock.h"
 #include "agent/system/file.h"
 
-namespace drover::jobs {
+namespace drover::runtimes {
 
 /// For one thread.
 class OutputLog {
  public:
   /// Makes the file (0600) and its folder, emptying one that is there.
   static Result<OutputLog> open(const system::Path& path, system::Clock& clock);
+  /// The same without emptying it: a container that is started again writes on.
+  static Result<OutputLog> append(const system::Path& path, system::Clock& clock);
 
   /// Takes what came on "stdout" or "stderr". Lines that are not ended yet wait for their rest, at
   /// most 16 KiB of them; then they are written as partial ("P").
@@ -24,6 +26,7 @@ class OutputLog {
 
  private:
   OutputLog(system::UniqueFd file, system::Clock& clock) : file_(std::move(file)), clock_(clock) {}
+  static Result<OutputLog> open_with(const system::Path& path, system::Clock& clock, int flags);
   Result<> write_line(std::string_view stream, char tag, std::string_view text);
 
   system::UniqueFd file_;
@@ -32,4 +35,4 @@ class OutputLog {
   std::string err_;
 };
 
-}  // namespace drover::jobs
+}  // namespace drover::runtimes

@@ -1,4 +1,4 @@
-#include "agent/jobs/output_log.h"
+#include "runtimes/output_log.h"
 
 #include <fcntl.h>
 
@@ -7,15 +7,23 @@
 
 #include "agent/core/event.h"
 
-namespace drover::jobs {
+namespace drover::runtimes {
 namespace {
 constexpr std::size_t kMostWaiting = 16 * 1024;
 }
 
 Result<OutputLog> OutputLog::open(const system::Path& path, system::Clock& clock) {
+  return open_with(path, clock, O_TRUNC);
+}
+
+Result<OutputLog> OutputLog::append(const system::Path& path, system::Clock& clock) {
+  return open_with(path, clock, O_APPEND);
+}
+
+Result<OutputLog> OutputLog::open_with(const system::Path& path, system::Clock& clock, int flags) {
   TRY(system::make_folders(path.parent_path(), 0700));
   system::UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0600));
   if (!file.valid()) {
     return fail(Code::broken, "open {}: {}", path.native(), std::strerror(errno));
   }
@@ -56,4 +64,4 @@ Result<> OutputLog::write_line(std::string_view stream, char tag, std::string_vi
       file_.get(), fmt::format("{} {} {} {}\n", to_rfc3339(clock_.unix_ms()), stream, tag, text));
 }
 
-}  // namespace drover::jobs
+}  // namespace drover::runtimes

@@ -1,4 +1,4 @@
-#include "runtimes/guest/lxc_tools.h"
+#include "runtimes/lxc/lxc_tools.h"
 
 #include <algorithm>
 #include <array>
@@ -38,24 +38,26 @@ Status status_of(std::string_view state) {
   return state == "STOPPED" ? Status::stopped : Status::unknown;
 }
 
-std::vector<std::string> tool(const char* program, const system::Path& lxc_path, Vmid vmid) {
-  return {program, "-P", lxc_path.native(), "-n", std::to_string(vmid.value)};
+std::vector<std::string> tool(const char* program, const system::Path& lxc_path,
+                              const std::string& name) {
+  return {program, "-P", lxc_path.native(), "-n", name};
 }
 
-Result<> run_tool(const char* program, const system::Path& lxc_path, Vmid vmid, const Stop& stop) {
-  TRY(system::run_ok(tool(program, lxc_path, vmid), stop));
+Result<> run_tool(const char* program, const system::Path& lxc_path, const std::string& name,
+                  const Stop& stop) {
+  TRY(system::run_ok(tool(program, lxc_path, name), stop));
   return {};
 }
 
 }  // namespace
 
-Result<LxcLife> lxc_life(const system::Path& lxc_path, Vmid vmid, const Stop& stop) {
-  std::vector<std::string> argv = tool("lxc-info", lxc_path, vmid);
+Result<LxcLife> lxc_life(const system::Path& lxc_path, const std::string& name, const Stop& stop) {
+  std::vector<std::string> argv = tool("lxc-info", lxc_path, name);
   argv.insert(argv.end(), {"-s", "-p"});
   const system::Output output = TRY(system::run(argv, stop));
   const std::string_view state = labelled(output.out, "State:");
   if (output.ending.code != 0 || state.empty()) {
-    return fail(Code::not_found, "lxc-info of {}: {}", vmid.value, output.last_line());
+    return fail(Code::not_found, "lxc-info of {}: {}", name, output.last_line());
   }
   LxcLife life{status_of(state), 0};
   const std::string_view pid = labelled(output.out, "PID:");
@@ -63,12 +65,12 @@ Result<LxcLife> lxc_life(const system::Path& lxc_path, Vmid vmid, const Stop& st
   return life;
 }
 
-Result<> lxc_freeze(const system::Path& lxc_path, Vmid vmid, const Stop& stop) {
-  return run_tool("lxc-freeze", lxc_path, vmid, stop);
+Result<> lxc_freeze(const system::Path& lxc_path, const std::string& name, const Stop& stop) {
+  return run_tool("lxc-freeze", lxc_path, name, stop);
 }
 
-Result<> lxc_thaw(const system::Path& lxc_path, Vmid vmid, const Stop& stop) {
-  return run_tool("lxc-unfreeze", lxc_path, vmid, stop);
+Result<> lxc_thaw(const system::Path& lxc_path, const std::string& name, const Stop& stop) {
+  return run_tool("lxc-unfreeze", lxc_path, name, stop);
 }
 
 }  // namespace drover::runtimes

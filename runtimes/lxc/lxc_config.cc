@@ -1,0 +1,167 @@
+#include "runtimes/lxc/lxc_config.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+
+namespace drover::runtimes {
+namespace {
+
+/// Denies what reaches around the container: kexec, modules, open_by_handle_at (from the package
+/// lxc).
+const Path kSeccompProfile = "/usr/share/lxc/config/common.seccomp";
+
+class Lines {
+ public:
+  Result<> add(std::string_view key, std::string_view value) {
+    if (value.find_first_of("\n\r") != std::string_view::npos ||
+        value.find('\0') != std::string_view::npos) {
+      return fail(Code::refused, "LXC cannot be told {} with a line break in it: {}", key,
+                  value.substr(0, 100));
+    }
+    text_ += fmt::format("{} = {}\n", key, value);
+    return {};
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+/// A path in a mount entry, in which blanks end a field (fstab(5)).
+std::string field(std::string_view path) {
+  std::string text;
+  for (const char c : path) {
+    switch (c) {
+      case ' ':
+        text += "\\040";
+        break;
+      case '\t':
+        text += "\\011";
+        break;
+      case '\\':
+        text += "\\134";
+        break;
+      default:
+        text.push_back(c);
+    }
+  }
+  return text;
+}
+
+bool has_unified_cgroups() {
+  std::error_code error;
+  return std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers", error);
+}
+
+Result<> add_process(Lines& lines, const Spec& spec) {
+  for (const std::string& variable : spec.env()) {
+    TRY(lines.add("lxc.environment", variable));
+  }
+  TRY(lines.add("lxc.init.cwd", spec.cwd()));
+  const json::Value& process = spec.document().at("process");
+  const json::Value& user = process.at("user");
+  TRY(lines.add("lxc.init.uid", std::to_string(user.at("uid").integer_or(0))));
+  TRY(lines.add("lxc.init.gid", std::to_string(user.at("gid").integer_or(0))));
+  std::string groups;
+  if (const json::Array* more = user.at("additionalGids").array()) {
+    for (const json::Value& group : *more) {
+      groups += (groups.empty() ? "" : ",") + std::to_string(group.integer_or(0));
+    }
+  }
+  if (!groups.empty()) {
+    TRY(lines.add("lxc.init.groups", groups));
+  }
+  std::string kept;
+  if (const json::Array* bounding = process.at("capabilities").at("bounding").array()) {
+    for (const json::Value& capability : *bounding) {
+      std::string name(capability.string_or(""));
+      std::transform(name.begin(), name.end(), name.begin(),
+                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      kept += (kept.empty() ? "" : " ") + name.substr(name.starts_with("cap_") ? 4 : 0);
+    }
+  }
+  TRY(lines.add("lxc.cap.keep", kept.empty() ? "none" : kept));
+  return lines.add("lxc.no_new_privs", "1");
+}
+
+Result<> add_mounts(Lines& lines, const Container& container) {
+  TRY(lines.add("lxc.mount.auto", "proc:mixed sys:ro cgroup:ro"));
+  for (const char* hidden : {"proc/kcore", "proc/keys", "proc/timer_list", "proc/sched_debug"}) {
+    TRY(lines.add("lxc.mount.entry", fmt::format("/dev/null {} none bind,optional 0 0", hidden)));
+  }
+  TRY(lines.add("lxc.mount.entry", "tmpfs sys/firmware tmpfs ro,nosuid,nodev,noexec,optional 0 0"));
+  TRY(lines.add("lxc.mount.entry",
+                "tmpfs dev/shm tmpfs nosuid,nodev,noexec,size=64m,create=dir,optional 0 0"));
+  for (const BindMount& mount : container.mounts) {
+    // The target is relative to the container's root; liblxc follows no link on the way to it.
+    TRY(lines.add(
+        "lxc.mount.entry",
+        fmt::format("{} {} none bind,nosuid,nodev{},create=dir 0 0", field(mount.source.native()),
+                    field(mount.target.substr(1)), mount.read_only ? ",ro" : "")));
+  }
+  return {};
+}
+
+Result<> add_limits(Lines& lines, const Spec& spec) {
+  const bool unified = has_unified_cgroups();
+  const std::string key = unified ? "lxc.cgroup2." : "lxc.cgroup.";
+  const json::Value& resources = spec.document().at("linux").at("resources");
+  if (const std::int64_t memory = resources.at("memory").at("limit").integer_or(0); memory > 0) {
+    TRY(lines.add(key + (unified ? "memory.max" : "memory.limit_in_bytes"),
+                  std::to_string(memory)));
+  }
+  if (const std::int64_t pids = resources.at("pids").at("limit").integer_or(0); pids > 0) {
+    TRY(lines.add(key + "pids.max", std::to_string(pids)));
+  }
+  const std::int64_t quota = resources.at("cpu").at("quota").integer_or(0);
+  const std::int64_t period = resources.at("cpu").at("period").integer_or(100'000);
+  if (quota > 0) {
+    if (unified) {
+      TRY(lines.add(key + "cpu.max", fmt::format("{} {}", quota, period)));
+    } else {
+      TRY(lines.add(key + "cpu.cfs_period_us", std::to_string(period)));
+      TRY(lines.add(key + "cpu.cfs_quota_us", std::to_string(quota)));
+    }
+  }
+  TRY(lines.add(key + "devices.deny", "a"));
+  // mknod of any, use of null, zero, full, random, urandom, tty, console, ptmx and pseudo
+  // terminals.
+  for (const char* device :
+       {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm",
+        "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm"}) {
+    TRY(lines.add(key + "devices.allow", device));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string lxc_cgroup(const ContainerName& name) {
+  return "drover-lxc." + name.str();
+}
+
+Result<std::string> make_lxc_config(const Container& container, const Spec& spec) {
+  Lines lines;
+  TRY(lines.add("lxc.uts.name", spec.hostname()));
+  TRY(lines.add("lxc.rootfs.path", "dir:" + container.rootfs.native()));
+  TRY(lines.add("lxc.cgroup.dir.container", lxc_cgroup(container.name)));
+  TRY(lines.add("lxc.cgroup.dir.monitor", lxc_cgroup(container.name) + ".monitor"));
+  TRY(lines.add("lxc.namespace.share.net", container.netns.native()));
+  TRY(lines.add("lxc.autodev", "1"));
+  TRY(lines.add("lxc.pty.max", "1024"));
+  TRY(lines.add("lxc.tty.max", "0"));
+  TRY(lines.add("lxc.console.path", "none"));
+  // Without AppArmor in the kernel liblxc passes over it.
+  TRY(lines.add("lxc.apparmor.profile", "generated"));
+  std::error_code error;
+  if (std::filesystem::exists(kSeccompProfile, error)) {
+    TRY(lines.add("lxc.seccomp.profile", kSeccompProfile.native()));
+  }
+  TRY(add_process(lines, spec));
+  TRY(add_mounts(lines, container));
+  TRY(add_limits(lines, spec));
+  return lines.take();
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,20 @@
+// LxcConfig: what LXC is told about a container, from the same OCI configuration that runc and crun
+// get.
+#pragma once
+
+#include <string>
+
+#include "runtimes/container.h"
+#include "runtimes/oci/spec.h"
+
+namespace drover::runtimes {
+
+/// The text of lxc.container.conf(5). `refused` naming what LXC cannot be told: its file has one
+/// line for a value, so a variable with a line break in it cannot be given.
+Result<std::string> make_lxc_config(const Container& container, const Spec& spec);
+
+/// LXC's own cgroups are named by container alone, for the whole host: ours must not meet those of
+/// the node's admin.
+std::string lxc_cgroup(const ContainerName& name);
+
+}  // namespace drover::runtimes

@@ -1,0 +1,279 @@
+#include "runtimes/lxc/lxc_runtime.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "agent/system/child.h"
+#include "runtimes/exit_file.h"
+#include "runtimes/lxc/lxc_config.h"
+#include "runtimes/oci/bundle.h"
+
+namespace drover::runtimes {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Beyond SIGKILL the kernel has its own time only, as with a process in uninterruptible sleep.
+constexpr std::chrono::seconds kKillTimeout{30};
+constexpr std::chrono::seconds kStartTimeout{60};
+
+Result<> send(const system::UniqueFd& process, int signal) {
+  if (syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0 && errno != ESRCH) {
+    return fail(Code::broken, "send signal {}: {}", signal, std::strerror(errno));
+  }
+  return {};
+}
+
+/// Whether the process ended in time; `cancelled` on `stop`.
+Result<bool> wait_for(const system::UniqueFd& process, milliseconds timeout, const Stop& stop) {
+  std::array<pollfd, 2> fds = {{{process.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
+  for (;;) {
+    const int ready = poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
+    if (ready >= 0 || errno != EINTR) {
+      break;
+    }
+  }
+  if ((fds.at(0).revents & POLLIN) != 0) {
+    return true;
+  }
+  TRY(stop.check("wait for a container's end"));
+  return false;
+}
+
+Result<system::UniqueFd> open_init(pid_t pid) {
+  const std::uint64_t start = TRY(system::start_time_of(pid));
+  return system::open_process({pid, start});
+}
+
+}  // namespace
+
+Capabilities LxcRuntime::capabilities() const {
+  return {.restartable = true};
+}
+
+Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
+  for (const auto& [name, value] : spec.env) {
+    if (value.find_first_of("\n\r") != std::string::npos) {
+      return fail(Code::refused, "runtime lxc cannot give variable {} a value with a line break",
+                  name);
+    }
+  }
+  return {};
+}
+
+std::optional<system::UniqueFd> LxcRuntime::monitor(const ContainerName& name) const {
+  const Result<std::string> text = system::read_file(home(name) / "monitor", 256);
+  const Result<json::Value> value = text ? json::parse(*text) : Failure(text.error());
+  if (!value) {
+    return std::nullopt;
+  }
+  Result<system::UniqueFd> process =
+      system::open_process({static_cast<pid_t>(value->at("pid").integer_or(0)),
+                            static_cast<std::uint64_t>(value->at("start_time").integer_or(0))});
+  return process ? std::optional(std::move(*process)) : std::nullopt;
+}
+
+Result<State> LxcRuntime::state_of(const ContainerName& name, const Stop& stop) const {
+  std::error_code error;
+  if (!std::filesystem::exists(home(name) / "config", error)) {
+    return fail(Code::not_found, "LXC has no container {}", name.str());
+  }
+  const bool watched = monitor(name).has_value();
+  if (watched) {
+    const LxcLife life = TRY(lxc_life(layout_.lxc(), name.str(), stop));
+    // Between the end of its program and the exit file only its monitor is left.
+    const Status status = life.status == Status::stopped ? Status::stopping : life.status;
+    return State{status, life.init, {}};
+  }
+  if (std::filesystem::exists(home(name) / "monitor", error)) {
+    return State{Status::stopped, 0, read_exit_file(layout_.exit_file(name))};
+  }
+  return State{Status::created, 0, {}};
+}
+
+Result<State> LxcRuntime::require(const Container& container, std::string_view verb,
+                                  std::initializer_list<Status> states, const Stop& stop) const {
+  State state = TRY(state_of(container.name, stop));
+  if (std::find(states.begin(), states.end(), state.status) == states.end()) {
+    return fail(Code::conflict, "{} container {}: it is {}", verb, container.name.str(),
+                to_string(state.status));
+  }
+  return state;
+}
+
+Result<> LxcRuntime::create(const Container& container, const Stop& stop) {
+  TRY(stop.check("create container " + container.name.str()));
+  const Path folder = home(container.name);
+  std::error_code error;
+  if (std::filesystem::exists(folder / "config", error)) {
+    return fail(Code::conflict, "create container {}: LXC has one of that name",
+                container.name.str());
+  }
+  BundleOptions options;
+  options.default_pids = options_.default_pids;
+  options.default_memory_mib = options_.default_memory_mib;
+  const Spec spec = TRY(make_spec(container, options));
+  const std::string config = TRY(make_lxc_config(container, spec));
+  // An earlier container of this name may have left one.
+  std::filesystem::remove(layout_.exit_file(container.name), error);
+  TRY(system::make_folders(folder, 0700));
+  TRY(system::write_atomically(folder / "config.json", spec.emit(), 0600));
+  return system::write_atomically(folder / "config", config, 0600);
+}
+
+Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
+  TRY(require(container, "start", {Status::created, Status::stopped}, stop));
+  const Path folder = home(container.name);
+  std::error_code error;
+  std::filesystem::remove(layout_.exit_file(container.name), error);
+  TRY(system::make_folders(layout_.exits(), 0700));
+  TRY(system::make_folders(layout_.pids(), 0700));
+  system::RunOptions options;
+  options.timeout = kStartTimeout;
+  const auto started =
+      system::run_ok({options_.monitor_program.native(), "--lxc-path", layout_.lxc().native(),
+                      "--name", container.name.str(), "--log", layout_.log(container.name).native(),
+                      "--exit-file", layout_.exit_file(container.name).native(), "--pid-file",
+                      layout_.pid_file(container.name).native()},
+                     stop, options);
+  if (started) {
+    return {};
+  }
+  // Cancelled in the middle it may have come up nevertheless.
+  const Stop never;
+  if (const Result<State> state = state_of(container.name, never);
+      state && state->status != Status::created && state->status != Status::stopped) {
+    [[maybe_unused]] const Result<> ended = end(container, *state, SIGKILL, milliseconds(0), never);
+  }
+  return Failure(Error(started.error()).context("start container " + container.name.str()));
+}
+
+Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& stop) {
+  const State state = TRY(require(container, "kill", {Status::running, Status::paused}, stop));
+  const system::UniqueFd init = TRY(open_init(state.pid));
+  return send(init, signal);
+}
+
+/// Its first process first, which takes all others with it, then its monitor, which writes how it
+/// ended.
+Result<> LxcRuntime::end(const Container& container, const State& state, int signal,
+                         milliseconds grace, const Stop& stop) {
+  const std::optional<system::UniqueFd> watching = monitor(container.name);
+  const Result<system::UniqueFd> init = open_init(state.pid);
+  if (init) {
+    TRY(send(*init, signal));
+    if (state.status == Status::paused) {
+      TRY(lxc_thaw(layout_.lxc(), container.name.str(), stop));
+    }
+    if (!TRY(wait_for(*init, grace, stop))) {
+      TRY(send(*init, SIGKILL));
+      if (!TRY(wait_for(*init, kKillTimeout, stop))) {
+        return fail(Code::timed_out, "stop container {}: process {} does not end even by SIGKILL",
+                    container.name.str(), state.pid);
+      }
+    }
+  }
+  if (watching && !TRY(wait_for(*watching, kKillTimeout, stop))) {
+    return fail(Code::timed_out, "stop container {}: its monitor does not end",
+                container.name.str());
+  }
+  return {};
+}
+
+Result<Exit> LxcRuntime::stop(const Container& container, int signal, milliseconds grace,
+                              const Stop& stop) {
+  const State state =
+      TRY(require(container, "stop",
+                  {Status::running, Status::paused, Status::stopping, Status::stopped}, stop));
+  if (state.status != Status::stopped) {
+    TRY(end(container, state, signal, grace, stop));
+  }
+  const State ended = TRY(state_of(container.name, stop));
+  return ended.exit.value_or(Exit{});
+}
+
+Result<> LxcRuntime::pause(const Container& container, const Stop& stop) {
+  TRY(require(container, "pause", {Status::running}, stop));
+  return lxc_freeze(layout_.lxc(), container.name.str(), stop);
+}
+
+Result<> LxcRuntime::resume(const Container& container, const Stop& stop) {
+  TRY(require(container, "resume", {Status::paused}, stop));
+  return lxc_thaw(layout_.lxc(), container.name.str(), stop);
+}
+
+Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& request,
+                             const Sink& out, const Sink& err, const Stop& stop) {
+  TRY(require(container, "run a program in", {Status::running}, stop));
+  const Spec spec = TRY(read_bundle(home(container.name)));
+  // The container's own environment below the request's, as the other runtimes have it.
+  ExecRequest whole = request;
+  for (const std::string& variable : spec.env()) {
+    const std::size_t equals = variable.find('=');
+    whole.env.try_emplace(variable.substr(0, equals), variable.substr(equals + 1));
+  }
+  if (whole.cwd.empty()) {
+    whole.cwd = spec.cwd();
+  }
+  const ImageUser user = TRY(
+      find_image_user(container.rootfs, request.user.empty() ? container.spec.user : request.user));
+  whole.user = fmt::format("{}:{}", user.uid, user.gid);
+  return lxc_exec(layout_.lxc(), container.name.str(), whole, out, err, stop);
+}
+
+Result<State> LxcRuntime::state(const Container& container, const Stop& stop) {
+  return state_of(container.name, stop);
+}
+
+Result<> LxcRuntime::remove(const Container& container, bool force, const Stop& stop) {
+  const Result<State> state = state_of(container.name, stop);
+  if (!state) {
+    if (state.error().code != Code::not_found) {
+      return Failure(state.error());
+    }
+    return system::remove_tree(home(container.name));
+  }
+  if (state->status != Status::created && state->status != Status::stopped) {
+    if (!force) {
+      return fail(Code::conflict, "remove container {}: it is {}", container.name.str(),
+                  to_string(state->status));
+    }
+    TRY(end(container, *state, SIGKILL, milliseconds(0), stop));
+  }
+  TRY(system::remove_tree(home(container.name)));
+  std::error_code error;
+  std::filesystem::remove(layout_.exit_file(container.name), error);
+  std::filesystem::remove(layout_.pid_file(container.name), error);
+  return {};
+}
+
+Result<std::vector<Found>> LxcRuntime::inventory(const Stop& stop) {
+  std::vector<Found> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(layout_.lxc(), error), end; !error && entry != end;
+       entry.increment(error)) {
+    const Result<ContainerName> name = ContainerName::parse(entry->path().filename().native());
+    if (!name) {
+      continue;
+    }
+    Result<State> state = state_of(*name, stop);
+    if (!state) {
+      continue;
+    }
+    const Result<Spec> spec = read_bundle(home(*name));
+    found.push_back({name->str(), spec ? std::string(spec->annotation(kJobAnnotation)) : "",
+                     std::move(*state)});
+  }
+  return found;
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,57 @@
+// LxcRuntime: containers of LXC, each below a monitor of our own (drover-lxc).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "agent/system/process.h"
+#include "runtimes/lxc/lxc_tools.h"
+#include "runtimes/runtime.h"
+
+namespace drover::runtimes {
+
+struct LxcOptions {
+  Path monitor_program;  ///< drover-lxc
+  std::uint64_t default_pids = 0;
+  std::uint64_t default_memory_mib = 0;
+};
+
+/// Layout::lxc()/NAME holds LXC's "config", the "bundle" it was made from with its job as
+/// annotation, "monitor" (which process watches it) and "log" (what liblxc said).
+class LxcRuntime final : public Runtime {
+ public:
+  LxcRuntime(Layout layout, LxcOptions options)
+      : layout_(std::move(layout)), options_(std::move(options)) {}
+
+  RuntimeKind kind() const override { return RuntimeKind::lxc; }
+  Capabilities capabilities() const override;
+  Result<> accepts(const ContainerSpec& spec) const override;
+  Result<> create(const Container& container, const Stop& stop) override;
+  Result<> start(const Container& container, const Stop& stop) override;
+  Result<> kill(const Container& container, int signal, const Stop& stop) override;
+  Result<Exit> stop(const Container& container, int signal, std::chrono::milliseconds grace,
+                    const Stop& stop) override;
+  Result<> pause(const Container& container, const Stop& stop) override;
+  Result<> resume(const Container& container, const Stop& stop) override;
+  Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
+                   const Sink& err, const Stop& stop) override;
+  Result<State> state(const Container& container, const Stop& stop) override;
+  Result<> remove(const Container& container, bool force, const Stop& stop) override;
+  Result<std::vector<Found>> inventory(const Stop& stop) override;
+
+ private:
+  Path home(const ContainerName& name) const { return layout_.lxc() / name.str(); }
+  /// Its monitor, while it lives.
+  std::optional<system::UniqueFd> monitor(const ContainerName& name) const;
+  Result<State> state_of(const ContainerName& name, const Stop& stop) const;
+  /// The state, which must be one of these; else `conflict` naming the verb.
+  Result<State> require(const Container& container, std::string_view verb,
+                        std::initializer_list<Status> states, const Stop& stop) const;
+  Result<> end(const Container& container, const State& state, int signal,
+               std::chrono::milliseconds grace, const Stop& stop);
+
+  Layout layout_;
+  LxcOptions options_;
+};
+
+}  // namespace drover::runtimes

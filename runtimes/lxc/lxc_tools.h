@@ -1,0 +1,29 @@
+// What LXC tells and does of a running container, whoever made it: ours and guests of Proxmox. The
+// tools are run and not linked where they can block: a stop then ends them.
+#pragma once
+
+#include <sys/types.h>
+
+#include "agent/core/container_status.h"
+#include "agent/core/result.h"
+#include "agent/system/file.h"
+#include "runtimes/runtime.h"
+
+namespace drover::runtimes {
+
+struct LxcLife {
+  Status status = Status::unknown;
+  pid_t init = 0;  ///< 0 when it has none
+};
+
+/// The live state of container `name` below `lxc_path` (lxc-info(1)). `not_found` when LXC does not
+/// know it, as before its first start.
+Result<LxcLife> lxc_life(const system::Path& lxc_path, const std::string& name, const Stop& stop);
+Result<> lxc_freeze(const system::Path& lxc_path, const std::string& name, const Stop& stop);
+Result<> lxc_thaw(const system::Path& lxc_path, const std::string& name, const Stop& stop);
+/// Runs a program inside, as Runtime::exec. A user is "uid" or "uid:gid"; a name is `refused`.
+Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
+                     const ExecRequest& request, const Sink& out, const Sink& err,
+                     const Stop& stop);
+
+}  // namespace drover::runtimes

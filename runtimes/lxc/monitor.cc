@@ -1,0 +1,251 @@
+#include "runtimes/lxc/monitor.h"
+
+#include <fcntl.h>
+#include <lxc/lxccontainer.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/system/clock.h"
+#include "agent/system/process.h"
+#include "runtimes/oci/bundle.h"
+#include "runtimes/output_log.h"
+
+namespace drover::lxc {
+namespace {
+
+using system::UniqueFd;
+
+struct Put {
+  void operator()(lxc_container* container) const { lxc_container_put(container); }
+};
+using Container = std::unique_ptr<lxc_container, Put>;
+
+/// What the starter has to say when its container has ended.
+struct Outcome {
+  bool ran = false;
+  int wait_status = 0;
+};
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
+  }
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+Container open_container(const MonitorPlan& plan) {
+  return Container(lxc_container_new(plan.name.c_str(), plan.lxc_path.c_str()));
+}
+
+/// Runs in a process of its own, because liblxc's start returns only when the container has ended.
+/// Its standard output and error are what the container inherits.
+Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> arguments) {
+  const Container container = open_container(plan);
+  if (container == nullptr || !container->is_defined(container.get())) {
+    return {};
+  }
+  container->set_config_item(container.get(), "lxc.log.file",
+                             (plan.lxc_path / plan.name / "log").c_str());
+  container->set_config_item(container.get(), "lxc.log.level", "WARN");
+  container->want_daemonize(container.get(), false);
+  container->want_close_all_fds(container.get(), true);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) {
+    argv.push_back(argument.data());
+  }
+  argv.push_back(nullptr);
+  const bool ran = container->start(container.get(), 0, argv.data());
+  return {ran, container->error_num};
+}
+
+/// The child's part of the fork below.
+[[noreturn]] void be_starter(const MonitorPlan& plan, std::vector<std::string> arguments,
+                             const Pipe& out, const Pipe& err, const Pipe& outcome) {
+  dup2(out.write.get(), STDOUT_FILENO);
+  dup2(err.write.get(), STDERR_FILENO);
+  const Outcome result = start_and_wait(plan, std::move(arguments));
+  [[maybe_unused]] const ssize_t written = ::write(outcome.write.get(), &result, sizeof result);
+  _exit(0);
+}
+
+/// liblxc's last complaint.
+std::string why_not(const MonitorPlan& plan) {
+  const Result<std::string> log = system::read_file(plan.lxc_path / plan.name / "log");
+  std::string last;
+  for (std::string_view text = log ? *log : std::string_view(); !text.empty();) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    // "lxc NAME TIME ERROR    module - file:function:line - message": the first error is the cause.
+    const std::size_t level = line.find(" ERROR ");
+    const std::size_t message = line.rfind(" - ");
+    if (last.empty() && level != std::string_view::npos && message != std::string_view::npos) {
+      last = line.substr(message + 3);
+    }
+  }
+  return last.empty() ? "LXC did not say why" : last;
+}
+
+int code_of(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+class Monitor {
+ public:
+  Monitor(const MonitorPlan& plan, const std::function<void(const Result<>&)>& started)
+      : plan_(plan), started_(started) {}
+
+  Result<> run() {
+    const runtimes::Spec spec = TRY(runtimes::read_bundle(plan_.lxc_path / plan_.name));
+    log_.emplace(TRY(runtimes::OutputLog::append(plan_.log, clock_)));
+    out_ = TRY(make_pipe());
+    err_ = TRY(make_pipe());
+    outcome_ = TRY(make_pipe());
+    TRY(stamp());
+    const pid_t starter = fork();
+    if (starter < 0) {
+      return fail(Code::unavailable, "fork: {}", std::strerror(errno));
+    }
+    if (starter == 0) {
+      be_starter(plan_, spec.args(), out_, err_, outcome_);
+    }
+    out_.write.reset();
+    err_.write.reset();
+    outcome_.write.reset();
+    watch();
+    waitpid(starter, nullptr, 0);
+    return {};
+  }
+
+ private:
+  /// Says which process watches the container, so that others can wait for it.
+  Result<> stamp() {
+    const std::uint64_t start = TRY(system::start_time_of(getpid()));
+    return system::write_atomically(
+        plan_.lxc_path / plan_.name / "monitor",
+        json::write(json::Object{{"pid", std::int64_t{getpid()}}, {"start_time", start}}), 0600);
+  }
+
+  void tell(const Result<>& result) {
+    if (!told_) {
+      told_ = true;
+      started_(result);
+    }
+  }
+
+  /// Whether the container runs by now. liblxc has no event for it that does not come from a daemon
+  /// of its own (lxc-monitord), so it is asked for, for the few milliseconds that a start takes.
+  void look_whether_it_runs() {
+    if (container_ == nullptr) {
+      container_ = open_container(plan_);
+    }
+    if (container_ == nullptr) {
+      return;
+    }
+    const std::string_view state = container_->state(container_.get());
+    if (state == "RUNNING" || state == "FROZEN") {
+      const pid_t init = container_->init_pid(container_.get());
+      [[maybe_unused]] const Result<> written =
+          system::write_atomically(plan_.pid_file, std::to_string(init), 0600);
+      tell({});
+    }
+  }
+
+  void take(const UniqueFd& from, std::string_view stream, short events) {
+    if (events == 0) {
+      return;
+    }
+    std::array<char, 65536> buffer{};
+    const ssize_t size = ::read(from.get(), buffer.data(), buffer.size());
+    if (size > 0) {
+      // A full disk must not stop the container: what cannot be kept is lost.
+      [[maybe_unused]] const Result<> kept =
+          log_->write(stream, std::string_view(buffer.data(), static_cast<std::size_t>(size)));
+    }
+  }
+
+  void watch() {
+    constexpr int kLookEveryMs = 5;
+    for (;;) {
+      std::array<pollfd, 3> fds = {{{out_.read.get(), POLLIN, 0},
+                                    {err_.read.get(), POLLIN, 0},
+                                    {outcome_.read.get(), POLLIN, 0}}};
+      if (poll(fds.data(), fds.size(), told_ ? -1 : kLookEveryMs) < 0) {
+        continue;
+      }
+      take(out_.read, "stdout", fds.at(0).revents & POLLIN);
+      take(err_.read, "stderr", fds.at(1).revents & POLLIN);
+      if (!told_) {
+        look_whether_it_runs();
+      }
+      if (fds.at(2).revents != 0) {
+        finish();
+        return;
+      }
+    }
+  }
+
+  /// What the container printed last is in the pipes still.
+  void drain(const UniqueFd& from, std::string_view stream) {
+    for (pollfd fd{from.get(), POLLIN, 0}; poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN) != 0;) {
+      take(from, stream, fd.revents);
+    }
+  }
+
+  void finish() {
+    Outcome outcome;
+    const bool heard = ::read(outcome_.read.get(), &outcome, sizeof outcome) == sizeof outcome;
+    drain(out_.read, "stdout");
+    drain(err_.read, "stderr");
+    [[maybe_unused]] const Result<> finished = log_->finish();
+    if (!told_ && !outcome.ran) {
+      // It never ran: nothing says how it ended, and it may be started again.
+      ::unlink((plan_.lxc_path / plan_.name / "monitor").c_str());
+      tell(fail(Code::broken, "{}", why_not(plan_)));
+      return;
+    }
+    if (heard && outcome.wait_status >= 0) {
+      [[maybe_unused]] const Result<> written = system::write_atomically(
+          plan_.exit_file, std::to_string(code_of(outcome.wait_status)), 0600);
+    }
+    tell({});
+  }
+
+  const MonitorPlan& plan_;
+  const std::function<void(const Result<>&)>& started_;
+  system::SystemClock clock_;
+  std::optional<runtimes::OutputLog> log_;
+  Pipe out_;
+  Pipe err_;
+  Pipe outcome_;
+  Container container_;
+  bool told_ = false;
+};
+
+}  // namespace
+
+void run_monitor(const MonitorPlan& plan, const std::function<void(const Result<>&)>& started) {
+  Monitor monitor(plan, started);
+  if (const Result<> ran = monitor.run(); !ran) {
+    started(ran);
+  }
+}
+
+}  // namespace drover::lxc

@@ -1,0 +1,24 @@
+// The monitor of one LXC container: drover-lxc after it has detached itself.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "agent/core/result.h"
+#include "agent/system/file.h"
+
+namespace drover::lxc {
+
+struct MonitorPlan {
+  system::Path lxc_path;
+  std::string name;
+  system::Path log;        ///< gets what the container prints
+  system::Path exit_file;  ///< gets its exit code
+  system::Path pid_file;   ///< gets the pid of its first process
+};
+
+/// Starts the container below this process and stays until it has ended. `started` is called once:
+/// when its program runs, or with why it does not.
+void run_monitor(const MonitorPlan& plan, const std::function<void(const Result<>&)>& started);
+
+}  // namespace drover::lxc
