@@ -58,6 +58,20 @@ std::string cgroup_of(const ContainerName& name, bool systemd) {
   return systemd ? "drover.slice:drover:" + name.str() : "/drover/" + name.str();
 }
 
+bool had_lack_of_memory(const std::string& cgroup) {
+  const std::string root(kHierarchies);
+  for (const Path& file : {Path(root + "/memory" + cgroup) / "memory.oom_control",
+                           Path(root + cgroup) / "memory.events"}) {
+    const std::string text = system::read_file(file).value_or("");
+    constexpr std::string_view kCounter = "\noom_kill ";
+    const std::size_t at = text.find(kCounter);
+    if (at != std::string::npos && text.compare(at + kCounter.size(), 2, "0\n") != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Result<> remove_cgroup(const std::string& cgroup, const system::Stop& stop) {
   for (const Path& hierarchy : hierarchies()) {
     const Path group = hierarchy.native() + cgroup;

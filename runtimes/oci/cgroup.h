@@ -14,6 +14,10 @@ namespace drover::runtimes {
 /// systemd runc insists on "SLICE:PREFIX:NAME", and the scope is drover-NAME.scope.
 std::string cgroup_of(const ContainerName& name, bool systemd);
 
+/// Whether the kernel has ended a process in the group `cgroup` ("/drover/NAME") for want of
+/// memory. False when the group is gone.
+bool had_lack_of_memory(const std::string& cgroup);
+
 /// Removes the group `cgroup` ("/drover/NAME") from each hierarchy, on cgroup v1 and v2, after
 /// waiting a moment for processes in it that are ending. One that something lives on in is left.
 /// For what a runtime had begun and was killed in; whole containers are removed by their runtime.

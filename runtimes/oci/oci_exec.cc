@@ -84,6 +84,11 @@ void OciRuntime::end_exec(const ContainerName& name, const Path& pid_file) const
   if (process.valid() && now && now->has_value() && (*now)->pid > 0 && !namespace_of(pid).empty() &&
       namespace_of(pid) == namespace_of((*now)->pid)) {
     syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
+    // Its own children are in the group that the runtime has made for it; while the descriptor is
+    // open and the process not reaped, the group is no other's.
+    if (getpgid(pid) == pid) {
+      ::kill(-pid, SIGKILL);
+    }
   }
 }
 

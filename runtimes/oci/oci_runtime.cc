@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/wait_for.h"
 
 namespace drover::runtimes {
@@ -218,7 +219,12 @@ Result<system::UniqueFd> OciRuntime::open_first_process(const ContainerName& nam
 
 Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) const {
   TRY(monitor_.wait(name, stop, kMonitorTime));
-  return monitor_.read_exit(name);
+  Exit exit = monitor_.read_exit(name);
+  // On cgroup v1 conmon often ends before it has looked; the group itself remembers.
+  if (exit.code == 128 + SIGKILL && had_lack_of_memory(cgroup_of(name, false))) {
+    exit.oom = true;
+  }
+  return exit;
 }
 
 }  // namespace drover::runtimes

@@ -1,0 +1,236 @@
+// What a container of runc or crun is like from the inside.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "oci_node.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+[[maybe_unused]] const auto* const kMounts =
+    testing::AddGlobalTestEnvironment(new OneCgroupVersion);
+
+/// What it prints, without the time and stream in front of each line.
+std::string printed(const std::string& log) {
+  std::string text;
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t tag = std::min(line.find(" F "), line.find(" P "));
+    text += tag == std::string::npos ? line : line.substr(tag + 3);
+    text += '\n';
+  }
+  return text;
+}
+
+class OciInsideTest : public testing::TestWithParam<RuntimeKind> {
+ protected:
+  std::string output_of(const Container& container) {
+    EXPECT_EQ(node_.run(container).code, 0) << node_.log(container);
+    return printed(node_.log(container));
+  }
+  struct Executed {
+    Result<int> code;
+    std::string out;
+    std::string err;
+  };
+  Executed execute(const Container& container, const ExecRequest& request) {
+    Executed executed{0, "", ""};
+    executed.code = runtime_.exec(
+        container, request, [&](std::string_view chunk) { executed.out += chunk; },
+        [&](std::string_view chunk) { executed.err += chunk; }, node_.never);
+    return executed;
+  }
+
+  OciNode node_{GetParam()};
+  OciRuntime& runtime_ = *node_.runtime;
+};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, OciInsideTest,
+                         testing::Values(RuntimeKind::runc, RuntimeKind::crun),
+                         [](const auto& kind) { return std::string(to_string(kind.param)); });
+
+TEST_P(OciInsideTest, NameUserFolderAndEnvironment) {
+  Container container = node_.shell("hostname; id; pwd; echo $A $B $PATH");
+  container.spec.user = "web";
+  container.spec.cwd = "/made/for/it";
+  container.spec.env = {{"B", "job"}};
+  container.image.env = {"A=image", "B=image", "PATH=/bin:/image"};
+  EXPECT_EQ(output_of(container), container.name.str() +
+                                      "\nuid=33(web) gid=34(web) groups=44(video)\n/made/for/it\n"
+                                      "image job /bin:/image\n");
+}
+
+TEST_P(OciInsideTest, TheImageSaysWhatTheJobDoesNot) {
+  Container container = node_.container({});
+  container.image = {{"sh", "-c"}, {"id -u; pwd; exit 6"}, {}, "/tmp", "33", ""};
+  EXPECT_EQ(node_.run(container).code, 6);
+  EXPECT_EQ(printed(node_.log(container)), "33\n/tmp\n");
+}
+
+TEST_P(OciInsideTest, WithoutAProgramItIsInvalid) {
+  const auto created = runtime_.create(node_.container({}), node_.never);
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Code::invalid) << to_text(created.error());
+}
+
+TEST_P(OciInsideTest, ItIsConfined) {
+  const std::string text = output_of(node_.shell(
+      "exec 2>&1; grep -E '^(CapBnd|CapEff|CapInh|CapAmb|NoNewPrivs):' /proc/self/status;"
+      "echo pid $$; echo 1 > /proc/sys/kernel/panic && echo wrote; touch /sys/x && echo wrote;"
+      "mknod /tmp/n c 1 8 && echo wrote; cat /proc/kcore; cat /proc/self/oom_score_adj;"
+      "ulimit -n; umask; true"));
+  // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE,
+  // SYS_CHROOT and SETFCAP (capability.h).
+  EXPECT_THAT(text, HasSubstr("CapBnd:\t00000000800405fb"));
+  EXPECT_THAT(text, HasSubstr("CapEff:\t00000000800405fb"));
+  EXPECT_THAT(text, HasSubstr("CapInh:\t0000000000000000"));
+  EXPECT_THAT(text, HasSubstr("CapAmb:\t0000000000000000"));
+  EXPECT_THAT(text, HasSubstr("NoNewPrivs:\t1"));
+  EXPECT_THAT(text, HasSubstr("pid 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("wrote")));
+  EXPECT_THAT(text, HasSubstr("\n0\n1024\n0022\n"));
+}
+
+TEST_P(OciInsideTest, AUserWhoIsNotRootHoldsNoCapability) {
+  Container container = node_.container({"grep", "CapEff", "/proc/self/status"});
+  container.spec.user = "5000:5000";
+  EXPECT_EQ(output_of(container), "CapEff:\t0000000000000000\n");
+}
+
+TEST_P(OciInsideTest, VolumesAreThereAndReadOnlyOnesCannotBeWritten) {
+  const Path data = node_.folder / "data";
+  const Path fixed = node_.folder / "fixed";
+  for (const Path& folder : {data, fixed}) {
+    std::filesystem::create_directory(folder);
+    std::ofstream(folder / "old") << "from outside\n";
+  }
+  Container container = node_.shell(
+      "cat /data/old /srv/a/fixed/old; echo inside > /data/new; touch /srv/a/fixed/new;"
+      "grep -E ' (/data|/srv/a/fixed) ' /proc/self/mountinfo");
+  container.mounts = {{data, "/data", false}, {fixed, "/srv/a/fixed", true}};
+  const std::string text = output_of(container);
+  EXPECT_THAT(text, HasSubstr("from outside\nfrom outside\n"));
+  EXPECT_THAT(text, HasSubstr("/data rw,nosuid,nodev"));
+  EXPECT_THAT(text, HasSubstr("/srv/a/fixed ro,nosuid,nodev"));
+  EXPECT_EQ(system::read_file(data / "new").value_or(""), "inside\n");
+  EXPECT_FALSE(std::filesystem::exists(fixed / "new"));
+}
+
+TEST_P(OciInsideTest, TheNamedNetworkNamespaceIsJoined) {
+  // A namespace of a thread that ends: the bind mount keeps it.
+  const Path netns = node_.folder / "netns";
+  std::ofstream(netns).close();
+  std::thread([&] {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    ASSERT_EQ(mount("/proc/thread-self/ns/net", netns.c_str(), nullptr, MS_BIND, nullptr), 0);
+  }).join();
+  struct stat wanted {};
+  ASSERT_EQ(stat(netns.c_str(), &wanted), 0);
+  Container container = node_.container({"busybox", "readlink", "/proc/self/ns/net"});
+  container.netns = netns;
+  EXPECT_EQ(output_of(container), fmt::format("net:[{}]\n", wanted.st_ino));
+  umount2(netns.c_str(), MNT_DETACH);
+}
+
+TEST_P(OciInsideTest, MemoryIsLimitedAndItsLackIsTold) {
+  Container container = node_.shell("dd if=/dev/zero of=/dev/null bs=200M count=1");
+  container.spec.resources.memory_mib = 32;
+  // The program itself shall end, not a child of it.
+  container.spec.command = {"dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"};
+  const Exit exit = node_.run(container);
+  EXPECT_EQ(exit.code, 137);
+  EXPECT_TRUE(exit.oom);
+}
+
+TEST_P(OciInsideTest, ProcessesAreLimited) {
+  Container container = node_.shell("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; exit 0");
+  container.spec.resources.pids = 5;
+  node_.run(container);
+  EXPECT_THAT(node_.log(container), HasSubstr("fork"));
+}
+
+TEST_P(OciInsideTest, ACreateThatFailsSaysWhyAndLeavesNothing) {
+  const Container container = node_.container({"/no/such/program"});
+  const auto created = runtime_.create(container, node_.never);
+  ASSERT_FALSE(created);
+  EXPECT_THAT(created.error().message, HasSubstr("/no/such/program"));
+  EXPECT_THAT(created.error().message, HasSubstr("o such file"));
+  EXPECT_EQ(runtime_.state(container, node_.never).error().code, Code::not_found);
+  EXPECT_THAT(OciNode::processes_of(container), testing::IsEmpty());
+  EXPECT_THAT(OciNode::cgroups_of(container), testing::IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(node_.layout.bundle(container.name)));
+  EXPECT_TRUE(std::filesystem::is_empty(node_.layout.pids()));
+}
+
+TEST_P(OciInsideTest, ExecGivesCodeAndOutput) {
+  Container container = node_.container({"sleep", "1000"});
+  container.spec.env = {{"A", "container"}, {"B", "container"}};
+  node_.expect_started(container);
+  const Executed one =
+      execute(container, {{"sh", "-c", "echo $A $B; pwd; id -u; echo err >&2; exit 9"},
+                          {{"B", "exec"}},
+                          "/tmp",
+                          "web"});
+  ASSERT_TRUE(one.code) << to_text(one.code.error());
+  EXPECT_EQ(*one.code, 9);
+  EXPECT_EQ(one.out, "container exec\n/tmp\n33\n");
+  EXPECT_EQ(one.err, "err\n");
+  EXPECT_EQ(execute(container, {{"sh", "-c", "kill -9 $$"}, {}, "", ""}).code.value_or(0), 137);
+  EXPECT_EQ(execute(container, {{"sh", "-c", "exit 255"}, {}, "", ""}).code.value_or(0), 255);
+  const Executed long_one =
+      execute(container, {{"dd", "if=/dev/zero", "bs=1M", "count=8"}, {}, "", ""});
+  EXPECT_EQ(long_one.code.value_or(1), 0);
+  EXPECT_EQ(long_one.out.size(), std::size_t{8} << 20);
+}
+
+TEST_P(OciInsideTest, ExecThatCannotBeIsAnErrorNotACode) {
+  const Container container = node_.container({"sleep", "1000"});
+  node_.expect_created(container);
+  EXPECT_EQ(execute(container, {{"true"}, {}, "", ""}).code.error().code, Code::conflict);
+  ASSERT_TRUE(runtime_.start(container, node_.never));
+  const Executed missing = execute(container, {{"/no/such"}, {}, "", ""});
+  ASSERT_FALSE(missing.code);
+  EXPECT_EQ(missing.code.error().code, Code::invalid);
+  EXPECT_THAT(missing.code.error().message, HasSubstr("/no/such"));
+  EXPECT_EQ(execute(container, {{"true"}, {}, "", "nobody"}).code.error().code, Code::invalid);
+  EXPECT_EQ(execute(container, {{}, {}, "", ""}).code.error().code, Code::invalid);
+  ASSERT_TRUE(runtime_.pause(container, node_.never));
+  EXPECT_EQ(execute(container, {{"true"}, {}, "", ""}).code.error().code, Code::conflict);
+  // Nothing of them stays in the bundle.
+  for (const auto& entry :
+       std::filesystem::directory_iterator(node_.layout.bundle(container.name))) {
+    EXPECT_FALSE(entry.path().filename().native().starts_with("exec-")) << entry.path();
+  }
+}
+
+TEST_P(OciInsideTest, ACancelledExecLeavesNoProcessInside) {
+  Telling telling(node_.folder / "telling");
+  Container container = node_.container({"sleep", "1000"});
+  container.mounts.push_back(telling.mount());
+  node_.expect_started(container);
+  system::Stop stop;
+  std::thread canceller([&] {
+    EXPECT_EQ(telling.line(), "ready");
+    stop.request();
+  });
+  // It ignores the polite signal.
+  const auto code = runtime_.exec(
+      container, {{"sh", "-c", "trap '' TERM; echo ready > /telling/told; sleep 997"}, {}, "", ""},
+      [](std::string_view) {}, [](std::string_view) {}, stop);
+  canceller.join();
+  ASSERT_FALSE(code);
+  EXPECT_EQ(code.error().code, Code::cancelled);
+  const Executed left =
+      execute(container, {{"sh", "-c", "grep -l '99[7]' /proc/[0-9]*/cmdline; true"}, {}, "", ""});
+  EXPECT_EQ(left.code.value_or(1), 0);
+  EXPECT_EQ(node_.state(container).status, Status::running);
+  EXPECT_EQ(left.out, "");
+}
+
+}  // namespace
+}  // namespace drover::runtimes
