@@ -11,8 +11,6 @@
 namespace drover::runtimes {
 namespace {
 
-const Path kInterfaces = "/sys/class/net";
-
 /// A name of at most 15 bytes (IFNAMSIZ) that the same interface of the same container always gets.
 /// FNV-1a is enough: it only has to differ among the containers of one node.
 std::string host_name(const ContainerName& name, const std::string& interface) {
@@ -52,22 +50,24 @@ class KeptSetting {
   std::string value_;
 };
 
-Result<> check_bridge(const NetworkSpec& spec) {
-  const Path bridge = kInterfaces / spec.bridge / "bridge";
-  std::error_code error;
-  if (spec.bridge.empty() || spec.bridge.find('/') != std::string::npos ||
-      !std::filesystem::is_directory(bridge, error)) {
-    return fail(Code::not_found, "plug {} into bridge {}: this node has no such bridge",
-                spec.interface, spec.bridge);
+/// Asks by netlink and not by /sys, which shows the interfaces of whoever mounted it.
+Result<> check_bridge(const NetworkSpec& spec, const system::Stop& stop) {
+  const std::string what = fmt::format("plug {} into bridge {}", spec.interface, spec.bridge);
+  const system::Output output =
+      TRY(system::run({"ip", "-details", "-json", "link", "show", "dev", spec.bridge}, stop));
+  const Result<json::Value> links = json::parse(output.out);
+  const json::Value* link = nullptr;
+  if (output.ending.code == 0 && links && links->array() != nullptr && !links->array()->empty()) {
+    link = &links->array()->front();
   }
-  if (spec.vlan != 0) {
-    const Result<std::string> filtering = system::read_file(bridge / "vlan_filtering", 16);
-    if (!filtering || !filtering->starts_with('1')) {
-      return fail(Code::refused,
-                  "plug {} into bridge {} with VLAN {}: the bridge does not filter VLANs (set "
-                  "bridge-vlan-aware yes)",
-                  spec.interface, spec.bridge, spec.vlan);
-    }
+  if (link == nullptr || link->at("linkinfo").at("info_kind").string_or("") != "bridge") {
+    return fail(Code::not_found, "{}: this node has no such bridge", what);
+  }
+  const json::Value& data = link->at("linkinfo").at("info_data");
+  if (spec.vlan != 0 && !data.at("vlan_filtering").boolean_or(false)) {
+    return fail(Code::refused,
+                "{} with VLAN {}: the bridge does not filter VLANs (set bridge-vlan-aware yes)",
+                what, spec.vlan);
   }
   return {};
 }
@@ -165,7 +165,7 @@ Result<> Networks::settle_host_end(const std::string& made, const std::string& n
 
 Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
                                     const NetworkSpec& spec, const system::Stop& stop) {
-  TRY(check_bridge(spec));
+  TRY(check_bridge(spec, stop));
   json::Value config = TRY(plugin_config(spec));
   const KeptSetting advertisements(Path("/proc/sys/net/ipv6/conf") / spec.bridge / "accept_ra");
   const std::string host = host_name(name, spec.interface);
