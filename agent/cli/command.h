@@ -1,0 +1,49 @@
+// Command: what every command of `drover` is made of.
+//
+// add_NAME declares a command and its options on the command line's parser. When it is the one that
+// was called, its callback sets `action`, which main then runs.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "agent/cli/interrupt.h"
+#include "messaging/client/client.h"
+
+// The parser's headers are large; only the commands' sources need them.
+namespace CLI {
+class App;
+}
+
+namespace drover::cli {
+
+/// What a command works with.
+struct Session {
+  system::Path bus;
+  const Interrupt& interrupt;
+
+  Result<messaging::Client> connect() const { return messaging::Client::open(bus); }
+};
+
+/// Returns the exit code; an error is printed by main, which exits with `exit_code_of`.
+using Action = std::function<Result<int>(Session&)>;
+
+void add_run(CLI::App& app, Action& action);
+void add_exec(CLI::App& app, Action& action);
+void add_start(CLI::App& app, Action& action);
+void add_stop(CLI::App& app, Action& action);
+void add_kill(CLI::App& app, Action& action);
+void add_pause(CLI::App& app, Action& action);
+void add_resume(CLI::App& app, Action& action);
+void add_rm(CLI::App& app, Action& action);
+void add_ps(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+void add_logs(CLI::App& app, Action& action);
+void add_events(CLI::App& app, Action& action);
+void add_jobs(CLI::App& app, Action& action);
+void add_explain(CLI::App& app, Action& action);
+void add_node(CLI::App& app, Action& action);
+void add_config(CLI::App& app, Action& action);
+void add_version(CLI::App& app, Action& action);
+
+}  // namespace drover::cli

@@ -1,0 +1,43 @@
+#include "agent/cli/event_text.h"
+
+#include <algorithm>
+
+#include "agent/cli/text.h"
+#include "agent/core/container_status.h"
+
+namespace drover::cli {
+namespace {
+
+/// What the event's data adds; "" for nothing.
+std::string detail(const Event& event) {
+  const json::Value data(event.data);
+  if (event.what.starts_with("step_")) {
+    const std::string_view subject = data.at("subject").string_or("");
+    return fmt::format("{}{}{} of {}", data.at("name").string_or(""), subject.empty() ? "" : " ",
+                       subject, data.at("target").string_or("-"));
+  }
+  if (data.at("exit").object() != nullptr) {
+    return to_text(exit_from_json(data.at("exit")));
+  }
+  if (data.at("error").object() != nullptr) {
+    return fmt::format("{}: {}", data.at("error").at("code").string_or(""),
+                       data.at("error").at("message").string_or(""));
+  }
+  if (event.kind == "job" && data.at("verb").string() != nullptr) {
+    return fmt::format("{} {}", data.at("verb").string_or(""), data.at("target").string_or(""));
+  }
+  return std::string(data.at("runtime").string_or(""));
+}
+
+}  // namespace
+
+std::string event_text(const Event& event) {
+  const std::string more = detail(event);
+  std::string line =
+      printable(fmt::format("{} {:>6} {} {} {}{}{}", time_of_day(event.at_unix_ms), event.seq,
+                            event.kind, event.object, event.what, more.empty() ? "" : ": ", more));
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return line;
+}
+
+}  // namespace drover::cli

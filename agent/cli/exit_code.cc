@@ -1,0 +1,35 @@
+#include "agent/cli/exit_code.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace drover::cli {
+
+int exit_code_of(const Error& error) {
+  switch (error.code) {
+    case Code::cancelled:
+      return kInterrupted;
+    case Code::unavailable:
+    case Code::timed_out:
+    case Code::broken:
+      return kOwnFailure;
+    case Code::not_found:
+    case Code::conflict:
+    case Code::refused:
+    case Code::invalid:
+      return kFailed;
+  }
+  return kOwnFailure;
+}
+
+int exit_code_beside_program(const Error& error) {
+  const int code = exit_code_of(error);
+  return code == kFailed ? kOwnFailure : code;
+}
+
+void print_error(const Error& error) {
+  fmt::print(stderr, "drover: {}\n", to_text(error));
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,29 @@
+// What `drover` says by its exit code. docs and --help name the same numbers.
+#pragma once
+
+#include "agent/core/error.h"
+
+namespace drover::cli {
+
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;         ///< the node refused it, or its job failed
+inline constexpr int kUsage = 2;          ///< the command line is wrong
+inline constexpr int kDeadline = 124;     ///< the job's deadline passed
+inline constexpr int kOwnFailure = 125;   ///< drover itself: no node, no answer, no container
+inline constexpr int kInterrupted = 130;  ///< Ctrl-C
+
+/// The code for an error that ended a command.
+int exit_code_of(const Error& error);
+/// The same where 1 to 123 belong to the program inside (run --wait, exec).
+int exit_code_beside_program(const Error& error);
+
+/// Prints "drover: " and the error with its faults on standard error.
+void print_error(const Error& error);
+
+/// The foot of the help of each command.
+inline constexpr const char* kExitStatus =
+    "Exit status:\n"
+    "  0 done, 1 the node refused it or its job failed, 2 wrong usage, 124 the job's\n"
+    "  deadline passed, 125 drover could not reach the node, 130 interrupted\n";
+
+}  // namespace drover::cli

@@ -1,0 +1,52 @@
+// drover inspect: all that the node knows of containers.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <memory>
+
+#include "agent/cli/command.h"
+#include "agent/cli/exit_code.h"
+#include "agent/cli/text.h"
+#include "agent/core/event.h"
+
+namespace drover::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> names;
+  bool json = false;
+};
+
+Result<int> show(Session& session, const Options& options) {
+  messaging::Client client = TRY(session.connect());
+  json::Array all;
+  for (const std::string& name : options.names) {
+    all.push_back(TRY(client.container(name, session.interrupt.first())));
+  }
+  if (options.json) {
+    fmt::print("{}\n", json::write_pretty(std::move(all)));
+    return kDone;
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (json::Value* created = all[i].object()->find("created_at")) {
+      *created = to_rfc3339(created->integer_or(0));
+    }
+    fmt::print("{}{}", i == 0 ? "" : "\n", outline(all[i]));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("inspect", "Show all that the node knows of containers");
+  const auto options = std::make_shared<Options>();
+  command->add_option("NAME", options->names, "Containers")->required();
+  command->add_flag("--json", options->json, "As a JSON array");
+  command->footer(kExitStatus);
+  command->callback([&action, options] {
+    action = [options](Session& session) { return show(session, *options); };
+  });
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,26 @@
+// JobFlags: the options of every command that submits a job.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/core/job.h"
+
+namespace CLI {
+class App;
+}
+
+namespace drover::cli {
+
+struct JobFlags {
+  std::int64_t deadline_s = 0;  ///< 0: none
+  bool quiet = false;           ///< no progress
+};
+
+void add_job_flags(CLI::App& command, JobFlags& flags);
+
+/// A request with a new id (UUIDv7) and the flags' deadline, counted from now. `invalid` when
+/// `target` is no container's name.
+Result<JobRequest> make_request(Verb verb, const std::string& target, const JobFlags& flags);
+
+}  // namespace drover::cli

@@ -1,0 +1,98 @@
+#include "agent/cli/job_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+namespace drover::cli {
+namespace {
+
+// A job without a deadline is resent for so long; the node answers within milliseconds.
+constexpr std::chrono::seconds kSubmitTime{60};
+// How long one wait for the next event is; what is waited for is the job's end.
+constexpr std::chrono::hours kTurn{1};
+
+bool has_ended(const json::Value& job) {
+  const auto state = job_state_from(job.at("state").string_or(""));
+  return state && is_final(*state);
+}
+
+std::chrono::milliseconds time_to_submit(const JobRequest& request) {
+  if (request.deadline_unix_ms == 0) {
+    return kSubmitTime;
+  }
+  const std::int64_t left = request.deadline_unix_ms - system::SystemClock().unix_ms();
+  return std::chrono::milliseconds(std::max<std::int64_t>(left, 1));
+}
+
+}  // namespace
+
+JobWatch::JobWatch(Session& session, messaging::Client& client, messaging::Subscription events,
+                   std::string id, bool quiet)
+    : session_(&session),
+      client_(&client),
+      events_(std::move(events)),
+      id_(std::move(id)),
+      progress_(quiet, stderr) {}
+
+Result<JobWatch> JobWatch::submit(Session& session, messaging::Client& client,
+                                  const JobRequest& request, bool quiet) {
+  const system::Stop& stop = session.interrupt.first();
+  messaging::Subscription events = TRY(messaging::Subscription::open(client, {}, stop));
+  json::Value job = TRY(client.submit(request, client.in(time_to_submit(request)), stop));
+  JobWatch watch(session, client, std::move(events), request.id.str(), quiet);
+  watch.job_ = std::move(job);
+  return watch;
+}
+
+Result<json::Value> JobWatch::wait() {
+  const system::Stop& first = session_->interrupt.first();
+  const system::Stop& second = session_->interrupt.second();
+  const system::Stop* stop = &first;
+  // A duplicate may have ended long ago.
+  while (!has_ended(job_)) {
+    Result<std::optional<messaging::Notice>> notice = events_.next(client_->in(kTurn), *stop);
+    if (!notice && notice.error().code == Code::cancelled && stop == &first) {
+      stop = &second;
+      TRY(cancel());
+      continue;
+    }
+    if (!notice) {
+      progress_.finish();
+      return Failure(std::move(notice).error().context("job " + id_));
+    }
+    if (*notice && may_end(**notice)) {
+      job_ = TRY(client_->job(id_, second));
+    }
+  }
+  progress_.finish();
+  return job_;
+}
+
+Result<> JobWatch::cancel() {
+  progress_.finish();
+  fmt::print(stderr, "drover: cancelling job {} (Ctrl-C again leaves it to the node)\n", id_);
+  const std::int64_t now = system::SystemClock().unix_ms();
+  const JobId id = TRY(JobId::parse(make_uuid7(static_cast<std::uint64_t>(now))));
+  const JobRequest request{id, Verb::job_cancel, id_, {}, {}, 0};
+  TRY(client_->submit(request, client_->in(kSubmitTime), session_->interrupt.second()));
+  return {};
+}
+
+/// Whether this notice may tell of the job's end.
+bool JobWatch::may_end(const messaging::Notice& notice) {
+  const Event* event = std::get_if<Event>(&notice);
+  if (event == nullptr) {
+    return true;  // a snapshot: whatever happened before it is not told as events
+  }
+  if (event->kind != "job" || event->object != id_) {
+    return false;
+  }
+  progress_.take(*event);
+  const auto state = job_state_from(event->what);
+  return state && is_final(*state);
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,42 @@
+// JobWatch: one job from its submission to its end.
+#pragma once
+
+#include <string>
+
+#include "agent/cli/command.h"
+#include "agent/cli/progress.h"
+#include "agent/core/job.h"
+#include "messaging/client/subscription.h"
+
+namespace drover::cli {
+
+/// The session and the client must outlive it.
+class JobWatch {
+ public:
+  /// Subscribes, so that no event of the job is missed, and then hands the job over.
+  static Result<JobWatch> submit(Session& session, messaging::Client& client,
+                                 const JobRequest& request, bool quiet);
+
+  /// Returns the job as the node has it once it has ended, whichever way. Shows its steps unless
+  /// quiet. The first Ctrl-C cancels the job and goes on waiting for its end; the second leaves it
+  /// to the node (`cancelled`).
+  Result<json::Value> wait();
+
+  /// Go on behind the events that `wait` has read.
+  messaging::Subscription& events() { return events_; }
+
+ private:
+  JobWatch(Session& session, messaging::Client& client, messaging::Subscription events,
+           std::string id, bool quiet);
+  Result<> cancel();
+  bool may_end(const messaging::Notice& notice);
+
+  Session* session_;
+  messaging::Client* client_;
+  messaging::Subscription events_;
+  std::string id_;
+  Progress progress_;
+  json::Value job_;  // as last seen
+};
+
+}  // namespace drover::cli

@@ -1,0 +1,57 @@
+#include "agent/cli/log_copy.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include "agent/cli/log_decoder.h"
+
+namespace drover::cli {
+namespace {
+
+constexpr std::chrono::seconds kQuiet{5};
+
+void write_line(const LogLine& line, bool times) {
+  std::FILE* out = line.is_error ? stderr : stdout;
+  if (times && !line.time.empty()) {
+    std::fwrite(line.time.data(), 1, line.time.size(), out);
+    std::fputc(' ', out);
+  }
+  std::fwrite(line.text.data(), 1, line.text.size(), out);
+  if (line.ends) {
+    std::fputc('\n', out);
+  }
+}
+
+}  // namespace
+
+Result<> copy_log(messaging::Client& client, messaging::Stream& stream, const system::Stop& stop,
+                  const LogCopyOptions& options) {
+  LogDecoder decoder([&](const LogLine& line) { write_line(line, options.times); });
+  bool complete = false;  // when it was last asked
+  for (;;) {
+    const Result<std::optional<std::string>> data = stream.next(client.in(kQuiet), stop);
+    if (!data && data.error().code == Code::not_found && stream.offset() == 0) {
+      return {};
+    }
+    if (!data) {
+      decoder.finish();
+      return Failure(data.error());
+    }
+    if (*data) {
+      decoder.feed(**data);
+      std::fflush(stdout);
+      complete = false;
+      continue;
+    }
+    // Once more after it is complete, for what was on its way meanwhile.
+    if (stream.ended() || complete) {
+      decoder.finish();
+      return {};
+    }
+    if (options.complete) {
+      complete = TRY(options.complete());
+    }
+  }
+}
+
+}  // namespace drover::cli

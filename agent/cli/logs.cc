@@ -1,0 +1,43 @@
+// drover logs: what a container printed.
+#include <CLI/App.hpp>
+#include <memory>
+
+#include "agent/cli/command.h"
+#include "agent/cli/exit_code.h"
+#include "agent/cli/log_copy.h"
+
+namespace drover::cli {
+namespace {
+
+struct Options {
+  std::string name;
+  bool follow = false;
+  bool times = false;
+};
+
+Result<int> show(Session& session, const Options& options) {
+  messaging::Client client = TRY(session.connect());
+  const system::Stop& stop = session.interrupt.first();
+  // A name that does not exist is an error; one that printed nothing is not.
+  TRY(client.container(options.name, stop));
+  messaging::Stream stream =
+      TRY(messaging::Stream::container_log(client, options.name, {.follow = options.follow}));
+  TRY(copy_log(client, stream, stop, {.times = options.times}));
+  return kDone;
+}
+
+}  // namespace
+
+void add_logs(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("logs", "Print what a container printed");
+  const auto options = std::make_shared<Options>();
+  command->add_option("NAME", options->name, "The container")->required();
+  command->add_flag("-f,--follow", options->follow, "Go on until the container has stopped");
+  command->add_flag("-t,--times", options->times, "The time in front of each line");
+  command->footer(kExitStatus);
+  command->callback([&action, options] {
+    action = [options](Session& session) { return show(session, *options); };
+  });
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,67 @@
+// drover: the command line of a node.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "agent/cli/command.h"
+#include "agent/cli/exit_code.h"
+
+namespace {
+
+using namespace drover::cli;
+
+void add_commands(CLI::App& app, Action& action) {
+  for (const auto add : {add_run, add_exec, add_start, add_stop, add_kill, add_pause, add_resume,
+                         add_rm, add_ps, add_inspect, add_logs, add_events, add_jobs, add_explain,
+                         add_node, add_config, add_version}) {
+    add(app, action);
+  }
+}
+
+int run(const Action& action, const std::string& bus) {
+  const Interrupt interrupt;
+  Session session{bus, interrupt};
+  const drover::Result<int> code = action(session);
+  if (code) {
+    return *code;
+  }
+  print_error(code.error());
+  return exit_code_of(code.error());
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app("Runs containers on this node through droverd.", "drover");
+  std::string bus = "/run/drover/bus";
+  Action action;
+  app.add_option("--bus", bus, "Folder of droverd's sockets (default: " + bus + ")")
+      ->envname("DROVER_BUS")
+      ->type_name("DIR");
+  app.set_version_flag("--version", "drover " DROVER_VERSION);
+  app.fallthrough();
+  app.footer(std::string(kExitStatus) + "\n`drover COMMAND --help` tells of each command.\n");
+  add_commands(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and the version are "errors" of code 0.
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (!action) {
+    std::fputs(app.help().c_str(), stderr);
+    return kUsage;
+  }
+  return run(action, bus);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "drover: %s\n", error.what());
+    return kOwnFailure;
+  }
+}

@@ -1,0 +1,86 @@
+// drover ps: the node's containers.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "agent/cli/command.h"
+#include "agent/cli/exit_code.h"
+#include "agent/cli/text.h"
+#include "agent/core/container_status.h"
+
+namespace drover::cli {
+namespace {
+
+struct Options {
+  bool json = false;
+  bool names_only = false;
+};
+
+std::string status_text(const json::Value& container) {
+  const std::string status(container.at("status").string_or("unknown"));
+  if (status != to_string(Status::stopped) || container.at("exit").object() == nullptr) {
+    return status;
+  }
+  return status + ": " + to_text(exit_from_json(container.at("exit")));
+}
+
+std::string addresses(const json::Value& container) {
+  std::string text;
+  if (const json::Array* networks = container.at("networks").array()) {
+    for (const json::Value& network : *networks) {
+      const std::string_view address = network.at("address").string_or("");
+      text += (text.empty() || address.empty() ? "" : ", ") +
+              std::string(address.substr(0, address.find('/')));
+    }
+  }
+  return text.empty() ? "-" : text;
+}
+
+Result<int> show(Session& session, const Options& options) {
+  messaging::Client client = TRY(session.connect());
+  const json::Value answer = TRY(client.containers(session.interrupt.first()));
+  if (options.json) {
+    fmt::print("{}\n", json::write_pretty(answer.at("containers")));
+    return kDone;
+  }
+  const json::Array none;
+  const json::Array* containers = answer.at("containers").array();
+  std::vector<std::vector<std::string>> rows = {
+      {"NAME", "RUNTIME", "STATUS", "CREATED", "ADDRESS", "IMAGE"}};
+  const std::int64_t now = system::SystemClock().unix_ms();
+  for (const json::Value& container : containers == nullptr ? none : *containers) {
+    const std::string name(container.at("name").string_or(""));
+    if (options.names_only) {
+      fmt::print("{}\n", printable(name));
+      continue;
+    }
+    rows.push_back({name, std::string(container.at("runtime").string_or("")),
+                    status_text(container),
+                    short_time(container.at("created_at").integer_or(0), now), addresses(container),
+                    std::string(container.at("image").string_or(""))});
+  }
+  if (!options.names_only) {
+    fmt::print("{}", table(rows));
+  }
+  if (!answer.at("whole").boolean_or(true)) {
+    fmt::print(stderr, "drover: the node has more containers than fit its answer\n");
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_ps(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("ps", "List the node's containers, also stopped ones");
+  const auto options = std::make_shared<Options>();
+  command->add_flag("--json", options->json, "As a JSON array");
+  command->add_flag("-q,--quiet", options->names_only, "Names only");
+  command->footer(kExitStatus);
+  command->callback([&action, options] {
+    action = [options](Session& session) { return show(session, *options); };
+  });
+}
+
+}  // namespace drover::cli

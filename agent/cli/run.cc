@@ -1,0 +1,85 @@
+// drover run: makes a container, starts it, and waits for it when asked to.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "agent/cli/command.h"
+#include "agent/cli/exit_code.h"
+#include "agent/cli/job_run.h"
+#include "agent/cli/job_watch.h"
+#include "agent/cli/run_options.h"
+#include "agent/cli/run_wait.h"
+
+namespace drover::cli {
+namespace {
+
+/// An error here is one of ours or of the node, and never the container's.
+Result<int> run_container(Session& session, const RunOptions& options, const JobRequest& request) {
+  messaging::Client client = TRY(session.connect());
+  JobWatch watch = TRY(JobWatch::submit(session, client, request, options.flags.quiet));
+  const json::Value job = TRY(watch.wait());
+  if (const Result<> outcome = outcome_of(job); !outcome) {
+    print_error(outcome.error());
+    if (session.interrupt.first().requested()) {
+      return kInterrupted;
+    }
+    if (outcome.error().code == Code::timed_out) {
+      return kDeadline;
+    }
+    return options.wait ? kOwnFailure : kFailed;
+  }
+  if (!options.wait) {
+    fmt::print("{}\n", request.target);
+    return kDone;
+  }
+  Result<int> code = wait_for_container(session, client, watch.events(), request.target);
+  // It has ended also when its exit code is not known.
+  if (options.remove && (code || code.error().code == Code::broken)) {
+    TRY(remove_container(session, client, request.target));
+  }
+  return code;
+}
+
+int run(Session& session, const RunOptions& options) {
+  const Result<JobRequest> request = run_request(options);
+  if (!request) {
+    print_error(request.error());
+    return kUsage;
+  }
+  const Result<int> code = run_container(session, options, *request);
+  if (code) {
+    return *code;
+  }
+  print_error(code.error());
+  return options.wait ? exit_code_beside_program(code.error()) : exit_code_of(code.error());
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("run", "Make a container and start it");
+  const auto options = std::make_shared<RunOptions>();
+  add_run_options(*command, *options);
+  command->footer(
+      "Shows each step on standard error. Prints the container's name when it runs; with\n"
+      "--wait prints what the container prints instead.\n\n"
+      "Ctrl-C cancels the job, which undoes what it has done; with --wait and the container\n"
+      "running it stops the container. Ctrl-C again leaves at once.\n\n"
+      "Examples:\n"
+      "  drover run --image oci:/srv/images/busybox:1 --wait --rm -- sh -c 'exit 7'\n"
+      "  drover run --name web-1 --runtime crun --volume data:/data:1G:local-lvm \\\n"
+      "      --network eth0=vmbr0,address=192.0.2.10/24 -- /usr/sbin/nginx -g 'daemon off;'\n\n"
+      "Exit status:\n"
+      "  0 it runs, 1 the node refused it or the job failed, 2 wrong usage, 124 the job's\n"
+      "  deadline passed, 125 drover could not reach the node, 130 interrupted.\n"
+      "  With --wait the container's own, 128 + N when signal N ended it; 125 when it did not\n"
+      "  run or its exit code is not known.\n");
+  command->callback([&action, options] {
+    action = [options](Session& session) -> Result<int> { return run(session, *options); };
+  });
+}
+
+}  // namespace drover::cli

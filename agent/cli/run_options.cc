@@ -1,0 +1,163 @@
+#include "agent/cli/run_options.h"
+
+#include <CLI/App.hpp>
+
+#include "agent/cli/container_name.h"
+#include "agent/cli/spec_options.h"
+#include "agent/system/file.h"
+
+namespace drover::cli {
+namespace {
+
+/// The spec in the file; faults come with "FILE:LINE".
+Result<ContainerSpec> read_file_spec(const std::string& file) {
+  const std::string text = TRY(system::read_file(file, std::size_t{1} << 20));
+  const json::Value value = TRY(json::parse(text, {.comments = true}).context(file));
+  Faults faults(text);
+  ContainerSpec spec = read_container_spec(value, "", faults);
+  TRY(faults.result(file + " is no container spec"));
+  return spec;
+}
+
+void set_unless_empty(std::string& member, const std::string& option) {
+  if (!option.empty()) {
+    member = option;
+  }
+}
+
+Result<> set_root(const RunOptions& options, ContainerSpec& spec) {
+  if (!options.image.empty() && !options.rootfs.empty()) {
+    return fail(Code::invalid, "--image and --rootfs: only one of them");
+  }
+  if (!options.image.empty()) {
+    spec.image = options.image;
+    spec.rootfs.clear();
+  }
+  if (!options.rootfs.empty()) {
+    spec.rootfs = options.rootfs;
+    spec.image.clear();
+  }
+  if (!options.runtime.empty()) {
+    spec.runtime = runtime_kind_from(options.runtime);
+  }
+  return {};
+}
+
+Result<> set_process(const RunOptions& options, ContainerSpec& spec) {
+  if (!options.command.empty()) {
+    spec.command = options.command;
+  }
+  for (auto& [name, value] : TRY(read_pairs("--env", options.env))) {
+    spec.env[name] = value;
+  }
+  for (auto& [name, value] : TRY(read_pairs("--label", options.labels))) {
+    spec.labels[name] = value;
+  }
+  set_unless_empty(spec.user, options.user);
+  set_unless_empty(spec.cwd, options.workdir);
+  set_unless_empty(spec.hostname, options.hostname);
+  if (!options.stop_signal.empty()) {
+    spec.stop_signal = signal_from(options.stop_signal).value_or(0);
+  }
+  if (options.grace_s) {
+    spec.stop_grace = std::chrono::seconds(*options.grace_s);
+  }
+  return {};
+}
+
+Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
+  for (const std::string& text : options.volumes) {
+    spec.volumes.push_back(TRY(read_volume(text)));
+  }
+  if (!options.networks.empty()) {
+    spec.networks.emplace();
+    for (const std::string& text : options.networks) {
+      if (text == "none" && options.networks.size() == 1) {
+        break;
+      }
+      spec.networks->push_back(TRY(read_network(text)));
+    }
+  }
+  if (!options.memory.empty()) {
+    spec.resources.memory_mib = TRY(read_size("--memory", options.memory));
+  }
+  if (options.cpus != 0) {
+    spec.resources.cpus = options.cpus;
+  }
+  if (options.pids != 0) {
+    spec.resources.pids = options.pids;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<JobRequest> run_request(const RunOptions& options) {
+  ContainerSpec spec;
+  if (!options.file.empty()) {
+    spec = TRY(read_file_spec(options.file));
+  }
+  TRY(set_root(options, spec));
+  TRY(set_process(options, spec));
+  TRY(set_resources(options, spec));
+  JobRequest request = TRY(make_request(
+      Verb::container_run, options.name.empty() ? generate_name() : options.name, options.flags));
+  if (!options.id.empty()) {
+    request.id = TRY(JobId::parse(options.id));
+  }
+  request.spec = std::move(spec);
+  return request;
+}
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  const auto many = [&](const char* name, std::vector<std::string>& values, const char* type,
+                        const char* text) {
+    command.add_option(name, values, text)->type_name(type)->allow_extra_args(false);
+  };
+  const auto text = [&](const char* name, std::string& value, const char* type, const char* help) {
+    return command.add_option(name, value, help)->type_name(type);
+  };
+  command.positionals_at_end();
+  text("--name", options.name, "NAME", "The container's name (default: a generated one)");
+  text("--runtime", options.runtime, "KIND",
+       "runc, crun, lxc or pve-lxc (default: by the node's rules)")
+      ->check(CLI::IsMember({"runc", "crun", "lxc", "pve-lxc"}));
+  text("--image", options.image, "IMAGE",
+       "oci:/LAYOUT:TAG, or STORAGE:vztmpl/FILE for pve-lxc (default: the node's)");
+  text("--rootfs", options.rootfs, "PATH", "A folder of the node as root, left unchanged");
+  text("--file", options.file, "SPEC.json", "A spec to begin with; other options change it")
+      ->check(CLI::ExistingFile);
+  many("-e,--env", options.env, "NAME=VALUE", "Environment; may be repeated");
+  many("-v,--volume", options.volumes, "NAME:TARGET:SIZE[:STORAGE][:ro]",
+       "A new volume that goes with the container; may be repeated");
+  many("--network", options.networks, "IF=BRIDGE",
+       "An interface, with ,address=CIDR ,gateway=IP ,vlan=TAG behind it as needed; may be "
+       "repeated; \"none\" for loopback only");
+  text("-m,--memory", options.memory, "SIZE", "Limit, as 256M or 2G");
+  command.add_option("--cpus", options.cpus, "Limit in cores' worth of time, as 0.5")
+      ->check(CLI::Range(0.01, 1024.0))
+      ->type_name("NUMBER");
+  command.add_option("--pids", options.pids, "Limit of processes")
+      ->check(CLI::Range(1, 4194304))
+      ->type_name("NUMBER");
+  text("-u,--user", options.user, "USER", "uid[:gid] or a name in the image");
+  text("-w,--workdir", options.workdir, "PATH", "Working folder inside");
+  text("--hostname", options.hostname, "NAME", "Host name inside (default: the container's name)");
+  many("-l,--label", options.labels, "NAME=VALUE", "A label; may be repeated");
+  text("--stop-signal", options.stop_signal, "SIGNAL", "What asks it to end (default: the image's)")
+      ->check([](const std::string& signal) {
+        return signal_from(signal) ? std::string()
+                                   : "must be a signal's name or its number 1 to 64";
+      });
+  command.add_option("--grace", options.grace_s, "Seconds between that and SIGKILL (default: 10)")
+      ->check(CLI::Range(0, 86400))
+      ->type_name("SECONDS");
+  text("--id", options.id, "ID", "The job's id: the same id again is the same job");
+  CLI::Option* wait = command.add_flag("--wait", options.wait,
+                                       "Follow its output, and exit as it exits; Ctrl-C stops it");
+  command.add_flag("--rm", options.remove, "Delete it when it has ended")->needs(wait);
+  add_job_flags(command, options.flags);
+  command.add_option("CMD", options.command, "Program and arguments instead of the image's");
+}
+
+}  // namespace drover::cli

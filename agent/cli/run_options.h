@@ -1,0 +1,43 @@
+// RunOptions: the command line of `drover run`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/cli/job_flags.h"
+#include "agent/core/container_spec.h"
+
+namespace drover::cli {
+
+struct RunOptions {
+  std::string file;  ///< a spec as JSON with comments; the other options change it
+  std::string name;
+  std::string id;
+  std::string runtime;
+  std::string image;
+  std::string rootfs;
+  std::vector<std::string> env;
+  std::vector<std::string> volumes;
+  std::vector<std::string> networks;
+  std::vector<std::string> labels;
+  std::string memory;
+  double cpus = 0;
+  std::uint64_t pids = 0;
+  std::string user;
+  std::string workdir;
+  std::string hostname;
+  std::string stop_signal;
+  std::optional<std::int64_t> grace_s;
+  bool wait = false;
+  bool remove = false;
+  JobFlags flags;
+  std::vector<std::string> command;
+};
+
+void add_run_options(CLI::App& command, RunOptions& options);
+
+/// The job they ask for. `invalid` with every fault of the file or of the options.
+Result<JobRequest> run_request(const RunOptions& options);
+
+}  // namespace drover::cli

@@ -1,0 +1,116 @@
+#include "agent/cli/spec_options.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace drover::cli {
+namespace {
+
+/// The text in front of the first `separator`, which is taken off `text` with it.
+std::string_view take_part(std::string_view& text, char separator) {
+  const std::size_t end = text.find(separator);
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return part;
+}
+
+std::optional<std::uint64_t> read_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc() || stop != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+}  // namespace
+
+Result<std::uint64_t> read_size(std::string_view option, std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, std::uint64_t>, 7> kUnits = {
+      {{"MiB", 1},
+       {"GiB", 1024},
+       {"TiB", 1024 * 1024},
+       {"M", 1},
+       {"G", 1024},
+       {"T", 1024 * 1024},
+       {"", 1}}};
+  for (const auto& [suffix, mebibytes] : kUnits) {
+    if (!text.ends_with(suffix)) {
+      continue;
+    }
+    const auto number = read_number(text.substr(0, text.size() - suffix.size()));
+    if (number && *number > 0 && *number <= std::numeric_limits<std::uint64_t>::max() / mebibytes) {
+      return *number * mebibytes;
+    }
+    break;
+  }
+  return fail(Code::invalid, "{}: \"{}\" is no size, as 64M, 2G or 1T", option, text);
+}
+
+Result<VolumeSpec> read_volume(std::string_view text) {
+  const std::string_view whole = text;
+  VolumeSpec volume;
+  volume.name = take_part(text, ':');
+  volume.target = take_part(text, ':');
+  const std::string_view size = take_part(text, ':');
+  if (volume.name.empty() || volume.target.empty() || size.empty()) {
+    return fail(Code::invalid, "--volume: \"{}\" is not NAME:TARGET:SIZE[:STORAGE][:ro]", whole);
+  }
+  volume.size_mib = TRY(read_size("--volume", size));
+  if (text == "ro" || text.ends_with(":ro")) {
+    volume.read_only = true;
+    text.remove_suffix(text == "ro" ? 2 : 3);
+  }
+  volume.storage = text;
+  return volume;
+}
+
+Result<NetworkSpec> read_network(std::string_view text) {
+  const std::string_view whole = text;
+  NetworkSpec network;
+  std::string_view first = take_part(text, ',');
+  network.interface = take_part(first, '=');
+  network.bridge = first;
+  if (network.interface.empty() || network.bridge.empty()) {
+    return fail(Code::invalid,
+                "--network: \"{}\" is neither \"none\" nor "
+                "INTERFACE=BRIDGE[,address=CIDR][,gateway=IP][,vlan=TAG]",
+                whole);
+  }
+  while (!text.empty()) {
+    std::string_view value = take_part(text, ',');
+    const std::string_view key = take_part(value, '=');
+    const std::optional<std::uint64_t> tag = read_number(value);
+    if (key == "address") {
+      network.address = value;
+    } else if (key == "gateway") {
+      network.gateway = value;
+    } else if (key == "vlan" && tag && *tag >= 1 && *tag <= 4094) {
+      network.vlan = static_cast<std::uint32_t>(*tag);
+    } else {
+      return fail(Code::invalid,
+                  "--network: in \"{}\": \"{}={}\" is none of address=CIDR, gateway=IP and vlan=1 "
+                  "to 4094",
+                  whole, key, value);
+    }
+  }
+  return network;
+}
+
+Result<std::map<std::string, std::string>> read_pairs(std::string_view option,
+                                                      const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> pairs;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return fail(Code::invalid, "{}: \"{}\" is not NAME=VALUE", option, text);
+    }
+    pairs[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return pairs;
+}
+
+}  // namespace drover::cli

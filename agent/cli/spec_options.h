@@ -1,0 +1,25 @@
+// The options of `drover run` as parts of a container's spec. Errors are `invalid` and name the
+// option.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/core/container_spec.h"
+
+namespace drover::cli {
+
+/// Mebibytes from "64", "64M", "64MiB", "2G" or "1T".
+Result<std::uint64_t> read_size(std::string_view option, std::string_view text);
+/// "NAME:TARGET:SIZE[:STORAGE][:ro]".
+Result<VolumeSpec> read_volume(std::string_view text);
+/// "INTERFACE=BRIDGE[,address=CIDR][,gateway=IP][,vlan=TAG]".
+Result<NetworkSpec> read_network(std::string_view text);
+/// "NAME=VALUE" each.
+Result<std::map<std::string, std::string>> read_pairs(std::string_view option,
+                                                      const std::vector<std::string>& texts);
+
+}  // namespace drover::cli

@@ -1,0 +1,179 @@
+#include "agent/core/json.h"
+#include "agent/system/file.h"
+#include "drover_program.h"
+
+namespace drover::cli {
+namespace {
+
+class Commands : public DroverProgram {
+ protected:
+  std::string status_of(const std::string& name) {
+    std::string status = "none";
+    node_.call([&](State& state, Faults&) {
+      if (state.containers.contains(name)) {
+        status = to_string(state.containers.at(name).status);
+      }
+    });
+    return status;
+  }
+};
+
+TEST_F(Commands, PsListsContainers) {
+  have_container("web-1", "sleep");
+  have_container("job-2", "exit 7");
+  const system::Output output = drover({"ps"});
+  EXPECT_EQ(output.ending.code, 0);
+  // The times are 2027's, so they never change with the day of the test.
+  EXPECT_EQ(
+      output.out,
+      "NAME   RUNTIME  STATUS                  CREATED     ADDRESS     IMAGE\n"
+      "job-2  crun     stopped: exited with 7  2027-01-15  192.0.2.10  oci:/images/busybox:1\n"
+      "web-1  crun     running                 2027-01-15  192.0.2.10  oci:/images/busybox:1\n");
+  EXPECT_EQ(drover({"ps", "-q"}).out, "job-2\nweb-1\n");
+  const auto list = json::parse(drover({"ps", "--json"}).out);
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->array()->size(), 2U);
+}
+
+TEST_F(Commands, InspectShowsAll) {
+  have_container("web-1", "sleep");
+  const system::Output text = drover({"inspect", "web-1"});
+  EXPECT_NE(text.out.find("name: web-1\n"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("  - interface: eth0\n"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("created_at: 2027-01-15T08:00:00.000Z\n"), std::string::npos);
+  const auto list = json::parse(drover({"inspect", "--json", "web-1"}).out);
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->array()->front().at("spec").at("image").string_or(""), "oci:/images/busybox:1");
+  const system::Output missing = drover({"inspect", "web-9"});
+  EXPECT_EQ(missing.ending.code, 1);
+  EXPECT_EQ(missing.err, "drover: node fake has no container web-9\n");
+}
+
+TEST_F(Commands, TheLifeOfAContainer) {
+  have_container("web-1", "sleep");
+  EXPECT_EQ(drover({"pause", "web-1"}).out, "web-1\n");
+  EXPECT_EQ(status_of("web-1"), "paused");
+  EXPECT_EQ(drover({"resume", "web-1"}).ending.code, 0);
+  EXPECT_EQ(status_of("web-1"), "running");
+  EXPECT_EQ(drover({"resume", "web-1"}).ending.code, 1);
+  EXPECT_EQ(drover({"stop", "--grace", "3", "web-1"}).ending.code, 0);
+  EXPECT_EQ(status_of("web-1"), "stopped");
+  EXPECT_EQ(drover({"start", "web-1"}).ending.code, 0);
+  EXPECT_EQ(drover({"kill", "--signal", "USR1", "web-1"}).ending.code, 0);
+  node_.call([](State& state, Faults&) {
+    EXPECT_EQ(state.containers.at("web-1").exit->code, 128 + 10);
+    bool graceful = false;
+    for (const auto& [id, job] : state.jobs) {
+      graceful = graceful || job.request.options.grace_s == 3;
+    }
+    EXPECT_TRUE(graceful);
+  });
+  EXPECT_EQ(drover({"rm", "web-1"}).ending.code, 0);
+  EXPECT_EQ(status_of("web-1"), "none");
+}
+
+TEST_F(Commands, SeveralNamesOneAfterTheOther) {
+  have_container("web-1", "sleep");
+  have_container("web-2", "sleep");
+  const system::Output output = drover({"rm", "-f", "web-1", "web-9", "web-2"});
+  EXPECT_EQ(output.ending.code, 1);
+  EXPECT_EQ(output.out, "web-1\nweb-2\n");
+  EXPECT_NE(output.err.find("web-9"), std::string::npos);
+}
+
+TEST_F(Commands, KillTakesOnlySignals) {
+  EXPECT_EQ(drover({"kill", "-s", "65", "web-1"}).ending.code, 2);
+  EXPECT_EQ(drover({"kill", "-s", "NONE", "web-1"}).ending.code, 2);
+}
+
+TEST_F(Commands, ExecPrintsTheOutputAndExitsAsTheProgram) {
+  have_container("web-1", "sleep");
+  for (const bool dashes : {true, false}) {
+    std::vector<std::string> arguments = {"exec", "-e", "A=1", "web-1"};
+    if (dashes) {
+      arguments.push_back("--");
+    }
+    arguments.insert(arguments.end(), {"sh", "-c", "echo hi; warn oops; exit 42"});
+    const system::Output output = drover(arguments);
+    EXPECT_EQ(output.ending.code, 42);
+    EXPECT_EQ(output.out, "hi\n");
+    EXPECT_EQ(output.err, "oops\n");
+  }
+  node_.call([](State& state, Faults&) {
+    for (const auto& [id, job] : state.jobs) {
+      if (job.request.verb == Verb::container_exec) {
+        EXPECT_EQ(job.request.options.command.front(), "sh");
+        EXPECT_EQ(job.request.options.env.at("A"), "1");
+      }
+    }
+  });
+  EXPECT_EQ(drover({"exec", "web-9", "--", "sh"}).ending.code, 125);
+  EXPECT_EQ(drover({"exec", "web-1"}).ending.code, 2);
+}
+
+TEST_F(Commands, LogsPrintsBothStreams) {
+  have_container("web-1", "echo one; warn two; echo three; exit 0");
+  const system::Output output = drover({"logs", "-f", "web-1"});
+  EXPECT_EQ(output.ending.code, 0);
+  EXPECT_EQ(output.out, "one\nthree\n");
+  EXPECT_EQ(output.err, "two\n");
+  EXPECT_EQ(drover({"logs", "-t", "web-1"}).out,
+            "2027-01-15T08:00:00.000000000Z one\n2027-01-15T08:00:00.000000000Z three\n");
+  EXPECT_EQ(drover({"logs", "web-9"}).ending.code, 1);
+}
+
+TEST_F(Commands, EventsAreListedFromANumberOn) {
+  have_container("web-1", "exit 7");
+  const system::Output all = drover({"events"});
+  EXPECT_NE(all.out.find("container web-1 stopped: exited with 7\n"), std::string::npos) << all.out;
+  EXPECT_TRUE(all.out.starts_with("08:00:00.000      1 job ")) << all.out;
+  const system::Output last = drover({"events", "--json", "--after", "3"});
+  const auto event = json::parse(last.out.substr(0, last.out.find('\n')));
+  ASSERT_TRUE(event) << last.out;
+  EXPECT_EQ(event->at("seq").integer_or(0), 4);
+  EXPECT_EQ(event->at("source").string_or(""), "/drover/fake");
+}
+
+TEST_F(Commands, JobsListsAndShowsOne) {
+  ASSERT_EQ(drover({"run", "-q", "--id", "job-1", "--name", "web-1", "--", "x"}).ending.code, 0);
+  ASSERT_EQ(drover({"run", "-q", "--id", "job-2", "--name", "web-1", "--", "x"}).ending.code, 1);
+  const system::Output list = drover({"jobs"});
+  EXPECT_EQ(list.out,
+            "ID     VERB           TARGET  STATE      CREATED     TOOK   ERROR\n"
+            "job-2  container.run  web-1   failed     2027-01-15  1.5 s  create web-1: there is a "
+            "container of this name\n"
+            "job-1  container.run  web-1   succeeded  2027-01-15  1.5 s\n");
+  const system::Output one = drover({"jobs", "job-1"});
+  EXPECT_NE(one.out.find("    name: network.attach\n"), std::string::npos) << one.out;
+  EXPECT_EQ(drover({"jobs", "job-9"}).ending.code, 1);
+}
+
+TEST_F(Commands, ExplainNamesTheRule) {
+  EXPECT_EQ(drover({"explain", "my-app-db"}).out,
+            "my-app-db gets runtime runc (/usr/sbin/runc)\n"
+            "by /runtime/rules/2 of the configuration: pattern \"*-db\"\n");
+}
+
+TEST_F(Commands, NodeAndVersion) {
+  EXPECT_NE(drover({"node"}).out.find("node: fake\n"), std::string::npos);
+  EXPECT_TRUE(json::parse(drover({"node", "--json"}).out));
+  EXPECT_TRUE(drover({"version"}).out.starts_with("drover "));
+  EXPECT_EQ(drover({"--help"}).ending.code, 0);
+}
+
+TEST_F(Commands, ConfigCheckPrintsEveryFault) {
+  const std::filesystem::path file = node_.bus() / "droverd.json";
+  ASSERT_TRUE(system::write_atomically(
+      file, "{\n  \"node\": \"No\",\n  \"runtime\": { \"wrokers\": 1 }\n}\n"));
+  const system::Output faulty = drover({"config", "check", file.native()});
+  EXPECT_EQ(faulty.ending.code, 1);
+  EXPECT_NE(faulty.err.find(file.native() + ":2: /node: "), std::string::npos) << faulty.err;
+  EXPECT_NE(faulty.err.find(file.native() + ":3: /runtime/wrokers: "), std::string::npos);
+  ASSERT_TRUE(system::write_atomically(file, "{} // all defaults\n"));
+  const system::Output good = drover({"config", "check", file.native()});
+  EXPECT_EQ(good.ending.code, 0) << good.err;
+  EXPECT_EQ(drover({"config", "check", "/nonexistent.json"}).ending.code, 1);
+}
+
+}  // namespace
+}  // namespace drover::cli

@@ -1,0 +1,26 @@
+#include "drover_program.h"
+
+namespace drover::cli {
+
+system::Output DroverProgram::drover_on(const std::string& bus,
+                                        std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), DROVER_PROGRAM);
+  system::RunOptions options;
+  options.child.env = {{"DROVER_BUS", bus}, {"TZ", "UTC"}};
+  options.timeout = std::chrono::seconds(60);
+  const Result<system::Output> output = system::run(arguments, stop_, options);
+  EXPECT_TRUE(output) << output.error().message;
+  return output.value_or(system::Output{});
+}
+
+system::Output DroverProgram::drover(std::vector<std::string> arguments) {
+  return drover_on(node_.bus().native(), std::move(arguments));
+}
+
+void DroverProgram::have_container(const std::string& name, const std::string& script) {
+  const system::Output output = drover({"run", "--quiet", "--name", name, "--image",
+                                        "oci:/images/busybox:1", "--", "sh", "-c", script});
+  ASSERT_EQ(output.ending.code, 0) << output.err;
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,144 @@
+#include "drover_program.h"
+
+namespace drover::cli {
+namespace {
+
+using Run = DroverProgram;
+
+TEST_F(Run, PrintsTheNameAndEachStep) {
+  const system::Output output = drover({"run", "--name", "web-1", "--", "sh", "-c", "sleep"});
+  EXPECT_EQ(output.ending.code, 0) << output.err;
+  EXPECT_EQ(output.out, "web-1\n");
+  EXPECT_EQ(output.err,
+            "[1/3] volume.allocate data … done\n"
+            "[2/3] network.attach eth0 … done\n"
+            "[3/3] runtime.start … done\n");
+}
+
+TEST_F(Run, MakesANameAndKeepsQuiet) {
+  const system::Output output = drover({"run", "-q", "sh", "-c", "sleep"});
+  EXPECT_EQ(output.ending.code, 0) << output.err;
+  EXPECT_EQ(output.err, "");
+  EXPECT_FALSE(output.out.empty());
+}
+
+TEST_F(Run, WaitPrintsWhatTheContainerPrintsAndExitsAsItDoes) {
+  const system::Output output =
+      drover({"run", "-q", "--name", "web-1", "--runtime", "runc", "--wait", "--", "sh", "-c",
+              "echo hello; warn oops; exit 7"});
+  EXPECT_EQ(output.ending.code, 7);
+  EXPECT_EQ(output.out, "hello\n");
+  EXPECT_EQ(output.err, "oops\n");
+}
+
+TEST_F(Run, ASignalIs128AndItsNumber) {
+  EXPECT_EQ(drover({"run", "-q", "--wait", "--", "sh", "-c", "exit 137"}).ending.code, 137);
+}
+
+TEST_F(Run, WaitsUntilALongerOneEnds) {
+  const Result<system::Child> child =
+      system::Child::start({DROVER_PROGRAM, "--bus", node_.bus().native(), "run", "-q", "--name",
+                            "web-1", "--wait", "--", "sh", "-c", "sleep"});
+  ASSERT_TRUE(child);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  bool ended = false;
+  while (!ended && std::chrono::steady_clock::now() < until) {
+    node_.call([&](State& state, Faults&) {
+      // It follows the log by now, so it waits for nothing but the end.
+      if (state.containers.contains("web-1")) {
+        state.finish("web-1", 9);
+        ended = true;
+      }
+    });
+  }
+  system::Child program = *child;
+  const Result<system::Ending> ending = program.wait(stop_, std::chrono::seconds(60));
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->code, 9);
+}
+
+TEST_F(Run, RmDeletesItInTheEnd) {
+  EXPECT_EQ(drover({"run", "-q", "--wait", "--rm", "--", "sh", "-c", "exit 3"}).ending.code, 3);
+  node_.call([](State& state, Faults&) { EXPECT_TRUE(state.containers.empty()); });
+}
+
+TEST_F(Run, ANameThatIsTakenIsAFailedJob) {
+  have_container("web-1", "sleep");
+  const std::vector<std::string> again = {"run", "-q", "--name", "web-1",
+                                          "--",  "sh", "-c",     "exit 0"};
+  const system::Output output = drover(again);
+  EXPECT_EQ(output.ending.code, 1);
+  EXPECT_NE(output.err.find("create web-1"), std::string::npos) << output.err;
+  std::vector<std::string> waiting = again;
+  waiting.insert(waiting.begin() + 1, "--wait");
+  EXPECT_EQ(drover(waiting).ending.code, 125);
+}
+
+TEST_F(Run, TheSameIdIsTheSameJob) {
+  const std::vector<std::string> arguments = {"run",    "-q", "--name", "web-1", "--id",  "job-1",
+                                              "--wait", "--", "sh",     "-c",    "exit 5"};
+  EXPECT_EQ(drover(arguments).ending.code, 5);
+  EXPECT_EQ(drover(arguments).ending.code, 5);
+  node_.call([](State& state, Faults&) { EXPECT_EQ(state.jobs.size(), 1U); });
+}
+
+TEST_F(Run, ALostFirstMessageIsSentAgain) {
+  // The container query of the subscription comes first; then the job is dropped.
+  node_.call([](State&, Faults& faults) { faults.drop = 2; });
+  EXPECT_EQ(drover({"run", "-q", "--wait", "--", "sh", "-c", "exit 4"}).ending.code, 4);
+  EXPECT_GE(node_.count("job.submit") + node_.count("query.containers"), 4U);
+}
+
+TEST_F(Run, EventsThatWereLostAreReplayed) {
+  node_.call([](State&, Faults& faults) { faults.lose_events = 1'000'000; });
+  const system::Output output = drover({"run", "--name", "web-1", "--", "sh", "-c", "sleep"});
+  EXPECT_EQ(output.ending.code, 0);
+  EXPECT_NE(output.err.find("[3/3] runtime.start … done\n"), std::string::npos) << output.err;
+}
+
+TEST_F(Run, EveryFaultOfARefusedJobIsTold) {
+  const system::Output output = drover({"run", "-q", "--name", "web-1", "-v", "data:relative:1G",
+                                        "--network", "eth0=vmbr0,address=nowhere", "--", "sh"});
+  EXPECT_EQ(output.ending.code, 1);
+  EXPECT_NE(output.err.find("/spec/volumes/0/target"), std::string::npos) << output.err;
+  EXPECT_NE(output.err.find("/spec/networks/0/address"), std::string::npos) << output.err;
+}
+
+TEST_F(Run, WrongUsageIs2) {
+  EXPECT_EQ(drover({"run", "--nmae", "x", "--", "sh"}).ending.code, 2);
+  EXPECT_EQ(drover({"run", "--runtime", "docker", "--", "sh"}).ending.code, 2);
+  EXPECT_EQ(drover({"run", "--rm", "--", "sh"}).ending.code, 2);
+  EXPECT_EQ(drover({"run", "--volume", "data", "--", "sh"}).ending.code, 2);
+  EXPECT_EQ(drover({"run", "--name", "No Name", "--", "sh"}).ending.code, 2);
+  EXPECT_EQ(drover({"dance"}).ending.code, 2);
+  EXPECT_EQ(drover({}).ending.code, 2);
+}
+
+TEST_F(Run, OptionsBehindTheProgramAreThePrograms) {
+  ASSERT_EQ(
+      drover({"run", "-q", "--name", "web-1", "-e", "A=1", "sh", "--name", "x", "-e", "--", "y"})
+          .ending.code,
+      0);
+  node_.call([](State& state, Faults&) {
+    const json::Value& spec = state.containers.at("web-1").spec;
+    EXPECT_EQ(json::write(spec.at("command")), R"(["sh","--name","x","-e","--","y"])");
+    EXPECT_EQ(json::write(spec.at("env")), R"({"A":"1"})");
+  });
+}
+
+TEST_F(Run, AMissingBusIsToldAtOnce) {
+  const system::Output output = drover_on("/nonexistent/bus", {"run", "--wait", "--", "sh"});
+  EXPECT_EQ(output.ending.code, 125);
+  EXPECT_NE(output.err.find("/nonexistent/bus"), std::string::npos);
+  EXPECT_NE(output.err.find("is droverd running?"), std::string::npos);
+}
+
+TEST_F(Run, AMalformedAnswerIsDroversFailure) {
+  node_.call([](State&, Faults& faults) { faults.garble = 1; });
+  const system::Output output = drover({"run", "--wait", "--", "sh"});
+  EXPECT_EQ(output.ending.code, 125);
+  EXPECT_NE(output.err.find("query.containers"), std::string::npos) << output.err;
+}
+
+}  // namespace
+}  // namespace drover::cli

@@ -1,0 +1,99 @@
+#include "agent/cli/spec_options.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "agent/cli/run_options.h"
+#include "agent/system/file.h"
+
+namespace drover::cli {
+namespace {
+
+TEST(Size, IsInMebibytes) {
+  EXPECT_EQ(read_size("--memory", "64").value(), 64U);
+  EXPECT_EQ(read_size("--memory", "64M").value(), 64U);
+  EXPECT_EQ(read_size("--memory", "64MiB").value(), 64U);
+  EXPECT_EQ(read_size("--memory", "2G").value(), 2048U);
+  EXPECT_EQ(read_size("--memory", "1T").value(), 1048576U);
+  for (const char* text : {"", "M", "0", "-1", "1.5G", "1 G", "64K", "99999999999999999999",
+                           "18446744073709551615T", "0x10"}) {
+    EXPECT_FALSE(read_size("--memory", text)) << text;
+  }
+}
+
+TEST(Volume, HasNameTargetSizeStorageAndReadOnly) {
+  EXPECT_EQ(read_volume("data:/data:1G").value(), (VolumeSpec{"data", "/data", "", 1024, false}));
+  EXPECT_EQ(read_volume("data:/data:1G:local-lvm").value(),
+            (VolumeSpec{"data", "/data", "local-lvm", 1024, false}));
+  EXPECT_EQ(read_volume("data:/data:1G:ro").value(), (VolumeSpec{"data", "/data", "", 1024, true}));
+  EXPECT_EQ(read_volume("data:/data:1G:local-lvm:ro").value(),
+            (VolumeSpec{"data", "/data", "local-lvm", 1024, true}));
+  for (const char* text :
+       {"", "data", "data:/data", "data:/data:", ":/data:1G", "data::1G", "data:/data:big"}) {
+    EXPECT_FALSE(read_volume(text)) << text;
+  }
+}
+
+TEST(Network, HasInterfaceBridgeAndMore) {
+  EXPECT_EQ(read_network("eth0=vmbr0").value(), (NetworkSpec{"eth0", "vmbr0", "", "", 0}));
+  EXPECT_EQ(read_network("eth1=vmbr1,address=192.0.2.10/24,gateway=192.0.2.1,vlan=42").value(),
+            (NetworkSpec{"eth1", "vmbr1", "192.0.2.10/24", "192.0.2.1", 42}));
+  for (const char* text : {"", "eth0", "=vmbr0", "eth0=", "eth0=vmbr0,vlan=0", "eth0=vmbr0,vlan=x",
+                           "eth0=vmbr0,mtu=9000", "eth0=vmbr0,address"}) {
+    EXPECT_FALSE(read_network(text) && !read_network(text)->address.empty()) << text;
+  }
+}
+
+TEST(Pairs, KeepEverythingBehindTheFirstEqualsSign) {
+  EXPECT_EQ(read_pairs("--env", {"A=b=c", "E="}).value(),
+            (std::map<std::string, std::string>{{"A", "b=c"}, {"E", ""}}));
+  EXPECT_FALSE(read_pairs("--env", {"A"}));
+  EXPECT_FALSE(read_pairs("--env", {"=b"}));
+}
+
+TEST(RunRequest, OptionsChangeTheSpecOfTheFile) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "drover-spec-XXXXXX").native();
+  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path folder = pattern;
+  ASSERT_TRUE(system::write_atomically(folder / "spec.json",
+                                       "{ // a comment\n \"image\": \"oci:/images/web:1\", "
+                                       "\"env\": {\"A\": \"1\", \"B\": \"2\"} }\n"));
+  RunOptions options;
+  options.file = folder / "spec.json";
+  options.name = "web-1";
+  options.id = "my-id";
+  options.env = {"B=3"};
+  options.networks = {"none"};
+  options.memory = "256M";
+  options.runtime = "pve-lxc";
+  options.command = {"/bin/web"};
+  const Result<JobRequest> request = run_request(options);
+  ASSERT_TRUE(request) << to_text(request.error());
+  EXPECT_EQ(request->id.str(), "my-id");
+  EXPECT_EQ(request->target, "web-1");
+  EXPECT_EQ(request->spec->image, "oci:/images/web:1");
+  EXPECT_EQ(request->spec->env, (std::map<std::string, std::string>{{"A", "1"}, {"B", "3"}}));
+  EXPECT_EQ(request->spec->networks, std::vector<NetworkSpec>());
+  EXPECT_EQ(request->spec->resources.memory_mib, 256U);
+  EXPECT_EQ(request->spec->runtime, RuntimeKind::pve_lxc);
+  EXPECT_EQ(request->spec->command, std::vector<std::string>{"/bin/web"});
+
+  ASSERT_TRUE(system::write_atomically(folder / "spec.json", "{\n\"imgae\": 1\n}"));
+  const Result<JobRequest> faulty = run_request(options);
+  std::filesystem::remove_all(folder);
+  ASSERT_FALSE(faulty);
+  ASSERT_EQ(faulty.error().faults.size(), 1U);
+  EXPECT_EQ(faulty.error().faults.front().pointer, "/imgae");
+  EXPECT_EQ(faulty.error().faults.front().line, 2U);
+}
+
+TEST(RunRequest, WithoutANameOneIsMade) {
+  const Result<JobRequest> request = run_request(RunOptions{});
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(ContainerName::parse(request->target));
+}
+
+}  // namespace
+}  // namespace drover::cli

@@ -1,0 +1,114 @@
+#include "agent/cli/text.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/cli/container_name.h"
+#include "agent/cli/event_text.h"
+#include "agent/cli/progress.h"
+#include "agent/core/ids.h"
+
+namespace drover::cli {
+namespace {
+
+/// 2027-01-15 08:00:00 UTC.
+constexpr std::int64_t kMorning = 1'800'000'000'000;
+constexpr std::int64_t kDay = 24LL * 3600 * 1000;
+
+class Text : public testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("TZ", "UTC", 1);
+    tzset();
+  }
+};
+
+TEST_F(Text, ColumnsAreAlignedAndTheLastIsNotPadded) {
+  EXPECT_EQ(table({{"NAME", "STATUS"}, {"web-1", "running"}, {"a", ""}}),
+            "NAME   STATUS\nweb-1  running\na\n");
+  EXPECT_EQ(table({}), "");
+}
+
+TEST_F(Text, ACellCannotMoveTheCursor) {
+  EXPECT_EQ(table({{"a\x1b[2Jb\nc\x7f"}}), "a?[2Jb?c?\n");
+}
+
+TEST_F(Text, TimesAreAsShortAsTheyMayBe) {
+  EXPECT_EQ(short_time(kMorning, kMorning + 1000), "08:00:00");
+  EXPECT_EQ(short_time(kMorning, kMorning + 3 * kDay), "Jan 15 08:00");
+  EXPECT_EQ(short_time(kMorning, kMorning + 400 * kDay), "2027-01-15");
+  EXPECT_EQ(short_time(0, kMorning), "-");
+  EXPECT_EQ(time_of_day(kMorning + 7), "08:00:00.007");
+}
+
+TEST_F(Text, Durations) {
+  EXPECT_EQ(duration(0), "0 ms");
+  EXPECT_EQ(duration(12'340), "12.3 s");
+  EXPECT_EQ(duration(250'000), "4 min 10 s");
+  EXPECT_EQ(duration(3 * 3'600'000 + 120'000), "3 h 2 min");
+}
+
+TEST_F(Text, AnOutlineShowsEveryValueOnItsLine) {
+  const auto value = json::parse(
+      R"({"name":"web-1","exit":null,"nets":[{"if":"eth0","b":1},"x"],"o":{},"p":{"q":[true]}})");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(outline(*value),
+            "name: web-1\n"
+            "exit: -\n"
+            "nets:\n"
+            "  - if: eth0\n"
+            "    b: 1\n"
+            "  - x\n"
+            "o: -\n"
+            "p:\n"
+            "  q:\n"
+            "    - true\n");
+}
+
+TEST_F(Text, EventsSayWhatMatters) {
+  Event event{.epoch = "e", .seq = 42, .at_unix_ms = kMorning, .kind = "container"};
+  event.object = "web-1";
+  event.what = "stopped";
+  event.data = {{"exit", json::Object{{"code", 137}}}};
+  EXPECT_EQ(event_text(event), "08:00:00.000     42 container web-1 stopped: killed by signal 9");
+  event.kind = "job";
+  event.what = "step_done";
+  event.data = {
+      {"number", 2}, {"name", "network.attach"}, {"subject", "eth0"}, {"target", "web-1"}};
+  EXPECT_EQ(event_text(event),
+            "08:00:00.000     42 job web-1 step_done: network.attach eth0 of web-1");
+  event.what = "failed";
+  event.data = {{"error", json::Object{{"code", "conflict"}, {"message", "two\nlines"}}}};
+  EXPECT_EQ(event_text(event), "08:00:00.000     42 job web-1 failed: conflict: two lines");
+}
+
+TEST_F(Text, ProgressOffATerminalWritesWholeLines) {
+  char* written = nullptr;
+  std::size_t size = 0;
+  std::FILE* out = open_memstream(&written, &size);
+  // A memory stream has no descriptor, which is no terminal either.
+  Progress progress(false, out);
+  Event event{.kind = "job", .what = "step_started"};
+  event.data = {{"number", 3}, {"of", 7}, {"name", "network.attach"}, {"subject", "eth0"}};
+  progress.take(event);
+  event.what = "step_done";
+  progress.take(event);
+  event.what = "succeeded";
+  progress.take(event);
+  progress.finish();
+  std::fclose(out);
+  const std::string text(written, size);
+  free(written);
+  EXPECT_EQ(text, "[3/7] network.attach eth0 … done\n");
+}
+
+TEST_F(Text, GeneratedNamesAreNames) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = generate_name();
+    EXPECT_TRUE(ContainerName::parse(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace drover::cli
