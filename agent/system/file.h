@@ -30,8 +30,9 @@ Result<> write_atomically(const Path& path, std::string_view content, mode_t mod
 /// is.
 Result<> make_folders(const Path& path, mode_t mode = 0755);
 
-/// Removes the tree below `path` and `path` itself without following symlinks and without entering
-/// another file system; a missing one is success.
+/// Removes the tree below `path` and `path` itself without following symlinks; a missing one is
+/// success. `conflict` where something is mounted, also a folder of the same file system: what is
+/// mounted is never entered.
 Result<> remove_tree(const Path& path);
 
 /// Opens `relative` as if `root` were "/": symlinks and ".." in it cannot lead out of it

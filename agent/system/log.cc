@@ -58,8 +58,12 @@ spdlog::logger& logger() {
 }  // namespace
 
 void open_log(std::string_view program, LogLevel least) {
+  std::string name;
+  for (const char c : program) {
+    name += c == '%' ? "%%" : std::string(1, c);
+  }
   logger().set_pattern(under_journal() ? std::string("%v")
-                                       : fmt::format("%Y-%m-%dT%H:%M:%S.%e {} %l: %v", program));
+                                       : fmt::format("%Y-%m-%dT%H:%M:%S.%e {} %l: %v", name));
   logger().set_level(level_of(least));
 }
 
@@ -71,10 +75,11 @@ void write_log(LogLevel level, std::string_view message) {
   if (!logger().should_log(level_of(level))) {
     return;
   }
-  // A line is a line: what came from outside cannot start another one.
+  // A line is a line: what came from outside cannot start another one, nor colour a terminal.
   std::string line = under_journal() ? fmt::format("<{}>", priority_of(level)) : std::string();
   for (const char c : message) {
-    line += c == '\n' ? ' ' : c;
+    const auto byte = static_cast<unsigned char>(c);
+    line += byte < ' ' || byte == 0x7f ? ' ' : c;
   }
   logger().log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
 }

@@ -16,14 +16,16 @@ Loop::Loop(Clock& clock) : clock_(clock), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
 }
 
 void Loop::watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready) {
+  const std::uint32_t number = next_watch_++;
   epoll_event event{};
   event.events = events;
-  event.data.fd = fd;
+  event.data.u64 = std::uint64_t{number} << 32 | static_cast<std::uint32_t>(fd);
   const bool known = watched_.contains(fd);
   if (epoll_ctl(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) {
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   }
-  watched_[fd] = std::make_shared<std::function<void(std::uint32_t)>>(std::move(ready));
+  watched_[fd] =
+      Watched{number, std::make_shared<std::function<void(std::uint32_t)>>(std::move(ready))};
 }
 
 void Loop::unwatch(int fd) {
@@ -34,7 +36,7 @@ void Loop::unwatch(int fd) {
 
 Loop::TimerId Loop::after(Duration delay, std::function<void()> due) {
   const TimerId id = next_timer_++;
-  const Instant at = clock_.now() + delay;
+  const Instant at = clock_.now() + std::max(delay, Duration::zero());
   timers_.emplace(std::pair(at, id), std::move(due));
   timer_times_.emplace(id, at);
   return id;
@@ -74,11 +76,12 @@ void Loop::turn(Duration longest) {
                                static_cast<int>(wait));
   for (int i = 0; i < ready; ++i) {
     const epoll_event& event = events.at(static_cast<std::size_t>(i));
-    // Looked up anew for each: an earlier one of this turn may have unwatched it. The copy keeps
-    // the function alive while it unwatches itself.
-    const auto found = watched_.find(event.data.fd);
-    if (found != watched_.end()) {
-      const std::shared_ptr<std::function<void(std::uint32_t)>> call = found->second;
+    // Looked up anew for each: an earlier one of this turn may have unwatched it, and another
+    // descriptor may have got its number since. The copy keeps the function alive while it
+    // unwatches itself.
+    const auto found = watched_.find(static_cast<int>(event.data.u64 & 0xffffffffU));
+    if (found != watched_.end() && found->second.number == event.data.u64 >> 32) {
+      const std::shared_ptr<std::function<void(std::uint32_t)>> call = found->second.ready;
       (*call)(event.events);
     }
   }

@@ -25,7 +25,7 @@ class Loop {
   void watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready);
   void unwatch(int fd);
 
-  /// Calls `due` once, `after` from now, unless cancelled before.
+  /// Calls `due` once, `delay` from now, unless cancelled before.
   TimerId after(Duration delay, std::function<void()> due);
   void cancel(TimerId timer);
 
@@ -48,7 +48,12 @@ class Loop {
 
   Clock& clock_;
   UniqueFd epoll_;
-  std::unordered_map<int, std::shared_ptr<std::function<void(std::uint32_t)>>> watched_;
+  struct Watched {
+    std::uint32_t number;  ///< tells this watch from an earlier one of the same descriptor
+    std::shared_ptr<std::function<void(std::uint32_t)>> ready;
+  };
+  std::unordered_map<int, Watched> watched_;
+  std::uint32_t next_watch_ = 1;
   std::map<std::pair<Instant, TimerId>, std::function<void()>> timers_;
   std::unordered_map<TimerId, Instant> timer_times_;
   TimerId next_timer_ = 1;

@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 
+#include <cstdint>
+#include <ctime>
+
 namespace drover::system {
 
 void notify_ready() {
   sd_notify(0, "READY=1");
 }
 void notify_reloading() {
-  sd_notify(0, "RELOADING=1");
+  // Type=notify-reload takes it only with the time, which tells one reload from another.
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t micros = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+  sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", micros).c_str());
 }
 void notify_stopping() {
   sd_notify(0, "STOPPING=1");

@@ -1,0 +1,43 @@
+#include "agent/system/stop.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <thread>
+#include <vector>
+
+namespace drover::system {
+namespace {
+
+TEST(StopTest, IsAskedOnceAndSeenByAll) {
+  Stop stop;
+  EXPECT_FALSE(stop.requested());
+  EXPECT_TRUE(stop.check("work"));
+  std::vector<std::thread> waiters;
+  for (int i = 0; i < 4; ++i) {
+    waiters.emplace_back([&stop] {
+      pollfd waiting{stop.fd(), POLLIN, 0};
+      EXPECT_EQ(poll(&waiting, 1, 10'000), 1);
+      EXPECT_TRUE(stop.requested());
+    });
+  }
+  stop.request();
+  for (std::thread& waiter : waiters) {
+    waiter.join();
+  }
+  EXPECT_TRUE(stop.requested());
+  stop.request();
+  EXPECT_TRUE(stop.requested());
+}
+
+TEST(StopTest, TheErrorSaysWhatWasUnderWay) {
+  Stop stop;
+  stop.request();
+  const auto checked = stop.check("mount volume data");
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, Code::cancelled);
+  EXPECT_EQ(checked.error().message, "mount volume data: stopped by request");
+}
+
+}  // namespace
+}  // namespace drover::system
