@@ -58,6 +58,20 @@ std::string cgroup_of(const ContainerName& name, bool systemd) {
   return systemd ? "drover.slice:drover:" + name.str() : "/drover/" + name.str();
 }
 
+bool is_in_cgroup(pid_t pid, const ContainerName& name) {
+  // Lines of "number:controllers:/path" (cgroups(7)); the container may have made groups of its own
+  // below its group.
+  const std::string groups = system::read_file(fmt::format("/proc/{}/cgroup", pid)).value_or("");
+  for (const std::string& group : {cgroup_of(name, false), "/drover-" + name.str() + ".scope"}) {
+    for (const char end : {'\n', '/'}) {
+      if (groups.find(group + end) != std::string::npos) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 bool had_lack_of_memory(const std::string& cgroup) {
   const std::string root(kHierarchies);
   for (const Path& file : {Path(root + "/memory" + cgroup) / "memory.oom_control",

@@ -1,6 +1,8 @@
 // The control group of a container.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "agent/core/ids.h"
@@ -13,6 +15,9 @@ namespace drover::runtimes {
 /// the root of each hierarchy, outside the agent's unit, so that its end harms nobody. Under
 /// systemd runc insists on "SLICE:PREFIX:NAME", and the scope is drover-NAME.scope.
 std::string cgroup_of(const ContainerName& name, bool systemd);
+
+/// Whether the process is in the group of this container, however that was made.
+bool is_in_cgroup(pid_t pid, const ContainerName& name);
 
 /// Whether the kernel has ended a process in the group `cgroup` ("/drover/NAME") for want of
 /// memory. False when the group is gone.

@@ -1,6 +1,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <csignal>
 #include <filesystem>
 
@@ -13,6 +14,25 @@ namespace {
 
 constexpr std::chrono::seconds kKillTime{10};
 constexpr std::chrono::seconds kMonitorTime{10};
+
+/// Kills the process that `pid_file` names, if it is one of the container's still.
+Result<> end_process_in(const Path& pid_file, const ContainerName& name, const Stop& stop) {
+  const Result<std::string> text = system::read_file(pid_file);
+  pid_t pid = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() ||
+      pid <= 0) {
+    return {};
+  }
+  const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!process.valid() || !is_in_cgroup(pid, name)) {
+    return {};
+  }
+  syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
+  if (!TRY(wait_for(process.get(), stop, std::chrono::steady_clock::now() + kKillTime))) {
+    return fail(Code::unavailable, "its process {} does not end by SIGKILL", pid);
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -51,9 +71,12 @@ Result<> OciRuntime::end_processes(const ContainerName& name, const Stop& stop) 
     // It is in the midst of creating it, for an agent that has ended since. The runtime's process
     // ends with it, wherever it was.
     TRY(monitor_.end(name, stop, std::chrono::milliseconds(0)));
+    TRY(end_process_in(layout_.pid_file(name), name, stop));
     TRY(remove_cgroup(cgroup_of(name, false), stop));
+    return {};
   }
-  return {};
+  // A runtime that cannot say what it has may still have left it running.
+  return now ? Result<>() : end_process_in(layout_.pid_file(name), name, stop);
 }
 
 Result<> OciRuntime::take_away(const ContainerName& name, const Stop& stop) const {

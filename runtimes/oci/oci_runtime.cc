@@ -106,7 +106,7 @@ Result<> OciRuntime::require_now(const Container& container, Status wanted,
 Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   const ContainerName& name = container.name;
   TRY(stop.check("create container " + name.str()));
-  if (TRY(ask_live_state(runtime_, name.str(), stop)) || monitor_.is_alive(name)) {
+  if (monitor_.is_alive(name) || TRY(ask_live_state(runtime_, name.str(), stop))) {
     return fail(Code::conflict, "{} has a container {} already", to_string(kind()), name.str());
   }
   // Of one that a reboot ended, or of a create that an agent's end cut off.
