@@ -91,6 +91,7 @@ Result<> OciRuntime::take_away(const ContainerName& name, const Stop& stop) cons
     // Half made: the runtime has a folder that it cannot read itself. It clears away what it can.
     (void)runtime_.run({"delete", "--force", name.str()}, stop).has_value();
     TRY(system::remove_tree(runtime_.root() / name.str()));
+    TRY(remove_cgroup(cgroup_of(name, false), stop));
   }
   TRY(monitor_.end(name, stop, kMonitorTime));
   return monitor_.forget(name);

@@ -44,7 +44,8 @@ Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
                 to_string(kind()));
   }
   for (const VolumeSpec& volume : spec.volumes) {
-    const std::string target = Path(volume.target).lexically_normal();
+    // The normal form of "/dev/" keeps its last slash.
+    const std::string target = (Path(volume.target) / "").lexically_normal().parent_path();
     if (is_below(target, "/proc") || is_below(target, "/sys") || target == "/dev" ||
         target == "/") {
       return fail(Code::refused, "volumes: {} cannot have a volume at {}", to_string(kind()),

@@ -96,6 +96,21 @@ TEST_P(OciInsideTest, ItIsConfined) {
   EXPECT_THAT(text, HasSubstr("\n0\n1024\n0022\n"));
 }
 
+TEST_P(OciInsideTest, TheSeccompProfileFilters) {
+  node_.options.seccomp_profile = node_.folder / "seccomp.json";
+  std::ofstream(node_.options.seccomp_profile)
+      << R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [)"
+      << R"({"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]})";
+  OciRuntime filtering(node_.layout, node_.options);
+  const Container container = node_.container({"busybox", "mkdir", "/tmp/folder"});
+  ASSERT_TRUE(filtering.create(container, node_.never));
+  ASSERT_TRUE(filtering.start(container, node_.never));
+  const auto exit = filtering.stop(container, SIGCONT, std::chrono::seconds(20), node_.never);
+  ASSERT_TRUE(exit) << to_text(exit.error());
+  EXPECT_EQ(exit->code, 1);
+  EXPECT_THAT(node_.log(container), HasSubstr("Operation not permitted"));
+}
+
 TEST_P(OciInsideTest, AUserWhoIsNotRootHoldsNoCapability) {
   Container container = node_.container({"grep", "CapEff", "/proc/self/status"});
   container.spec.user = "5000:5000";
