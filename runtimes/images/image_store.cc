@@ -1,5 +1,6 @@
 #include "runtimes/images/image_store.h"
 
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -31,6 +32,40 @@ std::string escaped(const Path& path) {
   return text;
 }
 
+/// Everything below `folder` to the disk: after a power cut, a name that stands must not name a
+/// root that is half there.
+Result<> sync_folder(const Path& folder) {
+  const system::UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || syncfs(fd.get()) != 0) {
+    return fail(errno == ENOSPC ? Code::unavailable : Code::broken, "sync {}: {}", folder.native(),
+                std::strerror(errno));
+  }
+  return {};
+}
+
+/// Unpacks into `unfinished`, which becomes `folder` once it is whole.
+Result<> unpack(const ImageReference& reference, const std::string& digest, const Path& unfinished,
+                const Path& folder, const system::Stop& stop) {
+  TRY(system::remove_tree(unfinished));
+  TRY(system::make_folders(unfinished, 0700));
+  system::RunOptions options;
+  options.timeout = kUnpackTimeout;
+  TRY(system::run_ok(
+      {"umoci", "raw", "unpack", "--image", reference.layout.native() + ":" + reference.tag,
+       (unfinished / "rootfs").native()},
+      stop, options));
+  // umoci takes tags only, and the tag may have been moved meanwhile.
+  if (const ImageManifest now = TRY(read_image(reference)); now.digest != digest) {
+    return fail(Code::unavailable, "it was changed from {} to {} meanwhile", digest, now.digest);
+  }
+  TRY(sync_folder(unfinished));
+  if (::rename(unfinished.c_str(), folder.c_str()) != 0) {
+    return fail(Code::broken, "rename {} to {}: {}", unfinished.native(), folder.native(),
+                std::strerror(errno));
+  }
+  return {};
+}
+
 }  // namespace
 
 ImageStore::ImageStore(Layout layout) : layout_(std::move(layout)) {}
@@ -50,24 +85,14 @@ Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& st
     mutex = entry;
   }
   const std::lock_guard lock(*mutex);
-  if (!std::filesystem::is_directory(folder / "rootfs")) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder / "rootfs", error)) {
     TRY(stop.check("unpack image " + text));
     const Path unfinished = layout_.images() / ("." + name);
-    TRY(system::remove_tree(unfinished));
-    TRY(system::make_folders(unfinished, 0700));
-    system::RunOptions options;
-    options.timeout = kUnpackTimeout;
-    const auto unpacked = system::run_ok(
-        {"umoci", "raw", "unpack", "--image", reference.layout.native() + ":" + reference.tag,
-         (unfinished / "rootfs").native()},
-        stop, options);
+    const Result<> unpacked = unpack(reference, manifest.digest, unfinished, folder, stop);
     if (!unpacked) {
       [[maybe_unused]] const Result<> removed = system::remove_tree(unfinished);
       return Failure(Error(unpacked.error()).context("unpack image " + text));
-    }
-    if (::rename(unfinished.c_str(), folder.c_str()) != 0) {
-      return fail(Code::broken, "rename {} to {}: {}", unfinished.native(), folder.native(),
-                  std::strerror(errno));
     }
   }
   return Image{text, std::move(manifest.digest), folder / "rootfs", std::move(manifest.config)};
@@ -77,7 +102,8 @@ Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower) {
   const Path target = layout_.rootfs(name);
   const Path upper = layout_.container(name) / "upper";
   const Path work = layout_.container(name) / "work";
-  if (!std::filesystem::is_directory(lower)) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(lower, error)) {
     return fail(Code::not_found, "the root of container {} shall be {}, which is no folder",
                 name.str(), lower.native());
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -128,6 +129,37 @@ TEST_F(ImageStoreTest, ADamagedBlobIsRefused) {
   const auto image = ImageStore(layout_).ensure(reference_, stop_);
   ASSERT_FALSE(image);
   EXPECT_THAT(image.error().message, HasSubstr("damaged"));
+}
+
+TEST_F(ImageStoreTest, ATagThatMovesWhileItIsUnpackedIsNotTakenForWhatItWas) {
+  // Another umoci, first in PATH, that moves the tag before it does what it is asked to.
+  const std::string image = (folder_ / "image").native() + ":small";
+  const std::string path = std::getenv("PATH");
+  const auto real = system::run_ok({"which", "umoci"}, stop_);
+  ASSERT_TRUE(real);
+  const std::string program = real->substr(0, real->find('\n'));
+  std::filesystem::create_directory(folder_ / "bin");
+  std::ofstream(folder_ / "bin/umoci")
+      << "#!/bin/sh\n"
+      << program << " config --image " << image << " --config.user other\n"
+      << "exec " << program << " \"$@\"\n";
+  std::filesystem::permissions(folder_ / "bin/umoci", std::filesystem::perms::owner_all);
+  setenv("PATH", ((folder_ / "bin").native() + ":" + path).c_str(), 1);
+  ImageStore store(layout_);
+  const auto moved = store.ensure(reference_, stop_);
+  setenv("PATH", path.c_str(), 1);
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().code, Code::unavailable) << moved.error().message;
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.images()));
+  const auto again = store.ensure(reference_, stop_);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->config.user, "other");
+}
+
+TEST_F(ImageStoreTest, AStopEndsItWithNothingUnpacked) {
+  stop_.request();
+  EXPECT_EQ(ImageStore(layout_).ensure(reference_, stop_).error().code, Code::cancelled);
+  EXPECT_FALSE(std::filesystem::exists(layout_.images()));
 }
 
 TEST_F(ImageStoreTest, ALayoutThatLinksOutOfItselfReadsNothingOutside) {
