@@ -9,9 +9,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <unordered_set>
+
+#include "agent/core/utf8.h"
 
 namespace drover::json {
 namespace {
@@ -80,12 +83,9 @@ class Builder {
   /// RapidJSON takes the escape of a low surrogate without its high one and makes of it three
   /// bytes that are no UTF-8; in the text as it came it finds such bytes itself.
   bool check_text(std::string_view text) {
-    for (std::size_t at = text.find('\xed'); at != std::string_view::npos;
-         at = text.find('\xed', at + 1)) {
-      if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) {
-        refusal_ = "half of a surrogate pair in a string";
-        return false;
-      }
+    if (utf8_prefix(text) != text.size()) {
+      refusal_ = "half of a surrogate pair in a string";
+      return false;
     }
     return true;
   }
@@ -129,6 +129,21 @@ class Builder {
   std::string refusal_;
 };
 
+rapidjson::SizeType size_of(std::string_view text) {
+  return static_cast<rapidjson::SizeType>(text.size());
+}
+
+/// Programs print what they like, and their last lines come into our errors: without this one byte
+/// of theirs would make a text that no reader takes, not even this parser.
+template <class Put>
+void with_utf8(const std::string& text, const Put& put) {
+  if (utf8_prefix(text) == text.size()) {
+    put(std::string_view(text));
+  } else {
+    put(std::string_view(repair_utf8(text)));
+  }
+}
+
 template <class Writer>
 void write_value(Writer& writer, const Value& value) {
   if (const bool* flag = value.boolean()) {
@@ -136,7 +151,7 @@ void write_value(Writer& writer, const Value& value) {
   } else if (const std::int64_t* integer = value.integer()) {
     writer.Int64(*integer);
   } else if (const std::string* string = value.string()) {
-    writer.String(string->data(), static_cast<rapidjson::SizeType>(string->size()));
+    with_utf8(*string, [&](std::string_view text) { writer.String(text.data(), size_of(text)); });
   } else if (const Array* array = value.array()) {
     writer.StartArray();
     for (const Value& element : *array) {
@@ -146,13 +161,13 @@ void write_value(Writer& writer, const Value& value) {
   } else if (const Object* object = value.object()) {
     writer.StartObject();
     for (const auto& [key, member] : *object) {
-      writer.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+      with_utf8(key, [&](std::string_view text) { writer.Key(text.data(), size_of(text)); });
       write_value(writer, member);
     }
     writer.EndObject();
   } else if (const std::uint64_t* large = value.unsigned_integer()) {
     writer.Uint64(*large);
-  } else if (value.is_number()) {
+  } else if (value.is_number() && std::isfinite(value.number())) {
     writer.Double(value.number());
   } else {
     writer.Null();

@@ -116,7 +116,8 @@ struct ParseOptions {
 /// large a document are `invalid`, naming the line.
 Result<Value> parse(std::string_view text, const ParseOptions& options = {});
 
-/// Compact text, or indented by two spaces.
+/// Compact text, or indented by two spaces. Bytes that are no UTF-8 become U+FFFD, and numbers that
+/// JSON cannot write null.
 std::string write(const Value& value);
 std::string write_pretty(const Value& value);
 

@@ -137,6 +137,21 @@ TEST(JsonTest, WritesWhatItReads) {
   EXPECT_EQ(write_pretty(parsed("{\"a\":[1]}")), "{\n  \"a\": [\n    1\n  ]\n}");
 }
 
+TEST(JsonTest, WhatItWritesIsAlwaysJson) {
+  const Value value = Object{{"k\xff",
+                              "a\xff"
+                              "b"},
+                             {"cut", "\xe2\x82"}};
+  EXPECT_EQ(write(value),
+            "{\"k\xef\xbf\xbd\":\"a\xef\xbf\xbd"
+            "b\",\"cut\":\"\xef\xbf\xbd\xef\xbf\xbd\"}");
+  EXPECT_TRUE(parse(write(value)));
+  EXPECT_TRUE(parse(write_pretty(value)));
+  const Value numbers = Array{std::numeric_limits<double>::infinity(),
+                              std::numeric_limits<double>::quiet_NaN(), 1e300, 5e-324};
+  EXPECT_TRUE(parse(write(numbers))) << write(numbers);
+}
+
 TEST(JsonTest, CommentsAndTrailingCommasOnlyWhereAskedFor) {
   const char* text = "// first\n{ /* in */ \"a\": [1, 2,], }";
   refused(text);
