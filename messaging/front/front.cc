@@ -23,7 +23,7 @@ struct Endpoint {
 };
 constexpr std::array<Endpoint, 4> kEndpoints = {{{"jobs.sock", Role::submit},
                                                  {"query.sock", Role::observe},
-                                                 {"streams.sock", Role::observe},
+                                                 {"streams.sock", Role::submit},
                                                  {"admin.sock", Role::admin}}};
 constexpr const char* kEvents = "events.sock";
 

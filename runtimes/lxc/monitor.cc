@@ -65,7 +65,6 @@ Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> argumen
                              (plan.lxc_path / plan.name / "log").c_str());
   container->set_config_item(container.get(), "lxc.log.level", "WARN");
   container->want_daemonize(container.get(), false);
-  container->want_close_all_fds(container.get(), true);
   std::vector<char*> argv;
   for (std::string& argument : arguments) {
     argv.push_back(argument.data());
@@ -75,13 +74,18 @@ Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> argumen
   return {ran, container->error_num};
 }
 
-/// The child's part of the fork below.
+/// The child's part of the fork below. It keeps nothing of the monitor's open but what it answers
+/// by: whoever waits for the other end of one of those pipes would wait for the container's end.
 [[noreturn]] void be_starter(const MonitorPlan& plan, std::vector<std::string> arguments,
                              const Pipe& out, const Pipe& err, const Pipe& outcome) {
+  constexpr int kOutcome = 3;
   dup2(out.write.get(), STDOUT_FILENO);
   dup2(err.write.get(), STDERR_FILENO);
+  dup2(outcome.write.get(), kOutcome);
+  close_range(kOutcome + 1, ~0U, 0);
+  fcntl(kOutcome, F_SETFD, FD_CLOEXEC);
   const Outcome result = start_and_wait(plan, std::move(arguments));
-  [[maybe_unused]] const ssize_t written = ::write(outcome.write.get(), &result, sizeof result);
+  [[maybe_unused]] const ssize_t written = ::write(kOutcome, &result, sizeof result);
   _exit(0);
 }
 
