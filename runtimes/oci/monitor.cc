@@ -112,6 +112,8 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   }
   Pipe sync = TRY(make_pipe());
   system::ChildOptions options;
+  // conmon notes a lack of memory in the file "oom" of the folder it stands in.
+  options.working_folder = layout_.bundle(name);
   options.env = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
   options.descriptors = {{sync.write.get(), kSyncDescriptor}, {log.get(), 2}};
   system::Child child = TRY(system::Child::start(argv(runtime, name), options));

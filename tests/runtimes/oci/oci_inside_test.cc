@@ -160,6 +160,7 @@ TEST_P(OciInsideTest, MemoryIsLimitedAndItsLackIsTold) {
   const Exit exit = node_.run(container);
   EXPECT_EQ(exit.code, 137);
   EXPECT_TRUE(exit.oom);
+  EXPECT_FALSE(std::filesystem::exists("oom")) << "conmon notes it where it was started";
 }
 
 TEST_P(OciInsideTest, ProcessesAreLimited) {
