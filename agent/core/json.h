@@ -36,12 +36,12 @@ class Object {
   /// Adds a member that is known not to stand here yet.
   void append(std::string key, Value value);
 
-  bool empty() const { return members_.empty(); }
-  std::size_t size() const { return members_.size(); }
-  auto begin() const { return members_.begin(); }
-  auto end() const { return members_.end(); }
-  auto begin() { return members_.begin(); }
-  auto end() { return members_.end(); }
+  bool empty() const;
+  std::size_t size() const;
+  std::vector<Member>::const_iterator begin() const;
+  std::vector<Member>::const_iterator end() const;
+  std::vector<Member>::iterator begin();
+  std::vector<Member>::iterator end();
   bool operator==(const Object&) const;
 
  private:
@@ -105,6 +105,26 @@ class Value {
       data_;
   std::uint32_t offset_ = 0;
 };
+
+// Not in the class, where a Member still holds an incomplete Value.
+inline bool Object::empty() const {
+  return members_.empty();
+}
+inline std::size_t Object::size() const {
+  return members_.size();
+}
+inline std::vector<Member>::const_iterator Object::begin() const {
+  return members_.begin();
+}
+inline std::vector<Member>::const_iterator Object::end() const {
+  return members_.end();
+}
+inline std::vector<Member>::iterator Object::begin() {
+  return members_.begin();
+}
+inline std::vector<Member>::iterator Object::end() {
+  return members_.end();
+}
 
 struct ParseOptions {
   bool comments = false;       ///< accept // and /* */ comments and trailing commas
