@@ -44,8 +44,10 @@ Result<> note_observed(Books& books, const std::string& name,
     }
     return note_status(books, name, Status::stopped, Exit{}, "");
   }
-  // While a job stops it, running is no news.
-  if (row->status == Status::stopping && state->status != Status::stopped) {
+  // While a job stops it, running is no news; and one that is about to end will tell so by its
+  // exit.
+  if (state->status == Status::stopping ||
+      (row->status == Status::stopping && state->status != Status::stopped)) {
     return {};
   }
   if (!is_legal(row->status, state->status)) {

@@ -87,10 +87,10 @@ Result<State> LxcRuntime::state_of(const ContainerName& name, const Stop& stop) 
   if (!std::filesystem::exists(home(name) / "config", error)) {
     return fail(Code::not_found, "LXC has no container {}", name.str());
   }
-  const bool watched = monitor(name).has_value();
-  if (watched) {
+  // The monitor writes the exit file when it has nothing else left to do, and a start removes it.
+  const bool ended = std::filesystem::exists(layout_.exit_file(name), error);
+  if (!ended && monitor(name)) {
     const LxcLife life = TRY(lxc_life(layout_.lxc(), name.str(), stop));
-    // Between the end of its program and the exit file only its monitor is left.
     const Status status = life.status == Status::stopped ? Status::stopping : life.status;
     return State{status, life.init, {}};
   }
