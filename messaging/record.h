@@ -2,8 +2,8 @@
 //
 // A packet holds one or more records, each
 //     u32 header size | u32 body size | u32 data size | header | body | data     (little endian)
-// The header is a small JSON object; body and data are the frames of a client's message as they are, so
-// that the front never has to understand a body it only passes on.
+// The header is a small JSON object; body and data are the frames of a client's message as they
+// are, so that the front never has to understand a body it only passes on.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +28,10 @@ enum class Role { observe, submit, admin };
 std::string_view to_string(Role role);
 
 struct Record {
-  /// Front to core: {"kind", "peer", "role", "rq"}. Core to front: {"kind", "peer", "rq"} for an answer;
-  /// {"kind":"event", "topic"} for what is to be published. `peer` is the front's number for a client
-  /// and means nothing after the front was started anew.
+  /// Front to core: {"kind", "peer", "role", "rq"}. Core to front: {"kind", "peer", "rq"} for an
+  /// answer;
+  /// {"kind":"event", "topic"} for what is to be published. `peer` is the front's number for a
+  /// client and means nothing after the front was started anew.
   json::Object header;
   std::string body;
   std::string data;

@@ -129,7 +129,8 @@ TEST_F(LxcToolsTest, ExecRefusesWhatItCannotGive) {
 }
 
 TEST_F(LxcToolsTest, ExecInAStoppedGuestFails) {
-  EXPECT_FALSE(lxc_exec(guest_.path(), guest_.name(), {{"id"}, {}, "", ""}, nullptr, nullptr, stop_));
+  EXPECT_FALSE(
+      lxc_exec(guest_.path(), guest_.name(), {{"id"}, {}, "", ""}, nullptr, nullptr, stop_));
 }
 
 }  // namespace
