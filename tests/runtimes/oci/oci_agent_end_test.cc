@@ -143,9 +143,9 @@ class HangingRuntime {
   explicit HangingRuntime(OciNode& node, const Path& fifo) : program_(node.folder / "hanging") {
     std::ofstream(program_) << "#!/bin/sh\n"
                             << "case \"$*\" in *' create '*) ;; *) exit 1 ;; esac\n"
+                            << "for last; do :; done\n"
                             << "mkdir -p '" << node.layout.runtime_root(node.options.kind).native()
-                            << "'/"
-                            << "\"$(eval echo \\$$#)\"\n"
+                            << "'/\"$last\"\n"
                             << "echo $$ > '" << fifo.native() << "'\n"
                             << "exec sleep 1000\n";
     std::filesystem::permissions(program_, std::filesystem::perms::owner_all);

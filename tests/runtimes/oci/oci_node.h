@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -117,6 +118,8 @@ class OciNode {
     layout.state = folder / "state";
     layout.run = folder / "run";
     options.kind = kind;
+    // Set where systemd is PID 1, to run the suites with groups that systemd makes.
+    options.systemd_cgroup = std::getenv("DROVER_TEST_SYSTEMD_CGROUP") != nullptr;
     options.program = program_of(kind);
     make_root(rootfs);
     runtime = std::make_unique<OciRuntime>(layout, options);
