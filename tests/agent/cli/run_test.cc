@@ -3,9 +3,9 @@
 namespace drover::cli {
 namespace {
 
-using Run = DroverProgram;
+using RunCommand = DroverProgram;
 
-TEST_F(Run, PrintsTheNameAndEachStep) {
+TEST_F(RunCommand, PrintsTheNameAndEachStep) {
   const system::Output output = drover({"run", "--name", "web-1", "--", "sh", "-c", "sleep"});
   EXPECT_EQ(output.ending.code, 0) << output.err;
   EXPECT_EQ(output.out, "web-1\n");
@@ -15,14 +15,14 @@ TEST_F(Run, PrintsTheNameAndEachStep) {
             "[3/3] runtime.start … done\n");
 }
 
-TEST_F(Run, MakesANameAndKeepsQuiet) {
+TEST_F(RunCommand, MakesANameAndKeepsQuiet) {
   const system::Output output = drover({"run", "-q", "sh", "-c", "sleep"});
   EXPECT_EQ(output.ending.code, 0) << output.err;
   EXPECT_EQ(output.err, "");
   EXPECT_FALSE(output.out.empty());
 }
 
-TEST_F(Run, WaitPrintsWhatTheContainerPrintsAndExitsAsItDoes) {
+TEST_F(RunCommand, WaitPrintsWhatTheContainerPrintsAndExitsAsItDoes) {
   const system::Output output =
       drover({"run", "-q", "--name", "web-1", "--runtime", "runc", "--wait", "--", "sh", "-c",
               "echo hello; warn oops; exit 7"});
@@ -31,12 +31,12 @@ TEST_F(Run, WaitPrintsWhatTheContainerPrintsAndExitsAsItDoes) {
   EXPECT_EQ(output.err, "oops\n");
 }
 
-TEST_F(Run, ASignalIs128AndItsNumber) {
+TEST_F(RunCommand, ASignalIs128AndItsNumber) {
   EXPECT_EQ(drover({"run", "-q", "--wait", "--", "sh", "-c", "exit 137"}).ending.code, 137);
 }
 
-TEST_F(Run, WaitsUntilALongerOneEnds) {
-  const Result<system::Child> child =
+TEST_F(RunCommand, WaitsUntilALongerOneEnds) {
+  Result<system::Child> child =
       system::Child::start({DROVER_PROGRAM, "--bus", node_.bus().native(), "run", "-q", "--name",
                             "web-1", "--wait", "--", "sh", "-c", "sleep"});
   ASSERT_TRUE(child);
@@ -51,18 +51,18 @@ TEST_F(Run, WaitsUntilALongerOneEnds) {
       }
     });
   }
-  system::Child program = *child;
+  system::Child program = std::move(*child);
   const Result<system::Ending> ending = program.wait(stop_, std::chrono::seconds(60));
   ASSERT_TRUE(ending);
   EXPECT_EQ(ending->code, 9);
 }
 
-TEST_F(Run, RmDeletesItInTheEnd) {
+TEST_F(RunCommand, RmDeletesItInTheEnd) {
   EXPECT_EQ(drover({"run", "-q", "--wait", "--rm", "--", "sh", "-c", "exit 3"}).ending.code, 3);
   node_.call([](State& state, Faults&) { EXPECT_TRUE(state.containers.empty()); });
 }
 
-TEST_F(Run, ANameThatIsTakenIsAFailedJob) {
+TEST_F(RunCommand, ANameThatIsTakenIsAFailedJob) {
   have_container("web-1", "sleep");
   const std::vector<std::string> again = {"run", "-q", "--name", "web-1",
                                           "--",  "sh", "-c",     "exit 0"};
@@ -74,7 +74,7 @@ TEST_F(Run, ANameThatIsTakenIsAFailedJob) {
   EXPECT_EQ(drover(waiting).ending.code, 125);
 }
 
-TEST_F(Run, TheSameIdIsTheSameJob) {
+TEST_F(RunCommand, TheSameIdIsTheSameJob) {
   const std::vector<std::string> arguments = {"run",    "-q", "--name", "web-1", "--id",  "job-1",
                                               "--wait", "--", "sh",     "-c",    "exit 5"};
   EXPECT_EQ(drover(arguments).ending.code, 5);
@@ -82,21 +82,21 @@ TEST_F(Run, TheSameIdIsTheSameJob) {
   node_.call([](State& state, Faults&) { EXPECT_EQ(state.jobs.size(), 1U); });
 }
 
-TEST_F(Run, ALostFirstMessageIsSentAgain) {
+TEST_F(RunCommand, ALostFirstMessageIsSentAgain) {
   // The container query of the subscription comes first; then the job is dropped.
   node_.call([](State&, Faults& faults) { faults.drop = 2; });
   EXPECT_EQ(drover({"run", "-q", "--wait", "--", "sh", "-c", "exit 4"}).ending.code, 4);
   EXPECT_GE(node_.count("job.submit") + node_.count("query.containers"), 4U);
 }
 
-TEST_F(Run, EventsThatWereLostAreReplayed) {
+TEST_F(RunCommand, EventsThatWereLostAreReplayed) {
   node_.call([](State&, Faults& faults) { faults.lose_events = 1'000'000; });
   const system::Output output = drover({"run", "--name", "web-1", "--", "sh", "-c", "sleep"});
   EXPECT_EQ(output.ending.code, 0);
   EXPECT_NE(output.err.find("[3/3] runtime.start … done\n"), std::string::npos) << output.err;
 }
 
-TEST_F(Run, EveryFaultOfARefusedJobIsTold) {
+TEST_F(RunCommand, EveryFaultOfARefusedJobIsTold) {
   const system::Output output = drover({"run", "-q", "--name", "web-1", "-v", "data:relative:1G",
                                         "--network", "eth0=vmbr0,address=nowhere", "--", "sh"});
   EXPECT_EQ(output.ending.code, 1);
@@ -104,7 +104,7 @@ TEST_F(Run, EveryFaultOfARefusedJobIsTold) {
   EXPECT_NE(output.err.find("/spec/networks/0/address"), std::string::npos) << output.err;
 }
 
-TEST_F(Run, WrongUsageIs2) {
+TEST_F(RunCommand, WrongUsageIs2) {
   EXPECT_EQ(drover({"run", "--nmae", "x", "--", "sh"}).ending.code, 2);
   EXPECT_EQ(drover({"run", "--runtime", "docker", "--", "sh"}).ending.code, 2);
   EXPECT_EQ(drover({"run", "--rm", "--", "sh"}).ending.code, 2);
@@ -114,7 +114,7 @@ TEST_F(Run, WrongUsageIs2) {
   EXPECT_EQ(drover({}).ending.code, 2);
 }
 
-TEST_F(Run, OptionsBehindTheProgramAreThePrograms) {
+TEST_F(RunCommand, OptionsBehindTheProgramAreThePrograms) {
   ASSERT_EQ(
       drover({"run", "-q", "--name", "web-1", "-e", "A=1", "sh", "--name", "x", "-e", "--", "y"})
           .ending.code,
@@ -126,14 +126,14 @@ TEST_F(Run, OptionsBehindTheProgramAreThePrograms) {
   });
 }
 
-TEST_F(Run, AMissingBusIsToldAtOnce) {
+TEST_F(RunCommand, AMissingBusIsToldAtOnce) {
   const system::Output output = drover_on("/nonexistent/bus", {"run", "--wait", "--", "sh"});
   EXPECT_EQ(output.ending.code, 125);
   EXPECT_NE(output.err.find("/nonexistent/bus"), std::string::npos);
   EXPECT_NE(output.err.find("is droverd running?"), std::string::npos);
 }
 
-TEST_F(Run, AMalformedAnswerIsDroversFailure) {
+TEST_F(RunCommand, AMalformedAnswerIsDroversFailure) {
   node_.call([](State&, Faults& faults) { faults.garble = 1; });
   const system::Output output = drover({"run", "--wait", "--", "sh"});
   EXPECT_EQ(output.ending.code, 125);
