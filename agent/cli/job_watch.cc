@@ -12,7 +12,9 @@ namespace {
 // A job without a deadline is resent for so long; the node answers within milliseconds.
 constexpr std::chrono::seconds kSubmitTime{60};
 // How long one wait for the next event is; what is waited for is the job's end.
-constexpr std::chrono::hours kTurn{1};
+constexpr std::chrono::milliseconds kTurn = std::chrono::hours{1};
+// How long the events of a job that has ended already may take to come.
+constexpr std::chrono::milliseconds kLastEvents{500};
 
 bool has_ended(const json::Value& job) {
   const auto state = job_state_from(job.at("state").string_or(""));
@@ -41,9 +43,16 @@ Result<JobWatch> JobWatch::submit(Session& session, messaging::Client& client,
                                   const JobRequest& request, bool quiet) {
   const system::Stop& stop = session.interrupt.first();
   messaging::Subscription events = TRY(messaging::Subscription::open(client, {}, stop));
-  json::Value job = TRY(client.submit(request, client.in(time_to_submit(request)), stop));
   JobWatch watch(session, client, std::move(events), request.id.str(), quiet);
-  watch.job_ = std::move(job);
+  Result<json::Value> job = client.submit(request, client.in(time_to_submit(request)), stop);
+  if (!job) {
+    if (job.error().code == Code::cancelled) {
+      // Its answer was not waited for, but the node may have it.
+      TRY(watch.cancel());
+    }
+    return Failure(std::move(job).error());
+  }
+  watch.job_ = std::move(*job);
   return watch;
 }
 
@@ -51,9 +60,16 @@ Result<json::Value> JobWatch::wait() {
   const system::Stop& first = session_->interrupt.first();
   const system::Stop& second = session_->interrupt.second();
   const system::Stop* stop = &first;
-  // A duplicate may have ended long ago.
-  while (!has_ended(job_)) {
-    Result<std::optional<messaging::Notice>> notice = events_.next(client_->in(kTurn), *stop);
+  // A duplicate may have ended long ago; of one that ended before it was answered the events
+  // follow.
+  const bool is_new = !job_.at("duplicate").boolean_or(false);
+  bool told = false;
+  while (!has_ended(job_) || (is_new && !told)) {
+    const auto turn = has_ended(job_) ? kLastEvents : kTurn;
+    Result<std::optional<messaging::Notice>> notice = events_.next(client_->in(turn), *stop);
+    if (has_ended(job_) && (!notice || !*notice)) {
+      break;
+    }
     if (!notice && notice.error().code == Code::cancelled && stop == &first) {
       stop = &second;
       TRY(cancel());
@@ -65,6 +81,7 @@ Result<json::Value> JobWatch::wait() {
     }
     if (*notice && may_end(**notice)) {
       job_ = TRY(client_->job(id_, second));
+      told = std::holds_alternative<Event>(**notice);
     }
   }
   progress_.finish();

@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+"""A whole node: droverd with its front, driven by the command line and by raw messages.
+
+node_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own:
+    unshare --net --mount --propagation private python3 node_life.py build/dev
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import zmq
+
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+TOP = pathlib.Path(__file__).resolve().parents[2]
+RUNTIMES = ["runc", "crun", "lxc"]
+# Ends with its own code when it is asked to, soon after.
+SERVE = 'trap "exit %d" TERM; while :; do sleep 0.1; done'
+
+
+def sh(*argv):
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+class Node:
+    def __init__(self):
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="drover-node-"))
+        if os.path.ismount("/sys/fs/cgroup/unified"):
+            # crun 1.8 takes a hybrid machine for a unified one, and would make folders below the mount.
+            sh("umount", "/sys/fs/cgroup/unified")
+            sh("mount", "-t", "tmpfs", "tmpfs", "/sys/fs/cgroup/unified")
+        os.makedirs("/run/netns", exist_ok=True)
+        sh("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
+        sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(self.work))
+        sh(str(TOP / "packaging/busybox-image"), str(self.work / "image"))
+        config = {
+            "node": "node1",
+            "runtime": {"state_folder": str(self.work / "state"), "run_folder": str(self.work / "run")},
+            "container": {"default_image": f"oci:{self.work}/image:busybox"},
+            "bus": {
+                "front_user": "nobody",
+                "front_program": str(BUILD / "messaging/front/drover-front"),
+                "lxc_program": str(BUILD / "runtimes/lxc/drover-lxc"),
+            },
+        }
+        (self.work / "droverd.json").write_text(json.dumps(config))
+        self.log = open(self.work / "droverd.log", "ab")
+        self.bus = self.work / "run/bus"
+        self.agent = None
+
+    def start(self):
+        self.agent = subprocess.Popen(
+            [BUILD / "agent/daemon/droverd", "--config", self.work / "droverd.json"], stderr=self.log
+        )
+        deadline = time.monotonic() + 30
+        while self.drover("node", check=False).returncode != 0:
+            if self.agent.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("droverd did not start:\n" + (self.work / "droverd.log").read_text())
+            time.sleep(0.05)
+
+    def end(self, number=signal.SIGTERM):
+        self.agent.send_signal(number)
+        self.agent.wait(30)
+
+    def drover(self, *words, check=True, timeout=60):
+        done = subprocess.run(
+            [BUILD / "agent/cli/drover", "--bus", self.bus, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
+        )
+        if check and done.returncode != 0:
+            log = (self.work / "droverd.log").read_text()[-3000:]
+            raise AssertionError(f"drover {words}: {done.returncode}\n{done.stderr}\n{log}")
+        return done
+
+    def inspect(self, name):
+        found = json.loads(self.drover("inspect", name, "--json").stdout)
+        return found[0] if isinstance(found, list) else found
+
+    def await_status(self, name, status):
+        deadline = time.monotonic() + 20
+        while (seen := self.inspect(name))["status"] != status:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{name} is {seen['status']} and not {status}")
+            time.sleep(0.05)
+        return seen
+
+    def names(self):
+        text = self.drover("ps", "--json").stdout
+        found = json.loads(text)
+        rows = found if isinstance(found, list) else found["containers"]
+        return [row["name"] for row in rows]
+
+    def tear_down(self):
+        try:
+            if self.agent.poll() is None:
+                for name in self.names():
+                    self.drover("rm", "--force", name, check=False)
+                self.end()
+        finally:
+            self.log.close()
+            subprocess.run(["umount", "-l", str(self.work)], check=False)
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+class NodeLife(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node()
+        cls.addClassCleanup(cls.node.tear_down)
+        cls.node.start()
+
+    def test_exit_codes_come_through(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                done = self.node.drover(
+                    "run", "--runtime", runtime, "--name", f"seven-{runtime}", "--wait", "--",
+                    "sh", "-c", "echo hello; exit 7", check=False)
+                self.assertEqual(done.returncode, 7, done.stderr)
+                self.assertIn("hello", done.stdout)
+                self.node.drover("rm", f"seven-{runtime}")
+        self.assertEqual([name for name in self.node.names() if name.startswith("seven")], [])
+
+    def test_containers_outlive_an_agent_that_is_killed(self):
+        names = {}
+        for number in range(10):
+            runtime = RUNTIMES[number % 3]
+            name = f"ten-{number}"
+            self.node.drover("run", "--runtime", runtime, "--name", name, "--", "sh", "-c",
+                             SERVE % (20 + number))
+            names[name] = 20 + number
+        pids = {name: self.node.await_status(name, "running")["pid"] for name in names}
+        self.node.end(signal.SIGKILL)
+        # Two end while nobody looks.
+        os.kill(pids["ten-0"], signal.SIGTERM)
+        os.kill(pids["ten-2"], signal.SIGTERM)
+        for name in ["ten-0", "ten-2"]:
+            while os.path.exists(f"/proc/{pids[name]}"):
+                time.sleep(0.05)
+        self.node.start()
+        for name in ["ten-0", "ten-2"]:
+            self.assertEqual(self.node.await_status(name, "stopped")["exit"]["code"], names[name])
+        for name in names:
+            if name in ["ten-0", "ten-2"]:
+                continue
+            seen = self.node.inspect(name)
+            self.assertEqual(seen["status"], "running", name)
+            self.assertEqual(seen["pid"], pids[name], f"{name} was restarted")
+            self.node.drover("stop", name)
+            self.assertEqual(self.node.inspect(name)["exit"]["code"], names[name], name)
+        for name in names:
+            self.node.drover("rm", name)
+        self.assertFalse([p for p in pids.values() if os.path.exists(f"/proc/{p}")])
+        self.assertEqual(os.listdir("/run/netns"), [])
+
+    def test_a_malformed_job_is_refused_and_the_next_one_served(self):
+        context = zmq.Context()
+        socket = context.socket(zmq.DEALER)
+        self.addCleanup(context.term)
+        self.addCleanup(socket.close, 0)
+        socket.connect(f"ipc://{self.node.bus}/jobs.sock")
+
+        def ask(body, header=None):
+            header = header or json.dumps({"v": 1, "kind": "job.submit", "rq": 5}).encode()
+            socket.send_multipart([header, body])
+            self.assertTrue(socket.poll(20000), f"no answer to {body[:60]!r}")
+            frames = socket.recv_multipart()
+            return json.loads(frames[0])["kind"], json.loads(frames[1])
+
+        def job(**changes):
+            whole = {"id": "bad-1", "verb": "container.stop", "target": "nobody"}
+            whole.update(changes)
+            return json.dumps({k: v for k, v in whole.items() if v is not None}).encode()
+
+        bad = {
+            "no JSON": b"hello",
+            "a wrong type": job(target=7),
+            "an unknown field": job(colour="red"),
+            "a missing field": job(verb=None),
+            "far too deep": b"[" * 10000 + b"]" * 10000,
+            "a frame of 64 MiB": b"x" * (64 << 20),
+        }
+        for number, (what, body) in enumerate(bad.items()):
+            with self.subTest(what):
+                kind, answer = ask(body)
+                self.assertEqual((kind, answer["code"]), ("error", "invalid"), answer)
+                self.assertEqual(ask(job(id=f"good-{number}"))[0], "job.accepted")
+        kind, answer = ask(job(colour="red", size=1))
+        self.assertEqual({fault["pointer"] for fault in answer["faults"]}, {"/colour", "/size"})
+        kind, answer = ask(b"{}", header=b"not a header")
+        self.assertEqual((kind, answer["code"]), ("error", "invalid"))
+        self.assertEqual(ask(job(id="twice"))[0], "job.accepted")
+        kind, answer = ask(job(id="twice", target="somebody"))
+        self.assertEqual((kind, answer["code"]), ("error", "conflict"))
+        kind, answer = ask(job(id="twice"))
+        self.assertTrue(kind == "job.accepted" and answer["duplicate"])
+
+    def test_a_front_that_dies_costs_nothing_but_a_moment(self):
+        self.node.drover("run", "--runtime", "runc", "--name", "stays", "--", "sh", "-c", SERVE % 3)
+        children = subprocess.run(["pgrep", "-P", str(self.node.agent.pid), "-x", "drover-front"],
+                                  stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while self.node.drover("node", check=False).returncode != 0:
+            self.assertLess(time.monotonic(), deadline)
+        self.assertEqual(self.node.inspect("stays")["status"], "running")
+        self.node.drover("rm", "--force", "stays")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
