@@ -1,5 +1,7 @@
 #include "tests/pve-sim/answer.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace drover::pve_sim {
@@ -35,6 +37,14 @@ Answer bad_parameters(const std::map<std::string, std::string>& errors) {
 
 Answer unauthorized(std::string reason) {
   return {401, std::move(reason), nullptr};
+}
+
+Answer not_implemented(const std::string& method, const std::vector<std::string>& parts) {
+  std::string path_text;
+  for (const std::string& part : parts) {
+    path_text += "/" + part;
+  }
+  return error(fmt::format("Method '{} {}' not implemented", method, path_text), 501);
 }
 
 }  // namespace drover::pve_sim

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/core/json.h"
 
@@ -25,5 +26,8 @@ Answer error(std::string message, int status = 500);
 Answer bad_parameters(const std::map<std::string, std::string>& errors);
 /// 401 without a body.
 Answer unauthorized(std::string reason);
+
+/// 501: also for a wrong method on a path that exists.
+Answer not_implemented(const std::string& method, const std::vector<std::string>& path);
 
 }  // namespace drover::pve_sim

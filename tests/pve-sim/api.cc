@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "agent/system/file.h"
+#include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 
 namespace drover::pve_sim {
@@ -28,41 +29,12 @@ std::vector<std::string> split_path(std::string_view text) {
   return parts;
 }
 
-Answer unknown(const std::string& method, const std::vector<std::string>& parts) {
-  std::string path_text;
-  for (const std::string& part : parts) {
-    path_text += "/" + part;
-  }
-  return error(fmt::format("Method '{} {}' not implemented", method, path_text), 501);
-}
-
-json::Object volume_facts(const path& file) {
-  struct stat facts {};
-  stat(file.c_str(), &facts);
-  const bool folder = S_ISDIR(facts.st_mode);
-  return {{"format", folder ? "subvol" : "raw"},
-          {"size", folder ? std::int64_t{0} : std::int64_t{facts.st_size}},
-          {"used", folder ? std::int64_t{0} : std::int64_t{facts.st_blocks} * 512},
-          {"path", file.string()}};
-}
-
 }  // namespace
 
 Answer Api::start_task(const TaskRequest& request) {
   Result<std::string> upid = tasks_.start(request);
   return upid ? with_data(*upid) : error(upid.error().message);
 }
-
-// Checks the parameters or returns the 400 from the calling function.
-#define CHECKED(name, own)                                         \
-  __extension__({                                                  \
-    std::map<std::string, std::string> errors;                     \
-    Parameters checked = contract_.check(name, form, own, errors); \
-    if (!errors.empty()) {                                         \
-      return bad_parameters(errors);                               \
-    }                                                              \
-    std::move(checked);                                            \
-  })
 
 Answer Api::handle(const std::string& method, const std::string& target, const Form& form) {
   const std::vector<std::string> parts = split_path(target);
@@ -108,7 +80,7 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
     return with_data(std::move(list));
   }
   if (what != "nodes") {
-    return unknown(method, parts);
+    return not_implemented(method, parts);
   }
   if (parts.size() == 1 && method == "GET") {
     CHECKED("GET /nodes", {});
@@ -123,7 +95,7 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
                                               {"uptime", std::int64_t{info.uptime}}}});
   }
   if (parts.size() < 3) {
-    return unknown(method, parts);
+    return not_implemented(method, parts);
   }
   if (parts[1] != place_.node) {
     return error(
@@ -157,138 +129,13 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
   if (what == "tasks") {
     return tasks(method, parts, form);
   }
-  return what == "lxc" ? guests(method, parts, form) : unknown(method, parts);
-}
-
-Answer Api::storage(const std::string& method, const std::vector<std::string>& parts,
-                    const Form& form) {
-  struct statvfs disk {};
-  statvfs(place_.directory.c_str(), &disk);
-  const std::uint64_t total = disk.f_blocks * disk.f_frsize;
-  const std::uint64_t available = disk.f_bavail * disk.f_frsize;
-  json::Object facts{{"type", "dir"},
-                     {"active", 1},
-                     {"enabled", 1},
-                     {"shared", 0},
-                     {"total", total},
-                     {"avail", available},
-                     {"used", total - available},
-                     {"content", "iso,vztmpl,backup,rootdir,snippets,images"}};
-  if (parts.size() == 3 && method == "GET") {
-    CHECKED("GET /nodes/{node}/storage", {});
-    facts.set("storage", "local");
-    return with_data(json::Array{std::move(facts)});
-  }
-  if (parts.size() < 5) {
-    return unknown(method, parts);
-  }
-  const Parameters own{{"storage", parts[3]}};
-  if (parts[4] == "status" && method == "GET") {
-    CHECKED("GET /nodes/{node}/storage/{storage}/status", own);
-    return parts[3] == "local" ? with_data(std::move(facts)) : error("No such storage.", 400);
-  }
-  if (parts[4] != "content") {
-    return unknown(method, parts);
-  }
-  if (parts[3] != "local") {
-    return error(fmt::format("storage '{}' does not exist", parts[3]));
-  }
-  if (parts.size() == 5 && method == "GET") {
-    const Parameters given = CHECKED("GET /nodes/{node}/storage/{storage}/content", own);
-    json::Array list;
-    const auto wanted = [&given](const char* key, const std::string& value) {
-      return !given.contains(key) || given.at(key) == value;
-    };
-    for (const auto& folder : std::filesystem::directory_iterator(place_.images())) {
-      const std::string vmid = folder.path().filename().string();
-      const std::string content = load_guest(place_, vmid) ? "rootdir" : "images";
-      if (!folder.is_directory() || !wanted("vmid", vmid) || !wanted("content", content)) {
-        continue;
-      }
-      for (const auto& file : std::filesystem::directory_iterator(folder.path())) {
-        json::Object volume = volume_facts(file.path());
-        volume.erase("path");
-        volume.set("volid", fmt::format("local:{}/{}", vmid, file.path().filename().string()));
-        volume.set("vmid", json::Value(vmid).integer_or(0));
-        volume.set("content", content);
-        list.emplace_back(std::move(volume));
-      }
-    }
-    if (wanted("content", "vztmpl") && !given.contains("vmid")) {
-      for (const auto& file : std::filesystem::directory_iterator(place_.templates())) {
-        list.emplace_back(json::Object{{"volid", "local:vztmpl/" + file.path().filename().string()},
-                                       {"content", "vztmpl"},
-                                       {"format", "tgz"},
-                                       {"size", std::uint64_t{file.file_size()}}});
-      }
-    }
-    return with_data(std::move(list));
-  }
-  if (parts.size() == 5 && method == "POST") {
-    const Parameters given = CHECKED("POST /nodes/{node}/storage/{storage}/content", own);
-    const std::string& name = given.at("filename");
-    if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
-      return bad_parameters({{"filename", "value does not match the regex pattern"}});
-    }
-    const path file = place_.images() / given.at("vmid") / name;
-    if (std::filesystem::exists(file)) {
-      return error(fmt::format("disk image '{}' already exists", file.string()));
-    }
-    std::filesystem::create_directories(file.parent_path());
-    if (name.ends_with(".subvol")) {
-      std::filesystem::create_directory(file);
-    } else {
-      std::string size = given.at("size");
-      int shift = 10;  // KiB when there is no unit
-      if (size.ends_with('M') || size.ends_with('G')) {
-        shift = size.ends_with('M') ? 20 : 30;
-        size.pop_back();
-      }
-      if (!system::write_atomically(file, "", 0640)) {
-        return error(fmt::format("unable to create image '{}'", file.string()));
-      }
-      std::error_code failure;
-      std::filesystem::resize_file(
-          file, static_cast<std::uintmax_t>(json::Value(size).integer_or(0)) << shift, failure);
-      if (failure) {
-        return error(fmt::format("unable to create image: {}", failure.message()));
-      }
-    }
-    return with_data(fmt::format("local:{}/{}", given.at("vmid"), name));
-  }
-  if (parts.size() < 6) {
-    return unknown(method, parts);
-  }
-  std::string volume = parts[5];
-  for (std::size_t i = 6; i < parts.size(); ++i) {
-    volume += "/" + parts[i];
-  }
-  if (!volume.starts_with("local:")) {
-    volume = "local:" + volume;
-  }
-  const Parameters both{{"storage", parts[3]}, {"volume", volume}};
-  const std::optional<path> file = volume_path(place_, volume);
-  if (!file) {
-    return error(fmt::format("unable to parse directory volume name '{}'", volume.substr(6)));
-  }
-  if (method == "GET") {
-    CHECKED("GET /nodes/{node}/storage/{storage}/content/{volume}", both);
-    return std::filesystem::exists(*file)
-               ? with_data(volume_facts(*file))
-               : error(fmt::format("volume_size_info on '{}' failed - no format", volume));
-  }
-  if (method == "DELETE") {
-    CHECKED("DELETE /nodes/{node}/storage/{storage}/content/{volume}", both);
-    const std::string owner = volume.substr(6, volume.find('/') - 6);
-    return start_task({"imgdel", owner + "@local", {{"volume", volume}}});
-  }
-  return unknown(method, parts);
+  return what == "lxc" ? guests(method, parts, form) : not_implemented(method, parts);
 }
 
 Answer Api::network(const std::string& method, const std::vector<std::string>& parts,
                     const Form& form) {
   if (method != "GET" || parts.size() > 4) {
-    return unknown(method, parts);
+    return not_implemented(method, parts);
   }
   const Parameters given = parts.size() == 3 ? CHECKED("GET /nodes/{node}/network", {})
                                              : CHECKED("GET /nodes/{node}/network/{iface}",
@@ -336,7 +183,7 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
     return data_of(std::move(list), static_cast<std::int64_t>(upids.size()));
   }
   if (parts.size() < 4) {
-    return unknown(method, parts);
+    return not_implemented(method, parts);
   }
   const Parameters own{{"upid", parts[3]}};
   if (!parse_upid(parts[3])) {
@@ -371,7 +218,7 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
     }
     return data_of(std::move(list), total);
   }
-  return unknown(method, parts);
+  return not_implemented(method, parts);
 }
 
 Answer Api::guests(const std::string& method, const std::vector<std::string>& parts,
@@ -388,7 +235,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     return create_guest(CHECKED("POST /nodes/{node}/lxc", {}));
   }
   if (parts.size() < 4) {
-    return unknown(method, parts);
+    return not_implemented(method, parts);
   }
   const std::string& vmid = parts[3];
   const Parameters own{{"vmid", vmid}};
@@ -402,7 +249,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
              (method == "POST" && (verb == "start" || verb == "stop" || verb == "shutdown"))) {
     given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/status/" + verb, own);
   } else {
-    return unknown(method, parts);
+    return not_implemented(method, parts);
   }
   if (verb == "start") {
     if (load_guest(place_, vmid) && guest_runs(place_, vmid)) {

@@ -1,0 +1,63 @@
+// The front's parts that need no socket: its clients' numbers and the schema of jobs.
+#include <gmock/gmock.h>
+
+#include "agent/core/job.h"
+#include "messaging/front/job_schema.h"
+#include "messaging/front/peers.h"
+
+namespace drover::messaging {
+namespace {
+
+TEST(PeersTest, AClientKeepsItsNumberAndNumbersAreNeverUsedAgain) {
+  Peers peers(2);
+  const std::uint64_t one = peers.number_of({0, "a"});
+  const std::uint64_t two = peers.number_of({1, "a"});
+  EXPECT_NE(one, two);
+  EXPECT_EQ(peers.number_of({0, "a"}), one);
+  EXPECT_EQ(peers.find(two)->socket, 1U);
+  // The third forgets the one that was silent longest.
+  const std::uint64_t three = peers.number_of({0, "b"});
+  EXPECT_FALSE(peers.find(two));
+  EXPECT_TRUE(peers.find(one));
+  EXPECT_GT(peers.number_of({1, "a"}), three);
+  EXPECT_EQ(peers.size(), 2U);
+}
+
+TEST(JobSchemaTest, TakesWhatTheReaderTakes) {
+  const JobSchema schema;
+  for (const char* good :
+       {R"({"id":"a","verb":"container.stop","target":"web","options":{"grace_s":3}})",
+        R"({"id":"a","verb":"container.exec","target":"web","options":{"command":["id"]}})",
+        R"({"id":"a","verb":"container.run","target":"web","deadline":5,"spec":{"runtime":"lxc",
+            "image":"oci:/a:b","command":["x"],"env":{"A":"1"},"cwd":"/","user":"1:2",
+            "volumes":[{"name":"d","target":"/d","size_mib":1,"read_only":true}],
+            "networks":[{"interface":"eth0","vlan":7}],
+            "resources":{"memory_mib":64,"cpus":0.5,"pids":10},
+            "stop":{"signal":"TERM","grace_s":1},"labels":{"a":"b"}}})"}) {
+    const auto checked = schema.check(good);
+    EXPECT_TRUE(checked) << good << checked.error().message;
+    EXPECT_TRUE(read_job(json::parse(good).value())) << good;
+  }
+}
+
+TEST(JobSchemaTest, RefusesWithThePointerOfEveryFault) {
+  const JobSchema schema;
+  const auto checked = schema.check(
+      R"({"id":"a","verb":"container.run","target":"web","spec":{"env":5,"comand":[]}})");
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, Code::invalid);
+  std::vector<std::string> pointers;
+  for (const Fault& fault : checked.error().faults) {
+    pointers.push_back(fault.pointer);
+  }
+  EXPECT_THAT(pointers, testing::UnorderedElementsAre("/spec/env", "/spec/comand"));
+  for (const char* bad : {"", "[]", "{}", R"({"id":"a","verb":"fly","target":"web"})",
+                          R"({"id":7,"verb":"container.stop","target":"web"})",
+                          R"({"id":"a","verb":"container.stop","target":"web","more":1})"}) {
+    EXPECT_EQ(schema.check(bad).error().code, Code::invalid) << bad;
+  }
+  EXPECT_EQ(schema.check(std::string(10'000, '[')).error().code, Code::invalid);
+}
+
+}  // namespace
+}  // namespace drover::messaging
