@@ -107,8 +107,11 @@ std::string why_not(const MonitorPlan& plan) {
   return last.empty() ? "LXC did not say why" : last;
 }
 
+/// liblxc makes up the status it gives: a signal's number is in the second byte, over a low byte
+/// that waitpid would use for "stopped" (signal_handler in lxc/start.c).
 int code_of(int wait_status) {
-  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+  const int number = (wait_status >> 8) & 0xff;
+  return (wait_status & 0x7f) == 0x7f ? 128 + number : number;
 }
 
 class Monitor {

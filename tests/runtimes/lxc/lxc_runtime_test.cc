@@ -1,0 +1,195 @@
+// LXC containers that really run, each below drover-lxc.
+#include "runtimes/lxc/lxc_runtime.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
+
+#include "agent/system/child.h"
+#include "fakes/private_mounts.h"
+#include "fakes/temp_folder.h"
+#include "runtimes/images/image_store.h"
+#include "runtimes/network/network.h"
+
+namespace drover::runtimes {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+constexpr const char* kServe = "trap 'exit 5' TERM; while :; do sleep 0.1; done";
+
+class LxcRuntimeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    layout_.state = folder_ / "state";
+    layout_.run = folder_ / "run";
+    const Path root = folder_ / "root";
+    for (const char* name : {"bin", "proc", "sys", "dev", "etc", "tmp"}) {
+      std::filesystem::create_directories(root / name);
+    }
+    std::filesystem::copy_file("/bin/busybox", root / "bin/busybox");
+    for (const char* name : {"sh", "sleep", "cat", "env", "id"}) {
+      std::filesystem::create_symlink("busybox", root / "bin" / name);
+    }
+    ASSERT_TRUE(networks_.make_namespace(container_.name, stop_));
+    ASSERT_TRUE(images_.mount_root(container_.name, root));
+    container_.rootfs = layout_.rootfs(container_.name);
+    container_.netns = Layout::netns(container_.name);
+  }
+  void TearDown() override {
+    EXPECT_TRUE(runtime_->remove(container_, true, stop_));
+    EXPECT_TRUE(images_.unmount_root(container_.name, stop_));
+    EXPECT_TRUE(networks_.remove_namespace(container_.name, stop_));
+  }
+
+  void make(const std::string& script) {
+    container_.spec.command = {"sh", "-c", script};
+    const auto made = runtime_->create(container_, stop_);
+    ASSERT_TRUE(made) << made.error().message;
+  }
+  void run(const std::string& script) {
+    make(script);
+    const auto started = runtime_->start(container_, stop_);
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  Status status() { return runtime_->state(container_, stop_).value().status; }
+  /// Waits for an end that comes by itself.
+  Exit await_end() {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (status() != Status::stopped && std::chrono::steady_clock::now() < limit) {
+      std::this_thread::yield();
+    }
+    return runtime_->state(container_, stop_).value().exit.value_or(Exit{});
+  }
+
+  fakes::TempFolder folder_;
+  Layout layout_;
+  system::Stop stop_;
+  Container container_{*ContainerName::parse("lxc-test-" + std::to_string(getpid())),
+                       *JobId::parse("job-1"),
+                       RuntimeKind::lxc,
+                       {},
+                       {},
+                       {},
+                       {},
+                       {},
+                       {}};
+  Networks networks_{layout_, {}};
+  ImageStore images_{[this] {
+    layout_.state = folder_ / "state";
+    return layout_;
+  }()};
+  std::unique_ptr<LxcRuntime> runtime_ = std::make_unique<LxcRuntime>(
+      [this] {
+        layout_.run = folder_ / "run";
+        return layout_;
+      }(),
+      LxcOptions{DROVER_LXC, 0, 0});
+};
+
+TEST_F(LxcRuntimeTest, CreateStartKillDelete) {
+  make(kServe);
+  EXPECT_EQ(status(), Status::created);
+  ASSERT_TRUE(runtime_->start(container_, stop_));
+  EXPECT_EQ(status(), Status::running);
+  ASSERT_TRUE(runtime_->kill(container_, SIGTERM, stop_));
+  EXPECT_EQ(await_end().code, 5);
+  ASSERT_TRUE(runtime_->remove(container_, false, stop_));
+  EXPECT_EQ(runtime_->state(container_, stop_).error().code, Code::not_found);
+  EXPECT_TRUE(runtime_->inventory(stop_).value().empty());
+}
+
+TEST_F(LxcRuntimeTest, TheExitCodeIsTrueAlsoForAnAgentThatCameLater) {
+  run("exit 7");
+  runtime_ = std::make_unique<LxcRuntime>(layout_, LxcOptions{DROVER_LXC, 0, 0});
+  EXPECT_EQ(await_end().code, 7);
+}
+
+TEST_F(LxcRuntimeTest, StopKillsOneThatDoesNotListenAfterItsGrace) {
+  run("trap '' TERM; while :; do sleep 0.1; done");
+  EXPECT_EQ(runtime_->stop(container_, SIGTERM, milliseconds(200), stop_).value().code, 137);
+  EXPECT_EQ(runtime_->stop(container_, SIGTERM, milliseconds(200), stop_).value().code, 137);
+}
+
+TEST_F(LxcRuntimeTest, PauseAndResumeFromTheRightStatesOnly) {
+  run(kServe);
+  EXPECT_EQ(runtime_->resume(container_, stop_).error().code, Code::conflict);
+  ASSERT_TRUE(runtime_->pause(container_, stop_));
+  EXPECT_EQ(status(), Status::paused);
+  EXPECT_EQ(runtime_->pause(container_, stop_).error().code, Code::conflict);
+  ASSERT_TRUE(runtime_->resume(container_, stop_));
+  EXPECT_EQ(status(), Status::running);
+}
+
+TEST_F(LxcRuntimeTest, APausedOneIsStopped) {
+  run(kServe);
+  ASSERT_TRUE(runtime_->pause(container_, stop_));
+  EXPECT_EQ(runtime_->stop(container_, SIGTERM, std::chrono::seconds(10), stop_).value().code, 5);
+}
+
+TEST_F(LxcRuntimeTest, AStoppedOneStartsAgain) {
+  run("exit 3");
+  EXPECT_EQ(await_end().code, 3);
+  ASSERT_TRUE(runtime_->start(container_, stop_));
+  EXPECT_EQ(await_end().code, 3);
+}
+
+TEST_F(LxcRuntimeTest, ExecGivesOutputAndCodeWithTheContainersEnvironment) {
+  container_.spec.env = {{"COLOUR", "red"}};
+  run(kServe);
+  std::string out;
+  std::string err;
+  const auto code = runtime_->exec(
+      container_, {{"sh", "-c", "echo $COLOUR; echo oops >&2; exit 9"}, {}, "", ""},
+      [&](std::string_view text) { out += text; }, [&](std::string_view text) { err += text; },
+      stop_);
+  ASSERT_TRUE(code) << code.error().message;
+  EXPECT_EQ(*code, 9);
+  EXPECT_EQ(out, "red\n");
+  EXPECT_EQ(err, "oops\n");
+}
+
+TEST_F(LxcRuntimeTest, KeepsWhatItPrints) {
+  run("echo hello; echo oops >&2; printf end");
+  await_end();
+  const std::string log = system::read_file(layout_.log(container_.name)).value();
+  EXPECT_THAT(log, HasSubstr(" stdout F hello\n"));
+  EXPECT_THAT(log, HasSubstr(" stderr F oops\n"));
+  EXPECT_THAT(log, HasSubstr(" stdout P end\n"));
+}
+
+TEST_F(LxcRuntimeTest, AProgramThatIsNotThereFailsTheStart) {
+  container_.spec.command = {"/no/such/program"};
+  ASSERT_TRUE(runtime_->create(container_, stop_));
+  const auto started = runtime_->start(container_, stop_);
+  if (started) {
+    // It came as far as the exec: then its end tells.
+    EXPECT_NE(await_end().code, 0);
+  } else {
+    EXPECT_EQ(status(), Status::created);
+  }
+}
+
+TEST_F(LxcRuntimeTest, ARunningOneIsRemovedByForceOnly) {
+  run(kServe);
+  EXPECT_EQ(runtime_->remove(container_, false, stop_).error().code, Code::conflict);
+  const pid_t pid = runtime_->state(container_, stop_).value().pid;
+  ASSERT_TRUE(runtime_->remove(container_, true, stop_));
+  EXPECT_FALSE(std::filesystem::exists("/proc/" + std::to_string(pid)));
+}
+
+TEST_F(LxcRuntimeTest, AVariableWithALineBreakIsRefusedByName) {
+  container_.spec.env = {{"TWO", "a\nb"}};
+  const auto accepted = runtime_->accepts(container_.spec);
+  ASSERT_FALSE(accepted);
+  EXPECT_EQ(accepted.error().code, Code::refused);
+  EXPECT_THAT(accepted.error().message, HasSubstr("TWO"));
+}
+
+}  // namespace
+}  // namespace drover::runtimes
