@@ -23,6 +23,51 @@ namespace {
 /// so that a hostile document with many keys stays cheap.
 constexpr std::size_t kScanLimit = 16;
 
+template <class Number>
+std::optional<Number> whole_text(std::string_view text) {
+  Number number{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
+}
+
+/// Whether a JSON number that no double holds is too small for one, rather than too large: where
+/// its first digit that counts stands, seen from the decimal point, tells.
+bool is_tiny(std::string_view text) {
+  const std::size_t mark = text.find_first_of("eE");
+  const std::string_view digits = text.substr(0, mark);
+  const std::size_t first = digits.find_first_of("123456789");
+  if (first == std::string_view::npos) {
+    return true;
+  }
+  const auto point = static_cast<std::int64_t>(std::min(digits.find('.'), digits.size()));
+  std::int64_t exponent = 0;
+  if (mark != std::string_view::npos) {
+    std::string_view power = text.substr(mark + 1);
+    power.remove_prefix(power.starts_with('+') ? 1 : 0);
+    // RapidJSON refuses a large positive exponent itself: what does not fit here is negative.
+    exponent = whole_text<std::int32_t>(power).value_or(std::numeric_limits<std::int32_t>::min());
+  }
+  return point - static_cast<std::int64_t>(first) + exponent < 0;
+}
+
+/// The value of a number by the grammar of JSON: whole where it is written so and 64 bits hold it,
+/// else the nearest double. Nothing if it is larger than any double.
+std::optional<Value> number_of(std::string_view text) {
+  if (text.find_first_of(".eE") == std::string_view::npos) {
+    if (const auto whole = whole_text<std::int64_t>(text)) {
+      return Value(*whole);
+    }
+    if (const auto large = whole_text<std::uint64_t>(text)) {
+      return Value(*large);
+    }
+  }
+  if (const auto real = whole_text<double>(text)) {
+    return Value(*real);
+  }
+  return is_tiny(text) ? std::optional(Value(text.starts_with('-') ? -0.0 : 0.0)) : std::nullopt;
+}
+
 /// Builds the value from RapidJSON's events. Iterative, so depth costs heap and not stack.
 class Builder {
  public:
@@ -31,12 +76,20 @@ class Builder {
 
   bool Null() { return add(Value()); }
   bool Bool(bool value) { return add(Value(value)); }
-  bool Int(int value) { return add(Value(value)); }
-  bool Uint(unsigned value) { return add(Value(value)); }
-  bool Int64(std::int64_t value) { return add(Value(value)); }
-  bool Uint64(std::uint64_t value) { return add(Value(value)); }
-  bool Double(double value) { return add(Value(value)); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    std::optional<Value> value = number_of({text, size});
+    if (!value) {
+      refusal_ = "a number beyond what a double holds";
+      return false;
+    }
+    return add(*std::move(value));
+  }
+  // Numbers come as text only (see kStrict in parse).
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
   bool String(const char* text, rapidjson::SizeType size, bool) {
     return check_text({text, size}) && add(Value(std::string(text, size)));
   }
@@ -328,9 +381,11 @@ Result<Value> parse(std::string_view text, const ParseOptions& options) {
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return fail(Code::invalid, "not valid JSON: a NUL at byte {}", nul);
   }
+  // RapidJSON 1.1's own exact numbers (kParseFullPrecisionFlag) are undefined where all digits of a
+  // long one are zero: it counts the leading zeros of 0 (internal/diyfp.h, Normalize).
   constexpr unsigned kStrict = rapidjson::kParseIterativeFlag |
                                rapidjson::kParseValidateEncodingFlag |
-                               rapidjson::kParseFullPrecisionFlag;
+                               rapidjson::kParseNumbersAsStringsFlag;
   if (options.comments) {
     return parse_with<kStrict | rapidjson::kParseCommentsFlag |
                       rapidjson::kParseTrailingCommasFlag>(text, options);

@@ -52,6 +52,37 @@ TEST(JsonTest, RefusesNumbersThatAreNone) {
   }
 }
 
+TEST(JsonTest, ZeroWithManyDigitsAndAnExponentIsZero) {
+  const std::string zeros(400, '0');
+  const std::vector<std::string> texts = {"0." + zeros + "e-300", "0e-300", "0.0e300",
+                                          "-0." + zeros, "0." + zeros + "E+5"};
+  for (const std::string& text : texts) {
+    const Value value = parsed(text);
+    EXPECT_EQ(value.type_name(), "number") << text;
+    EXPECT_EQ(value.number(), 0) << text;
+  }
+}
+
+TEST(JsonTest, NumbersAreTheNearestDouble) {
+  const std::string zeros(400, '0');
+  EXPECT_EQ(parsed("0.1").number(), 0.1);
+  EXPECT_EQ(parsed("2.2250738585072011e-308").number(), 2.2250738585072011e-308);
+  EXPECT_EQ(parsed("9007199254740993.0").number(), 9007199254740992.0);
+  EXPECT_EQ(parsed("1.7976931348623157E+308").number(), std::numeric_limits<double>::max());
+  EXPECT_EQ(parsed("1e-400").number(), 0);
+  EXPECT_EQ(parsed("-1e-99999999999999999999").number(), 0);
+  EXPECT_EQ(parsed("0." + zeros + "1e50").number(), 0);
+  EXPECT_EQ(parsed("0." + zeros + "1e401").number(), 1);
+}
+
+TEST(JsonTest, RefusesNumbersNoDoubleHolds) {
+  const std::string zeros(400, '0');
+  refused("10e308");
+  refused("-10.5e308");
+  refused("1" + zeros);
+  refused("0." + zeros + "1e710");
+}
+
 TEST(JsonTest, RefusesWhatStandsBehindTheDocument) {
   for (const char* text : {"{} {}", "1 2", "[]]", "null,", "{}x"}) {
     refused(text);
