@@ -15,7 +15,7 @@
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct EventsOptions {
   bool follow = false;
   std::optional<std::uint64_t> after;
   bool json = false;
@@ -27,7 +27,7 @@ void print(const Event& event, const std::string& node, bool as_json) {
 }
 
 Result<int> follow(Session& session, messaging::Client& client, const std::string& node,
-                   const Options& options) {
+                   const EventsOptions& options) {
   const system::Stop& stop = session.interrupt.first();
   messaging::Subscription events = TRY(messaging::Subscription::open(client, options.after, stop));
   bool begun = options.after.has_value();
@@ -49,7 +49,7 @@ Result<int> follow(Session& session, messaging::Client& client, const std::strin
 }
 
 Result<int> list(Session& session, messaging::Client& client, const std::string& node,
-                 const Options& options) {
+                 const EventsOptions& options) {
   constexpr std::int64_t kPage = 256;
   std::uint64_t after = options.after.value_or(0);
   for (;;) {
@@ -64,7 +64,7 @@ Result<int> list(Session& session, messaging::Client& client, const std::string&
   }
 }
 
-Result<int> show(Session& session, const Options& options) {
+Result<int> show_events(Session& session, const EventsOptions& options) {
   messaging::Client client = TRY(session.connect());
   const json::Value about = TRY(client.node(session.interrupt.first()));
   const std::string node(about.at("node").string_or(""));
@@ -77,14 +77,14 @@ Result<int> show(Session& session, const Options& options) {
 void add_events(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
       "events", "Print the node's events: all there are, or with -f those that come");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<EventsOptions>();
   command->add_flag("-f,--follow", options->follow, "Go on with each event as it happens");
   command->add_option("--after", options->after, "Begin behind the event of this number")
       ->type_name("SEQ");
   command->add_flag("--json", options->json, "Each as CloudEvents 1.0 JSON on a line of its own");
   command->footer(kExitStatus);
   command->callback([&action, options] {
-    action = [options](Session& session) { return show(session, *options); };
+    action = [options](Session& session) { return show_events(session, *options); };
   });
 }
 

@@ -12,7 +12,7 @@
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct ExecOptions {
   std::string name;
   std::vector<std::string> command;
   std::vector<std::string> env;
@@ -20,7 +20,7 @@ struct Options {
   JobFlags flags;
 };
 
-Result<JobRequest> request_of(const Options& options) {
+Result<JobRequest> request_of(const ExecOptions& options) {
   JobRequest request = TRY(make_request(Verb::container_exec, options.name, options.flags));
   request.options.command = options.command;
   // Behind NAME everything belongs to the program, so the parser leaves a "--" where it is.
@@ -58,7 +58,7 @@ Result<json::Value> run(Session& session, const JobRequest& request) {
   return watch.wait();
 }
 
-int exec(Session& session, const Options& options) {
+int exec(Session& session, const ExecOptions& options) {
   const Result<JobRequest> request = request_of(options);
   if (!request) {
     print_error(request.error());
@@ -83,7 +83,7 @@ int exec(Session& session, const Options& options) {
 void add_exec(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("exec", "Run a program in a running container and print its output");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ExecOptions>();
   command->positionals_at_end();
   command->add_option("NAME", options->name, "The container")->required();
   command->add_option("CMD", options->command, "The program and its arguments")->required();

@@ -11,12 +11,12 @@
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct ExplainOptions {
   std::string name;
   bool json = false;
 };
 
-Result<int> show(Session& session, const Options& options) {
+Result<int> show_explain(Session& session, const ExplainOptions& options) {
   messaging::Client client = TRY(session.connect());
   const json::Value answer = TRY(client.explain(options.name, session.interrupt.first()));
   if (options.json) {
@@ -42,12 +42,12 @@ Result<int> show(Session& session, const Options& options) {
 void add_explain(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("explain", "Tell which runtime a container of this name gets, and why");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ExplainOptions>();
   command->add_option("NAME", options->name, "A container's name; it need not exist")->required();
   command->add_flag("--json", options->json, "As JSON");
   command->footer(kExitStatus);
   command->callback([&action, options] {
-    action = [options](Session& session) { return show(session, *options); };
+    action = [options](Session& session) { return show_explain(session, *options); };
   });
 }
 

@@ -12,12 +12,12 @@
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct InspectOptions {
   std::vector<std::string> names;
   bool json = false;
 };
 
-Result<int> show(Session& session, const Options& options) {
+Result<int> show_inspect(Session& session, const InspectOptions& options) {
   messaging::Client client = TRY(session.connect());
   json::Array all;
   for (const std::string& name : options.names) {
@@ -40,12 +40,12 @@ Result<int> show(Session& session, const Options& options) {
 
 void add_inspect(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("inspect", "Show all that the node knows of containers");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectOptions>();
   command->add_option("NAME", options->names, "Containers")->required();
   command->add_flag("--json", options->json, "As a JSON array");
   command->footer(kExitStatus);
   command->callback([&action, options] {
-    action = [options](Session& session) { return show(session, *options); };
+    action = [options](Session& session) { return show_inspect(session, *options); };
   });
 }
 

@@ -12,7 +12,7 @@
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct JobsOptions {
   std::string id;
   std::int64_t most = 20;
   bool json = false;
@@ -27,7 +27,7 @@ std::string took(const json::Value& job) {
   return ended == 0 ? "-" : duration(ended - job.at("created_at").integer_or(0));
 }
 
-Result<int> show_one(Session& session, const Options& options) {
+Result<int> show_one(Session& session, const JobsOptions& options) {
   messaging::Client client = TRY(session.connect());
   json::Value job = TRY(client.job(options.id, session.interrupt.first()));
   if (options.json) {
@@ -44,7 +44,7 @@ Result<int> show_one(Session& session, const Options& options) {
   return kDone;
 }
 
-Result<int> show_list(Session& session, const Options& options) {
+Result<int> show_list(Session& session, const JobsOptions& options) {
   messaging::Client client = TRY(session.connect());
   const json::Value jobs = TRY(client.jobs(options.most, session.interrupt.first()));
   if (options.json) {
@@ -68,7 +68,7 @@ Result<int> show_list(Session& session, const Options& options) {
 void add_jobs(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("jobs", "List the newest jobs, or show one with its steps");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<JobsOptions>();
   command->add_option("ID", options->id, "The job to show");
   command->add_option("-n,--most", options->most, "How many to list (default: 20)")
       ->check(CLI::Range(1, 1000))

@@ -9,13 +9,13 @@
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct LogsOptions {
   std::string name;
   bool follow = false;
   bool times = false;
 };
 
-Result<int> show(Session& session, const Options& options) {
+Result<int> show_logs(Session& session, const LogsOptions& options) {
   messaging::Client client = TRY(session.connect());
   const system::Stop& stop = session.interrupt.first();
   // A name that does not exist is an error; one that printed nothing is not.
@@ -30,13 +30,13 @@ Result<int> show(Session& session, const Options& options) {
 
 void add_logs(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("logs", "Print what a container printed");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<LogsOptions>();
   command->add_option("NAME", options->name, "The container")->required();
   command->add_flag("-f,--follow", options->follow, "Go on until the container has stopped");
   command->add_flag("-t,--times", options->times, "The time in front of each line");
   command->footer(kExitStatus);
   command->callback([&action, options] {
-    action = [options](Session& session) { return show(session, *options); };
+    action = [options](Session& session) { return show_logs(session, *options); };
   });
 }
 

@@ -13,7 +13,7 @@
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct PsOptions {
   bool json = false;
   bool names_only = false;
 };
@@ -38,7 +38,7 @@ std::string addresses(const json::Value& container) {
   return text.empty() ? "-" : text;
 }
 
-Result<int> show(Session& session, const Options& options) {
+Result<int> show_ps(Session& session, const PsOptions& options) {
   messaging::Client client = TRY(session.connect());
   const json::Value answer = TRY(client.containers(session.interrupt.first()));
   if (options.json) {
@@ -74,12 +74,12 @@ Result<int> show(Session& session, const Options& options) {
 
 void add_ps(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("ps", "List the node's containers, also stopped ones");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PsOptions>();
   command->add_flag("--json", options->json, "As a JSON array");
   command->add_flag("-q,--quiet", options->names_only, "Names only");
   command->footer(kExitStatus);
   command->callback([&action, options] {
-    action = [options](Session& session) { return show(session, *options); };
+    action = [options](Session& session) { return show_ps(session, *options); };
   });
 }
 

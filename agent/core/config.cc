@@ -124,7 +124,7 @@ StorageConfig read_storage(const json::Value& value, std::string at, Faults& fau
   return storage;
 }
 
-NetworkConfig read_network(const json::Value& value, std::string at, Faults& faults) {
+NetworkConfig read_network_section(const json::Value& value, std::string at, Faults& faults) {
   Fields fields(value, std::move(at), faults);
   NetworkConfig network;
   network.default_bridge = fields.string("default_bridge");
@@ -256,7 +256,7 @@ Result<Config> parse_config(std::string_view text) {
     config.storage = read_storage(value, std::move(at), faults);
   });
   fields.object("network", [&](const json::Value& value, std::string at) {
-    config.network = read_network(value, std::move(at), faults);
+    config.network = read_network_section(value, std::move(at), faults);
   });
   fields.object("container", [&](const json::Value& value, std::string at) {
     config.container = read_container(value, std::move(at), faults);

@@ -12,10 +12,6 @@ namespace {
 constexpr std::chrono::milliseconds kFirstRetry{50};
 constexpr std::chrono::milliseconds kLongestRetry{1000};
 
-system::Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
 }  // namespace
 
 Stream::Stream(const Client& client, json::Object what, const StreamOptions& options)
@@ -25,7 +21,7 @@ Stream::Stream(const Client& client, json::Object what, const StreamOptions& opt
       window_(std::max<std::uint64_t>(options.window, 1)),
       offset_(options.offset),
       retry_(kFirstRetry, kLongestRetry),
-      alone_since_(now()) {
+      alone_since_(std::chrono::steady_clock::now()) {
   what_.set("follow", options.follow);
 }
 Stream::Stream(Stream&&) noexcept = default;
@@ -62,7 +58,7 @@ Result<> Stream::connect() {
 /// Has the stream opened on a live connection, or waits for one until `until`.
 Result<> Stream::reconnect(system::Instant until, const system::Stop& stop) {
   if (channel_ != nullptr && channel_->lost() && open_) {
-    alone_since_ = now();
+    alone_since_ = std::chrono::steady_clock::now();
   }
   const system::Duration patience =
       was_open_ ? client_options_.silence_limit : client_options_.connect_timeout;
@@ -70,15 +66,17 @@ Result<> Stream::reconnect(system::Instant until, const system::Stop& stop) {
   if (channel_ == nullptr || channel_->lost()) {
     const Result<> connected = connect();
     if (!connected) {
-      if (connected.error().code != Code::unavailable || now() >= limit) {
+      if (connected.error().code != Code::unavailable ||
+          std::chrono::steady_clock::now() >= limit) {
         return connected;
       }
       // A node that starts again makes its socket anew; there is nothing to wait on before.
       constexpr std::chrono::milliseconds kPause{100};
-      return system::SystemClock().sleep_until(std::min(until, now() + kPause), stop);
+      return system::SystemClock().sleep_until(
+          std::min(until, std::chrono::steady_clock::now() + kPause), stop);
     }
   }
-  if (now() < next_open_) {
+  if (std::chrono::steady_clock::now() < next_open_) {
     return system::SystemClock().sleep_until(std::min(until, next_open_), stop);
   }
   what_.set("offset", offset_);
@@ -88,7 +86,7 @@ Result<> Stream::reconnect(system::Instant until, const system::Stop& stop) {
   if (open_) {
     was_open_ = true;
     read_ = 0;
-  } else if (now() >= limit) {
+  } else if (std::chrono::steady_clock::now() >= limit) {
     return bus_->silent("streams.sock");
   }
   return {};
@@ -110,7 +108,7 @@ Result<std::optional<std::string>> Stream::next(system::Instant until, const sys
         continue;
       }
     }
-    if (now() >= until) {
+    if (std::chrono::steady_clock::now() >= until) {
       break;
     }
   }
@@ -126,7 +124,7 @@ Result<std::optional<std::string>> Stream::take(const std::string& kind, const j
     }
     // The log does not exist yet, or the node is not ready: it is asked for again.
     open_ = false;
-    next_open_ = now() + retry_.next();
+    next_open_ = std::chrono::steady_clock::now() + retry_.next();
     return std::optional<std::string>();
   }
   if (kind == "stream.data") {

@@ -22,10 +22,6 @@ constexpr milliseconds kLongestCheck{1000};
 // Three beacons that did not come.
 constexpr milliseconds kSuspect{3000};
 
-system::Instant now() {
-  return std::chrono::steady_clock::now();
-}
-
 }  // namespace
 
 struct Subscription::Socket {
@@ -68,9 +64,9 @@ Result<std::optional<std::string>> Subscription::Socket::receive(system::Instant
 Subscription::Subscription(Client& client, std::unique_ptr<Socket> socket)
     : client_(&client),
       socket_(std::move(socket)),
-      last_heard_(now()),
+      last_heard_(std::chrono::steady_clock::now()),
       check_after_(kFirstCheck),
-      next_check_(now() + kFirstCheck) {}
+      next_check_(std::chrono::steady_clock::now() + kFirstCheck) {}
 Subscription::~Subscription() = default;
 Subscription::Subscription(Subscription&&) noexcept = default;
 
@@ -167,9 +163,9 @@ Result<> Subscription::check(const system::Stop& stop) {
   const std::uint64_t before = seq_;
   Result<> caught_up = catch_up(stop);
   check_after_ = std::min<system::Duration>(check_after_ * 2, kLongestCheck);
-  next_check_ = now() + check_after_;
+  next_check_ = std::chrono::steady_clock::now() + check_after_;
   if (caught_up) {
-    last_heard_ = now();
+    last_heard_ = std::chrono::steady_clock::now();
     replays_ += seq_ != before ? 1 : 0;
     return {};
   }
@@ -177,17 +173,19 @@ Result<> Subscription::check(const system::Stop& stop) {
   if (code != Code::unavailable && code != Code::timed_out) {
     return caught_up;
   }
-  if (now() - last_heard_ < client_->options().silence_limit) {
+  if (std::chrono::steady_clock::now() - last_heard_ < client_->options().silence_limit) {
     return {};  // it may be on its way back
   }
   return fail(Code::unavailable,
               "bus folder {}: the node has been silent for {} s: is droverd running?",
               socket_->bus->folder().native(),
-              std::chrono::duration_cast<std::chrono::seconds>(now() - last_heard_).count());
+              std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
+                                                               last_heard_)
+                  .count());
 }
 
 void Subscription::heard() {
-  last_heard_ = now();
+  last_heard_ = std::chrono::steady_clock::now();
   check_after_ = std::min(kSuspect, client_->options().silence_limit);
   next_check_ = last_heard_ + check_after_;
 }
@@ -204,10 +202,10 @@ Result<std::optional<Notice>> Subscription::next(system::Instant until, const sy
     if (body) {
       heard();
       TRY(take_message(*body, stop));
-    } else if (now() >= next_check_) {
+    } else if (std::chrono::steady_clock::now() >= next_check_) {
       TRY(check(stop));
     }
-    if (notices_.empty() && now() >= until) {
+    if (notices_.empty() && std::chrono::steady_clock::now() >= until) {
       return std::optional<Notice>();
     }
   }

@@ -43,7 +43,9 @@ function(drover_program name)
 endfunction()
 
 # drover_test(NAME [LINKS lib...] [LABELS label...] [ARGS arg...] SOURCES file...): a GoogleTest program
-# that is one test of ctest's (its own output names the cases).
+# that is one test of ctest's (its own output names the cases). The target threads_tests builds those
+# labelled "threads".
+add_custom_target(threads_tests)
 function(drover_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS")
   drover_program(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock GTest::gtest_main)
@@ -51,5 +53,8 @@ function(drover_test name)
   add_test(NAME ${name} COMMAND ${name})
   if(arg_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
+    if("threads" IN_LIST arg_LABELS)
+      add_dependencies(threads_tests ${name})
+    endif()
   endif()
 endfunction()

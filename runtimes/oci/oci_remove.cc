@@ -12,7 +12,7 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr std::chrono::seconds kKillTime{10};
+constexpr std::chrono::seconds kEndTime{10};
 constexpr std::chrono::seconds kMonitorTime{10};
 
 /// Kills the process that `pid_file` names, if it is one of the container's still.
@@ -28,7 +28,7 @@ Result<> end_process_in(const Path& pid_file, const ContainerName& name, const S
     return {};
   }
   syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
-  if (!TRY(wait_for(process.get(), stop, std::chrono::steady_clock::now() + kKillTime))) {
+  if (!TRY(wait_for(process.get(), stop, std::chrono::steady_clock::now() + kEndTime))) {
     return fail(Code::unavailable, "its process {} does not end by SIGKILL", pid);
   }
   return {};
@@ -59,7 +59,7 @@ Result<> OciRuntime::end_processes(const ContainerName& name, const Stop& stop) 
     if ((*now)->status == Status::paused) {
       (void)runtime_.run({"resume", name.str()}, stop).has_value();
     }
-    if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + kKillTime))) {
+    if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + kEndTime))) {
       return fail(Code::unavailable, "its process does not end by SIGKILL");
     }
     return {};

@@ -13,18 +13,14 @@ namespace {
 
 using testing::HasSubstr;
 
-/// Interfaces of the test's own, which end with it.
-class PrivateNetwork : public testing::Environment {
- public:
-  void SetUp() override { ASSERT_EQ(unshare(CLONE_NEWNET), 0); }
-};
-
 const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-const auto* const kNetwork = testing::AddGlobalTestEnvironment(new PrivateNetwork);
 
 class NetworksTest : public testing::Test {
  protected:
   void SetUp() override {
+    // One for each test: the kernel takes the interfaces of a namespace that ended away when it has
+    // time, and the next test would still see them.
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
     run({"ip", "link", "add", "vmbr0", "type", "bridge"});
     run({"ip", "address", "add", "10.83.0.1/24", "dev", "vmbr0"});
     run({"ip", "link", "set", "vmbr0", "up"});
@@ -39,7 +35,6 @@ class NetworksTest : public testing::Test {
     for (const char* name : {"web-1", "web-2", "web-3"}) {
       EXPECT_TRUE(networks_->remove_namespace(container(name), stop_));
     }
-    run({"ip", "link", "delete", "vmbr0"});
   }
   std::string run(const std::vector<std::string>& argv) {
     const auto ran = system::run_ok(argv, stop_);
