@@ -1,23 +1,25 @@
 // The on-disk tree of a node. Every path of Drover's own is made here.
 //
-//   STATE (/var/lib/drover)                survives a reboot
-//     journal.db                           jobs, steps, events, containers
-//     containers/NAME/                     0700
-//       bundle/config.json                 OCI bundle of runc and crun; LXC's config is
-//       lxc/NAME/config rootfs/                            overlay mount upper/ work/ the overlay's
-//       own volumes/VOLUME/                    mount points log lines of the container, k8s-file
-//       format (conmon(8)) monitor.log                        what conmon or drover-lxc said
-//     exits/NAME                           decimal exit code, written by conmon or drover-lxc
-//     images/                              OCI layouts' unpacked roots, by digest
-//     volumes/                             volumes of storage "local"
-//     lxc/                                 lxcpath of the runtime lxc
-//     jobs/ID/log                          what a container.exec job printed
-//     cni/                                 addresses given out by host-local
-//   RUN (/run/drover)                      gone after a reboot
-//     runc/ crun/                          the runtimes' own state
-//     pids/NAME                            pid files
-//     bus/                                 sockets of drover-front, 0700
-//     droverd.lock                         one agent a node
+//   STATE (/var/lib/drover)         survives a reboot
+//     journal.db                    jobs, steps, events, containers
+//     containers/NAME/              0700, of one container:
+//       bundle/config.json          OCI bundle of runc and crun; LXC's is lxc/NAME/config
+//       rootfs/                     overlay mount
+//       upper/ work/                the overlay's own
+//       volumes/VOLUME/             mount points
+//       log                         lines of the container, k8s-file format (conmon(8))
+//       monitor.log                 what conmon or drover-lxc said
+//     exits/NAME                    decimal exit code, written by conmon or drover-lxc
+//     images/                       OCI layouts' unpacked roots, by digest
+//     volumes/                      volumes of storage "local"
+//     lxc/                          lxcpath of the runtime lxc
+//     jobs/ID/log                   what a container.exec job printed
+//     cni/                          addresses given out by host-local
+//   RUN (/run/drover)               gone after a reboot
+//     runc/ crun/                   the runtimes' own state
+//     pids/NAME                     pid files
+//     bus/                          sockets of drover-front, 0700
+//     droverd.lock                  one agent a node
 #pragma once
 
 #include "agent/core/container_spec.h"

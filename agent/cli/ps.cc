@@ -64,9 +64,6 @@ Result<int> show_ps(Session& session, const PsOptions& options) {
   if (!options.names_only) {
     fmt::print("{}", table(rows));
   }
-  if (!answer.at("whole").boolean_or(true)) {
-    fmt::print(stderr, "drover: the node has more containers than fit its answer\n");
-  }
   return kDone;
 }
 

@@ -27,7 +27,7 @@ Result<std::string> asked_for(const json::Value& question, std::string_view key)
 
 Result<json::Value> Queries::answer(std::string_view kind, const json::Value& question) {
   if (kind == "query.containers") {
-    return containers();
+    return containers(question);
   }
   if (kind == "query.container") {
     return container(question);
@@ -50,15 +50,23 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   return fail(Code::invalid, "there is no query of kind {}", kind);
 }
 
-Result<json::Value> Queries::containers() {
+Result<json::Value> Queries::containers(const json::Value& question) {
+  Faults faults;
+  Fields fields(question, "", faults);
+  const std::string after = fields.string("after");
+  fields.finish();
+  TRY(faults.result("the query is not understood"));
   const std::vector<ContainerRow> rows = TRY(journal_.containers());
   json::Array views;
   std::size_t bytes = 0;
   bool whole = true;
   for (const ContainerRow& row : rows) {
+    if (row.name <= after) {
+      continue;
+    }
     json::Object view = TRY(container_view(row, node_.layout, false));
     bytes += json::write(view).size();
-    if (bytes > kMostAnswer) {
+    if (bytes > kMostAnswer && !views.empty()) {
       whole = false;
       break;
     }
@@ -93,12 +101,13 @@ Result<json::Value> Queries::jobs(const json::Value& question) {
   for (const JobRow& row : rows) {
     json::Object view = job_view(row);
     bytes += json::write(view).size();
-    if (bytes > kMostAnswer) {
+    if (bytes > kMostAnswer && !views.empty()) {
       break;
     }
     views.emplace_back(std::move(view));
   }
-  return json::Value(json::Object{{"jobs", std::move(views)}});
+  const bool whole = views.size() == rows.size();
+  return json::Value(json::Object{{"whole", whole}, {"jobs", std::move(views)}});
 }
 
 Result<json::Value> Queries::job(const json::Value& question) {
@@ -126,7 +135,7 @@ Result<json::Value> Queries::events(const json::Value& question) {
   for (const Event& event : events) {
     json::Value view = to_cloud_event(event, node_.name);
     bytes += json::write(view).size();
-    if (bytes > kMostAnswer) {
+    if (bytes > kMostAnswer && !views.empty()) {
       break;
     }
     views.push_back(std::move(view));

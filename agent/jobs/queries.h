@@ -19,7 +19,7 @@ class Queries {
   Result<json::Value> answer(std::string_view kind, const json::Value& question);
 
  private:
-  Result<json::Value> containers();
+  Result<json::Value> containers(const json::Value& question);
   Result<json::Value> container(const json::Value& question);
   Result<json::Value> jobs(const json::Value& question);
   Result<json::Value> job(const json::Value& question);

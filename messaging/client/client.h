@@ -75,6 +75,8 @@ class Client {
                              const system::Stop& stop);
 
   Result<json::Value> node(const system::Stop& stop);
+  /// All of them, page by page, in the first page's answer. Its seq is the first page's too: what
+  /// changed meanwhile comes again as events behind it.
   Result<json::Value> containers(const system::Stop& stop);
   Result<json::Value> container(std::string_view name, const system::Stop& stop);
   Result<json::Value> explain(std::string_view name, const system::Stop& stop);

@@ -185,11 +185,11 @@ void Front::deliver(const Record& record) {
 }
 
 void Front::publish(const Record& record) {
-  const std::string_view topic = json::Value(record.header).at("topic").string_or("");
-  const std::string name(topic);
+  const json::Value* found = record.header.find("topic");
+  const std::string topic(found == nullptr ? "" : found->string_or(""));
   // Without DONTWAIT a PUB socket does not block either: what a slow subscriber cannot take is
   // dropped for it alone, and its counters tell it so.
-  events_.send(zmq::buffer(name), zmq::send_flags::sndmore);
+  events_.send(zmq::buffer(topic), zmq::send_flags::sndmore);
   events_.send(zmq::buffer(record.body), zmq::send_flags::none);
 }
 

@@ -283,12 +283,14 @@ Result<std::pair<std::string, bool>> FakeState::log(const json::Value& body) con
 Result<json::Value> FakeState::query(std::string_view kind, const json::Value& body) {
   if (kind == "query.containers") {
     json::Array views;
-    for (const auto& [name, container] : containers) {
-      views.emplace_back(container_view(name, container));
+    auto next = containers.upper_bound(std::string(body.at("after").string_or("")));
+    for (; next != containers.end() && views.size() < most_containers; ++next) {
+      views.emplace_back(container_view(next->first, next->second));
     }
     return json::Value(json::Object{{"node", kNode},
                                     {"epoch", epoch},
                                     {"seq", static_cast<std::uint64_t>(events.size())},
+                                    {"whole", next == containers.end()},
                                     {"containers", std::move(views)}});
   }
   const std::string name(body.at("name").string_or(""));

@@ -54,6 +54,7 @@ class FakeState {
   void renew_epoch();
 
   std::string epoch = "epoch-1";
+  std::size_t most_containers = 1000;  ///< containers of one answer
   std::vector<Event> events;
   std::map<std::string, FakeJob> jobs;
   std::map<std::string, FakeContainer> containers;

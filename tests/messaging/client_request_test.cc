@@ -63,6 +63,24 @@ TEST_F(ClientRequest, SubmitsAndAsks) {
   EXPECT_GT(page->head, 5U);
 }
 
+TEST_F(ClientRequest, ManyContainersComePageByPage) {
+  node_.call([](fakes::FakeState& state, auto&) {
+    state.most_containers = 3;
+    for (int number = 10; number < 17; ++number) {
+      state.containers["web-" + std::to_string(number)] = fakes::FakeContainer{};
+    }
+  });
+  Client client = open();
+  const auto answer = client.containers(stop_);
+  ASSERT_TRUE(answer) << answer.error().message;
+  std::string names;
+  for (const json::Value& container : *answer->at("containers").array()) {
+    names += std::string(container.at("name").string_or("")) + " ";
+  }
+  EXPECT_EQ(names, "web-10 web-11 web-12 web-13 web-14 web-15 web-16 ");
+  EXPECT_EQ(node_.count("query.containers"), 3U);
+}
+
 TEST_F(ClientRequest, ResendsTheSameJobUntilItIsAnswered) {
   fault([](auto& faults) { faults.drop = 3; });
   Client client = open();

@@ -1,0 +1,313 @@
+// drover-front itself, started as droverd starts it, with clients on its sockets and this test in
+// droverd's place.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <optional>
+#include <zmq.hpp>
+
+#include "agent/system/child.h"
+#include "fakes/temp_folder.h"
+#include "messaging/message.h"
+#include "messaging/pair.h"
+
+namespace drover::messaging {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr milliseconds kLong{20'000};
+
+struct Answer {
+  Header header;
+  std::string body;
+  std::string data;
+};
+
+class Client {
+ public:
+  Client(zmq::context_t& context, const std::filesystem::path& socket)
+      : socket_(context, zmq::socket_type::dealer) {
+    socket_.set(zmq::sockopt::linger, 0);
+    socket_.set(zmq::sockopt::rcvtimeo, static_cast<int>(kLong.count()));
+    socket_.connect("ipc://" + socket.native());
+  }
+  void send(const std::vector<std::string>& frames) {
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      socket_.send(zmq::buffer(frames[i]),
+                   i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    }
+  }
+  void ask(std::string_view kind, const std::string& body, std::uint64_t rq = 1) {
+    send({write_header(kind, rq), body});
+  }
+  Answer answer() {
+    std::vector<std::string> frames;
+    zmq::message_t frame;
+    do {
+      if (!socket_.recv(frame)) {
+        throw std::runtime_error("no answer");
+      }
+      frames.push_back(frame.to_string());
+    } while (frame.more());
+    return {read_header(frames.at(0)).value(), frames.at(1), frames.size() > 2 ? frames.at(2) : ""};
+  }
+  /// The error's code.
+  std::string refusal() {
+    const Answer got = answer();
+    EXPECT_EQ(got.header.kind, "error") << got.body;
+    return std::string(to_string(read_error(got.body).code));
+  }
+
+ private:
+  zmq::socket_t socket_;
+};
+
+class FrontTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::permissions(folder_.path(), std::filesystem::perms::owner_all);
+    start();
+    ASSERT_THAT(kinds(), ElementsAre("front.ready"));
+  }
+  void TearDown() override { end(); }
+
+  void start() {
+    auto fds = Pair::make();
+    ASSERT_TRUE(fds);
+    core_.emplace(std::move(fds->first), std::size_t{64} << 20);
+    system::ChildOptions options;
+    options.descriptors = {{fds->second.get(), 3}, {2, 2}};
+    auto child = system::Child::start(
+        {DROVER_FRONT, "--directory", folder_.path().native(), "--fd", "3"}, options);
+    ASSERT_TRUE(child) << child.error().message;
+    child_.emplace(std::move(*child));
+  }
+  system::Ending end() {
+    core_.reset();
+    if (!child_) {
+      return {};
+    }
+    const auto ending = child_->wait(stop_, kLong);
+    child_.reset();
+    EXPECT_TRUE(ending) << "the front does not end with droverd";
+    return ending.value_or(system::Ending{});
+  }
+  Client client(const char* socket) { return {context_, folder_ / socket}; }
+  /// What came to droverd, at least one record.
+  std::vector<Record> records() {
+    pollfd ready{core_->fd(), POLLIN, 0};
+    EXPECT_EQ(poll(&ready, 1, static_cast<int>(kLong.count())), 1);
+    auto got = core_->receive();
+    EXPECT_TRUE(got) << got.error().message;
+    return got.value_or(std::vector<Record>{});
+  }
+  std::vector<std::string> kinds() {
+    std::vector<std::string> found;
+    for (const Record& record : records()) {
+      found.emplace_back(record.header.find("kind")->string_or(""));
+    }
+    return found;
+  }
+  void tell(const Record& record) {
+    ASSERT_TRUE(core_->send(record));
+    ASSERT_TRUE(core_->flush());
+  }
+  static std::string job(const std::string& id) {
+    return R"({"id":")" + id + R"(","verb":"container.stop","target":"web"})";
+  }
+
+  fakes::TempFolder folder_;
+  system::Stop stop_;
+  zmq::context_t context_;
+  std::optional<Pair> core_;
+  std::optional<system::Child> child_;
+};
+
+TEST_F(FrontTest, ARequestGoesToDroverdAndItsAnswerComesBack) {
+  Client one = client("jobs.sock");
+  Client two = client("query.sock");
+  one.ask("job.submit", job("a"), 17);
+  const Record first = records().at(0);
+  two.ask("query.jobs", "{}", 17);
+  const Record second = records().at(0);
+  const json::Value header(first.header);
+  EXPECT_EQ(header.at("kind").string_or(""), "job.submit");
+  EXPECT_EQ(header.at("role").string_or(""), "submit");
+  EXPECT_EQ(header.at("rq").integer_or(0), 17);
+  EXPECT_EQ(first.body, job("a"));
+  EXPECT_EQ(second.header.find("role")->string_or(""), "observe");
+  EXPECT_NE(first.header.find("peer")->integer_or(0), second.header.find("peer")->integer_or(0));
+  // In the other order: each gets its own.
+  tell({{{"kind", "answer"}, {"peer", *second.header.find("peer")}, {"rq", 17}}, "{\"b\":2}", ""});
+  tell({{{"kind", "stream.data"}, {"peer", *first.header.find("peer")}, {"rq", 17}, {"offset", 3}},
+        "{}",
+        std::string("\0log", 4)});
+  EXPECT_EQ(two.answer().body, "{\"b\":2}");
+  const Answer data = one.answer();
+  EXPECT_EQ(data.header.kind, "stream.data");
+  EXPECT_EQ(data.header.all.find("offset")->integer_or(0), 3);
+  EXPECT_EQ(data.header.all.find("peer"), nullptr);
+  EXPECT_EQ(data.data, std::string("\0log", 4));
+}
+
+TEST_F(FrontTest, EachSocketServesItsKindsOnly) {
+  Client jobs = client("jobs.sock");
+  Client query = client("query.sock");
+  Client admin = client("admin.sock");
+  jobs.ask("query.jobs", "{}");
+  EXPECT_EQ(jobs.refusal(), "refused");
+  query.ask("job.submit", job("a"));
+  EXPECT_EQ(query.refusal(), "refused");
+  query.ask("stream.open", "{}");
+  EXPECT_EQ(query.refusal(), "refused");
+  query.ask("front.ready", "{}");
+  EXPECT_EQ(query.refusal(), "invalid");
+  admin.ask("query.jobs", "{}");
+  EXPECT_THAT(kinds(), ElementsAre("query.jobs"));
+  admin.ask("job.submit", job("a"));
+  EXPECT_THAT(kinds(), ElementsAre("job.submit"));
+}
+
+TEST_F(FrontTest, WhatHasNoFormIsRefusedHereAndTheNextServed) {
+  Client peer = client("admin.sock");
+  const std::string header = write_header("job.submit", 5);
+  const std::vector<std::vector<std::string>> bad = {
+      {"hello"},
+      {header},
+      {"{}", "{}"},
+      {"{\"v\":2,\"kind\":\"job.submit\",\"rq\":1}", job("a")},
+      {std::string(kMostHeader + 1, ' '), "{}"},
+      {header, ""},
+      {header, "not json"},
+      {header, R"({"id":"a","verb":"container.stop"})"},
+      {header, std::string(10'000, '[')},
+      {header, std::string(kMostBody + 1, ' ')},
+      {header, std::string(std::size_t{64} << 20, 'x')},
+      {write_header("stream.open", 5), "{}", std::string(kMostData + 1, 'd')},
+      {header, job("a"), "", ""},
+      {header, job("a"), "", "", "", "", ""},
+      {"", "", "", ""}};
+  for (const auto& frames : bad) {
+    peer.send(frames);
+    EXPECT_EQ(peer.refusal(), "invalid") << frames.at(0).substr(0, 80);
+  }
+  peer.ask("job.submit", job("b"));
+  const auto come = records();
+  ASSERT_EQ(come.size(), 1U);
+  EXPECT_EQ(come.at(0).body, job("b"));
+}
+
+TEST_F(FrontTest, AFrameBeyondAllBoundsCostsItsSenderTheConnectionOnly) {
+  Client good = client("query.sock");
+  Client flood = client("query.sock");
+  flood.send({write_header("query.jobs", 1), std::string((std::size_t{64} << 20) + 8192, 'x')});
+  good.ask("query.jobs", "{}");
+  EXPECT_THAT(kinds(), ElementsAre("query.jobs"));
+}
+
+TEST_F(FrontTest, EventsReachThoseWhoSubscribedToTheirTopic) {
+  zmq::socket_t events(context_, zmq::socket_type::sub);
+  events.set(zmq::sockopt::rcvtimeo, static_cast<int>(kLong.count()));
+  events.set(zmq::sockopt::subscribe, "pve1.container.web-1.");
+  events.connect("ipc://" + (folder_ / "events.sock").native());
+  const auto publish = [&](const std::string& topic) {
+    tell({{{"kind", "event"}, {"topic", topic}}, "{\"of\":\"" + topic + "\"}", ""});
+  };
+  // Until the subscription has arrived nothing is published to it.
+  zmq::message_t topic;
+  zmq::message_t body;
+  events.set(zmq::sockopt::rcvtimeo, 20);
+  bool come = false;
+  for (int tries = 0; tries < 1000 && !come; ++tries) {
+    publish("pve1.container.web-10.");
+    publish("pve1.container.web-1.");
+    come = events.recv(topic).has_value();
+  }
+  ASSERT_TRUE(come);
+  ASSERT_TRUE(events.recv(body));
+  EXPECT_EQ(topic.to_string(), "pve1.container.web-1.");
+  EXPECT_EQ(body.to_string(), "{\"of\":\"pve1.container.web-1.\"}");
+}
+
+TEST_F(FrontTest, WhenDroverdDoesNotReadClientsAreToldToWait) {
+  Client peer = client("query.sock");
+  // A question of the largest size again and again: the pair and its queue hold some 16 MiB.
+  const std::string question = "{" + std::string(kMostBody - 2, ' ') + "}";
+  constexpr int kRequests = 200;
+  for (int rq = 0; rq < kRequests; ++rq) {
+    peer.ask("query.jobs", question, static_cast<std::uint64_t>(rq));
+  }
+  const Answer told = peer.answer();
+  EXPECT_EQ(told.header.kind, "busy");
+  EXPECT_GT(json::parse(told.body).value().at("retry_after_ms").integer_or(0), 0);
+  // What was taken is there once droverd reads, in order; nothing was taken twice.
+  std::int64_t last = -1;
+  while (last < static_cast<std::int64_t>(told.header.rq) - 1) {
+    for (const Record& record : records()) {
+      EXPECT_GT(record.header.find("rq")->integer_or(-1), last);
+      last = record.header.find("rq")->integer_or(-1);
+    }
+  }
+  peer.ask("query.node", "{}", 9999);
+  for (bool come = false; !come;) {
+    for (const Record& record : records()) {
+      come = come || record.header.find("rq")->integer_or(-1) == 9999;
+    }
+  }
+}
+
+TEST_F(FrontTest, AnswersToClientsThatLeftGoNowhere) {
+  std::int64_t peer = 0;
+  {
+    Client gone = client("query.sock");
+    gone.ask("query.jobs", "{}");
+    peer = records().at(0).header.find("peer")->integer_or(0);
+  }
+  for (int i = 0; i < 100; ++i) {
+    tell({{{"kind", "answer"}, {"peer", peer}, {"rq", i}}, "{}", ""});
+  }
+  tell({{{"kind", "answer"}, {"peer", 4711}, {"rq", 1}}, "{}", ""});
+  Client next = client("query.sock");
+  next.ask("query.jobs", "{}");
+  EXPECT_THAT(kinds(), ElementsAre("query.jobs"));
+}
+
+TEST_F(FrontTest, ASecondFrontLeavesTheFirstItsSockets) {
+  auto fds = Pair::make();
+  ASSERT_TRUE(fds);
+  system::RunOptions options;
+  options.child.descriptors = {{fds->second.get(), 3}};
+  const auto second = system::run(
+      {DROVER_FRONT, "--directory", folder_.path().native(), "--fd", "3"}, stop_, options);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->ending.code, 1);
+  EXPECT_THAT(second->err, HasSubstr("another drover-front serves"));
+  Client peer = client("query.sock");
+  peer.ask("query.jobs", "{}");
+  EXPECT_THAT(kinds(), ElementsAre("query.jobs"));
+}
+
+TEST_F(FrontTest, AFolderThatOthersMayEnterIsRefused) {
+  end();
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
+  start();
+  EXPECT_EQ(child_->wait(stop_, kLong).value().code, 1);
+  child_.reset();
+}
+
+TEST_F(FrontTest, EndsWithDroverdAndStartsAgainOverItsOldSockets) {
+  EXPECT_EQ(end().code, 0);
+  start();
+  EXPECT_THAT(kinds(), ElementsAre("front.ready"));
+  Client peer = client("query.sock");
+  peer.ask("query.jobs", "{}");
+  EXPECT_THAT(kinds(), ElementsAre("query.jobs"));
+}
+
+}  // namespace
+}  // namespace drover::messaging
