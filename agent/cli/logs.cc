@@ -22,7 +22,11 @@ Result<int> show_logs(Session& session, const LogsOptions& options) {
   TRY(client.container(options.name, stop));
   messaging::Stream stream =
       TRY(messaging::Stream::container_log(client, options.name, {.follow = options.follow}));
-  TRY(copy_log(client, stream, stop, {.times = options.times}));
+  const auto copied = copy_log(client, stream, stop, {.times = options.times});
+  if (!copied && copied.error().code == Code::cancelled && stop.requested()) {
+    return kInterrupted;  // how following ends: nothing to complain about
+  }
+  TRY(copied);
   return kDone;
 }
 

@@ -1,7 +1,10 @@
 // drover version.
 #include <fmt/format.h>
 
+// App.hpp only declares what these two define, and programs that link this library need it once.
 #include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <memory>
 
 #include "agent/cli/command.h"

@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """A whole node: droverd with its front, driven by the command line and by raw messages.
 
-node_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own:
-    unshare --net --mount --propagation private python3 node_life.py build/dev
+node_life.py BUILD_DIRECTORY DEBIAN_ROOT, in a mount and a network namespace of its own (node_life_test).
 """
 
 import json
@@ -16,9 +15,11 @@ import tempfile
 import time
 import unittest
 
+import jsonschema
 import zmq
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
 TOP = pathlib.Path(__file__).resolve().parents[2]
 RUNTIMES = ["runc", "crun", "lxc"]
 # Ends with its own code when it is asked to, soon after.
@@ -109,12 +110,76 @@ class Node:
             shutil.rmtree(self.work, ignore_errors=True)
 
 
+class EventStream:
+    """What `drover events -f` prints while the node lives, dies and lives again."""
+
+    def __init__(self, node):
+        self.output = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [BUILD / "agent/cli/drover", "--bus", node.bus, "events", "-f", "--after", "0", "--json"],
+            stdout=self.output, stderr=subprocess.PIPE, text=True)
+
+    def end(self):
+        """Ends it as a person would, by Ctrl-C; returns its exit code, its complaints and the events."""
+        self.process.send_signal(signal.SIGINT)
+        _, complaints = self.process.communicate(timeout=30)
+        self.output.seek(0)
+        events = [json.loads(line) for line in self.output]
+        self.output.close()
+        return self.process.returncode, complaints, events
+
+
 class NodeLife(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.node = Node()
         cls.addClassCleanup(cls.node.tear_down)
         cls.node.start()
+        cls.stream = EventStream(cls.node)
+
+    def test_z_every_event_was_told_once_in_order_as_the_schema_says(self):
+        """The last of all: the stream followed the node through the other tests."""
+        root = self.node.work / "no-such-root"
+        failed = self.node.drover("run", "--runtime", "runc", "--name", "fails", "--rootfs", str(root), "--", "true",
+                                  check=False)
+        self.assertNotEqual(failed.returncode, 0)
+        self.node.drover("run", "--runtime", "runc", "--name", "paused", "--", "sh", "-c", SERVE % 0)
+        self.node.drover("pause", "paused")
+        self.node.drover("resume", "paused")
+        self.node.drover("rm", "--force", "paused")
+        head = json.loads(self.node.drover("node", "--json").stdout)["seq"]
+        deadline = time.monotonic() + 20
+        while f'"seq":{head},' not in pathlib.Path(f"/proc/self/fd/{self.stream.output.fileno()}").read_text():
+            self.assertLess(time.monotonic(), deadline, "the stream did not come to the last event")
+            time.sleep(0.05)
+        code, complaints, events = self.stream.end()
+        self.assertEqual(code, 130)
+        self.assertEqual(complaints, "")
+        self.assertEqual([event["seq"] for event in events], list(range(1, head + 1)))
+        schema = json.loads((TOP / "docs/schema/event.schema.json").read_text())
+        check = jsonschema.Draft7Validator(schema)
+        for event in events:
+            faults = [error.message for error in check.iter_errors(event)]
+            self.assertEqual(faults, [], event)
+        kinds = {event["type"] for event in events}
+        every = set()
+        for part in schema["allOf"]:
+            names = part["then"]["properties"].get("type", {}).get("enum", [])
+            every.update(names)
+        # Not met in this life: a cancelled job, and what could not be undone.
+        self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.container.unknown"})
+        for event in events:
+            for number in ("kseq", "oseq"):
+                self.assertLessEqual(event[number], event["seq"])
+
+    def test_a_debian_root_runs_on_every_runtime(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                done = self.node.drover(
+                    "run", "--runtime", runtime, "--name", f"debian-{runtime}", "--rootfs", str(DEBIAN), "--wait", "--rm",
+                    "--", "/bin/bash", "-c", "dpkg-query -W -f '${Package} ' bash apt && touch /new && id -u")
+                self.assertEqual(done.stdout.split(), ["apt", "bash", "0"], done.stderr)
+        self.assertFalse((DEBIAN / "new").exists(), "a container wrote into the root it was made from")
 
     def test_exit_codes_come_through(self):
         for runtime in RUNTIMES:
