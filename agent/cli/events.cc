@@ -68,13 +68,9 @@ Result<int> show_events(Session& session, const EventsOptions& options) {
   messaging::Client client = TRY(session.connect());
   const json::Value about = TRY(client.node(session.interrupt.first()));
   const std::string node(about.at("node").string_or(""));
-  Result<int> shown = options.follow ? follow(session, client, node, options)
-                                     : list(session, client, node, options);
-  // Following ends by Ctrl-C and in no other way: that is nothing to complain about.
-  if (!shown && shown.error().code == Code::cancelled && session.interrupt.first().requested()) {
-    return kInterrupted;
-  }
-  return shown;
+  return quiet_when_interrupted(options.follow ? follow(session, client, node, options)
+                                               : list(session, client, node, options),
+                                session.interrupt.first());
 }
 
 }  // namespace

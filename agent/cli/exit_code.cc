@@ -28,6 +28,13 @@ int exit_code_beside_program(const Error& error) {
   return code == kFailed ? kOwnFailure : code;
 }
 
+Result<int> quiet_when_interrupted(Result<int> ended, const system::Stop& stop) {
+  if (!ended && ended.error().code == Code::cancelled && stop.requested()) {
+    return kInterrupted;
+  }
+  return ended;
+}
+
 void print_error(const Error& error) {
   fmt::print(stderr, "drover: {}\n", to_text(error));
 }

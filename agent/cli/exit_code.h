@@ -1,7 +1,8 @@
 // What `drover` says by its exit code. docs and --help name the same numbers.
 #pragma once
 
-#include "agent/core/error.h"
+#include "agent/core/result.h"
+#include "agent/system/stop.h"
 
 namespace drover::cli {
 
@@ -16,6 +17,10 @@ inline constexpr int kInterrupted = 130;  ///< Ctrl-C
 int exit_code_of(const Error& error);
 /// The same where 1 to 123 belong to the program inside (run --wait, exec).
 int exit_code_beside_program(const Error& error);
+
+/// For what people end by Ctrl-C, as following does: kInterrupted instead of the error `cancelled`,
+/// which main would print.
+Result<int> quiet_when_interrupted(Result<int> ended, const system::Stop& stop);
 
 /// Prints "drover: " and the error with its faults on standard error.
 void print_error(const Error& error);

@@ -23,11 +23,7 @@ Result<int> show_logs(Session& session, const LogsOptions& options) {
   messaging::Stream stream =
       TRY(messaging::Stream::container_log(client, options.name, {.follow = options.follow}));
   const auto copied = copy_log(client, stream, stop, {.times = options.times});
-  if (!copied && copied.error().code == Code::cancelled && stop.requested()) {
-    return kInterrupted;  // how following ends: nothing to complain about
-  }
-  TRY(copied);
-  return kDone;
+  return quiet_when_interrupted(copied ? Result<int>(kDone) : Failure(copied.error()), stop);
 }
 
 }  // namespace

@@ -217,10 +217,11 @@ Result<std::optional<ContainerRow>> Journal::container(const std::string& name) 
   return std::optional<ContainerRow>(std::move(found));
 }
 
-Result<std::vector<ContainerRow>> Journal::containers() {
+Result<std::vector<ContainerRow>> Journal::containers(const std::string& after) {
   Statement query = TRY(database_->prepare(
       "SELECT name, runtime, job, container, status, exit, created_at FROM containers "
-      "ORDER BY name"));
+      "WHERE name > ? ORDER BY name"));
+  query.with(after);
   std::vector<ContainerRow> rows;
   while (TRY(query.step())) {
     ContainerRow found = TRY(container_of(query));

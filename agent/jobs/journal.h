@@ -79,7 +79,8 @@ class Journal {
   Result<> put_container(const ContainerRow& row);
   Result<> erase_container(const std::string& name);
   Result<std::optional<ContainerRow>> container(const std::string& name);
-  Result<std::vector<ContainerRow>> containers();
+  /// By name; those behind `after` only.
+  Result<std::vector<ContainerRow>> containers(const std::string& after = "");
 
   /// Numbers the event and keeps it. Only kind, object, what, job and data are read from `event`.
   Result<Event> add_event(Event event);

@@ -13,6 +13,26 @@ constexpr std::int64_t kMostEvents = 500;
 /// An answer has to fit a frame (messaging/record.h), with room for its last element.
 constexpr std::size_t kMostAnswer = 200 * 1024;
 
+/// The elements of an answer, as many as fit. The first always does, so that whoever asks on gets
+/// on.
+class Page {
+ public:
+  /// False when the element does not fit any more: it is not taken.
+  bool add(json::Value element) {
+    bytes_ += json::write(element).size();
+    if (bytes_ > kMostAnswer && !elements_.empty()) {
+      return false;
+    }
+    elements_.push_back(std::move(element));
+    return true;
+  }
+  json::Array take() { return std::move(elements_); }
+
+ private:
+  json::Array elements_;
+  std::size_t bytes_ = 0;
+};
+
 Result<std::string> asked_for(const json::Value& question, std::string_view key) {
   Faults faults;
   Fields fields(question, "", faults);
@@ -56,27 +76,18 @@ Result<json::Value> Queries::containers(const json::Value& question) {
   const std::string after = fields.string("after");
   fields.finish();
   TRY(faults.result("the query is not understood"));
-  const std::vector<ContainerRow> rows = TRY(journal_.containers());
-  json::Array views;
-  std::size_t bytes = 0;
+  const std::vector<ContainerRow> rows = TRY(journal_.containers(after));
+  Page page;
   bool whole = true;
-  for (const ContainerRow& row : rows) {
-    if (row.name <= after) {
-      continue;
-    }
-    json::Object view = TRY(container_view(row, node_.layout, false));
-    bytes += json::write(view).size();
-    if (bytes > kMostAnswer && !views.empty()) {
-      whole = false;
-      break;
-    }
-    views.emplace_back(std::move(view));
+  for (auto row = rows.begin(); whole && row != rows.end(); ++row) {
+    json::Object view = TRY(container_view(*row, node_.layout, false));
+    whole = page.add(std::move(view));
   }
   return json::Value(json::Object{{"node", node_.name},
                                   {"epoch", journal_.epoch()},
                                   {"seq", journal_.head()},
                                   {"whole", whole},
-                                  {"containers", std::move(views)}});
+                                  {"containers", page.take()}});
 }
 
 Result<json::Value> Queries::container(const json::Value& question) {
@@ -96,18 +107,12 @@ Result<json::Value> Queries::jobs(const json::Value& question) {
   fields.finish();
   TRY(faults.result("the query is not understood"));
   const std::vector<JobRow> rows = TRY(journal_.jobs(most));
-  json::Array views;
-  std::size_t bytes = 0;
-  for (const JobRow& row : rows) {
-    json::Object view = job_view(row);
-    bytes += json::write(view).size();
-    if (bytes > kMostAnswer && !views.empty()) {
-      break;
-    }
-    views.emplace_back(std::move(view));
+  Page page;
+  bool whole = true;
+  for (auto row = rows.begin(); whole && row != rows.end(); ++row) {
+    whole = page.add(job_view(*row));
   }
-  const bool whole = views.size() == rows.size();
-  return json::Value(json::Object{{"whole", whole}, {"jobs", std::move(views)}});
+  return json::Value(json::Object{{"whole", whole}, {"jobs", page.take()}});
 }
 
 Result<json::Value> Queries::job(const json::Value& question) {
@@ -130,18 +135,14 @@ Result<json::Value> Queries::events(const json::Value& question) {
   fields.finish();
   TRY(faults.result("the query is not understood"));
   const std::vector<Event> events = TRY(journal_.events(static_cast<std::uint64_t>(after), most));
-  json::Array views;
-  std::size_t bytes = 0;
+  Page page;
   for (const Event& event : events) {
-    json::Value view = to_cloud_event(event, node_.name);
-    bytes += json::write(view).size();
-    if (bytes > kMostAnswer && !views.empty()) {
+    if (!page.add(to_cloud_event(event, node_.name))) {
       break;
     }
-    views.push_back(std::move(view));
   }
   return json::Value(json::Object{
-      {"epoch", journal_.epoch()}, {"head", journal_.head()}, {"events", std::move(views)}});
+      {"epoch", journal_.epoch()}, {"head", journal_.head()}, {"events", page.take()}});
 }
 
 Result<json::Value> Queries::explain(const json::Value& question) {

@@ -1,10 +1,7 @@
 #include "fakes/fake_node.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <array>
-#include <system_error>
 
 #include "messaging/message.h"
 
@@ -12,14 +9,6 @@ namespace drover::fakes {
 namespace {
 
 constexpr std::chrono::milliseconds kBeacon{20};
-
-std::filesystem::path make_folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "drover-bus-XXXXXX").native();
-  if (mkdtemp(pattern.data()) == nullptr) {
-    throw std::system_error(errno, std::generic_category(), "mkdtemp");
-  }
-  return pattern;
-}
 
 bool use_up(int& count) {
   if (count > 0) {
@@ -31,7 +20,7 @@ bool use_up(int& count) {
 
 }  // namespace
 
-FakeNode::FakeNode() : bus_(make_folder()), state_([this](const Event& event) { publish(event); }) {
+FakeNode::FakeNode() : state_([this](const Event& event) { publish(event); }) {
   jobs_.bind("ipc://" + (bus_ / "jobs.sock").native());
   queries_.bind("ipc://" + (bus_ / "query.sock").native());
   events_.bind("ipc://" + (bus_ / "events.sock").native());
@@ -46,8 +35,6 @@ FakeNode::~FakeNode() {
     socket->set(zmq::sockopt::linger, 0);
     socket->close();
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(bus_, ignored);
 }
 
 void FakeNode::bind_streams() {

@@ -14,6 +14,7 @@
 #include "agent/system/inbox.h"
 #include "agent/system/stop.h"
 #include "fakes/fake_state.h"
+#include "fakes/temp_folder.h"
 
 namespace drover::fakes {
 
@@ -41,7 +42,7 @@ class FakeNode {
   FakeNode(const FakeNode&) = delete;
   FakeNode& operator=(const FakeNode&) = delete;
 
-  const std::filesystem::path& bus() const { return bus_; }
+  const std::filesystem::path& bus() const { return bus_.path(); }
 
   /// Runs `act` on the node's thread and waits for it.
   void call(const std::function<void(FakeState&, Faults&)>& act);
@@ -73,7 +74,7 @@ class FakeNode {
   bool pump_one(Stream& stream);
   void bind_streams();
 
-  std::filesystem::path bus_;
+  TempFolder bus_;
   zmq::context_t context_;
   zmq::socket_t jobs_{context_, zmq::socket_type::router};
   zmq::socket_t queries_{context_, zmq::socket_type::router};

@@ -4,6 +4,7 @@
 node_life.py BUILD_DIRECTORY DEBIAN_ROOT, in a mount and a network namespace of its own (node_life_test).
 """
 
+import collections
 import json
 import os
 import pathlib
@@ -168,9 +169,12 @@ class NodeLife(unittest.TestCase):
             every.update(names)
         # Not met in this life: a cancelled job, and what could not be undone.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.container.unknown"})
+        counts = collections.Counter()
         for event in events:
-            for number in ("kseq", "oseq"):
-                self.assertLessEqual(event[number], event["seq"])
+            kind = event["type"].split(".")[1]
+            counts.update([kind, (kind, event["subject"])])
+            self.assertEqual(event["kseq"], counts[kind], event)
+            self.assertEqual(event["oseq"], counts[kind, event["subject"]], event)
 
     def test_a_debian_root_runs_on_every_runtime(self):
         for runtime in RUNTIMES:

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "fakes/fake_node.h"
+#include "fakes/temp_folder.h"
 #include "messaging/client/client.h"
 #include "messaging/client/resend.h"
 
@@ -190,9 +191,7 @@ TEST(ClientBus, APathTooLongForASocketIsInvalid) {
 }
 
 TEST(ClientBus, ASocketWhereNobodyListensIsGivenUp) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "drover-dead-XXXXXX").native();
-  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-  const std::filesystem::path folder = pattern;
+  const fakes::TempFolder folder;
   {
     zmq::context_t context;
     zmq::socket_t dead(context, zmq::socket_type::router);
@@ -200,11 +199,10 @@ TEST(ClientBus, ASocketWhereNobodyListensIsGivenUp) {
   }
   ClientOptions options;
   options.connect_timeout = milliseconds(50);
-  Result<Client> client = Client::open(folder, options);
+  Result<Client> client = Client::open(folder.path(), options);
   ASSERT_TRUE(client) << client.error().message;
   system::Stop stop;
   const auto node = client->node(stop);
-  std::filesystem::remove_all(folder);
   ASSERT_FALSE(node);
   EXPECT_EQ(node.error().code, Code::unavailable);
   EXPECT_NE(node.error().message.find("nobody answers"), std::string::npos);

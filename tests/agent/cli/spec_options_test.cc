@@ -1,12 +1,10 @@
 #include "agent/cli/spec_options.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "agent/cli/run_options.h"
 #include "agent/system/file.h"
+#include "fakes/temp_folder.h"
 
 namespace drover::cli {
 namespace {
@@ -54,9 +52,7 @@ TEST(Pairs, KeepEverythingBehindTheFirstEqualsSign) {
 }
 
 TEST(RunRequest, OptionsChangeTheSpecOfTheFile) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "drover-spec-XXXXXX").native();
-  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-  const std::filesystem::path folder = pattern;
+  const fakes::TempFolder folder;
   ASSERT_TRUE(system::write_atomically(folder / "spec.json",
                                        "{ // a comment\n \"image\": \"oci:/images/web:1\", "
                                        "\"env\": {\"A\": \"1\", \"B\": \"2\"} }\n"));
@@ -82,7 +78,6 @@ TEST(RunRequest, OptionsChangeTheSpecOfTheFile) {
 
   ASSERT_TRUE(system::write_atomically(folder / "spec.json", "{\n\"imgae\": 1\n}"));
   const Result<JobRequest> faulty = run_request(options);
-  std::filesystem::remove_all(folder);
   ASSERT_FALSE(faulty);
   ASSERT_EQ(faulty.error().faults.size(), 1U);
   EXPECT_EQ(faulty.error().faults.front().pointer, "/imgae");

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
-#include <filesystem>
 #include <thread>
 
 #include "fakes/fake_clock.h"
+#include "fakes/temp_folder.h"
 
 namespace drover::jobs {
 namespace {
@@ -14,9 +14,6 @@ namespace {
 class BooksTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "drover-books-XXXXXX").native();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     auto journal = Journal::open(folder_ / "journal.db", clock_);
     ASSERT_TRUE(journal);
     journal_ = std::move(*journal);
@@ -24,7 +21,6 @@ class BooksTest : public testing::Test {
       published_.insert(published_.end(), events.begin(), events.end());
     });
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   static Event event() { return Event{.kind = "job", .object = "j1", .what = "accepted"}; }
   /// One turn of the loop that has something from a worker.
@@ -35,7 +31,7 @@ class BooksTest : public testing::Test {
     books_->commit();
   }
 
-  std::filesystem::path folder_;
+  fakes::TempFolder folder_;
   fakes::FakeClock clock_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Books> books_;

@@ -6,20 +6,13 @@
 #include <filesystem>
 
 #include "fakes/fake_clock.h"
+#include "fakes/temp_folder.h"
 
 namespace drover::jobs {
 namespace {
 
 class JournalTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "drover-journal-XXXXXX").native();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::unique_ptr<Journal> open() {
     Result<std::unique_ptr<Journal>> journal = Journal::open(path(), clock_);
     EXPECT_TRUE(journal) << (journal ? "" : to_text(journal.error()));
@@ -33,7 +26,7 @@ class JournalTest : public testing::Test {
     return Event{.kind = kind, .object = object, .what = "told", .job = "j1", .data = {{"a", 1}}};
   }
 
-  std::filesystem::path folder_;
+  fakes::TempFolder folder_;
   fakes::FakeClock clock_;
 };
 

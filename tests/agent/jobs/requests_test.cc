@@ -13,8 +13,6 @@ namespace drover::jobs {
 namespace {
 
 using messaging::Record;
-using testing::ElementsAre;
-using testing::HasSubstr;
 
 const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 

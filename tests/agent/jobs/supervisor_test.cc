@@ -5,10 +5,10 @@
 #include <sys/epoll.h>
 
 #include <atomic>
-#include <filesystem>
 #include <set>
 
 #include "fakes/fake_clock.h"
+#include "fakes/temp_folder.h"
 
 namespace drover::jobs {
 namespace {
@@ -27,10 +27,6 @@ Result<json::Value> until_stopped(Work& work) {
 class SupervisorTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "drover-supervisor-XXXXXX").native();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     auto journal = Journal::open(folder_ / "journal.db", clock_);
     ASSERT_TRUE(journal);
     journal_ = std::move(*journal);
@@ -40,10 +36,7 @@ class SupervisorTest : public testing::Test {
     loop_.watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
     loop_.at_turn_end([this] { books_->commit(); });
   }
-  void TearDown() override {
-    supervisor_.reset();
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { supervisor_.reset(); }
 
   void supervise(std::size_t workers, Supervisor::Run run) {
     supervisor_ = std::make_unique<Supervisor>(loop_, *books_, clock_, workers, std::move(run));
@@ -72,7 +65,7 @@ class SupervisorTest : public testing::Test {
   }
   JobRow row(const std::string& job) { return *journal_->job(job).value(); }
 
-  std::filesystem::path folder_;
+  fakes::TempFolder folder_;
   fakes::FakeClock clock_;
   system::Loop loop_{clock_};
   std::unique_ptr<Journal> journal_;
