@@ -1,6 +1,5 @@
 #include "agent/core/container_spec.h"
 
-#include <arpa/inet.h>
 #include <sys/signal.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <csignal>
 #include <set>
 
+#include "agent/core/ip_address.h"
 #include "agent/core/program_fields.h"
 
 namespace drover {
@@ -16,32 +16,6 @@ namespace {
 constexpr std::size_t kMostVolumes = 32;
 constexpr std::size_t kMostNetworks = 8;
 constexpr std::size_t kMostLabels = 64;
-constexpr std::int64_t kMostMemoryMib = std::int64_t{64} << 20;
-constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
-
-bool is_cidr(const std::string& text) {
-  const std::size_t slash = text.find('/');
-  if (slash == std::string::npos) {
-    return false;
-  }
-  const std::string address = text.substr(0, slash);
-  const std::string_view bits_text = std::string_view(text).substr(slash + 1);
-  unsigned bits = 0;
-  const auto [stop, error] =
-      std::from_chars(bits_text.data(), bits_text.data() + bits_text.size(), bits);
-  if (error != std::errc() || stop != bits_text.data() + bits_text.size()) {
-    return false;
-  }
-  in6_addr parsed{};
-  return (inet_pton(AF_INET, address.c_str(), &parsed) == 1 && bits <= 32) ||
-         (inet_pton(AF_INET6, address.c_str(), &parsed) == 1 && bits <= 128);
-}
-
-bool is_address(const std::string& text) {
-  in6_addr parsed{};
-  return inet_pton(AF_INET, text.c_str(), &parsed) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
-}
 
 VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
@@ -156,17 +130,6 @@ void read_networks(Fields& fields, ContainerSpec& spec, Faults& faults) {
   }
 }
 
-void read_resources(Fields& fields, ContainerSpec& spec, Faults& faults) {
-  fields.object("resources", [&](const json::Value& value, std::string at) {
-    Fields limits(value, std::move(at), faults);
-    spec.resources.memory_mib =
-        static_cast<std::uint64_t>(limits.integer("memory_mib", 0, 4, kMostMemoryMib));
-    spec.resources.cpus = limits.number("cpus", 0, 0.01, 1024);
-    spec.resources.pids = static_cast<std::uint64_t>(limits.integer("pids", 0, 1, 4194304));
-    limits.finish();
-  });
-}
-
 void read_stop(Fields& fields, ContainerSpec& spec, Faults& faults) {
   fields.object("stop", [&](const json::Value& value, std::string at) {
     Fields stop(value, std::move(at), faults);
@@ -220,20 +183,6 @@ json::Value to_json(const NetworkSpec& network) {
   return object;
 }
 
-json::Object to_json(const Resources& resources) {
-  json::Object object;
-  if (resources.memory_mib != 0) {
-    object.set("memory_mib", resources.memory_mib);
-  }
-  if (resources.cpus != 0) {
-    object.set("cpus", resources.cpus);
-  }
-  if (resources.pids != 0) {
-    object.set("pids", resources.pids);
-  }
-  return object;
-}
-
 template <class Items>
 json::Value array_of(const Items& items) {
   json::Array array;
@@ -277,7 +226,7 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   read_process(fields, spec);
   read_volumes(fields, spec, faults);
   read_networks(fields, spec, faults);
-  read_resources(fields, spec, faults);
+  spec.resources = read_resources(fields, faults);
   read_stop(fields, spec, faults);
   spec.labels = fields.strings_by_key("labels");
   if (spec.labels.size() > kMostLabels) {

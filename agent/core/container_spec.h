@@ -12,6 +12,7 @@
 #include "agent/core/fields.h"
 #include "agent/core/ids.h"
 #include "agent/core/json.h"
+#include "agent/core/resources.h"
 #include "agent/core/result.h"
 
 namespace drover {
@@ -20,6 +21,8 @@ enum class RuntimeKind { runc, crun, lxc, pve_lxc };
 
 std::string_view to_string(RuntimeKind kind);
 std::optional<RuntimeKind> runtime_kind_from(std::string_view name);
+
+inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
 
 /// Storage that is made for the container and goes with it.
 struct VolumeSpec {
@@ -39,13 +42,6 @@ struct NetworkSpec {
   std::string gateway;     ///< "" for the range's own
   std::uint32_t vlan = 0;  ///< tag 1 to 4094, 0 for none
   bool operator==(const NetworkSpec&) const = default;
-};
-
-struct Resources {
-  std::uint64_t memory_mib = 0;  ///< 0: the node's default
-  double cpus = 0;               ///< cores' worth of time, 0: the node's default
-  std::uint64_t pids = 0;        ///< 0: the node's default
-  bool operator==(const Resources&) const = default;
 };
 
 struct ContainerSpec {

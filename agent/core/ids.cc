@@ -57,6 +57,10 @@ Result<> ContainerNameKind::check(std::string_view text) {
   return {};
 }
 
+Result<> VolumeNameKind::check(std::string_view text) {
+  return check_label("volume name", text);
+}
+
 Result<> NodeNameKind::check(std::string_view text) {
   return check_label("node name", text);
 }

@@ -37,6 +37,9 @@ struct JobIdKind {
 struct ContainerNameKind {
   static Result<> check(std::string_view text);
 };
+struct VolumeNameKind {
+  static Result<> check(std::string_view text);
+};
 struct NodeNameKind {
   static Result<> check(std::string_view text);
 };
@@ -47,6 +50,8 @@ using JobId = Id<JobIdKind>;
 /// A DNS label: 1 to 63 of [a-z0-9-], a hyphen neither first nor last, not all digits (LXC hooks of
 /// Proxmox fire for names that are all digits).
 using ContainerName = Id<ContainerNameKind>;
+/// A DNS label; of a volume that outlives containers, or of a snapshot.
+using VolumeName = Id<VolumeNameKind>;
 /// A DNS label, as Proxmox names its nodes.
 using NodeName = Id<NodeNameKind>;
 

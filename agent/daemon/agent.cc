@@ -88,7 +88,9 @@ void Agent::assemble() {
   observer_ = std::make_unique<jobs::Observer>(node, *books_);
   supervisor_ = std::make_unique<jobs::Supervisor>(
       loop_, *books_, clock_, static_cast<std::size_t>(config_.runtime.workers),
-      [&node](jobs::Work& work) { return jobs::do_job(work, node); });
+      jobs::Supervisor::Deeds{
+          [&node](jobs::Work& work) { return jobs::do_job(work, node); },
+          [&node](jobs::Work& work, const Error&) { return jobs::undo_job(work, node); }});
   intake_ = std::make_unique<jobs::Intake>(*books_, *supervisor_, node, clock_,
                                            static_cast<std::size_t>(config_.bus.queue));
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node);

@@ -19,6 +19,8 @@ std::vector<std::string> strings_of(const json::Value& value) {
   return strings;
 }
 
+}  // namespace
+
 json::Value to_json(const runtimes::ImageConfig& image) {
   return json::Object{{"entrypoint", to_array(image.entrypoint)},
                       {"command", to_array(image.command)},
@@ -28,7 +30,7 @@ json::Value to_json(const runtimes::ImageConfig& image) {
                       {"stop_signal", image.stop_signal}};
 }
 
-runtimes::ImageConfig image_from(const json::Value& value) {
+runtimes::ImageConfig image_config_from_json(const json::Value& value) {
   return {strings_of(value.at("entrypoint")),
           strings_of(value.at("command")),
           strings_of(value.at("env")),
@@ -36,8 +38,6 @@ runtimes::ImageConfig image_from(const json::Value& value) {
           std::string(value.at("user").string_or("")),
           std::string(value.at("stop_signal").string_or(""))};
 }
-
-}  // namespace
 
 json::Value to_json(const ContainerRecord& record) {
   const runtimes::Container& container = record.container;
@@ -61,6 +61,7 @@ json::Value to_json(const ContainerRecord& record) {
                       {"spec", drover::to_json(container.spec)},
                       {"image", to_json(container.image)},
                       {"rootfs", container.rootfs.native()},
+                      {"lower", record.lower.native()},
                       {"mounts", std::move(mounts)},
                       {"netns", container.netns.native()},
                       {"volumes", std::move(volumes)},
@@ -85,13 +86,14 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
                           job,
                           *kind,
                           std::move(spec),
-                          image_from(value.at("image")),
+                          image_config_from_json(value.at("image")),
                           std::string(value.at("rootfs").string_or("")),
                           {},
                           std::string(value.at("netns").string_or("")),
                           std::nullopt},
                          {},
-                         {}};
+                         {},
+                         std::string(value.at("lower").string_or(""))};
   if (const json::Array* mounts = value.at("mounts").array()) {
     for (const json::Value& mount : *mounts) {
       record.container.mounts.push_back({std::string(mount.at("source").string_or("")),

@@ -15,8 +15,11 @@ struct ContainerRecord {
   runtimes::Container container;
   std::vector<runtimes::Volume> volumes;         ///< as far as they were made
   std::vector<runtimes::Attachment> interfaces;  ///< as far as they were made
+  runtimes::Path lower{};                        ///< the folder below the root's overlay
 };
 
+json::Value to_json(const runtimes::ImageConfig& image);
+runtimes::ImageConfig image_config_from_json(const json::Value& value);
 json::Value to_json(const ContainerRecord& record);
 /// `broken` when the journal holds what is no record.
 Result<ContainerRecord> container_record_from_json(const json::Value& value);

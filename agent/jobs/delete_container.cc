@@ -7,13 +7,13 @@ namespace drover::jobs {
 Result<json::Value> delete_container(Work& work, const Node& node) {
   const Result<Target> found = find_target(work, node);
   if (!found) {
-    if (found.error().code == Code::not_found && work.interrupted()) {
+    if (found.error().code == Code::not_found && work.resumed()) {
       return json::Value();
     }
     return Failure(found.error());
   }
   const Target& target = *found;
-  if (!work.request().options.force && !work.interrupted()) {
+  if (!work.request().options.force && !work.resumed()) {
     const Result<runtimes::State> state = target.runtime->state(target.container(), work.stop());
     if (!state && state.error().code != Code::not_found) {
       return Failure(state.error());
@@ -26,6 +26,7 @@ Result<json::Value> delete_container(Work& work, const Node& node) {
   }
   const std::vector<StepRow> steps = TRY(work.steps(target.row.job));
   work.plan(static_cast<std::int64_t>(steps.size()));
+  TRY(want(work, target, Wanted::gone));
   TRY(note(work, target, Status::deleting));
   const Result<> undone = undo_all(work, node, target.record);
   if (!undone) {

@@ -6,11 +6,9 @@ namespace drover::jobs {
 Result<json::Value> do_job(Work& work, const Node& node) {
   switch (work.request().verb) {
     case Verb::container_run:
-      return work.interrupted() ? finish_making(work, node, true)
-                                : make_container(work, node, true);
+      return make_container(work, node, true);
     case Verb::container_create:
-      return work.interrupted() ? finish_making(work, node, false)
-                                : make_container(work, node, false);
+      return make_container(work, node, false);
     case Verb::container_start:
       return start_container(work, node);
     case Verb::container_stop:
@@ -25,10 +23,15 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return exec_in_container(work, node);
     case Verb::container_delete:
       return delete_container(work, node);
-    case Verb::job_cancel:
-      break;  // done at intake, where it need not wait for a worker
+    case Verb::job_cancel:  // done at intake, where it need not wait for a worker
+    default:
+      break;
   }
-  return fail(Code::broken, "verb {} came to a worker", to_string(work.request().verb));
+  return fail(Code::refused, "{}: this node does not know how", to_string(work.request().verb));
+}
+
+Result<> undo_job(Work& work, const Node& node) {
+  return makes_container(work.request().verb) ? unmake_container(work, node) : Result<>();
 }
 
 }  // namespace drover::jobs

@@ -5,10 +5,6 @@
 namespace drover::jobs {
 
 Result<json::Value> exec_in_container(Work& work, const Node& node) {
-  if (work.interrupted()) {
-    return fail(Code::unavailable,
-                "the agent ended while the command ran, so how it ended is not known");
-  }
   const Target target = TRY(find_target(work, node));
   const JobOptions& options = work.request().options;
   runtimes::OutputLog log =
@@ -22,12 +18,18 @@ Result<json::Value> exec_in_container(Work& work, const Node& node) {
     };
   };
   work.plan(1);
-  const json::Value code = TRY(work.step("runtime.exec", "", [&]() -> Result<json::Value> {
+  Step step{.name = "runtime.exec"};
+  step.act = [&]() -> Result<json::Value> {
     const int ended = TRY(target.runtime->exec(target.container(),
                                                {options.command, options.env, options.cwd, ""},
                                                keep("stdout"), keep("stderr"), work.stop()));
     return json::Value(ended);
-  }));
+  };
+  step.find = []() -> Result<std::optional<json::Value>> {
+    return fail(Code::unavailable,
+                "the agent ended while the command ran, so how it ended is not known");
+  };
+  const json::Value code = TRY(work.once(step));
   TRY(log.finish());
   TRY(std::move(written).context("keep the output of " + options.command.front()));
   return json::Value(json::Object{{"code", code}});

@@ -80,26 +80,31 @@ Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
     }
   }
   TRY(books_.journal().add_job(row));
+  json::Object data{{"verb", row.verb}, {"target", row.target}};
+  const bool at_once = request.verb == Verb::job_cancel;
+  if (!at_once) {
+    // A worker may have it before this turn's commit, but writes its first step behind that. A
+    // commit that fails takes the job back.
+    supervisor_.submit(request, row);
+    books_.after_commit([this, job = row.id](const Result<>& committed) {
+      if (!committed) {
+        supervisor_.withdraw(job);
+      }
+    });
+    if (const std::optional<Waiting> waits = supervisor_.waits_for(row.id)) {
+      data.set("waits_for", waits->thing);
+      data.set("before", waits->before);
+    }
+  }
   TRY(books_.tell(Event{.kind = "job",
                         .object = row.id,
                         .what = "accepted",
                         .job = row.id,
-                        .data = {{"verb", row.verb}, {"target", row.target}}}));
+                        .data = std::move(data)}));
   json::Object view = job_view(row);
   view.set("duplicate", false);
   answer_after_commit(answer, std::move(view));
-  if (request.verb == Verb::job_cancel) {
-    return cancel(request);
-  }
-  // A worker may have it before this turn's commit, but writes its first step behind that. A commit
-  // that fails takes the job back.
-  supervisor_.submit(request);
-  books_.after_commit([this, job = row.id](const Result<>& committed) {
-    if (!committed) {
-      [[maybe_unused]] const Result<> taken_back = supervisor_.cancel(job);
-    }
-  });
-  return {};
+  return at_once ? cancel(request) : Result<>();
 }
 
 Result<> Intake::cancel(const JobRequest& request) {
@@ -124,7 +129,7 @@ Result<> Intake::resume() {
       TRY(write_end(books_, row.id, row.target, Failure(request.error()), clock_.unix_ms()));
       continue;
     }
-    supervisor_.submit(std::move(*request), row.state == JobState::running);
+    supervisor_.submit(std::move(*request), row);
   }
   return {};
 }

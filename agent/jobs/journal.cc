@@ -1,31 +1,30 @@
 #include "agent/jobs/journal.h"
 
+#include <algorithm>
 #include <array>
+
+#include "agent/jobs/journal_schema.h"
 
 namespace drover::jobs {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::string_view kJobs =
+    "SELECT id, verb, target, request, state, result, created_at, ended_at, attempt, not_before, "
+    "ending, error FROM jobs ";
+constexpr std::string_view kContainers =
+    "SELECT name, runtime, job, container, status, exit, created_at, wanted, restarts "
+    "FROM containers ";
 
-constexpr const char* kSchema = R"(
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS jobs(
-  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verb TEXT NOT NULL, target TEXT NOT NULL,
-  request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
-  created_at INTEGER NOT NULL, ended_at INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs(n) WHERE ended_at = 0;
-CREATE TABLE IF NOT EXISTS steps(
-  job TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL,
-  state TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY(job, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS containers(
-  name TEXT PRIMARY KEY, runtime TEXT NOT NULL, job TEXT NOT NULL, container TEXT NOT NULL,
-  status TEXT NOT NULL, exit TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events(
-  seq INTEGER PRIMARY KEY, kseq INTEGER NOT NULL, oseq INTEGER NOT NULL, at INTEGER NOT NULL,
-  kind TEXT NOT NULL, object TEXT NOT NULL, what TEXT NOT NULL, job TEXT NOT NULL,
-  data TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-)";
+std::string selecting(std::string_view columns, std::string_view which) {
+  return std::string(columns) += which;
+}
+
+constexpr std::array<std::string_view, 3> kWanted = {"running", "stopped", "gone"};
+
+Wanted wanted_from(std::string_view name) {
+  const auto found = std::find(kWanted.begin(), kWanted.end(), name);
+  return found == kWanted.end() ? Wanted::running : static_cast<Wanted>(found - kWanted.begin());
+}
 
 constexpr std::array<std::string_view, 3> kStepStates = {"intent", "done", "undone"};
 
@@ -46,7 +45,11 @@ JobRow job_of(const Statement& row) {
                 job_state_from(row.text(4)).value_or(JobState::failed),
                 row.text(5),
                 row.number(6),
-                row.number(7)};
+                row.number(7),
+                row.number(8),
+                row.number(9),
+                row.text(10),
+                row.text(11)};
 }
 
 Result<std::vector<JobRow>> all_jobs(Statement query) {
@@ -64,7 +67,9 @@ Result<ContainerRow> container_of(const Statement& row) {
                          row.text(3),
                          status_from(row.text(4)).value_or(Status::unknown),
                          std::nullopt,
-                         row.number(6)};
+                         row.number(6),
+                         wanted_from(row.text(7)),
+                         row.text(8)};
   const json::Value exit = TRY(json::parse(row.text(5)));
   if (!exit.is_null()) {
     container.exit = exit_from_json(exit);
@@ -74,6 +79,9 @@ Result<ContainerRow> container_of(const Statement& row) {
 
 }  // namespace
 
+std::string_view to_string(Wanted wanted) {
+  return kWanted.at(static_cast<std::size_t>(wanted));
+}
 std::string_view to_string(StepState state) {
   return kStepStates.at(static_cast<std::size_t>(state));
 }
@@ -86,22 +94,8 @@ Result<std::unique_ptr<Journal>> Journal::open(const system::Path& path, system:
 }
 
 Result<> Journal::prepare_file() {
+  TRY(migrate(*database_));
   TRY(database_->begin());
-  std::int64_t version = 0;
-  {
-    Statement query = TRY(database_->prepare("PRAGMA user_version"));
-    if (TRY(query.step())) {
-      version = query.number(0);
-    }
-  }
-  if (version > kVersion) {
-    TRY(database_->rollback());
-    return fail(Code::refused,
-                "it has version {} and this program knows {}: install the newer drover again",
-                version, kVersion);
-  }
-  TRY(database_->execute(kSchema));
-  TRY(database_->execute("PRAGMA user_version = 1"));
   {
     Statement insert =
         TRY(database_->prepare("INSERT OR IGNORE INTO meta(key, value) VALUES('epoch', ?)"));
@@ -141,10 +135,40 @@ Result<> Journal::set_job(const std::string& id, JobState state, const std::stri
   return update.with(to_string(state)).with(result).with(ended_at).with(id).done();
 }
 
+Result<> Journal::begin_job(const std::string& id) {
+  TRY(database_->begin());
+  Statement update = TRY(
+      database_->prepare("UPDATE jobs SET state = 'running', attempt = attempt + 1, not_before = 0 "
+                         "WHERE id = ? RETURNING attempt"));
+  update.with(id);
+  if (!TRY(update.step())) {
+    return fail(Code::not_found, "begin job {}: it is not in the journal", id);
+  }
+  return update.done();
+}
+
+Result<> Journal::retry_job(const std::string& id, std::int64_t not_before) {
+  TRY(database_->begin());
+  Statement update =
+      TRY(database_->prepare("UPDATE jobs SET state = 'queued', not_before = ? WHERE id = ?"));
+  return update.with(not_before).with(id).done();
+}
+
+Result<> Journal::ask_to_end(const std::string& id, std::string_view why) {
+  TRY(database_->begin());
+  Statement update =
+      TRY(database_->prepare("UPDATE jobs SET ending = ? WHERE id = ? AND ended_at = 0"));
+  return update.with(why).with(id).done();
+}
+
+Result<> Journal::begin_undo(const std::string& id, const std::string& error) {
+  TRY(database_->begin());
+  Statement update = TRY(database_->prepare("UPDATE jobs SET error = ? WHERE id = ?"));
+  return update.with(error).with(id).done();
+}
+
 Result<std::optional<JobRow>> Journal::job(const std::string& id) {
-  Statement query = TRY(
-      database_->prepare("SELECT id, verb, target, request, state, result, created_at, ended_at "
-                         "FROM jobs WHERE id = ?"));
+  Statement query = TRY(database_->prepare(selecting(kJobs, "WHERE id = ?").c_str()));
   query.with(id);
   if (!TRY(query.step())) {
     return std::optional<JobRow>();
@@ -153,17 +177,14 @@ Result<std::optional<JobRow>> Journal::job(const std::string& id) {
 }
 
 Result<std::vector<JobRow>> Journal::jobs(std::int64_t most) {
-  Statement query = TRY(
-      database_->prepare("SELECT id, verb, target, request, state, result, created_at, ended_at "
-                         "FROM jobs ORDER BY n DESC LIMIT ?"));
+  Statement query = TRY(database_->prepare(selecting(kJobs, "ORDER BY n DESC LIMIT ?").c_str()));
   query.with(most);
   return all_jobs(std::move(query));
 }
 
 Result<std::vector<JobRow>> Journal::unfinished() {
-  Statement query = TRY(
-      database_->prepare("SELECT id, verb, target, request, state, result, created_at, ended_at "
-                         "FROM jobs WHERE ended_at = 0 ORDER BY n"));
+  Statement query =
+      TRY(database_->prepare(selecting(kJobs, "WHERE ended_at = 0 ORDER BY n").c_str()));
   return all_jobs(std::move(query));
 }
 
@@ -191,12 +212,12 @@ Result<std::vector<StepRow>> Journal::steps(const std::string& job) {
 Result<> Journal::put_container(const ContainerRow& row) {
   TRY(database_->begin());
   Statement put = TRY(database_->prepare(
-      "INSERT OR REPLACE INTO containers(name, runtime, job, container, status, exit, created_at) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?)"));
+      "INSERT OR REPLACE INTO containers(name, runtime, job, container, status, exit, created_at, "
+      "wanted, restarts) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   put.with(row.name).with(row.runtime).with(row.job).with(row.container);
   put.with(to_string(row.status));
   put.with(row.exit ? json::write(to_json(*row.exit)) : std::string("null"));
-  return put.with(row.created_at).done();
+  return put.with(row.created_at).with(to_string(row.wanted)).with(row.restarts).done();
 }
 
 Result<> Journal::erase_container(const std::string& name) {
@@ -206,9 +227,7 @@ Result<> Journal::erase_container(const std::string& name) {
 }
 
 Result<std::optional<ContainerRow>> Journal::container(const std::string& name) {
-  Statement query = TRY(database_->prepare(
-      "SELECT name, runtime, job, container, status, exit, created_at FROM containers "
-      "WHERE name = ?"));
+  Statement query = TRY(database_->prepare(selecting(kContainers, "WHERE name = ?").c_str()));
   query.with(name);
   if (!TRY(query.step())) {
     return std::optional<ContainerRow>();
@@ -218,9 +237,8 @@ Result<std::optional<ContainerRow>> Journal::container(const std::string& name) 
 }
 
 Result<std::vector<ContainerRow>> Journal::containers(const std::string& after) {
-  Statement query = TRY(database_->prepare(
-      "SELECT name, runtime, job, container, status, exit, created_at FROM containers "
-      "WHERE name > ? ORDER BY name"));
+  Statement query =
+      TRY(database_->prepare(selecting(kContainers, "WHERE name > ? ORDER BY name").c_str()));
   query.with(after);
   std::vector<ContainerRow> rows;
   while (TRY(query.step())) {

@@ -29,6 +29,10 @@ struct JobRow {
   std::string result = "null";  ///< JSON: what the job gave, or its error
   std::int64_t created_at = 0;  ///< unix ms
   std::int64_t ended_at = 0;    ///< 0 while it is not final
+  std::int64_t attempt = 0;     ///< how often it was begun
+  std::int64_t not_before = 0;  ///< unix ms; 0 unless it waits to be tried again
+  std::string ending{};         ///< "cancelled" once somebody asked for that
+  std::string error = "null";   ///< JSON: why it is being undone; null while it is not
 };
 
 enum class StepState { intent, done, undone };
@@ -43,6 +47,10 @@ struct StepRow {
   std::string data = "null";  ///< JSON: what the step made, as its undo needs it
 };
 
+/// What whoever spoke last wants the container to be. Jobs write it, and it outlives them.
+enum class Wanted { running, stopped, gone };
+std::string_view to_string(Wanted wanted);
+
 struct ContainerRow {
   std::string name;
   std::string runtime;
@@ -51,6 +59,8 @@ struct ContainerRow {
   Status status = Status::creating;
   std::optional<Exit> exit;
   std::int64_t created_at = 0;
+  Wanted wanted = Wanted::running;
+  std::string restarts = "null";  ///< JSON: how often it was restarted, and when
 };
 
 class Journal {
@@ -66,6 +76,14 @@ class Journal {
   Result<> add_job(const JobRow& row);
   Result<> set_job(const std::string& id, JobState state, const std::string& result,
                    std::int64_t ended_at);
+  /// It runs now, once more.
+  Result<> begin_job(const std::string& id);
+  /// It waits to be tried again.
+  Result<> retry_job(const std::string& id, std::int64_t not_before);
+  /// Somebody wants it to end: a job that the agent's end interrupts now is not gone on with.
+  Result<> ask_to_end(const std::string& id, std::string_view why);
+  /// It has failed with `error`, and what it made is taken back from here on.
+  Result<> begin_undo(const std::string& id, const std::string& error);
   Result<std::optional<JobRow>> job(const std::string& id);
   /// Newest first.
   Result<std::vector<JobRow>> jobs(std::int64_t most);

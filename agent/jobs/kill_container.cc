@@ -4,17 +4,19 @@
 namespace drover::jobs {
 
 Result<json::Value> kill_container(Work& work, const Node& node) {
-  if (work.interrupted()) {
+  const Target target = TRY(find_target(work, node));
+  const int signal = work.request().options.signal;
+  work.plan(1);
+  Step step{.name = "runtime.kill", .subject = std::to_string(signal)};
+  step.act = [&]() -> Result<json::Value> {
+    TRY(target.runtime->kill(target.container(), signal, work.stop()));
+    return json::Value();
+  };
+  step.find = []() -> Result<std::optional<json::Value>> {
     return fail(Code::unavailable,
                 "the agent ended while it sent the signal, so whether it arrived is not known");
-  }
-  const Target target = TRY(find_target(work, node));
-  work.plan(1);
-  return work.step(
-      "runtime.kill", std::to_string(work.request().options.signal), [&]() -> Result<json::Value> {
-        TRY(target.runtime->kill(target.container(), work.request().options.signal, work.stop()));
-        return json::Value();
-      });
+  };
+  return work.once(step);
 }
 
 }  // namespace drover::jobs

@@ -9,18 +9,17 @@ using Freeze = Result<> (runtimes::Runtime::*)(const runtimes::Container&, const
 Result<json::Value> change(Work& work, const Node& node, const std::string& step, Freeze freeze,
                            Status wanted) {
   const Target target = TRY(find_target(work, node));
-  if (work.interrupted()) {
-    const runtimes::State state = TRY(target.runtime->state(target.container(), work.stop()));
-    if (state.status == wanted) {
-      TRY(note(work, target, wanted));
-      return json::Value();
-    }
-  }
   work.plan(1);
-  TRY(work.step(step, "", [&]() -> Result<json::Value> {
+  Step once{.name = step};
+  once.act = [&]() -> Result<json::Value> {
     TRY((target.runtime->*freeze)(target.container(), work.stop()));
     return json::Value();
-  }));
+  };
+  once.find = [&]() -> Result<std::optional<json::Value>> {
+    const runtimes::State now = TRY(target.runtime->state(target.container(), work.stop()));
+    return now.status == wanted ? std::optional(json::Value()) : std::nullopt;
+  };
+  TRY(work.once(once));
   TRY(note(work, target, wanted));
   return json::Value();
 }

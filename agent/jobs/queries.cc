@@ -124,6 +124,9 @@ Result<json::Value> Queries::job(const json::Value& question) {
   const std::vector<StepRow> steps = TRY(journal_.steps(id));
   json::Object view = job_view(*row);
   view.set("steps", steps_view(steps));
+  if (const std::optional<Waiting> waits = supervisor_.waits_for(id)) {
+    view.set("waits_for", json::Object{{"thing", waits->thing}, {"before", waits->before}});
+  }
   return json::Value(std::move(view));
 }
 

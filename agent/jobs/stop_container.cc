@@ -21,15 +21,17 @@ Result<json::Value> stop_container(Work& work, const Node& node) {
   const std::chrono::seconds grace = work.request().options.grace_s
                                          ? std::chrono::seconds(*work.request().options.grace_s)
                                          : container.spec.stop_grace;
+  TRY(want(work, target, Wanted::stopped));
   if (target.row.status == Status::running || target.row.status == Status::paused) {
     TRY(note(work, target, Status::stopping));
   }
   work.plan(1);
-  Exit exit;
-  const Result<json::Value> stopped = work.step("runtime.stop", "", [&]() -> Result<json::Value> {
-    exit = TRY(target.runtime->stop(container, stop_signal_of(container), grace, work.stop()));
-    return to_json(exit);
-  });
+  const auto act = [&]() -> Result<json::Value> {
+    const Exit ended =
+        TRY(target.runtime->stop(container, stop_signal_of(container), grace, work.stop()));
+    return to_json(ended);
+  };
+  const Result<json::Value> stopped = work.once({.name = "runtime.stop", .act = act});
   if (!stopped) {
     // It may run on; the next look at it says.
     if (const auto state = target.runtime->state(container, work.agent_stop())) {
@@ -37,6 +39,7 @@ Result<json::Value> stop_container(Work& work, const Node& node) {
     }
     return stopped;
   }
+  const Exit exit = exit_from_json(*stopped);
   TRY(note(work, target, Status::stopped, exit));
   return json::Value(json::Object{{"exit", to_json(exit)}});
 }

@@ -5,9 +5,26 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <random>
+
+#include "agent/jobs/retry.h"
+#include "agent/system/crash_point.h"
+#include "messaging/message.h"
 
 namespace drover::jobs {
 namespace {
+
+/// A point of priority is worth this much waiting, so that no job waits for ever behind others.
+constexpr std::int64_t kPriorityMs = 1000;
+
+std::string lane_of(const JobRequest& request) {
+  return fmt::format("{} {}", to_string(target_kind_of(request.verb)), request.target);
+}
+
+double draw() {
+  thread_local std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(engine);
+}
 
 json::Value result_of(const Error& error) {
   json::Object object{{"code", to_string(error.code)}, {"message", error.message}};
@@ -19,6 +36,16 @@ json::Value result_of(const Error& error) {
     object.set("faults", std::move(faults));
   }
   return json::Object{{"error", std::move(object)}};
+}
+
+/// A bug of ours must cost this job only, not the containers' agent.
+template <class Value, class Act>
+Result<Value> guarded(const std::string& job, const Act& act) {
+  try {
+    return act();
+  } catch (const std::exception& error) {
+    return fail(Code::broken, "job {}: unexpected failure: {}", job, error.what());
+  }
 }
 
 }  // namespace
@@ -48,9 +75,9 @@ Result<> write_end(Books& books, const std::string& job, const std::string& targ
 }
 
 Supervisor::Supervisor(system::Loop& loop, Books& books, system::Clock& clock, std::size_t workers,
-                       Run run)
-    : loop_(loop), books_(books), clock_(clock), run_(std::move(run)), lanes_(workers) {
-  loop_.watch(ended_.fd(), EPOLLIN, [this](std::uint32_t) { reap(); });
+                       Deeds deeds)
+    : loop_(loop), books_(books), clock_(clock), deeds_(std::move(deeds)), lanes_(workers) {
+  loop_.watch(left_.fd(), EPOLLIN, [this](std::uint32_t) { reap(); });
   for (std::size_t i = 0; i < workers; ++i) {
     workers_.emplace_back([this] { work(); });
   }
@@ -65,41 +92,70 @@ Supervisor::~Supervisor() {
   books_.close();
   agent_stop_.request();
   for (auto& [job, entry] : entries_) {
-    entry.stop->request();
-    if (entry.deadline != 0) {
-      loop_.cancel(entry.deadline);
+    entry.next.stop->request();
+    for (const system::Loop::TimerId timer : {entry.deadline, entry.again}) {
+      if (timer != 0) {
+        loop_.cancel(timer);
+      }
     }
   }
   changed_.notify_all();
   for (std::thread& worker : workers_) {
     worker.join();
   }
-  loop_.unwatch(ended_.fd());
+  loop_.unwatch(left_.fd());
 }
 
-void Supervisor::submit(JobRequest request, bool interrupted) {
+void Supervisor::submit(JobRequest request, const JobRow& row) {
   const std::string job = request.id.str();
-  Entry entry{std::move(request), std::make_shared<system::Stop>()};
-  entry.interrupted = interrupted;
-  if (entry.request.deadline_unix_ms != 0) {
+  const std::string lane = lane_of(request);
+  const std::int64_t rank = row.created_at - request.priority * kPriorityMs;
+  std::optional<Error> undoing;
+  if (row.error != "null") {
+    undoing = messaging::read_error(row.error);
+  }
+  Entry entry{Task{std::move(request), std::make_shared<system::Stop>(), row.attempt + 1,
+                   std::move(undoing)}};
+  if (!row.ending.empty()) {
+    entry.next.stop->request();
+  }
+  if (entry.next.request.deadline_unix_ms != 0) {
     const std::int64_t left =
-        std::max<std::int64_t>(0, entry.request.deadline_unix_ms - clock_.unix_ms());
+        std::max<std::int64_t>(0, entry.next.request.deadline_unix_ms - clock_.unix_ms());
     entry.deadline =
         loop_.after(std::chrono::milliseconds(left), [this, job] { deadline_passed(job); });
   }
-  lanes_.add(job, entry.request.target);
+  lanes_.add(job, lane, rank);
   entries_.emplace(job, std::move(entry));
   start_ready();
 }
 
-Result<> Supervisor::end_waiting(const std::string& job, Code code, const std::string& message) {
+void Supervisor::forget(const std::string& job) {
   const auto found = entries_.find(job);
-  const std::string target = found->second.request.target;
-  if (found->second.deadline != 0) {
-    loop_.cancel(found->second.deadline);
+  if (found == entries_.end()) {
+    return;
+  }
+  for (const system::Loop::TimerId timer : {found->second.deadline, found->second.again}) {
+    if (timer != 0) {
+      loop_.cancel(timer);
+    }
   }
   entries_.erase(found);
+}
+
+Result<> Supervisor::end_waiting(const std::string& job, Code code, const std::string& message) {
+  const std::string target = entries_.at(job).next.request.target;
+  forget(job);
   return write_end(books_, job, target, Failure(Error{code, message, {}}), clock_.unix_ms());
+}
+
+void Supervisor::ask_to_stop(Entry& entry, const std::string& job) {
+  entry.next.stop->request();
+  // What earlier attempts have made is to be taken back, and that not later than now.
+  if (entry.again != 0) {
+    loop_.cancel(entry.again);
+    try_again(job);
+  }
 }
 
 Result<> Supervisor::cancel(const std::string& job) {
@@ -107,11 +163,20 @@ Result<> Supervisor::cancel(const std::string& job) {
   if (found == entries_.end()) {
     return fail(Code::not_found, "cancel job {}: it neither waits nor runs", job);
   }
-  if (lanes_.remove(job)) {
+  Entry& entry = found->second;
+  if (entry.next.attempt == 1 && lanes_.remove(job)) {
     return end_waiting(job, Code::cancelled, "cancelled before it began");
   }
-  found->second.stop->request();
+  TRY(books_.journal().ask_to_end(job, "cancelled"));
+  ask_to_stop(entry, job);
   return {};
+}
+
+void Supervisor::withdraw(const std::string& job) {
+  if (lanes_.remove(job)) {
+    forget(job);
+  }
+  // A worker that has it already finds that it cannot be begun.
 }
 
 void Supervisor::deadline_passed(const std::string& job) {
@@ -119,39 +184,68 @@ void Supervisor::deadline_passed(const std::string& job) {
   if (found == entries_.end()) {
     return;
   }
-  found->second.deadline = 0;
-  if (lanes_.remove(job)) {
+  Entry& entry = found->second;
+  entry.deadline = 0;
+  if (entry.next.attempt == 1 && lanes_.remove(job)) {
     // A journal that cannot be written now leaves the job unfinished; the next start ends it.
     [[maybe_unused]] const Result<> ended =
         end_waiting(job, Code::timed_out, "its deadline passed before it began");
     return;
   }
-  found->second.late = true;
-  found->second.stop->request();
+  entry.late = true;
+  ask_to_stop(entry, job);
+}
+
+std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
+  if (const std::optional<Turns::Wait> wait = turns_.waiting(job)) {
+    return Waiting{wait->thing, wait->before};
+  }
+  const std::optional<Lanes::Place> place = lanes_.place(job);
+  if (!place) {
+    return std::nullopt;
+  }
+  switch (place->what) {
+    case Lanes::Place::For::lane:
+      return Waiting{place->lane, place->before};
+    case Lanes::Place::For::worker:
+      return Waiting{"a worker", place->before};
+    case Lanes::Place::For::attempt:
+      break;
+  }
+  return Waiting{"its next attempt", 0};
 }
 
 void Supervisor::start_ready() {
   while (std::optional<std::string> job = lanes_.next()) {
-    const Entry& entry = entries_.at(*job);
     {
       const std::lock_guard lock(mutex_);
-      tasks_.push_back(Task{entry.request, entry.stop, entry.interrupted});
+      tasks_.push_back(entries_.at(*job).next);
     }
     changed_.notify_one();
   }
 }
 
 void Supervisor::reap() {
-  for (const std::string& job : ended_.take()) {
-    const auto found = entries_.find(job);
-    if (found != entries_.end()) {
-      if (found->second.deadline != 0) {
-        loop_.cancel(found->second.deadline);
-      }
-      entries_.erase(found);
+  for (const Left& left : left_.take()) {
+    const auto found = entries_.find(left.job);
+    if (!left.again || found == entries_.end()) {
+      forget(left.job);
+      lanes_.finished(left.job);
+      continue;
     }
-    lanes_.finished(job);
+    Entry& entry = found->second;
+    ++entry.next.attempt;
+    lanes_.park(left.job);
+    // One that was asked to stop meanwhile has no reason to wait.
+    const auto delay = entry.next.stop->requested() ? std::chrono::milliseconds(0) : *left.again;
+    entry.again = loop_.after(delay, [this, job = left.job] { try_again(job); });
   }
+  start_ready();
+}
+
+void Supervisor::try_again(const std::string& job) {
+  entries_.at(job).again = 0;
+  lanes_.unpark(job);
   start_ready();
 }
 
@@ -165,42 +259,100 @@ void Supervisor::work() {
     const Task task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
-    run_one(task);
-    ended_.post(task.request.id.str());
+    left_.post(run_one(task));
   }
 }
 
-void Supervisor::run_one(const Task& task) {
+Supervisor::Left Supervisor::run_one(const Task& task) {
   const std::string job = task.request.id.str();
-  Work work(task.request, books_, clock_, task.stop, agent_stop_, task.interrupted);
+  const Left ended{job, std::nullopt};
+  Work work(task.request, books_, clock_, {task.stop, agent_stop_, turns_, task.attempt});
+  system::crash_point("job before begin");
   const Result<> begun = books_.write([&](Books& books) -> Result<> {
-    TRY(books.journal().set_job(job, JobState::running, "null", 0));
-    return books.tell(
-        Event{.kind = "job",
-              .object = job,
-              .what = "started",
-              .job = job,
-              .data = {{"verb", to_string(task.request.verb)}, {"target", task.request.target}}});
+    TRY(books.journal().begin_job(job));
+    return books.tell(Event{.kind = "job",
+                            .object = job,
+                            .what = "started",
+                            .job = job,
+                            .data = {{"verb", to_string(task.request.verb)},
+                                     {"target", task.request.target},
+                                     {"attempt", task.attempt}}});
   });
   if (!begun) {
-    return;  // stopping, or no journal: it stays queued for the next start
+    return ended;  // stopping, or no journal: it stays queued for the next start
   }
-  Result<json::Value> outcome = fail(Code::broken, "not run");
-  try {
-    outcome = run_(work);
-  } catch (const std::exception& error) {
-    // A bug of ours must cost this job only, not the containers' agent.
-    outcome = fail(Code::broken, "job {}: unexpected failure: {}", job, error.what());
-  }
-  // What the loop knows of it decides between "cancelled" and "deadline": read there, not here.
-  [[maybe_unused]] const Result<> written = books_.write([&](Books& books) -> Result<> {
-    const auto entry = entries_.find(job);
-    const bool late = entry != entries_.end() && entry->second.late;
-    if (late && !outcome && outcome.error().code == Code::cancelled) {
-      outcome = fail(Code::timed_out, "its deadline passed while it ran");
+  system::crash_point("job after begin");
+  std::optional<Error> error = task.undoing;
+  if (!error) {
+    const auto outcome = guarded<json::Value>(job, [&] { return deeds_.run(work); });
+    if (outcome) {
+      end(task, outcome);
+      return ended;
     }
-    return write_end(books, job, task.request.target, outcome, clock_.unix_ms());
+    if (agent_stop_.requested()) {
+      return ended;
+    }
+    if (!task.stop->requested() && is_retried(task.request, task.attempt, outcome.error())) {
+      const auto delay = plan_retry(task, outcome.error());
+      return delay ? Left{job, *delay} : ended;
+    }
+    error = fail_for_good(task, outcome.error());
+  }
+  if (!error) {
+    return ended;
+  }
+  system::crash_point("job before undo");
+  const Result<> undone = guarded<void>(job, [&] { return deeds_.undo(work, *error); });
+  if (agent_stop_.requested()) {
+    return ended;
+  }
+  if (!undone) {
+    error->message += "; then, while taking it back: " + undone.error().message;
+  }
+  end(task, Failure(*error));
+  return ended;
+}
+
+Result<std::chrono::milliseconds> Supervisor::plan_retry(const Task& task, const Error& error) {
+  const std::string job = task.request.id.str();
+  const std::chrono::milliseconds delay = retry_delay(task.attempt, draw());
+  TRY(books_.write([&](Books& books) -> Result<> {
+    const std::int64_t at = clock_.unix_ms() + delay.count();
+    TRY(books.journal().retry_job(job, at));
+    return books.tell(Event{.kind = "job",
+                            .object = job,
+                            .what = "retrying",
+                            .job = job,
+                            .data = {{"target", task.request.target},
+                                     {"attempt", task.attempt},
+                                     {"of", task.request.attempts},
+                                     {"at", at},
+                                     {"message", error.message}}});
+  }));
+  system::crash_point("job after retry");
+  return delay;
+}
+
+std::optional<Error> Supervisor::fail_for_good(const Task& task, Error error) {
+  const std::string job = task.request.id.str();
+  const Result<> written = books_.write([&](Books& books) -> Result<> {
+    // What the loop knows decides between "cancelled" and "deadline": read there, not here.
+    const auto entry = entries_.find(job);
+    if (entry != entries_.end() && entry->second.late && error.code == Code::cancelled) {
+      error = Error{Code::timed_out, "its deadline passed while it ran", {}};
+    }
+    return books.journal().begin_undo(job, messaging::write_error(error));
   });
+  return written ? std::optional(std::move(error)) : std::nullopt;
+}
+
+void Supervisor::end(const Task& task, const Result<json::Value>& outcome) {
+  system::crash_point("job before end");
+  // One whose end cannot be written stays unfinished, for the next start to see to.
+  [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
+    return write_end(books, task.request.id.str(), task.request.target, outcome, clock_.unix_ms());
+  });
+  system::crash_point("job after end");
 }
 
 }  // namespace drover::jobs

@@ -14,64 +14,93 @@
 #include "agent/core/job.h"
 #include "agent/jobs/books.h"
 #include "agent/jobs/lanes.h"
+#include "agent/jobs/turns.h"
 #include "agent/jobs/work.h"
 #include "agent/system/inbox.h"
 #include "agent/system/loop.h"
 
 namespace drover::jobs {
 
+/// What a job waits for, as those who watch are told.
+struct Waiting {
+  std::string thing;
+  std::size_t before = 0;  ///< how many jobs come first
+};
+
 /// Belongs to the loop's thread; its workers talk to it through inboxes only.
 class Supervisor {
  public:
-  /// Does one job on a worker's thread: what it gave, or why it failed. Whatever it had made when
-  /// it failed it has undone.
-  using Run = std::function<Result<json::Value>(Work&)>;
+  struct Deeds {
+    /// Does one job on a worker's thread: what it gave, or why it failed. It is run again from its
+    /// top when an attempt failed as unavailable, and when an agent ended in the middle.
+    std::function<Result<json::Value>(Work&)> run;
+    /// Takes back what a job has made that failed for good.
+    std::function<Result<>(Work&, const Error&)> undo;
+  };
 
-  Supervisor(system::Loop& loop, Books& books, system::Clock& clock, std::size_t workers, Run run);
+  Supervisor(system::Loop& loop, Books& books, system::Clock& clock, std::size_t workers,
+             Deeds deeds);
   /// Asks every running job to stop and waits for the workers. Jobs that did not end stay
   /// unfinished in the journal, for the next start to see to.
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Takes a job that is in the journal and has not ended. `interrupted`: an agent before this one
-  /// had begun it.
-  void submit(JobRequest request, bool interrupted = false);
-  /// Ends a waiting job as cancelled, in this turn's commit, and asks a running one to stop.
-  /// `not_found` when it neither waits nor runs.
+  /// Takes a job that is in the journal as `row` and has not ended.
+  void submit(JobRequest request, const JobRow& row);
+  /// Ends a job that was never begun as cancelled, in this turn's commit, and asks any other to
+  /// stop, which it then does though the agent should end meanwhile. `not_found` when it neither
+  /// waits nor runs.
   Result<> cancel(const std::string& job);
+  /// Forgets a job that came to be in no journal, without a word.
+  void withdraw(const std::string& job);
+  /// None for a job that runs, or is not here.
+  std::optional<Waiting> waits_for(const std::string& job) const;
 
   std::size_t waiting() const { return lanes_.waiting(); }
   std::size_t running() const { return lanes_.running(); }
 
  private:
-  struct Entry {
-    JobRequest request;
-    std::shared_ptr<system::Stop> stop;
-    system::Loop::TimerId deadline = 0;  // 0: none
-    bool late = false;                   // the deadline asked it to stop
-    bool interrupted = false;
-  };
   struct Task {
     JobRequest request;
     std::shared_ptr<system::Stop> stop;
-    bool interrupted;
+    std::int64_t attempt;          // of this run; the first is 1
+    std::optional<Error> undoing;  // it failed for this already
+  };
+  struct Entry {
+    Task next;
+    system::Loop::TimerId deadline = 0;  // 0: none
+    system::Loop::TimerId again = 0;     // 0: it does not wait for its next attempt
+    bool late = false;                   // the deadline asked it to stop
+  };
+  /// How a worker leaves a job.
+  struct Left {
+    std::string job;
+    std::optional<std::chrono::milliseconds> again;  // none: it has ended, or the agent does
   };
 
   void start_ready();
   void reap();
+  void try_again(const std::string& job);
   void deadline_passed(const std::string& job);
+  void ask_to_stop(Entry& entry, const std::string& job);
+  void forget(const std::string& job);
   void work();
-  void run_one(const Task& task);
+  Left run_one(const Task& task);
+  /// Nothing when the agent ends, or the way is left open for another attempt.
+  std::optional<Error> fail_for_good(const Task& task, Error error);
+  Result<std::chrono::milliseconds> plan_retry(const Task& task, const Error& error);
+  void end(const Task& task, const Result<json::Value>& outcome);
   Result<> end_waiting(const std::string& job, Code code, const std::string& message);
 
   system::Loop& loop_;
   Books& books_;
   system::Clock& clock_;
-  Run run_;
+  Deeds deeds_;
   Lanes lanes_;
+  Turns turns_;
   std::unordered_map<std::string, Entry> entries_;  // of jobs waiting or running
-  system::Inbox<std::string> ended_;
+  system::Inbox<Left> left_;
   system::Stop agent_stop_;
 
   std::mutex mutex_;

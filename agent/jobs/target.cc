@@ -18,6 +18,17 @@ Result<Target> find_target(Work& work, const Node& node) {
   return Target{std::move(*row), std::move(record), runtime};
 }
 
+Result<> want(Work& work, const Target& target, Wanted wanted) {
+  return work.write([&](Books& books) -> Result<> {
+    std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
+    if (row && row->wanted != wanted) {
+      row->wanted = wanted;
+      TRY(books.journal().put_container(*row));
+    }
+    return {};
+  });
+}
+
 Result<> note(Work& work, const Target& target, Status status, const std::optional<Exit>& exit) {
   return work.write([&](Books& books) {
     return note_status(books, target.row.name, status, exit, work.request().id.str());

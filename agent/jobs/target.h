@@ -18,6 +18,9 @@ struct Target {
 /// `not_found` when there is no such container on this node.
 Result<Target> find_target(Work& work, const Node& node);
 
+/// Writes what the container shall be from now on.
+Result<> want(Work& work, const Target& target, Wanted wanted);
+
 /// Notes the container's status as the job's doing.
 Result<> note(Work& work, const Target& target, Status status,
               const std::optional<Exit>& exit = std::nullopt);

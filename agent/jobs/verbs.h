@@ -6,9 +6,12 @@
 
 namespace drover::jobs {
 
-/// Does the job, on its worker's thread. One that an earlier agent had begun is brought to an end
-/// that is true: done again where doing it twice is the same as once, else taken back or failed.
+/// Does the job, on its worker's thread. It is run again from its top when an attempt failed as
+/// unavailable, or when the agent ended in the middle (work.h).
 Result<json::Value> do_job(Work& work, const Node& node);
+/// Takes back what the job has made, after it has failed for good. Run again when the agent ends in
+/// the middle.
+Result<> undo_job(Work& work, const Node& node);
 
 Result<json::Value> start_container(Work& work, const Node& node);
 Result<json::Value> stop_container(Work& work, const Node& node);

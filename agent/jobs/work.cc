@@ -1,62 +1,140 @@
 #include "agent/jobs/work.h"
 
+#include <algorithm>
 #include <utility>
 
-namespace drover::jobs {
+#include "agent/system/crash_point.h"
 
-Result<json::Value> Work::step(const std::string& name, const std::string& subject,
-                               const std::function<Result<json::Value>()>& act) {
-  TRY(stop().check("before step " + name));
-  const std::int64_t number = ++taken_;
-  const StepRow row{request_.id.str(), number, name, subject, StepState::intent, "null"};
-  const auto event = [&](const std::string& what) {
-    return Event{.kind = "job",
-                 .object = request_.id.str(),
-                 .what = what,
-                 .job = request_.id.str(),
-                 .data = {{"number", number},
-                          {"of", planned_},
-                          {"name", name},
-                          {"subject", subject},
-                          {"target", request_.target}}};
-  };
+namespace drover::jobs {
+namespace {
+
+void crash_point(const StepRow& row, std::string_view where) {
+  if constexpr (system::kHasCrashPoints) {
+    system::crash_point(
+        fmt::format("{}{}{} {}", row.name, row.subject.empty() ? "" : " ", row.subject, where));
+  }
+}
+
+}  // namespace
+
+Event Work::event_of(const StepRow& row, const std::string& what) const {
+  return Event{.kind = "job",
+               .object = request_.id.str(),
+               .what = what,
+               .job = request_.id.str(),
+               .data = {{"number", row.number},
+                        {"of", std::max(planned_, row.number)},
+                        {"name", row.name},
+                        {"subject", row.subject},
+                        {"target", request_.target}}};
+}
+
+Result<Work::Begun> Work::begin(const Step& step) {
+  if (!earlier_) {
+    earlier_.emplace();
+    if (resumed()) {
+      std::vector<StepRow> rows = TRY(steps(request_.id.str()));
+      *earlier_ = std::move(rows);
+    }
+    for (const StepRow& row : *earlier_) {
+      taken_ = std::max(taken_, row.number);
+    }
+    std::erase_if(*earlier_, [](const StepRow& row) { return row.state == StepState::undone; });
+  }
+  // By name and not by number: an agent that was upgraded in between may do more steps.
+  const auto found = std::find_if(earlier_->begin(), earlier_->end(), [&](const StepRow& row) {
+    return row.name == step.name && row.subject == step.subject;
+  });
+  if (found != earlier_->end()) {
+    StepRow row = std::move(*found);
+    earlier_->erase(found);
+    return Begun{std::move(row), true};
+  }
+  return Begun{
+      StepRow{request_.id.str(), ++taken_, step.name, step.subject, StepState::intent, "null"},
+      false};
+}
+
+Result<std::optional<json::Value>> Work::look_up(const Step& step) {
+  std::optional<json::Value> made;
+  if (step.find) {
+    made = TRY(step.find());
+  }
+  if (!made && step.clear) {
+    TRY(step.clear());
+  }
+  return made;
+}
+
+Result<Turns::Turn> Work::take_turn(const Step& step) {
+  if (step.turn.empty()) {
+    return Turns::Turn();
+  }
+  return frame_.turns.take(
+      step.turn, step.turn_width, request_.id.str(), stop(), [&](const Turns::Wait& wait) {
+        // Only told: whoever asks later gets it from Turns itself.
+        [[maybe_unused]] const Result<> told = write([&](Books& books) {
+          return books.tell(Event{
+              .kind = "job",
+              .object = request_.id.str(),
+              .what = "waiting",
+              .job = request_.id.str(),
+              .data = {{"for", wait.thing}, {"before", wait.before}, {"target", request_.target}}});
+        });
+      });
+}
+
+Result<json::Value> Work::once(const Step& step) {
+  auto [row, before] = TRY(begin(step));
+  if (row.state == StepState::done) {
+    return json::parse(row.data);
+  }
+  TRY(stop().check("before step " + step.name));
+  const Turns::Turn turn = TRY(take_turn(step));
+  crash_point(row, "before intent");
   TRY(write([&](Books& books) -> Result<> {
     TRY(books.journal().put_step(row));
-    return books.tell(event("step_started"));
+    return books.tell(event_of(row, "step_started"));
   }));
-  Result<json::Value> acted = act();
+  crash_point(row, "after intent");
+  Result<json::Value> acted = [&]() -> Result<json::Value> {
+    if (before) {
+      std::optional<json::Value> made = TRY(look_up(step));
+      if (made) {
+        return std::move(*made);
+      }
+    }
+    return step.act();
+  }();
+  crash_point(row, "after act");
   if (!acted) {
     // Only told: to the undo a step that failed is one that was begun.
     [[maybe_unused]] const Result<> told = write([&](Books& books) -> Result<> {
-      Event failed = event("step_failed");
+      Event failed = event_of(row, "step_failed");
       failed.data.set("message", acted.error().message);
       return books.tell(std::move(failed));
     });
     return Failure(std::move(acted).error());
   }
   TRY(write([&](Books& books) -> Result<> {
-    StepRow done = row;
-    done.state = StepState::done;
-    done.data = json::write(*acted);
-    TRY(books.journal().put_step(done));
-    return books.tell(event("step_done"));
+    row.state = StepState::done;
+    row.data = json::write(*acted);
+    TRY(books.journal().put_step(row));
+    return books.tell(event_of(row, "step_done"));
   }));
+  crash_point(row, "after result");
   return acted;
 }
 
 Result<> Work::step_undone(const StepRow& step) {
+  crash_point(step, "after undo");
   return write([&](Books& books) -> Result<> {
     StepRow undone = step;
     undone.state = StepState::undone;
     TRY(books.journal().put_step(undone));
-    return books.tell(Event{.kind = "job",
-                            .object = request_.id.str(),
-                            .what = "step_undone",
-                            .job = request_.id.str(),
-                            .data = {{"number", step.number},
-                                     {"name", step.name},
-                                     {"subject", step.subject},
-                                     {"target", request_.target}}});
+    Event event = event_of(step, "step_undone");
+    event.data.erase("of");
+    return books.tell(std::move(event));
   });
 }
 

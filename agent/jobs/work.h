@@ -1,4 +1,8 @@
 // Work: all that a job sees of the agent while it runs.
+//
+// A job is written as if nothing could interrupt it. When the agent ends in the middle, or an
+// attempt fails and is made again, the job is run from its top with the same Work journal: steps
+// that were done give what they gave then, and the one that was under way is looked up on the node.
 #pragma once
 
 #include <functional>
@@ -9,40 +13,61 @@
 
 #include "agent/core/job.h"
 #include "agent/jobs/books.h"
+#include "agent/jobs/turns.h"
 #include "agent/system/clock.h"
 #include "agent/system/stop.h"
 
 namespace drover::jobs {
 
+/// One journalled action. A job may have several of one name; `subject` tells them apart ("data",
+/// "eth0").
+struct Step {
+  std::string name;
+  std::string subject{};
+  /// Does it. What it returns is what the undo will be handed, and any later run of the job.
+  std::function<Result<json::Value>()> act{};
+  /// Asked when the step had been begun and nobody knows how it went: what it made, if it took
+  /// place. Left out where doing it twice is the same as once.
+  std::function<Result<std::optional<json::Value>>()> find{};
+  /// Clears away what a step that did not take place has left, before it is done again. Nothing
+  /// there is success.
+  std::function<Result<>()> clear{};
+  /// What has to be had before, and how many may have it at once (turns.h); "" for nothing.
+  std::string turn{};
+  std::size_t turn_width = 1;
+};
+
 /// Belongs to the worker that runs the job.
 class Work {
  public:
-  /// `stop` is asked when the job is cancelled, passes its deadline or the agent ends; `agent_stop`
-  /// only when the agent ends. `interrupted`: an agent before this one had begun the job.
-  Work(JobRequest request, Books& books, system::Clock& clock,
-       std::shared_ptr<const system::Stop> stop, const system::Stop& agent_stop, bool interrupted)
-      : request_(std::move(request)),
-        books_(books),
-        clock_(clock),
-        stop_(std::move(stop)),
-        agent_stop_(agent_stop),
-        interrupted_(interrupted) {}
+  /// How the supervisor has it run.
+  struct Frame {
+    /// Asked when the job is cancelled, passes its deadline or the agent ends.
+    std::shared_ptr<const system::Stop> stop;
+    /// Asked only when the agent ends.
+    const system::Stop& agent_stop;
+    Turns& turns;
+    std::int64_t attempt = 1;
+  };
+
+  Work(JobRequest request, Books& books, system::Clock& clock, Frame frame)
+      : request_(std::move(request)), books_(books), clock_(clock), frame_(std::move(frame)) {}
 
   const JobRequest& request() const { return request_; }
-  const system::Stop& stop() const { return *stop_; }
+  const system::Stop& stop() const { return *frame_.stop; }
   /// For what has to be done also when the job was cancelled: undoing.
-  const system::Stop& agent_stop() const { return agent_stop_; }
-  bool interrupted() const { return interrupted_; }
+  const system::Stop& agent_stop() const { return frame_.agent_stop; }
+  /// An earlier attempt, perhaps of an earlier agent, has begun it.
+  bool resumed() const { return frame_.attempt > 1; }
+  std::int64_t attempt() const { return frame_.attempt; }
   system::Clock& clock() const { return clock_; }
 
   /// How many steps there will be, for those who watch.
   void plan(std::int64_t steps) { planned_ = steps; }
 
-  /// One step: journals that it is about to be done, does it, journals what it gave. What `act`
-  /// returns is what the step's undo will be handed. `subject` says which of several ("data",
-  /// "eth0").
-  Result<json::Value> step(const std::string& name, const std::string& subject,
-                           const std::function<Result<json::Value>()>& act);
+  /// Does the step once, whatever happens to the agent: journals that it is about to be done, does
+  /// it, journals what it gave.
+  Result<json::Value> once(const Step& step);
 
   /// Journals that a step, of this or an earlier job, is undone and tells so.
   Result<> step_undone(const StepRow& step);
@@ -57,14 +82,24 @@ class Work {
   Result<> write(std::function<Result<>(Books&)> change) { return books_.write(std::move(change)); }
 
  private:
+  struct Begun {
+    StepRow row;
+    bool before;  ///< in an earlier run
+  };
+  /// The step's row of an earlier run, or a new one with the next number.
+  Result<Begun> begin(const Step& step);
+  /// Of a step that had been begun: what it made, or nothing and the way is free to do it.
+  Result<std::optional<json::Value>> look_up(const Step& step);
+  Result<Turns::Turn> take_turn(const Step& step);
+  Event event_of(const StepRow& row, const std::string& what) const;
+
   JobRequest request_;
   Books& books_;
   system::Clock& clock_;
-  std::shared_ptr<const system::Stop> stop_;
-  const system::Stop& agent_stop_;
-  bool interrupted_;
+  Frame frame_;
   std::int64_t planned_ = 0;
   std::int64_t taken_ = 0;
+  std::optional<std::vector<StepRow>> earlier_;  // of earlier runs, not yet come to in this one
 };
 
 }  // namespace drover::jobs

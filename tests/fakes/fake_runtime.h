@@ -25,6 +25,11 @@ class FakeRuntime : public runtimes::Runtime {
     const std::lock_guard lock(mutex_);
     states_.at(name) = {Status::stopped, 0, Exit{code, false, 1}};
   }
+  /// How often its program was started.
+  int starts(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return starts_[name];
+  }
   bool has(const std::string& name) {
     const std::lock_guard lock(mutex_);
     return states_.contains(name);
@@ -47,7 +52,10 @@ class FakeRuntime : public runtimes::Runtime {
     return {};
   }
   Result<> start(const runtimes::Container& container, const Stop& stop) override {
-    return change("start", container, stop, Status::created, {Status::running, 4711, {}});
+    TRY(change("start", container, stop, Status::created, {Status::running, 4711, {}}));
+    const std::lock_guard lock(mutex_);
+    ++starts_[container.name.str()];
+    return {};
   }
   Result<> kill(const runtimes::Container& container, int signal, const Stop& stop) override {
     return change("kill", container, stop, Status::running,
@@ -135,6 +143,7 @@ class FakeRuntime : public runtimes::Runtime {
 
   std::mutex mutex_;
   std::map<std::string, runtimes::State> states_;  // guarded by mutex_
+  std::map<std::string, int> starts_;              // guarded by mutex_
   std::map<std::string, Error> failures_;          // guarded by mutex_
 };
 

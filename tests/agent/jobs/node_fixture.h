@@ -57,8 +57,10 @@ class NodeFixture : public testing::Test {
     loop_ = std::make_unique<system::Loop>(clock_);
     loop_->watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
     loop_->at_turn_end([this] { books_->commit(); });
-    supervisor_ = std::make_unique<Supervisor>(*loop_, *books_, clock_, 2,
-                                               [this](Work& work) { return do_job(work, *node_); });
+    supervisor_ = std::make_unique<Supervisor>(
+        *loop_, *books_, clock_, 2,
+        Supervisor::Deeds{[this](Work& work) { return do_job(work, *node_); },
+                          [this](Work& work, const Error&) { return undo_job(work, *node_); }});
     intake_ = std::make_unique<Intake>(*books_, *supervisor_, *node_, clock_, most_waiting);
   }
   void end_agent() {

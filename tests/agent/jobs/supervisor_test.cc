@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <atomic>
 #include <set>
 
@@ -38,14 +39,26 @@ class SupervisorTest : public testing::Test {
   }
   void TearDown() override { supervisor_.reset(); }
 
-  void supervise(std::size_t workers, Supervisor::Run run) {
-    supervisor_ = std::make_unique<Supervisor>(loop_, *books_, clock_, workers, std::move(run));
+  using Run = std::function<Result<json::Value>(Work&)>;
+  using Undo = std::function<Result<>(Work&, const Error&)>;
+
+  static Result<> nothing_to_undo(Work&, const Error&) { return {}; }
+  void supervise(std::size_t workers, Run run, Undo undo = nothing_to_undo) {
+    supervisor_ = std::make_unique<Supervisor>(loop_, *books_, clock_, workers,
+                                               Supervisor::Deeds{std::move(run), std::move(undo)});
   }
   void submit(JobRequest job) {
-    ASSERT_TRUE(
-        books_->journal().add_job(JobRow{job.id.str(), std::string(to_string(job.verb)), job.target,
-                                         "{}", JobState::queued, "null", clock_.unix_ms(), 0}));
-    supervisor_->submit(std::move(job));
+    const JobRow added{job.id.str(),     std::string(to_string(job.verb)),
+                       job.target,       "{}",
+                       JobState::queued, "null",
+                       clock_.unix_ms(), 0};
+    ASSERT_TRUE(books_->journal().add_job(added));
+    supervisor_->submit(std::move(job), added);
+  }
+  /// What the next agent does with a job that this one left.
+  void submit_again(JobRequest job) {
+    const JobRow left = row(job.id.str());
+    supervisor_->submit(std::move(job), left);
   }
   /// Turns the loop until `what` was published for the job. What the test wrote itself is committed
   /// first, as the end of the turn does that the loop would have called it in.
@@ -62,6 +75,28 @@ class SupervisorTest : public testing::Test {
     while (!told()) {
       loop_.turn(std::chrono::seconds(60));
     }
+  }
+  void until_told(const std::string& job, const std::string& what, long times) {
+    books_->commit();
+    const auto told = [&] {
+      return std::count_if(published_.begin(), published_.end(), [&](const Event& event) {
+        return event.object == job && event.what == what;
+      });
+    };
+    while (told() < times) {
+      loop_.turn(std::chrono::seconds(60));
+    }
+    // The worker has told so before it leaves the job to the loop.
+    while (supervisor_->running() > 0) {
+      loop_.turn(std::chrono::seconds(60));
+    }
+  }
+  /// Another agent on the same journal.
+  void reopen() {
+    loop_.unwatch(books_->fd());
+    books_.reset();
+    journal_.reset();
+    SetUp();
   }
   JobRow row(const std::string& job) { return *journal_->job(job).value(); }
 
@@ -105,8 +140,8 @@ TEST_F(SupervisorTest, ABugInOneJobCostsThatJobOnly) {
 TEST_F(SupervisorTest, JournalsEachStepBeforeAndAfter) {
   supervise(1, [](Work& work) -> Result<json::Value> {
     work.plan(1);
-    return work.step("volume.allocate", "data",
-                     []() -> Result<json::Value> { return json::Value("volume-7"); });
+    return work.once({"volume.allocate", "data",
+                      []() -> Result<json::Value> { return json::Value("volume-7"); }});
   });
   submit(request("j1", "web-1"));
   until("j1", "succeeded");
@@ -119,8 +154,8 @@ TEST_F(SupervisorTest, JournalsEachStepBeforeAndAfter) {
 
 TEST_F(SupervisorTest, AFailedStepLeavesItsIntent) {
   supervise(1, [](Work& work) -> Result<json::Value> {
-    return work.step("volume.allocate", "data",
-                     []() -> Result<json::Value> { return fail(Code::unavailable, "full"); });
+    return work.once({"volume.allocate", "data",
+                      []() -> Result<json::Value> { return fail(Code::broken, "full"); }});
   });
   submit(request("j1", "web-1"));
   until("j1", "failed");
@@ -195,7 +230,7 @@ TEST_F(SupervisorTest, RunsNoTwoJobsOfOneTargetTogether) {
       overlapped = overlapped || !busy.insert(target).second;
     }
     const Result<json::Value> done =
-        work.step("x", "", []() -> Result<json::Value> { return json::Value(); });
+        work.once({"x", "", []() -> Result<json::Value> { return json::Value(); }});
     const std::lock_guard lock(mutex);
     busy.erase(target);
     return done;
@@ -207,6 +242,217 @@ TEST_F(SupervisorTest, RunsNoTwoJobsOfOneTargetTogether) {
     until("j" + std::to_string(i), "succeeded");
   }
   EXPECT_FALSE(overlapped);
+}
+
+TEST_F(SupervisorTest, AnUnavailableJobIsTriedAgainFromTheStepThatFailed) {
+  std::atomic<int> made = 0;
+  std::atomic<int> tried = 0;
+  supervise(1, [&](Work& work) -> Result<json::Value> {
+    TRY(work.once(
+        {"volume.allocate", "data", [&]() -> Result<json::Value> { return json::Value(++made); }}));
+    return work.once({"runtime.create", "", [&]() -> Result<json::Value> {
+                        if (++tried < 3) {
+                          return fail(Code::unavailable, "storage is busy");
+                        }
+                        return json::Value("made");
+                      }});
+  });
+  submit(request("j1", "web-1"));
+  until_told("j1", "retrying", 1);
+  clock_.advance(std::chrono::seconds(30));
+  until_told("j1", "retrying", 2);
+  clock_.advance(std::chrono::seconds(30));
+  until("j1", "succeeded");
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(tried, 3);
+  EXPECT_EQ(row("j1").attempt, 3);
+}
+
+TEST_F(SupervisorTest, ALastAttemptIsTheLastAndIsUndone) {
+  std::atomic<int> undone = 0;
+  supervise(
+      1, [](Work&) -> Result<json::Value> { return fail(Code::unavailable, "storage is busy"); },
+      [&](Work&, const Error& error) -> Result<> {
+        EXPECT_EQ(error.message, "storage is busy");
+        ++undone;
+        return {};
+      });
+  JobRequest job = request("j1", "web-1");
+  job.attempts = 2;
+  submit(std::move(job));
+  until_told("j1", "retrying", 1);
+  clock_.advance(std::chrono::seconds(30));
+  until("j1", "failed");
+  EXPECT_EQ(undone, 1);
+  EXPECT_EQ(row("j1").attempt, 2);
+}
+
+TEST_F(SupervisorTest, OnlyUnavailableIsTriedAgainAndNeverAProgramInside) {
+  supervise(1, [](Work& work) -> Result<json::Value> {
+    return fail(work.request().verb == Verb::container_exec ? Code::unavailable : Code::timed_out,
+                "no");
+  });
+  submit(request("j1", "web-1"));
+  until("j1", "failed");
+  JobRequest exec = request("j2", "web-1");
+  exec.verb = Verb::container_exec;
+  submit(std::move(exec));
+  until("j2", "failed");
+  EXPECT_EQ(row("j1").attempt, 1);
+  EXPECT_EQ(row("j2").attempt, 1);
+}
+
+TEST_F(SupervisorTest, AJobThatWaitsForItsNextAttemptKeepsItsLaneAndNoWorker) {
+  std::atomic<int> tried = 0;
+  supervise(1, [&](Work& work) -> Result<json::Value> {
+    if (work.request().id.str() == "j1" && ++tried == 1) {
+      return fail(Code::unavailable, "busy");
+    }
+    return json::Value();
+  });
+  submit(request("j1", "web-1"));
+  submit(request("j2", "web-1"));
+  submit(request("j3", "web-2"));
+  until("j3", "succeeded");
+  EXPECT_EQ(row("j2").state, JobState::queued);
+  EXPECT_EQ(supervisor_->waits_for("j1")->thing, "its next attempt");
+  EXPECT_EQ(supervisor_->waits_for("j2")->thing, "container web-1");
+  EXPECT_EQ(supervisor_->waits_for("j2")->before, 1U);
+  clock_.advance(std::chrono::seconds(30));
+  until("j2", "succeeded");
+  EXPECT_EQ(row("j1").state, JobState::succeeded);
+}
+
+TEST_F(SupervisorTest, CancelDuringTheWaitForAnAttemptUndoesAtOnce) {
+  std::atomic<int> undone = 0;
+  supervise(
+      1,
+      [](Work& work) -> Result<json::Value> {
+        TRY(work.stop().check("run"));
+        return fail(Code::unavailable, "busy");
+      },
+      [&](Work&, const Error&) -> Result<> {
+        ++undone;
+        return {};
+      });
+  submit(request("j1", "web-1"));
+  until_told("j1", "retrying", 1);
+  ASSERT_TRUE(supervisor_->cancel("j1"));
+  until("j1", "cancelled");
+  EXPECT_EQ(undone, 1);
+}
+
+TEST_F(SupervisorTest, ACancelledJobIsNotGoneOnWithByTheNextAgent) {
+  supervise(1, until_stopped);
+  submit(request("j1", "web-1"));
+  until("j1", "started");
+  // The agent ends before the worker has come to it.
+  ASSERT_TRUE(journal_->ask_to_end("j1", "cancelled"));
+  books_->commit();
+  supervisor_.reset();
+  reopen();
+  supervise(1, [](Work& work) -> Result<json::Value> {
+    TRY(work.stop().check("run"));
+    return json::Value();
+  });
+  submit_again(request("j1", "web-1"));
+  until("j1", "cancelled");
+}
+
+TEST_F(SupervisorTest, AnUndoThatTheAgentsEndCutOffIsGoneOnWith) {
+  supervise(
+      1, [](Work&) -> Result<json::Value> { return fail(Code::broken, "start failed"); },
+      [](Work& work, const Error&) -> Result<> {
+        pollfd waiting{work.agent_stop().fd(), POLLIN, 0};
+        poll(&waiting, 1, -1);
+        return fail(Code::cancelled, "the agent ends");
+      });
+  submit(request("j1", "web-1"));
+  while (row("j1").error == "null") {
+    loop_.turn(std::chrono::seconds(60));
+  }
+  supervisor_.reset();
+  EXPECT_EQ(row("j1").state, JobState::running);
+  reopen();
+  std::atomic<int> runs = 0;
+  supervise(1, [&](Work&) -> Result<json::Value> {
+    ++runs;
+    return json::Value();
+  });
+  submit_again(request("j1", "web-1"));
+  until("j1", "failed");
+  EXPECT_EQ(runs, 0);
+  EXPECT_NE(row("j1").result.find("start failed"), std::string::npos);
+}
+
+TEST_F(SupervisorTest, AStepOfAnEndedAgentIsLookedUpAndTakenOver) {
+  const StepRow begun{"j1", 1, "volume.allocate", "data", StepState::intent, "null"};
+  const JobRow left{"j1", "container.start", "web-1", "{}", JobState::running, "null", 1, 0, 1};
+  ASSERT_TRUE(journal_->add_job(left));
+  ASSERT_TRUE(journal_->put_step(begun));
+  supervise(1, [](Work& work) -> Result<json::Value> {
+    Step step{.name = "volume.allocate", .subject = "data"};
+    step.act = []() -> Result<json::Value> { return fail(Code::broken, "made twice"); };
+    step.find = []() -> Result<std::optional<json::Value>> {
+      return std::optional(json::Value("volume-7"));
+    };
+    return work.once(step);
+  });
+  supervisor_->submit(request("j1", "web-1"), left);
+  until("j1", "succeeded");
+  EXPECT_EQ(row("j1").result, "\"volume-7\"");
+  EXPECT_EQ(journal_->steps("j1")->size(), 1U);
+}
+
+TEST_F(SupervisorTest, AStepThatDidNotTakePlaceIsClearedAwayAndDone) {
+  const JobRow left{"j1", "container.start", "web-1", "{}", JobState::running, "null", 1, 0, 1};
+  ASSERT_TRUE(journal_->add_job(left));
+  ASSERT_TRUE(journal_->put_step({"j1", 1, "network.attach", "eth0", StepState::intent, "null"}));
+  std::string order;
+  supervise(1, [&](Work& work) -> Result<json::Value> {
+    Step step{.name = "network.attach", .subject = "eth0"};
+    step.act = [&]() -> Result<json::Value> {
+      order += "act";
+      return json::Value();
+    };
+    step.clear = [&]() -> Result<> {
+      order += "clear ";
+      return {};
+    };
+    return work.once(step);
+  });
+  supervisor_->submit(request("j1", "web-1"), left);
+  until("j1", "succeeded");
+  EXPECT_EQ(order, "clear act");
+}
+
+TEST_F(SupervisorTest, OfWaitingJobsTheOneWithTheHigherPriorityGoesFirst) {
+  std::vector<std::string> order;
+  std::mutex mutex;
+  supervise(1, [&](Work& work) -> Result<json::Value> {
+    if (work.request().id.str() == "j0") {
+      return until_stopped(work);
+    }
+    const std::lock_guard lock(mutex);
+    order.push_back(work.request().id.str());
+    return json::Value();
+  });
+  submit(request("j0", "web-0"));
+  until("j0", "started");
+  for (const auto& [id, priority] : {std::pair("low", 10), {"normal", 50}, {"high", 90}}) {
+    JobRequest job = request(id, id);
+    job.priority = priority;
+    submit(std::move(job));
+  }
+  // 80 points above "low" are 80 s: whoever came that much earlier goes first.
+  clock_.advance(std::chrono::seconds(81));
+  JobRequest late = request("late", "late");
+  late.priority = 90;
+  submit(std::move(late));
+  ASSERT_TRUE(supervisor_->cancel("j0"));
+  until("late", "succeeded");
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(order, (std::vector<std::string>{"high", "normal", "low", "late"}));
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ TEST_F(VerbsTest, RunMakesEverythingInOrderAndDeleteTakesItBackInReverse) {
 class FailingStepTest : public VerbsTest, public testing::WithParamInterface<const char*> {};
 
 TEST_P(FailingStepTest, WhatAFailedRunHadMadeIsTakenBack) {
-  runtime_.fail_next(GetParam(), Error{Code::unavailable, "no room on the node", {}});
+  runtime_.fail_next(GetParam(), Error{Code::broken, "no room on the node", {}});
   const JobRow row = run(with_volume(run_job("j1", "web-1")));
   EXPECT_EQ(row.state, JobState::failed);
   EXPECT_THAT(row.result, HasSubstr("no room on the node"));
@@ -148,28 +148,52 @@ TEST_F(VerbsTest, AnEndWithoutAJobIsSeenAndTold) {
   books_->close();
 }
 
-TEST_F(VerbsTest, AnInterruptedRunIsTakenBackByTheNextAgent) {
-  run(run_job("j0", "web-0"));
-  // The state a crash between the last two steps leaves: every step but the last, and no end.
-  run(with_volume(run_job("j1", "web-1")));
-  StepRow last = std::vector<StepRow>(journal_->steps("j1").value()).back();
-  last.state = StepState::intent;
-  ASSERT_TRUE(journal_->put_step(last));
-  ContainerRow row = *journal_->container("web-1").value();
-  row.status = Status::created;
-  ASSERT_TRUE(journal_->put_container(row));
-  ASSERT_TRUE(journal_->set_job("j1", JobState::running, "null", 0));
-  ASSERT_TRUE(journal_->commit());
-  end_agent();
+/// The journal as a crash leaves it between a step's deed and its result, and all later steps
+/// undone.
+void cut_off_at(Journal& journal, const std::string& job, const std::string& step,
+                Status container) {
+  bool later = false;
+  const std::vector<StepRow> rows = journal.steps(job).value();
+  for (StepRow row : rows) {
+    if (row.name == step) {
+      row.state = StepState::intent;
+      row.data = "null";
+      ASSERT_TRUE(journal.put_step(row));
+      later = true;
+    } else {
+      ASSERT_FALSE(later) << "only the last step can be cut off: " << row.name;
+    }
+  }
+  ContainerRow row = *journal.container("web-1").value();
+  row.status = container;
+  ASSERT_TRUE(journal.put_container(row));
+  ASSERT_TRUE(journal.set_job(job, JobState::running, "null", 0));
+  ASSERT_TRUE(journal.begin_job(job));
+  ASSERT_TRUE(journal.commit());
+}
 
+TEST_F(VerbsTest, AnInterruptedRunIsGoneOnWithByTheNextAgentAndItsProgramNotStartedTwice) {
+  run(with_volume(run_job("j1", "web-1")));
+  cut_off_at(*journal_, "j1", "runtime.start", Status::created);
+  end_agent();
   start_agent();
   ASSERT_TRUE(intake_->resume());
-  const JobRow ended = await("j1");
-  EXPECT_EQ(ended.state, JobState::failed);
-  EXPECT_THAT(ended.result, HasSubstr("taken back"));
-  EXPECT_FALSE(runtime_.has("web-1"));
-  EXPECT_FALSE(std::filesystem::exists(layout_.containers() / "web-1"));
-  EXPECT_TRUE(runtime_.has("web-0"));
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+  EXPECT_EQ(runtime_.starts("web-1"), 1);
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
+}
+
+TEST_F(VerbsTest, AnInterruptedCreateIsDoneAnew) {
+  json::Object request = with_volume(run_job("j1", "web-1"));
+  request.set("verb", "container.create");
+  run(request);
+  cut_off_at(*journal_, "j1", "runtime.create", Status::creating);
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+  EXPECT_TRUE(runtime_.has("web-1"));
+  EXPECT_EQ(run(job("j2", "container.start", "web-1")).state, JobState::succeeded);
 }
 
 TEST_F(VerbsTest, ARunThatHadComeToItsEndBeforeTheCrashHasSucceeded) {
@@ -187,6 +211,9 @@ TEST_F(VerbsTest, AnInterruptedKillIsNotSentTwice) {
   run(run_job("j1", "web-1"));
   submit(job("j2", "container.kill", "web-1", {{"signal", "USR1"}}));
   await("j2");
+  StepRow sent = std::vector<StepRow>(journal_->steps("j2").value()).back();
+  sent.state = StepState::intent;
+  ASSERT_TRUE(journal_->put_step(sent));
   ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
   ASSERT_TRUE(journal_->commit());
   end_agent();

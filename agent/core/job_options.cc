@@ -1,0 +1,162 @@
+#include "agent/core/job_options.h"
+
+#include <utility>
+
+#include "agent/core/ids.h"
+#include "agent/core/ip_address.h"
+#include "agent/core/program_fields.h"
+
+namespace drover {
+namespace {
+
+constexpr std::int64_t kMostGrace = 86400;
+
+void read_grace(Fields& fields, JobOptions& options) {
+  if (fields.has("grace_s")) {
+    options.grace_s = fields.integer("grace_s", 0, 0, kMostGrace);
+  }
+}
+
+void read_signal(Fields& fields, JobOptions& options) {
+  const std::optional<int> signal = signal_from(fields.string("signal", "KILL"));
+  if (!signal) {
+    fields.fault("signal", "must be a signal's name or its number 1 to 64, as \"TERM\" or \"15\"");
+  }
+  options.signal = signal.value_or(0);
+}
+
+void read_program(Fields& fields, const json::Value& value, JobOptions& options) {
+  fields.require("command");
+  options.command = read_command(fields);
+  if (value.at("command").array() != nullptr && options.command.empty()) {
+    fields.fault("command", "must name a program first");
+  }
+  options.env = read_environment(fields);
+  options.cwd = read_path(fields, "cwd");
+}
+
+void read_limits(Fields& fields, JobOptions& options, Faults& faults) {
+  fields.require("resources");
+  options.resources = read_resources(fields, faults);
+  if (fields.has("resources") && options.resources == Resources{}) {
+    fields.fault("resources", "must name at least one of memory_mib, cpus and pids");
+  }
+}
+
+void read_size(Fields& fields, JobOptions& options) {
+  fields.require("size_mib");
+  options.size_mib = static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
+}
+
+void read_snapshot(Fields& fields, JobOptions& options) {
+  fields.require("snapshot");
+  options.snapshot = fields.string("snapshot");
+  if (const Result<> checked = VolumeNameKind::check(options.snapshot);
+      !checked && !options.snapshot.empty()) {
+    fields.fault("snapshot", checked.error().message);
+  }
+}
+
+void read_bridge(Fields& fields, JobOptions& options) {
+  options.address = fields.string("address");
+  if (!options.address.empty() && !is_cidr(options.address)) {
+    fields.fault("address", "must be an address with its prefix length, as 192.0.2.1/24");
+  }
+  options.vlan_aware = fields.boolean("vlan_aware", false);
+}
+
+}  // namespace
+
+JobOptions read_job_options(Verb verb, const json::Value& value, std::string pointer,
+                            Faults& faults) {
+  Fields fields(value, std::move(pointer), faults);
+  JobOptions options;
+  switch (verb) {
+    case Verb::container_stop:
+    case Verb::container_restart:
+      read_grace(fields, options);
+      break;
+    case Verb::container_kill:
+      read_signal(fields, options);
+      break;
+    case Verb::container_delete:
+      options.force = fields.boolean("force", false);
+      break;
+    case Verb::container_exec:
+      read_program(fields, value, options);
+      break;
+    case Verb::container_update:
+      read_limits(fields, options, faults);
+      break;
+    case Verb::container_checkpoint:
+      options.leave_running = fields.boolean("leave_running", false);
+      break;
+    case Verb::volume_create:
+      options.storage = fields.string("storage");
+      read_size(fields, options);
+      break;
+    case Verb::volume_resize:
+      read_size(fields, options);
+      break;
+    case Verb::volume_snapshot:
+      read_snapshot(fields, options);
+      break;
+    case Verb::network_ensure:
+      read_bridge(fields, options);
+      break;
+    case Verb::node_drain:
+      options.stop_containers = fields.boolean("stop_containers", false);
+      break;
+    default:
+      break;
+  }
+  fields.finish();
+  return options;
+}
+
+json::Object to_json(const JobOptions& options) {
+  json::Object object;
+  const auto set_text = [&object](std::string_view key, const std::string& text) {
+    if (!text.empty()) {
+      object.set(key, text);
+    }
+  };
+  const auto set_flag = [&object](std::string_view key, bool flag) {
+    if (flag) {
+      object.set(key, true);
+    }
+  };
+  if (options.grace_s) {
+    object.set("grace_s", *options.grace_s);
+  }
+  if (options.signal != 0) {
+    object.set("signal", std::to_string(options.signal));
+  }
+  set_flag("force", options.force);
+  if (!options.command.empty()) {
+    object.set("command", json::Array(options.command.begin(), options.command.end()));
+  }
+  if (!options.env.empty()) {
+    json::Object env;
+    for (const auto& [name, value] : options.env) {
+      env.append(name, value);
+    }
+    object.set("env", std::move(env));
+  }
+  set_text("cwd", options.cwd);
+  if (json::Object resources = to_json(options.resources); !resources.empty()) {
+    object.set("resources", std::move(resources));
+  }
+  set_flag("leave_running", options.leave_running);
+  set_text("storage", options.storage);
+  if (options.size_mib != 0) {
+    object.set("size_mib", options.size_mib);
+  }
+  set_text("snapshot", options.snapshot);
+  set_text("address", options.address);
+  set_flag("vlan_aware", options.vlan_aware);
+  set_flag("stop_containers", options.stop_containers);
+  return object;
+}
+
+}  // namespace drover

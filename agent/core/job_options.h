@@ -1,0 +1,40 @@
+// JobOptions: what a job may say besides its target.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/container_spec.h"
+#include "agent/core/fields.h"
+#include "agent/core/verb.h"
+
+namespace drover {
+
+/// Which members a verb takes is checked when the request is read.
+struct JobOptions {
+  std::optional<std::int64_t> grace_s;  ///< stop, restart: seconds before SIGKILL; none: its own
+  int signal = 0;                       ///< kill: 1 to 64
+  bool force = false;                   ///< delete: also when it runs
+  std::vector<std::string> command{};   ///< exec
+  std::map<std::string, std::string> env{};  ///< exec: added to the container's own
+  std::string cwd{};                         ///< exec: "" for the container's own
+  Resources resources{};                     ///< update: those that are 0 stay as they are
+  bool leave_running = false;                ///< checkpoint
+  std::string storage{};                     ///< volume.create: "" for the node's default
+  std::uint64_t size_mib = 0;                ///< volume.create, volume.resize
+  std::string snapshot{};                    ///< volume.snapshot: its name
+  std::string address{};         ///< network.ensure: the bridge's own, CIDR; "" for none
+  bool vlan_aware = false;       ///< network.ensure
+  bool stop_containers = false;  ///< node.drain
+};
+
+/// The members of "options" that `verb` takes; the others are unknown fields to it.
+JobOptions read_job_options(Verb verb, const json::Value& value, std::string pointer,
+                            Faults& faults);
+/// The inverse; what has its default is left out.
+json::Object to_json(const JobOptions& options);
+
+}  // namespace drover

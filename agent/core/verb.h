@@ -1,0 +1,64 @@
+// Verb: what a job does, and what kind of thing it does it to.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/core/result.h"
+
+namespace drover {
+
+enum class Verb {
+  container_run,  ///< create and start
+  container_create,
+  container_start,
+  container_stop,     ///< signal, grace, SIGKILL
+  container_restart,  ///< stop and start
+  container_kill,     ///< one signal
+  container_pause,
+  container_resume,
+  container_exec,
+  container_update,      ///< other limits, while it runs
+  container_checkpoint,  ///< its processes to the disk
+  container_restore,     ///< and back
+  container_delete,
+  image_pull,
+  image_remove,
+  volume_create,
+  volume_resize,
+  volume_snapshot,
+  volume_delete,
+  network_ensure,
+  network_remove,
+  node_drain,
+  node_undrain,
+  job_cancel,
+};
+
+std::string_view to_string(Verb verb);
+std::optional<Verb> verb_from(std::string_view name);
+/// "container.run, container.create, ...", for messages.
+std::string all_verbs();
+
+enum class TargetKind { container, image, volume, network, node, job };
+
+std::string_view to_string(TargetKind kind);
+TargetKind target_kind_of(Verb verb);
+/// Whether `target` can name such a thing: a container or a volume is a DNS label, an image a
+/// reference of at most 512 printable characters without spaces, a network a bridge's name (15
+/// bytes, IFNAMSIZ), a node its name.
+Result<> check_target(TargetKind kind, std::string_view target);
+
+/// Whether the job carries a container's spec.
+constexpr bool makes_container(Verb verb) {
+  return verb == Verb::container_run || verb == Verb::container_create;
+}
+
+/// Whether doing it again after a failure `unavailable` may surprise nobody: what a program inside
+/// has been told or has done can not be taken back.
+constexpr bool may_be_retried(Verb verb) {
+  return verb != Verb::container_exec && verb != Verb::container_kill && verb != Verb::job_cancel;
+}
+
+}  // namespace drover

@@ -1,0 +1,67 @@
+#include "agent/jobs/journal_schema.h"
+
+#include <array>
+
+namespace drover::jobs {
+namespace {
+
+// What stands here was released: it is added to, never changed.
+
+constexpr const char* kVersion1 = R"(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE jobs(
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verb TEXT NOT NULL, target TEXT NOT NULL,
+  request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
+  created_at INTEGER NOT NULL, ended_at INTEGER NOT NULL);
+CREATE INDEX jobs_unfinished ON jobs(n) WHERE ended_at = 0;
+CREATE TABLE steps(
+  job TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL,
+  state TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY(job, number)) WITHOUT ROWID;
+CREATE TABLE containers(
+  name TEXT PRIMARY KEY, runtime TEXT NOT NULL, job TEXT NOT NULL, container TEXT NOT NULL,
+  status TEXT NOT NULL, exit TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE events(
+  seq INTEGER PRIMARY KEY, kseq INTEGER NOT NULL, oseq INTEGER NOT NULL, at INTEGER NOT NULL,
+  kind TEXT NOT NULL, object TEXT NOT NULL, what TEXT NOT NULL, job TEXT NOT NULL,
+  data TEXT NOT NULL);
+CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+)";
+
+// Jobs that are tried again, end by somebody's wish or are being undone; containers that are kept
+// running.
+constexpr const char* kVersion2 = R"(
+ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN ending TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN error TEXT NOT NULL DEFAULT 'null';
+ALTER TABLE containers ADD COLUMN wanted TEXT NOT NULL DEFAULT 'running';
+ALTER TABLE containers ADD COLUMN restarts TEXT NOT NULL DEFAULT 'null';
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2};
+
+Result<std::int64_t> version_of(Database& database) {
+  Statement query = TRY(database.prepare("PRAGMA user_version"));
+  return TRY(query.step()) ? query.number(0) : 0;
+}
+
+}  // namespace
+
+Result<> migrate(Database& database) {
+  TRY(database.begin());
+  const std::int64_t version = TRY(version_of(database));
+  constexpr auto kNewest = static_cast<std::int64_t>(kVersions.size());
+  if (version > kNewest) {
+    TRY(database.rollback());
+    return fail(Code::refused,
+                "it has version {} and this program knows {}: install the newer drover again",
+                version, kNewest);
+  }
+  for (auto next = static_cast<std::size_t>(version); next < kVersions.size(); ++next) {
+    TRY(database.execute(kVersions.at(next)));
+    TRY(database.execute(fmt::format("PRAGMA user_version = {}", next + 1).c_str()));
+  }
+  return database.commit();
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,12 @@
+// The journal's tables, and how a file of an older version gets them.
+#pragma once
+
+#include "agent/jobs/database.h"
+
+namespace drover::jobs {
+
+/// Brings the open file to this program's version, step by step, in one transaction: it is there
+/// whole or not at all. `refused` for a file of a newer version, which stays as it is.
+Result<> migrate(Database& database);
+
+}  // namespace drover::jobs

@@ -1,0 +1,180 @@
+#include "agent/jobs/provision.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "runtimes/volumes/mount_table.h"
+
+namespace drover::jobs {
+namespace {
+
+/// Proxmox gives up on a storage's lock after ten seconds. With this many in its line, each of
+/// which takes two at the very most, nobody waits that long.
+constexpr std::size_t kStorageTurns = 4;
+
+std::vector<NetworkSpec> networks_of(const ContainerRecord& record) {
+  return record.container.spec.networks.value_or(std::vector<NetworkSpec>());
+}
+
+}  // namespace
+
+std::int64_t Provision::steps(const ContainerSpec& spec) {
+  const std::size_t networks = spec.networks ? spec.networks->size() : 0;
+  return static_cast<std::int64_t>(3 + 2 * spec.volumes.size() + networks);
+}
+
+Result<> Provision::make() {
+  TRY(make_folder());
+  record_.volumes.clear();
+  record_.interfaces.clear();
+  record_.container.mounts.clear();
+  for (const VolumeSpec& spec : record_.container.spec.volumes) {
+    TRY(make_volume(spec));
+  }
+  TRY(make_namespace());
+  for (const NetworkSpec& spec : networks_of(record_)) {
+    runtimes::Attachment attachment = TRY(attach(spec, false));
+    record_.interfaces.push_back(std::move(attachment));
+  }
+  return mount_root();
+}
+
+Result<bool> Provision::is_mounted() const {
+  const ContainerName& name = record_.container.name;
+  bool whole = TRY(runtimes::is_mounted(node_.layout.rootfs(name)));
+  for (const runtimes::Volume& volume : record_.volumes) {
+    whole = whole && TRY(runtimes::is_mounted(node_.layout.volume_mount(name, volume.name)));
+  }
+  return whole;
+}
+
+Result<bool> Provision::has_namespace() const {
+  return runtimes::is_mounted(runtimes::Layout::netns(record_.container.name));
+}
+
+Result<> Provision::renew(bool network) {
+  for (const runtimes::Volume& volume : record_.volumes) {
+    TRY(mount(volume));
+  }
+  if (network) {
+    TRY(make_namespace());
+    record_.interfaces.clear();
+    for (const NetworkSpec& spec : networks_of(record_)) {
+      runtimes::Attachment attachment = TRY(attach(spec, true));
+      record_.interfaces.push_back(std::move(attachment));
+    }
+  }
+  return mount_root();
+}
+
+Result<> Provision::make_folder() {
+  const ContainerName& name = record_.container.name;
+  TRY(work_.once({.name = "folder.make", .act = [&]() -> Result<json::Value> {
+                    TRY(system::make_folders(node_.layout.containers(), 0700));
+                    TRY(system::make_folders(node_.layout.container(name), 0700));
+                    return json::Value();
+                  }}));
+  return {};
+}
+
+Result<> Provision::make_volume(const VolumeSpec& spec) {
+  runtimes::Container& container = record_.container;
+  runtimes::VolumeSource* source = TRY(node_.volumes(spec.storage));
+  Step allocate{.name = "volume.allocate", .subject = spec.name};
+  allocate.act = [&]() -> Result<json::Value> {
+    const runtimes::Volume volume =
+        TRY(source->allocate(container.name, container.job, spec, work_.stop()));
+    return runtimes::to_json(volume);
+  };
+  allocate.find = [&]() -> Result<std::optional<json::Value>> {
+    const Result<runtimes::Volume> found =
+        source->find(container.name, container.job, spec, work_.stop());
+    if (found) {
+      return std::optional(runtimes::to_json(*found));
+    }
+    if (found.error().code != Code::not_found) {
+      return Failure(found.error());
+    }
+    return std::optional<json::Value>();
+  };
+  if (source != &node_.local_volumes) {
+    allocate.turn = "storage " + spec.storage;
+    allocate.turn_width = kStorageTurns;
+  }
+  const json::Value made = TRY(work_.once(allocate));
+  runtimes::Volume volume = TRY(runtimes::volume_from_json(made));
+  TRY(mount(volume));
+  container.mounts.push_back(
+      {node_.layout.volume_mount(container.name, spec.name), spec.target, spec.read_only});
+  record_.volumes.push_back(std::move(volume));
+  return {};
+}
+
+Result<> Provision::mount(const runtimes::Volume& volume) {
+  const runtimes::Path target = node_.layout.volume_mount(record_.container.name, volume.name);
+  TRY(work_.once(
+      {.name = "volume.mount", .subject = volume.name, .act = [&]() -> Result<json::Value> {
+         TRY(runtimes::mount_volume(volume, target, work_.stop()));
+         return json::Value(target.native());
+       }}));
+  return {};
+}
+
+Result<> Provision::make_namespace() {
+  const ContainerName& name = record_.container.name;
+  TRY(work_.once({.name = "network.namespace", .act = [&]() -> Result<json::Value> {
+                    TRY(node_.networks.make_namespace(name, work_.stop()));
+                    return json::Value();
+                  }}));
+  record_.container.netns = runtimes::Layout::netns(name);
+  return {};
+}
+
+Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool renewed) {
+  const runtimes::Container& container = record_.container;
+  Step step{.name = "network.attach", .subject = spec.interface};
+  step.act = [&]() -> Result<json::Value> {
+    if (node_.proxmox_network != nullptr) {
+      TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
+    }
+    const runtimes::Attachment attachment =
+        TRY(node_.networks.attach(container.name, container.job, spec, work_.stop()));
+    return runtimes::to_json(attachment);
+  };
+  // What a plugin had begun cannot be told from what it has finished.
+  step.clear = [&] {
+    return node_.networks.detach(container.name, container.job, spec, work_.stop());
+  };
+  if (renewed) {
+    // Its address is still given out to it.
+    step.act = [clear = step.clear, act = step.act]() -> Result<json::Value> {
+      TRY(clear());
+      return act();
+    };
+  }
+  const json::Value made = TRY(work_.once(step));
+  return runtimes::attachment_from_json(made);
+}
+
+Result<> Provision::mount_root() {
+  runtimes::Container& container = record_.container;
+  const auto act = [&]() -> Result<json::Value> {
+    runtimes::Path lower =
+        record_.lower.empty() ? runtimes::Path(container.spec.rootfs) : record_.lower;
+    runtimes::ImageConfig image = container.image;
+    if (lower.empty()) {
+      runtimes::Image found = TRY(node_.images.ensure(container.spec.image, work_.stop()));
+      image = std::move(found.config);
+      lower = std::move(found.rootfs);
+    }
+    TRY(node_.images.mount_root(container.name, lower));
+    return json::Value(json::Object{{"lower", lower.native()}, {"image", to_json(image)}});
+  };
+  const json::Value made = TRY(work_.once({.name = "rootfs.mount", .act = act}));
+  record_.lower = made.at("lower").string_or("");
+  container.image = image_config_from_json(made.at("image"));
+  container.rootfs = node_.layout.rootfs(container.name);
+  return {};
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,43 @@
+// Provision: what a container needs on the node before a runtime can make it.
+#pragma once
+
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/node.h"
+#include "agent/jobs/work.h"
+
+namespace drover::jobs {
+
+/// The steps of a job that make folder, volumes, network and root of one container. Each fills in
+/// the record; each may be done again by a later run of the job. For runtimes that do not provision
+/// themselves.
+class Provision {
+ public:
+  /// All must outlive it.
+  Provision(Work& work, const Node& node, ContainerRecord& record)
+      : work_(work), node_(node), record_(record) {}
+
+  static std::int64_t steps(const ContainerSpec& spec);
+
+  /// Of a new container: everything.
+  Result<> make();
+  /// Of one whose volumes and folders are still there, but mounts and namespace perhaps not, as
+  /// after a reboot. With `network` namespace and interfaces are made again, and may get other
+  /// addresses.
+  Result<> renew(bool network);
+  Result<bool> is_mounted() const;
+  Result<bool> has_namespace() const;
+
+ private:
+  Result<> make_folder();
+  Result<> make_volume(const VolumeSpec& spec);
+  Result<> mount(const runtimes::Volume& volume);
+  Result<> make_namespace();
+  Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed);
+  Result<> mount_root();
+
+  Work& work_;
+  const Node& node_;
+  ContainerRecord& record_;
+};
+
+}  // namespace drover::jobs
