@@ -79,5 +79,52 @@ TEST(Lanes, TakesOutTheOnlyJobOfALane) {
   EXPECT_EQ(lanes.next(), "j2");
 }
 
+TEST(Lanes, GivesTheLowestRankFirstAndKeepsTheOrderOfALane) {
+  Lanes lanes(1);
+  lanes.add("a1", "a", 50);
+  lanes.add("b1", "b", 10);
+  lanes.add("a2", "a", 0);
+  EXPECT_EQ(lanes.next(), "b1");
+  lanes.finished("b1");
+  EXPECT_EQ(lanes.next(), "a1");
+  lanes.finished("a1");
+  EXPECT_EQ(lanes.next(), "a2");
+}
+
+TEST(Lanes, AParkedJobKeepsItsLaneAndLeavesItsPlaceToOthers) {
+  Lanes lanes(1);
+  lanes.add("a1", "a");
+  lanes.add("a2", "a");
+  lanes.add("b1", "b");
+  ASSERT_EQ(lanes.next(), "a1");
+  lanes.park("a1");
+  EXPECT_EQ(lanes.next(), "b1");
+  lanes.finished("b1");
+  EXPECT_EQ(lanes.next(), std::nullopt);
+  EXPECT_FALSE(lanes.remove("a1"));
+  lanes.unpark("a1");
+  EXPECT_EQ(lanes.next(), "a1");
+  lanes.finished("a1");
+  EXPECT_EQ(lanes.next(), "a2");
+}
+
+TEST(Lanes, TellsWhatAJobWaitsFor) {
+  using For = Lanes::Place::For;
+  Lanes lanes(1);
+  for (const auto& [job, lane] : {std::pair("a1", "a"), {"a2", "a"}, {"b1", "b"}, {"c1", "c"}}) {
+    lanes.add(job, lane);
+  }
+  ASSERT_EQ(lanes.next(), "a1");
+  EXPECT_FALSE(lanes.place("a1"));
+  EXPECT_EQ(lanes.place("a2")->what, For::lane);
+  EXPECT_EQ(lanes.place("a2")->before, 1U);
+  EXPECT_EQ(lanes.place("b1")->what, For::worker);
+  EXPECT_EQ(lanes.place("b1")->before, 0U);
+  EXPECT_EQ(lanes.place("c1")->before, 1U);
+  lanes.park("a1");
+  EXPECT_EQ(lanes.place("a1")->what, For::attempt);
+  EXPECT_EQ(lanes.place("a2")->before, 1U);
+}
+
 }  // namespace
 }  // namespace drover::jobs
