@@ -8,132 +8,26 @@ import collections
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 import jsonschema
 import zmq
 
+from whole_node import SERVE, TOP, EventStream, Node
+
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
-TOP = pathlib.Path(__file__).resolve().parents[2]
 RUNTIMES = ["runc", "crun", "lxc"]
-# Ends with its own code when it is asked to, soon after.
-SERVE = 'trap "exit %d" TERM; while :; do sleep 0.1; done'
-
-
-def sh(*argv):
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
-
-
-class Node:
-    def __init__(self):
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="drover-node-"))
-        if os.path.ismount("/sys/fs/cgroup/unified"):
-            # crun 1.8 takes a hybrid machine for a unified one, and would make folders below the mount.
-            sh("umount", "/sys/fs/cgroup/unified")
-            sh("mount", "-t", "tmpfs", "tmpfs", "/sys/fs/cgroup/unified")
-        os.makedirs("/run/netns", exist_ok=True)
-        sh("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
-        sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(self.work))
-        sh(str(TOP / "packaging/busybox-image"), str(self.work / "image"))
-        config = {
-            "node": "node1",
-            "runtime": {"state_folder": str(self.work / "state"), "run_folder": str(self.work / "run")},
-            "container": {"default_image": f"oci:{self.work}/image:busybox"},
-            "bus": {
-                "front_user": "nobody",
-                "front_program": str(BUILD / "messaging/front/drover-front"),
-                "lxc_program": str(BUILD / "runtimes/lxc/drover-lxc"),
-            },
-        }
-        (self.work / "droverd.json").write_text(json.dumps(config))
-        self.log = open(self.work / "droverd.log", "ab")
-        self.bus = self.work / "run/bus"
-        self.agent = None
-
-    def start(self):
-        self.agent = subprocess.Popen(
-            [BUILD / "agent/daemon/droverd", "--config", self.work / "droverd.json"], stderr=self.log
-        )
-        deadline = time.monotonic() + 30
-        while self.drover("node", check=False).returncode != 0:
-            if self.agent.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError("droverd did not start:\n" + (self.work / "droverd.log").read_text())
-            time.sleep(0.05)
-
-    def end(self, number=signal.SIGTERM):
-        self.agent.send_signal(number)
-        self.agent.wait(30)
-
-    def drover(self, *words, check=True, timeout=60):
-        done = subprocess.run(
-            [BUILD / "agent/cli/drover", "--bus", self.bus, *words],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
-        )
-        if check and done.returncode != 0:
-            log = (self.work / "droverd.log").read_text()[-3000:]
-            raise AssertionError(f"drover {words}: {done.returncode}\n{done.stderr}\n{log}")
-        return done
-
-    def inspect(self, name):
-        found = json.loads(self.drover("inspect", name, "--json").stdout)
-        return found[0] if isinstance(found, list) else found
-
-    def await_status(self, name, status):
-        deadline = time.monotonic() + 20
-        while (seen := self.inspect(name))["status"] != status:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{name} is {seen['status']} and not {status}")
-            time.sleep(0.05)
-        return seen
-
-    def names(self):
-        text = self.drover("ps", "--json").stdout
-        found = json.loads(text)
-        rows = found if isinstance(found, list) else found["containers"]
-        return [row["name"] for row in rows]
-
-    def tear_down(self):
-        try:
-            if self.agent.poll() is None:
-                for name in self.names():
-                    self.drover("rm", "--force", name, check=False)
-                self.end()
-        finally:
-            self.log.close()
-            subprocess.run(["umount", "-l", str(self.work)], check=False)
-            shutil.rmtree(self.work, ignore_errors=True)
-
-
-class EventStream:
-    """What `drover events -f` prints while the node lives, dies and lives again."""
-
-    def __init__(self, node):
-        self.output = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            [BUILD / "agent/cli/drover", "--bus", node.bus, "events", "-f", "--after", "0", "--json"],
-            stdout=self.output, stderr=subprocess.PIPE, text=True)
-
-    def end(self):
-        """Ends it as a person would, by Ctrl-C; returns its exit code, its complaints and the events."""
-        self.process.send_signal(signal.SIGINT)
-        _, complaints = self.process.communicate(timeout=30)
-        self.output.seek(0)
-        events = [json.loads(line) for line in self.output]
-        self.output.close()
-        return self.process.returncode, complaints, events
 
 
 class NodeLife(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.node = Node()
+        cls.node = Node(BUILD)
         cls.addClassCleanup(cls.node.tear_down)
         cls.node.start()
         cls.stream = EventStream(cls.node)

@@ -1,0 +1,237 @@
+"""A whole node for tests: droverd with its front in a folder of its own, and whoever speaks to it.
+
+Used in a mount and a network namespace of the test's own, as root.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import zmq
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+# Ends with its own code when it is asked to, soon after.
+SERVE = 'trap "exit %d" TERM; while :; do sleep 0.1; done'
+
+
+def sh(*argv):
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+class Simulator:
+    """A Proxmox node (tests/pve-sim) with a bridge and a storage, on loopback."""
+
+    def __init__(self, build, work, image):
+        self.folder = work / "sim"
+        self.lxc_path = work / "pve-lxc"
+        self.folder.mkdir()
+        sh("ip", "link", "set", "lo", "up")
+        sh("ip", "link", "add", "vmbr0", "type", "bridge")
+        sh("ip", "address", "add", "10.83.0.1/24", "dev", "vmbr0")
+        sh("ip", "link", "set", "vmbr0", "up")
+        template = self.folder / "local/template/cache/busybox.tar.gz"
+        sh(str(TOP / "packaging/busybox-image"), str(image), "--template", str(template))
+        self.log = open(work / "pve-sim.log", "ab")
+        self.process = subprocess.Popen(
+            [build / "tests/pve-sim/pve-sim", "--directory", self.folder, "--node", "node1", "--bridge", "vmbr0",
+             "--lxc-path", self.lxc_path, "--auth-delay-ms", "1"],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        words = dict(word.split("=", 1) for word in self.process.stdout.readline().split() if "=" in word)
+        self.config = {"url": words["url"], "token_file": words["token"], "fingerprint": words["fingerprint"],
+                       "lxc_path": str(self.lxc_path)}
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.process.stdout.close()
+        self.log.close()
+
+
+def make_own_mounts():
+    """What a test machine has and a node has not; in the caller's own mount namespace."""
+    if os.path.ismount("/sys/fs/cgroup/unified"):
+        # crun 1.8 takes a hybrid machine for a unified one, and would make folders below the mount.
+        sh("umount", "/sys/fs/cgroup/unified")
+        sh("mount", "-t", "tmpfs", "tmpfs", "/sys/fs/cgroup/unified")
+    os.makedirs("/run/netns", exist_ok=True)
+    sh("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
+
+
+def show_own_interfaces():
+    """/sys shows the interfaces of whoever mounted it, and LXC looks for bridges there."""
+    with tempfile.TemporaryDirectory() as folder:
+        sh("mount", "--rbind", "/sys/fs/cgroup", folder)
+        sh("mount", "-t", "sysfs", "sysfs", "/sys")
+        sh("mount", "--rbind", folder, "/sys/fs/cgroup")
+        sh("umount", "-R", folder)
+
+
+class Node:
+    def __init__(self, build, proxmox=False):
+        self.build = build
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="drover-node-"))
+        make_own_mounts()
+        if proxmox:
+            show_own_interfaces()
+        sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(self.work))
+        config = {
+            "node": "node1",
+            "runtime": {"state_folder": str(self.work / "state"), "run_folder": str(self.work / "run")},
+            "container": {"default_image": f"oci:{self.work}/image:busybox"},
+            "bus": {
+                "front_user": "nobody",
+                "front_program": str(build / "messaging/front/drover-front"),
+                "lxc_program": str(build / "runtimes/lxc/drover-lxc"),
+            },
+        }
+        self.simulator = None
+        if proxmox:
+            self.simulator = Simulator(build, self.work, self.work / "image")
+            config["proxmox"] = self.simulator.config
+            config["storage"] = {"default": "local"}
+            config["network"] = {
+                "default_bridge": "vmbr0",
+                "ranges": [{"bridge": "vmbr0", "subnet": "10.83.0.0/24", "first": "10.83.0.10",
+                            "last": "10.83.0.99", "gateway": "10.83.0.1"}],
+            }
+        else:
+            sh(str(TOP / "packaging/busybox-image"), str(self.work / "image"))
+        self.config = config
+        self.write_config()
+        self.log = open(self.work / "droverd.log", "ab")
+        self.bus = self.work / "run/bus"
+        self.agent = None
+
+    def write_config(self):
+        (self.work / "droverd.json").write_text(json.dumps(self.config))
+
+    def start(self, **environment):
+        self.agent = subprocess.Popen(
+            [self.build / "agent/daemon/droverd", "--config", self.work / "droverd.json"], stderr=self.log,
+            env={**os.environ, **environment})
+        deadline = time.monotonic() + 30
+        while self.drover("node", check=False).returncode != 0:
+            if self.agent.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("droverd did not start:\n" + (self.work / "droverd.log").read_text())
+            time.sleep(0.02)
+
+    def end(self, number=signal.SIGTERM):
+        self.agent.send_signal(number)
+        self.agent.wait(30)
+
+    def drover(self, *words, check=True, timeout=60):
+        done = subprocess.run(
+            [self.build / "agent/cli/drover", "--bus", self.bus, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
+        )
+        if check and done.returncode != 0:
+            log = (self.work / "droverd.log").read_text()[-3000:]
+            raise AssertionError(f"drover {words}: {done.returncode}\n{done.stderr}\n{log}")
+        return done
+
+    def inspect(self, name):
+        found = json.loads(self.drover("inspect", name, "--json").stdout)
+        return found[0] if isinstance(found, list) else found
+
+    def await_status(self, name, status):
+        deadline = time.monotonic() + 20
+        while (seen := self.inspect(name))["status"] != status:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{name} is {seen['status']} and not {status}")
+            time.sleep(0.05)
+        return seen
+
+    def names(self):
+        text = self.drover("ps", "--json").stdout
+        found = json.loads(text)
+        rows = found if isinstance(found, list) else found["containers"]
+        return [row["name"] for row in rows]
+
+    def tear_down(self):
+        try:
+            if self.agent.poll() is None:
+                for name in self.names():
+                    self.drover("rm", "--force", name, check=False)
+                self.end()
+        finally:
+            self.log.close()
+            if self.simulator:
+                self.simulator.end()
+            subprocess.run(["umount", "-l", str(self.work)], check=False)
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+class EventStream:
+    """What `drover events -f` prints while the node lives, dies and lives again."""
+
+    def __init__(self, node):
+        self.output = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [node.build / "agent/cli/drover", "--bus", node.bus, "events", "-f", "--after", "0", "--json"],
+            stdout=self.output, stderr=subprocess.PIPE, text=True)
+
+    def end(self):
+        """Ends it as a person would, by Ctrl-C; returns its exit code, its complaints and the events."""
+        self.process.send_signal(signal.SIGINT)
+        _, complaints = self.process.communicate(timeout=30)
+        self.output.seek(0)
+        events = [json.loads(line) for line in self.output]
+        self.output.close()
+        return self.process.returncode, complaints, events
+
+
+class Client:
+    """Speaks the protocol itself (docs/protocol.md), over restarts of the node."""
+
+    def __init__(self, node):
+        self.node = node
+        self.context = zmq.Context()
+        self.count = 0
+
+    def close(self):
+        self.context.term()
+
+    def ask(self, socket_name, kind, body, timeout=10.0):
+        """The answer's kind and body; None when none came in time. Each question has a socket of its own: an
+        answer to an earlier one that was given up is nobody's then."""
+        self.count += 1
+        socket = self.context.socket(zmq.DEALER)
+        try:
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.connect(f"ipc://{self.node.bus}/{socket_name}.sock")
+            header = {"v": 1, "kind": kind, "rq": self.count}
+            socket.send_multipart([json.dumps(header).encode(), json.dumps(body).encode()])
+            if not socket.poll(int(timeout * 1000)):
+                return None
+            frames = socket.recv_multipart()
+            return json.loads(frames[0])["kind"], json.loads(frames[1])
+        finally:
+            socket.close()
+
+    def submit(self, job, timeout=10.0):
+        return self.ask("jobs", "job.submit", job, timeout)
+
+    def query(self, kind, **question):
+        answer = self.ask("query", f"query.{kind}", question)
+        if answer is None or answer[0] != "answer":
+            raise AssertionError(f"query.{kind} {question}: {answer}")
+        return answer[1]
+
+    def await_end(self, job, timeout=60):
+        deadline = time.monotonic() + timeout
+        while (seen := self.query("job", id=job))["state"] in ("queued", "running"):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"job {job} does not end: {json.dumps(seen)}")
+            time.sleep(0.02)
+        return seen
+
+    def run(self, job, timeout=60):
+        answer = self.submit(job)
+        if answer is None or answer[0] != "job.accepted":
+            raise AssertionError(f"{job}: {answer}")
+        return self.await_end(job["id"], timeout)
