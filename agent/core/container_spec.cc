@@ -16,6 +16,18 @@ namespace {
 constexpr std::size_t kMostVolumes = 32;
 constexpr std::size_t kMostNetworks = 8;
 constexpr std::size_t kMostLabels = 64;
+constexpr std::size_t kMostProbes = 8;
+
+void read_standing_volume(Fields& fields, const std::string& from) {
+  if (!VolumeName::parse(from)) {
+    fields.fault("from", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
+  }
+  for (const std::string_view own : {"storage", "size_mib"}) {
+    if (fields.has(own)) {
+      fields.fault(own, "must not be given together with from: the volume has its own");
+    }
+  }
+}
 
 VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
@@ -32,9 +44,14 @@ VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& fa
   if (volume.target == "/") {
     fields.fault("target", "must not be the root itself");
   }
+  volume.from = fields.string("from");
   volume.storage = fields.string("storage");
-  fields.require("size_mib");
   volume.size_mib = static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
+  if (volume.from.empty()) {
+    fields.require("size_mib");
+  } else {
+    read_standing_volume(fields, volume.from);
+  }
   volume.read_only = fields.boolean("read_only", false);
   fields.finish();
   return volume;
@@ -130,6 +147,19 @@ void read_networks(Fields& fields, ContainerSpec& spec, Faults& faults) {
   }
 }
 
+void read_probes(Fields& fields, ContainerSpec& spec, Faults& faults) {
+  fields.each("probes", kMostProbes, [&](const json::Value& element, std::string at) {
+    spec.probes.push_back(read_probe(element, std::move(at), faults));
+  });
+  std::set<std::string> names;
+  for (const ProbeSpec& probe : spec.probes) {
+    if (!probe.name.empty() && !names.insert(probe.name).second) {
+      fields.fault("probes",
+                   fmt::format("must have different names; \"{}\" stands twice", probe.name));
+    }
+  }
+}
+
 void read_stop(Fields& fields, ContainerSpec& spec, Faults& faults) {
   fields.object("stop", [&](const json::Value& value, std::string at) {
     Fields stop(value, std::move(at), faults);
@@ -164,8 +194,11 @@ void set_unless_empty(json::Object& object, std::string_view key, const std::str
 
 json::Value to_json(const VolumeSpec& volume) {
   json::Object object{{"name", volume.name}, {"target", volume.target}};
+  set_unless_empty(object, "from", volume.from);
   set_unless_empty(object, "storage", volume.storage);
-  object.set("size_mib", volume.size_mib);
+  if (volume.from.empty()) {
+    object.set("size_mib", volume.size_mib);
+  }
   if (volume.read_only) {
     object.set("read_only", true);
   }
@@ -228,6 +261,8 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   read_networks(fields, spec, faults);
   spec.resources = read_resources(fields, faults);
   read_stop(fields, spec, faults);
+  spec.restart = read_restart_policy(fields, faults);
+  read_probes(fields, spec, faults);
   spec.labels = fields.strings_by_key("labels");
   if (spec.labels.size() > kMostLabels) {
     fields.fault("labels", fmt::format("must have at most {} members", kMostLabels));
@@ -270,6 +305,12 @@ json::Value to_json(const ContainerSpec& spec) {
   }
   if (!stop.empty()) {
     object.set("stop", std::move(stop));
+  }
+  if (json::Object restart = to_json(spec.restart); !restart.empty()) {
+    object.set("restart", std::move(restart));
+  }
+  if (!spec.probes.empty()) {
+    object.set("probes", array_of(spec.probes));
   }
   if (!spec.labels.empty()) {
     object.set("labels", object_of(spec.labels));

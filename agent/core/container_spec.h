@@ -12,7 +12,9 @@
 #include "agent/core/fields.h"
 #include "agent/core/ids.h"
 #include "agent/core/json.h"
+#include "agent/core/probe_spec.h"
 #include "agent/core/resources.h"
+#include "agent/core/restart_policy.h"
 #include "agent/core/result.h"
 
 namespace drover {
@@ -24,13 +26,16 @@ std::optional<RuntimeKind> runtime_kind_from(std::string_view name);
 
 inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
 
-/// Storage that is made for the container and goes with it.
+/// Storage that is made for the container and goes with it, or a volume that outlives it.
 struct VolumeSpec {
   std::string name;     ///< a DNS label, unique in the container
   std::string target;   ///< absolute path inside the container
-  std::string storage;  ///< Proxmox storage id, "local" for a directory, "" for the node's default
+  std::string storage;  ///< Proxmox storage id, "local-folder", "" for the node's default
   std::uint64_t size_mib = 0;
   bool read_only = false;
+  /// Name of a volume that a job volume.create has made and that outlives the container; storage
+  /// and size are then its own and not given here. "" for one of the container's own.
+  std::string from{};
   bool operator==(const VolumeSpec&) const = default;
 };
 
@@ -62,6 +67,8 @@ struct ContainerSpec {
   Resources resources;
   int stop_signal = 0;  ///< 1 to 64; 0 for the image's, else SIGTERM
   std::chrono::seconds stop_grace{10};
+  RestartPolicy restart;
+  std::vector<ProbeSpec> probes;
   std::map<std::string, std::string> labels;
   bool operator==(const ContainerSpec&) const = default;
 };

@@ -27,7 +27,12 @@ constexpr const char* kWhole = R"({
   "networks": [{"interface": "eth1", "bridge": "vmbr0", "address": "192.0.2.10/24",
                 "gateway": "192.0.2.1", "vlan": 20}, {}],
   "resources": {"memory_mib": 128, "cpus": 1.5, "pids": 100},
-  "stop": {"signal": "SIGINT", "grace_s": 3}, "labels": {"team": "a"}})";
+  "stop": {"signal": "SIGINT", "grace_s": 3}, "labels": {"team": "a"},
+  "restart": {"policy": "on-failure", "max_attempts": 5, "exempt_codes": [2, 64]},
+  "probes": [{"name": "web", "http": {"port": 80, "path": "/health"}, "interval_s": 5,
+              "start_period_s": 30},
+             {"name": "inside", "exec": {"command": ["true"]}, "timeout_s": 1, "failures": 1},
+             {"name": "port", "tcp": {"port": 22}}]})";
 
 TEST(ContainerSpecTest, ReadsEveryField) {
   std::vector<Fault> faults;
@@ -37,7 +42,7 @@ TEST(ContainerSpecTest, ReadsEveryField) {
   EXPECT_EQ(spec.image, "oci:/srv/images:web");
   EXPECT_EQ(spec.command.size(), 3U);
   EXPECT_EQ(spec.env.at("B"), "");
-  EXPECT_EQ(spec.volumes.at(0), (VolumeSpec{"data", "/data", "local", 64, true}));
+  EXPECT_EQ(spec.volumes.at(0), (VolumeSpec{"data", "/data", "local", 64, true, ""}));
   ASSERT_EQ(spec.networks->size(), 2U);
   EXPECT_EQ(spec.networks->at(0), (NetworkSpec{"eth1", "vmbr0", "192.0.2.10/24", "192.0.2.1", 20}));
   EXPECT_EQ(spec.networks->at(1).interface, "eth0");
@@ -45,6 +50,55 @@ TEST(ContainerSpecTest, ReadsEveryField) {
   EXPECT_EQ(spec.stop_signal, SIGINT);
   EXPECT_EQ(spec.stop_grace, std::chrono::seconds(3));
   EXPECT_EQ(spec.labels.at("team"), "a");
+  EXPECT_EQ(spec.restart, (RestartPolicy{RestartPolicy::When::on_failure, 5, {2, 64}}));
+  ASSERT_EQ(spec.probes.size(), 3U);
+  EXPECT_EQ(spec.probes.at(0), (ProbeSpec{"web",
+                                          ProbeSpec::Kind::http,
+                                          {},
+                                          80,
+                                          "/health",
+                                          std::chrono::seconds(5),
+                                          std::chrono::seconds(2),
+                                          3,
+                                          std::chrono::seconds(30)}));
+  EXPECT_EQ(spec.probes.at(1).command, std::vector<std::string>{"true"});
+  EXPECT_EQ(spec.probes.at(2).kind, ProbeSpec::Kind::tcp);
+}
+
+TEST(ContainerSpecTest, AProbeAsksExactlyOneQuestion) {
+  std::vector<Fault> faults;
+  for (const char* probe :
+       {R"({"name":"a"})", R"({"name":"a","tcp":{"port":1},"http":{"port":1}})"}) {
+    read(std::string(R"({"probes":[)") + probe + "]}", faults);
+    ASSERT_EQ(faults.size(), 1U) << probe;
+    EXPECT_EQ(faults.at(0).pointer, "/spec/probes/0");
+  }
+}
+
+TEST(ContainerSpecTest, EveryFaultOfRestartAndProbesIsToldAtOnce) {
+  std::vector<Fault> faults;
+  read(R"({"restart":{"policy":"sometimes","exempt_codes":[256],"retries":1},
+           "probes":[{"name":"-","exec":{"command":[]}},{"name":"b","http":{"path":"x"}}]})",
+       faults);
+  std::vector<std::string> pointers;
+  for (const Fault& fault : faults) {
+    pointers.push_back(fault.pointer);
+  }
+  EXPECT_THAT(pointers,
+              testing::UnorderedElementsAre(
+                  "/spec/restart/policy", "/spec/restart/exempt_codes", "/spec/restart/retries",
+                  "/spec/probes/0/name", "/spec/probes/0/exec/command", "/spec/probes/1/http/port",
+                  "/spec/probes/1/http/path"));
+}
+
+TEST(ContainerSpecTest, AStandingVolumeHasItsOwnStorageAndSize) {
+  std::vector<Fault> faults;
+  const auto one = read(R"({"volumes":[{"name":"d","target":"/d","from":"data"}]})", faults);
+  EXPECT_TRUE(faults.empty());
+  EXPECT_EQ(one.volumes.at(0).from, "data");
+  read(R"({"volumes":[{"name":"d","target":"/d","from":"data","size_mib":1}]})", faults);
+  ASSERT_EQ(faults.size(), 1U);
+  EXPECT_EQ(faults.at(0).pointer, "/spec/volumes/0/size_mib");
 }
 
 TEST(ContainerSpecTest, TheEmptyObjectIsASpecOfDefaults) {
