@@ -43,6 +43,8 @@ void add_events(CLI::App& app, Action& action);
 void add_jobs(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_node(CLI::App& app, Action& action);
+void add_drain(CLI::App& app, Action& action);
+void add_undrain(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 

@@ -17,7 +17,7 @@ void add_job_flags(CLI::App& command, JobFlags& flags) {
 }
 
 Result<JobRequest> make_request(Verb verb, const std::string& target, const JobFlags& flags) {
-  TRY(ContainerName::parse(target));
+  TRY(check_target(target_kind_of(verb), target));
   const std::int64_t now = system::SystemClock().unix_ms();
   const JobId id = TRY(JobId::parse(make_uuid7(static_cast<std::uint64_t>(now))));
   return JobRequest{id, verb, target,

@@ -20,7 +20,7 @@ struct JobFlags {
 void add_job_flags(CLI::App& command, JobFlags& flags);
 
 /// A request with a new id (UUIDv7) and the flags' deadline, counted from now. `invalid` when
-/// `target` is no container's name.
+/// `target` cannot name what the verb is about.
 Result<JobRequest> make_request(Verb verb, const std::string& target, const JobFlags& flags);
 
 }  // namespace drover::cli

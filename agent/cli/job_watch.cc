@@ -53,6 +53,17 @@ Result<JobWatch> JobWatch::submit(Session& session, messaging::Client& client,
     return Failure(std::move(job).error());
   }
   watch.job_ = std::move(*job);
+  watch.is_new_ = !watch.job_.at("duplicate").boolean_or(false);
+  return watch;
+}
+
+Result<JobWatch> JobWatch::follow(Session& session, messaging::Client& client,
+                                  const std::string& id, bool quiet) {
+  const system::Stop& stop = session.interrupt.first();
+  messaging::Subscription events = TRY(messaging::Subscription::open(client, {}, stop));
+  JobWatch watch(session, client, std::move(events), id, quiet);
+  watch.job_ = TRY(client.job(id, stop));
+  watch.is_new_ = false;
   return watch;
 }
 
@@ -60,11 +71,8 @@ Result<json::Value> JobWatch::wait() {
   const system::Stop& first = session_->interrupt.first();
   const system::Stop& second = session_->interrupt.second();
   const system::Stop* stop = &first;
-  // A duplicate may have ended long ago; of one that ended before it was answered the events
-  // follow.
-  const bool is_new = !job_.at("duplicate").boolean_or(false);
   bool told = false;
-  while (!has_ended(job_) || (is_new && !told)) {
+  while (!has_ended(job_) || (is_new_ && !told)) {
     const auto turn = has_ended(job_) ? kLastEvents : kTurn;
     Result<std::optional<messaging::Notice>> notice = events_.next(client_->in(turn), *stop);
     if (has_ended(job_) && (!notice || !*notice)) {

@@ -17,6 +17,10 @@ class JobWatch {
   static Result<JobWatch> submit(Session& session, messaging::Client& client,
                                  const JobRequest& request, bool quiet);
 
+  /// Subscribes to a job that the node has already.
+  static Result<JobWatch> follow(Session& session, messaging::Client& client, const std::string& id,
+                                 bool quiet);
+
   /// Returns the job as the node has it once it has ended, whichever way. Shows its steps unless
   /// quiet. The first Ctrl-C cancels the job and goes on waiting for its end; the second leaves it
   /// to the node (`cancelled`).
@@ -37,6 +41,9 @@ class JobWatch {
   std::string id_;
   Progress progress_;
   json::Value job_;  // as last seen
+  // One that was there before may have ended long ago; of a new one that ended before it was
+  // answered the events follow.
+  bool is_new_ = true;
 };
 
 }  // namespace drover::cli

@@ -55,6 +55,17 @@ constexpr bool makes_container(Verb verb) {
   return verb == Verb::container_run || verb == Verb::container_create;
 }
 
+/// Whether the container's program may run once it is done.
+constexpr bool starts_container(Verb verb) {
+  return verb == Verb::container_run || verb == Verb::container_start ||
+         verb == Verb::container_restart || verb == Verb::container_restore;
+}
+
+/// Whether it is done while it is accepted, and waits for no worker.
+constexpr bool is_done_at_once(Verb verb) {
+  return verb == Verb::job_cancel || verb == Verb::node_drain || verb == Verb::node_undrain;
+}
+
 /// Whether doing it again after a failure `unavailable` may surprise nobody: what a program inside
 /// has been told or has done can not be taken back.
 constexpr bool may_be_retried(Verb verb) {

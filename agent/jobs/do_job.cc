@@ -23,8 +23,7 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return exec_in_container(work, node);
     case Verb::container_delete:
       return delete_container(work, node);
-    case Verb::job_cancel:  // done at intake, where it need not wait for a worker
-    default:
+    default:  // those that are done at intake (is_done_at_once)
       break;
   }
   return fail(Code::refused, "{}: this node does not know how", to_string(work.request().verb));

@@ -1,6 +1,7 @@
 #include "agent/jobs/intake.h"
 
 #include "agent/jobs/admission.h"
+#include "agent/jobs/drain.h"
 #include "agent/jobs/views.h"
 #include "messaging/message.h"
 
@@ -61,17 +62,6 @@ Result<> Intake::admit(const JobRequest& request) const {
   if (request.deadline_unix_ms != 0 && request.deadline_unix_ms <= clock_.unix_ms()) {
     return fail(Code::timed_out, "job {}: its deadline has passed already", request.id.str());
   }
-  if (request.spec) {
-    return admit_container(node_, request.target, *request.spec);
-  }
-  return {};
-}
-
-Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
-  JobRow row{request.id.str(), std::string(to_string(request.verb)),
-             request.target,   json::write(to_json(request)),
-             JobState::queued, "null",
-             clock_.unix_ms(), 0};
   if (request.verb == Verb::job_cancel) {
     const auto wanted = TRY(books_.journal().job(request.target));
     if (!wanted) {
@@ -79,44 +69,107 @@ Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
                   node_.name);
     }
   }
+  TRY(admit_to_node(books_.journal(), node_.name, request));
+  if (request.spec) {
+    return admit_container(node_, request.target, *request.spec);
+  }
+  return {};
+}
+
+Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
+  const JobRow row = TRY(take_in(request, {}));
+  json::Object view = job_view(row);
+  view.set("duplicate", false);
+  answer_after_commit(answer, std::move(view));
+  return is_done_at_once(request.verb) ? do_at_once(request) : Result<>();
+}
+
+Result<> Intake::submit_own(const JobRequest& request, std::string_view by) {
+  TRY(take_in(request, {{"by", by}}));
+  return {};
+}
+
+Result<JobRow> Intake::take_in(const JobRequest& request, json::Object told) {
+  JobRow row{request.id.str(), std::string(to_string(request.verb)),
+             request.target,   json::write(to_json(request)),
+             JobState::queued, "null",
+             clock_.unix_ms(), 0};
   TRY(books_.journal().add_job(row));
-  json::Object data{{"verb", row.verb}, {"target", row.target}};
-  const bool at_once = request.verb == Verb::job_cancel;
-  if (!at_once) {
-    // A worker may have it before this turn's commit, but writes its first step behind that. A
-    // commit that fails takes the job back.
-    supervisor_.submit(request, row);
-    books_.after_commit([this, job = row.id](const Result<>& committed) {
-      if (!committed) {
-        supervisor_.withdraw(job);
-      }
-    });
+  told.set("verb", row.verb);
+  told.set("target", row.target);
+  if (!is_done_at_once(request.verb)) {
+    enqueue(request, row);
     if (const std::optional<Waiting> waits = supervisor_.waits_for(row.id)) {
-      data.set("waits_for", waits->thing);
-      data.set("before", waits->before);
+      told.set("waits_for", waits->thing);
+      told.set("before", waits->before);
     }
   }
   TRY(books_.tell(Event{.kind = "job",
                         .object = row.id,
                         .what = "accepted",
                         .job = row.id,
-                        .data = std::move(data)}));
-  json::Object view = job_view(row);
-  view.set("duplicate", false);
-  answer_after_commit(answer, std::move(view));
-  return at_once ? cancel(request) : Result<>();
+                        .data = std::move(told)}));
+  return row;
 }
 
-Result<> Intake::cancel(const JobRequest& request) {
-  Result<json::Value> outcome = json::Value(json::Object{{"cancelled", request.target}});
+void Intake::enqueue(const JobRequest& request, const JobRow& row) {
+  // A worker may have it before this turn's commit, but writes its first step behind that. A commit
+  // that fails takes the job back.
+  supervisor_.submit(request, row);
+  books_.after_commit([this, job = row.id](const Result<>& committed) {
+    if (!committed) {
+      supervisor_.withdraw(job);
+    }
+  });
+}
+
+Result<> Intake::do_at_once(const JobRequest& request) {
+  const Result<json::Value> outcome = [&] {
+    switch (request.verb) {
+      case Verb::node_drain:
+        return drain(request);
+      case Verb::node_undrain:
+        return undrain(request);
+      default:
+        return cancel(request);
+    }
+  }();
+  return write_end(books_, request.id.str(), request.target, outcome, clock_.unix_ms());
+}
+
+Result<json::Value> Intake::cancel(const JobRequest& request) {
   const auto row = TRY(books_.journal().job(request.target));
   const bool ended = row && is_final(row->state);
   // One that ends in this very moment is asked in vain, which does no harm.
   if (ended || !supervisor_.cancel(request.target)) {
-    outcome = fail(Code::conflict, "cancel job {}: it has {} already", request.target,
-                   row ? to_string(row->state) : "ended");
+    return fail(Code::conflict, "cancel job {}: it has {} already", request.target,
+                row ? to_string(row->state) : "ended");
   }
-  return write_end(books_, request.id.str(), request.target, outcome, clock_.unix_ms());
+  return json::Value(json::Object{{"cancelled", request.target}});
+}
+
+Result<json::Value> Intake::drain(const JobRequest& request) {
+  TRY(drain_node(books_, request, clock_.unix_ms()));
+  json::Array stopping;
+  if (request.options.stop_containers) {
+    const std::vector<std::string> names = TRY(containers_to_stop(books_.journal()));
+    for (const std::string& name : names) {
+      JobRequest stop{TRY(JobId::parse(make_uuid7(static_cast<std::uint64_t>(clock_.unix_ms())))),
+                      Verb::container_stop,
+                      name,
+                      {},
+                      {}};
+      stop.priority = request.priority;
+      TRY(submit_own(stop, "node.drain " + request.id.str()));
+      stopping.emplace_back(json::Object{{"container", name}, {"job", stop.id.str()}});
+    }
+  }
+  return json::Value(json::Object{{"drained", node_.name}, {"stopping", std::move(stopping)}});
+}
+
+Result<json::Value> Intake::undrain(const JobRequest& request) {
+  TRY(undrain_node(books_, request));
+  return json::Value(json::Object{{"undrained", node_.name}});
 }
 
 Result<> Intake::resume() {

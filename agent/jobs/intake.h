@@ -32,15 +32,25 @@ class Intake {
   /// it.
   void submit(std::string_view body, const Answer& answer);
 
+  /// Takes in a job of the agent's own, in this turn's commit: no queue is too long for it. `by`
+  /// says in its event who wants it, as "restart policy".
+  Result<> submit_own(const JobRequest& request, std::string_view by);
+
   /// Takes up what an earlier agent left unfinished. Call it once, before the first `submit`.
   Result<> resume();
 
  private:
   Result<> accept(const JobRequest& request, const Answer& answer);
+  /// Writes and tells the job; a worker does it, if it is not one that is done at once.
+  Result<JobRow> take_in(const JobRequest& request, json::Object told);
+  void enqueue(const JobRequest& request, const JobRow& row);
+  Result<> do_at_once(const JobRequest& request);
   Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);
   void answer_after_commit(const Answer& answer, json::Object view);
   Result<> admit(const JobRequest& request) const;
-  Result<> cancel(const JobRequest& request);
+  Result<json::Value> cancel(const JobRequest& request);
+  Result<json::Value> drain(const JobRequest& request);
+  Result<json::Value> undrain(const JobRequest& request);
 
   Books& books_;
   Supervisor& supervisor_;

@@ -117,6 +117,18 @@ Result<> Journal::prepare_file() {
   return database_->commit();
 }
 
+Result<std::string> Journal::fact(const std::string& name) {
+  Statement query = TRY(database_->prepare("SELECT value FROM meta WHERE key = ?"));
+  query.with(name);
+  return TRY(query.step()) ? query.text(0) : std::string();
+}
+
+Result<> Journal::set_fact(const std::string& name, const std::string& value) {
+  TRY(database_->begin());
+  Statement put = TRY(database_->prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)"));
+  return put.with(name).with(value).done();
+}
+
 Result<> Journal::add_job(const JobRow& row) {
   TRY(database_->begin());
   Statement insert = TRY(database_->prepare(

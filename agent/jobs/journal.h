@@ -73,6 +73,10 @@ class Journal {
   /// seq of the newest event, also of one not yet committed.
   std::uint64_t head() const { return head_; }
 
+  /// A fact about the node that outlives the agent; "" when nobody has set it.
+  Result<std::string> fact(const std::string& name);
+  Result<> set_fact(const std::string& name, const std::string& value);
+
   Result<> add_job(const JobRow& row);
   Result<> set_job(const std::string& id, JobState state, const std::string& result,
                    std::int64_t ended_at);

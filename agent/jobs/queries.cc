@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/core/fields.h"
+#include "agent/jobs/drain.h"
 #include "agent/jobs/views.h"
 
 namespace drover::jobs {
@@ -167,6 +168,10 @@ Result<json::Value> Queries::explain(const json::Value& question) {
 
 Result<json::Value> Queries::node() {
   const std::vector<ContainerRow> rows = TRY(journal_.containers());
+  json::Value drain;
+  if (const std::optional<Drained> since = TRY(drained(journal_))) {
+    drain = json::Object{{"since", since->since_unix_ms}, {"job", since->job}};
+  }
   json::Array runtimes;
   for (const auto& [kind, runtime] : node_.runtimes) {
     runtimes.emplace_back(to_string(kind));
@@ -176,6 +181,7 @@ Result<json::Value> Queries::node() {
       {"epoch", journal_.epoch()},
       {"seq", journal_.head()},
       {"version", DROVER_VERSION},
+      {"drained", std::move(drain)},
       {"runtimes", std::move(runtimes)},
       {"jobs", json::Object{{"waiting", static_cast<std::int64_t>(supervisor_.waiting())},
                             {"running", static_cast<std::int64_t>(supervisor_.running())}}},

@@ -79,7 +79,7 @@ TEST_F(ClientRequest, ManyContainersComePageByPage) {
     names += std::string(container.at("name").string_or("")) + " ";
   }
   EXPECT_EQ(names, "web-10 web-11 web-12 web-13 web-14 web-15 web-16 ");
-  EXPECT_EQ(node_.count("query.containers"), 3U);
+  EXPECT_GE(node_.count("query.containers"), 3U);
 }
 
 TEST_F(ClientRequest, ResendsTheSameJobUntilItIsAnswered) {

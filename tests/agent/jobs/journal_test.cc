@@ -57,6 +57,16 @@ TEST_F(JournalTest, KeepsWhatWasCommittedOverAReopen) {
   EXPECT_EQ(steps->front().data, R"({"id":"v"})");
 }
 
+TEST_F(JournalTest, AFactAboutTheNodeOutlivesTheAgent) {
+  {
+    const auto journal = open();
+    EXPECT_EQ(journal->fact("drained").value(), "");
+    ASSERT_TRUE(journal->set_fact("drained", "yes"));
+    ASSERT_TRUE(journal->commit());
+  }
+  EXPECT_EQ(open()->fact("drained").value(), "yes");
+}
+
 TEST_F(JournalTest, ForgetsWhatWasNotCommitted) {
   {
     const auto journal = open();
