@@ -32,6 +32,7 @@ void add_run(CLI::App& app, Action& action);
 void add_exec(CLI::App& app, Action& action);
 void add_start(CLI::App& app, Action& action);
 void add_stop(CLI::App& app, Action& action);
+void add_restart(CLI::App& app, Action& action);
 void add_kill(CLI::App& app, Action& action);
 void add_pause(CLI::App& app, Action& action);
 void add_resume(CLI::App& app, Action& action);

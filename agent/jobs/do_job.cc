@@ -13,6 +13,8 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return start_container(work, node);
     case Verb::container_stop:
       return stop_container(work, node);
+    case Verb::container_restart:
+      return restart_container(work, node);
     case Verb::container_kill:
       return kill_container(work, node);
     case Verb::container_pause:

@@ -32,7 +32,7 @@ class Making {
     TRY(create());
     TRY(reach(Status::created));
     if (start) {
-      TRY(work_.once(start_step(runtime_, record_.container, work_.stop())));
+      TRY(work_.once(start_step(runtime_, record_.container, std::nullopt, work_.stop())));
       TRY(reach(Status::running));
     }
     return {};

@@ -15,6 +15,7 @@ Result<> undo_job(Work& work, const Node& node);
 
 Result<json::Value> start_container(Work& work, const Node& node);
 Result<json::Value> stop_container(Work& work, const Node& node);
+Result<json::Value> restart_container(Work& work, const Node& node);
 Result<json::Value> kill_container(Work& work, const Node& node);
 Result<json::Value> pause_container(Work& work, const Node& node);
 Result<json::Value> resume_container(Work& work, const Node& node);

@@ -1,6 +1,9 @@
 // FakeRuntime: a runtime that keeps its containers in memory.
 #pragma once
 
+#include <poll.h>
+
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -15,15 +18,26 @@ class FakeRuntime : public runtimes::Runtime {
  public:
   using Stop = system::Stop;
 
+  /// Before it is used.
+  void set_capabilities(runtimes::Capabilities capabilities) { capabilities_ = capabilities; }
   /// The next call of this verb ("create", "start", ...) fails with this.
   void fail_next(const std::string& verb, Error error) {
     const std::lock_guard lock(mutex_);
     failures_.insert_or_assign(verb, std::move(error));
   }
+  enum class Hold { before_deed, after_deed };
+  /// The next call of this verb waits there until it is asked to stop, and is then cancelled: a
+  /// place where an agent may end.
+  void hold_next(const std::string& verb, Hold where) {
+    const std::lock_guard lock(mutex_);
+    holds_.insert_or_assign(verb, where);
+  }
+  /// How many calls have come to where they are held.
+  int held() const { return held_; }
   /// The container's program ends by itself.
   void end(const std::string& name, int code) {
     const std::lock_guard lock(mutex_);
-    states_.at(name) = {Status::stopped, 0, Exit{code, false, 1}};
+    states_.at(name) = stopped(code);
   }
   /// How often its program was started.
   int starts(const std::string& name) {
@@ -36,74 +50,78 @@ class FakeRuntime : public runtimes::Runtime {
   }
 
   RuntimeKind kind() const override { return RuntimeKind::runc; }
-  runtimes::Capabilities capabilities() const override { return {}; }
+  runtimes::Capabilities capabilities() const override { return capabilities_; }
   Result<> accepts(const ContainerSpec& spec) const override {
     if (spec.hostname == "refused") {
       return fail(Code::refused, "hostname refused");
     }
     return {};
   }
-  Result<> create(const runtimes::Container& container, const Stop&) override {
-    const std::lock_guard lock(mutex_);
-    TRY(planned_failure("create"));
-    if (!states_.emplace(container.name.str(), runtimes::State{Status::created, 0, {}}).second) {
-      return fail(Code::conflict, "create {}: it exists", container.name.str());
-    }
-    return {};
+  Result<> create(const runtimes::Container& container, const Stop& stop) override {
+    return perform("create", stop, [&]() -> Result<> {
+      if (!states_.emplace(container.name.str(), runtimes::State{Status::created, 0, {}}).second) {
+        return fail(Code::conflict, "create {}: it exists", container.name.str());
+      }
+      return {};
+    });
   }
   Result<> start(const runtimes::Container& container, const Stop& stop) override {
-    TRY(change("start", container, stop, Status::created, {Status::running, 4711, {}}));
-    const std::lock_guard lock(mutex_);
-    ++starts_[container.name.str()];
-    return {};
+    return perform("start", stop, [&]() -> Result<> {
+      runtimes::State* state = TRY(find(container));
+      if (!capabilities_.restartable || state->status != Status::stopped) {
+        TRY(require(*state, "start", container, Status::created));
+      }
+      *state = running();
+      ++starts_[container.name.str()];
+      return {};
+    });
   }
   Result<> kill(const runtimes::Container& container, int signal, const Stop& stop) override {
-    return change("kill", container, stop, Status::running,
-                  {Status::stopped, 0, Exit{128 + signal, false, 1}});
+    return change("kill", container, stop, Status::running, stopped(128 + signal));
   }
   Result<Exit> stop(const runtimes::Container& container, int signal, std::chrono::milliseconds,
-                    const Stop&) override {
-    const std::lock_guard lock(mutex_);
-    TRY(planned_failure("stop"));
-    runtimes::State* state = TRY(find(container));
-    if (state->status != Status::stopped) {
-      *state = {Status::stopped, 0, Exit{128 + signal, false, 1}};
-    }
-    return *state->exit;
+                    const Stop& stop) override {
+    return perform("stop", stop, [&]() -> Result<Exit> {
+      runtimes::State* state = TRY(find(container));
+      if (state->status != Status::stopped) {
+        *state = stopped(128 + signal);
+      }
+      return *state->exit;
+    });
   }
   Result<> pause(const runtimes::Container& container, const Stop& stop) override {
-    return change("pause", container, stop, Status::running, {Status::paused, 4711, {}});
+    return change("pause", container, stop, Status::running, {Status::paused, kPid, {}});
   }
   Result<> resume(const runtimes::Container& container, const Stop& stop) override {
-    return change("resume", container, stop, Status::paused, {Status::running, 4711, {}});
+    return change("resume", container, stop, Status::paused, running());
   }
   Result<int> exec(const runtimes::Container& container, const runtimes::ExecRequest& request,
-                   const runtimes::Sink& out, const runtimes::Sink& err, const Stop&) override {
-    const std::lock_guard lock(mutex_);
-    TRY(planned_failure("exec"));
-    TRY(find(container));
-    out("ran " + request.command.front() + "\n");
-    err("without end of line");
-    return 3;
+                   const runtimes::Sink& out, const runtimes::Sink& err,
+                   const Stop& stop) override {
+    return perform("exec", stop, [&]() -> Result<int> {
+      TRY(find(container));
+      out("ran " + request.command.front() + "\n");
+      err("without end of line");
+      return 3;
+    });
   }
   Result<runtimes::State> state(const runtimes::Container& container, const Stop&) override {
     const std::lock_guard lock(mutex_);
     const runtimes::State* found = TRY(find(container));
     return *found;
   }
-  Result<> remove(const runtimes::Container& container, bool force, const Stop&) override {
-    const std::lock_guard lock(mutex_);
-    TRY(planned_failure("remove"));
-    const auto found = states_.find(container.name.str());
-    if (found == states_.end()) {
+  Result<> remove(const runtimes::Container& container, bool force, const Stop& stop) override {
+    return perform("remove", stop, [&]() -> Result<> {
+      const auto found = states_.find(container.name.str());
+      if (found == states_.end()) {
+        return {};
+      }
+      if (!force && found->second.status != Status::stopped) {
+        TRY(require(found->second, "remove", container, Status::created));
+      }
+      states_.erase(found);
       return {};
-    }
-    if (!force && found->second.status != Status::stopped &&
-        found->second.status != Status::created) {
-      return fail(Code::conflict, "remove {}: it is running", container.name.str());
-    }
-    states_.erase(found);
-    return {};
+    });
   }
   Result<std::vector<runtimes::Found>> inventory(const Stop&) override {
     const std::lock_guard lock(mutex_);
@@ -115,11 +133,35 @@ class FakeRuntime : public runtimes::Runtime {
   }
 
  private:
-  Result<> planned_failure(const std::string& verb) {
+  static constexpr pid_t kPid = 4711;
+
+  static runtimes::State running() { return {Status::running, kPid, {}}; }
+  runtimes::State stopped(int code) { return {Status::stopped, 0, Exit{code, false, ++ends_}}; }
+
+  /// Does a verb as the test has asked for it.
+  template <class Deed>
+  auto perform(const std::string& verb, const Stop& stop, const Deed& deed) -> decltype(deed()) {
+    std::unique_lock lock(mutex_);
     if (const auto planned = failures_.extract(verb)) {
       return Failure(planned.mapped());
     }
-    return {};
+    const auto hold = holds_.extract(verb);
+    if (hold && hold.mapped() == Hold::before_deed) {
+      lock.unlock();
+      return wait_for(stop);
+    }
+    auto done = deed();
+    if (hold) {
+      lock.unlock();
+      return wait_for(stop);
+    }
+    return done;
+  }
+  Failure wait_for(const Stop& stop) {
+    ++held_;
+    for (pollfd fd{stop.fd(), POLLIN, 0}; poll(&fd, 1, -1) < 0;) {
+    }
+    return fail(Code::cancelled, "held until asked to stop");
   }
   Result<runtimes::State*> find(const runtimes::Container& container) {
     const auto found = states_.find(container.name.str());
@@ -128,23 +170,32 @@ class FakeRuntime : public runtimes::Runtime {
     }
     return &found->second;
   }
-  Result<> change(const std::string& verb, const runtimes::Container& container, const Stop&,
-                  Status from, runtimes::State to) {
-    const std::lock_guard lock(mutex_);
-    TRY(planned_failure(verb));
-    runtimes::State* state = TRY(find(container));
-    if (state->status != from) {
+  static Result<> require(const runtimes::State& state, const std::string& verb,
+                          const runtimes::Container& container, Status wanted) {
+    if (state.status != wanted) {
       return fail(Code::conflict, "{} {}: it is {}", verb, container.name.str(),
-                  to_string(state->status));
+                  to_string(state.status));
     }
-    *state = std::move(to);
     return {};
   }
+  Result<> change(const std::string& verb, const runtimes::Container& container, const Stop& stop,
+                  Status from, const runtimes::State& to) {
+    return perform(verb, stop, [&]() -> Result<> {
+      runtimes::State* state = TRY(find(container));
+      TRY(require(*state, verb, container, from));
+      *state = to;
+      return {};
+    });
+  }
 
+  runtimes::Capabilities capabilities_;
+  std::atomic<std::int64_t> ends_ = 0;  // of any program; stands for the time
+  std::atomic<int> held_ = 0;
   std::mutex mutex_;
   std::map<std::string, runtimes::State> states_;  // guarded by mutex_
   std::map<std::string, int> starts_;              // guarded by mutex_
   std::map<std::string, Error> failures_;          // guarded by mutex_
+  std::map<std::string, Hold> holds_;              // guarded by mutex_
 };
 
 }  // namespace drover::fakes

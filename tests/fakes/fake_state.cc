@@ -233,6 +233,10 @@ Result<json::Value> FakeState::change(FakeJob& job, FakeContainer& container) {
         finish(name, 143);
       }
       return json::Value(json::Object{{"exit", to_json(*container.exit)}});
+    case Verb::container_restart:
+      finish(name, 143);
+      set_status(name, Status::running, id);
+      return json::Value(json::Object{{"exit", to_json(*container.exit)}});
     case Verb::container_delete:
       if (container.status == Status::running && !job.request.options.force) {
         return fail(Code::conflict, "container {} is running", name);

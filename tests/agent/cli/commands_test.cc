@@ -59,14 +59,17 @@ TEST_F(Commands, TheLifeOfAContainer) {
   EXPECT_EQ(drover({"stop", "--grace", "3", "web-1"}).ending.code, 0);
   EXPECT_EQ(status_of("web-1"), "stopped");
   EXPECT_EQ(drover({"start", "web-1"}).ending.code, 0);
+  EXPECT_EQ(drover({"restart", "--grace", "4", "web-1"}).out, "web-1\n");
+  EXPECT_EQ(status_of("web-1"), "running");
   EXPECT_EQ(drover({"kill", "--signal", "USR1", "web-1"}).ending.code, 0);
   node_.call([](State& state, Faults&) {
     EXPECT_EQ(state.containers.at("web-1").exit->code, 128 + 10);
-    bool graceful = false;
+    std::map<Verb, std::int64_t> graces;
     for (const auto& [id, job] : state.jobs) {
-      graceful = graceful || job.request.options.grace_s == 3;
+      graces[job.request.verb] = job.request.options.grace_s.value_or(0);
     }
-    EXPECT_TRUE(graceful);
+    EXPECT_EQ(graces[Verb::container_stop], 3);
+    EXPECT_EQ(graces[Verb::container_restart], 4);
   });
   EXPECT_EQ(drover({"rm", "web-1"}).ending.code, 0);
   EXPECT_EQ(status_of("web-1"), "none");

@@ -1,0 +1,15 @@
+// The steps that start a container's program: of one that was only created, that has ended, or
+// whose runtime, mounts and network a reboot has taken away.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/jobs/target.h"
+
+namespace drover::jobs {
+
+/// Fills in `target.record` what had to be made again. `conflict` when it runs. The container is
+/// wanted running from here on. `steps_before`: that the job has done already.
+Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before);
+
+}  // namespace drover::jobs

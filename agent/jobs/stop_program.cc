@@ -1,0 +1,76 @@
+#include "agent/jobs/stop_program.h"
+
+#include <csignal>
+
+namespace drover::jobs {
+namespace {
+
+int stop_signal_of(const runtimes::Container& container) {
+  if (container.spec.stop_signal != 0) {
+    return container.spec.stop_signal;
+  }
+  return signal_from(container.image.stop_signal).value_or(SIGTERM);
+}
+
+bool has_program(Status status) {
+  return status == Status::running || status == Status::paused;
+}
+
+/// Within the step, and not around it: a later run of the job, which finds the step done, may find
+/// the container running again.
+Result<Exit> stop_now(Work& work, const Target& target, std::chrono::seconds grace) {
+  const runtimes::Container& container = target.container();
+  TRY(want(work, target, Wanted::stopped));
+  if (has_program(target.row.status)) {
+    TRY(note(work, target, Status::stopping));
+  }
+  const Exit ended =
+      TRY(target.runtime->stop(container, stop_signal_of(container), grace, work.stop()));
+  TRY(note(work, target, Status::stopped, ended));
+  return ended;
+}
+
+Result<json::Value> stop_once(Work& work, const Target& target,
+                              const std::function<Result<json::Value>()>& act) {
+  Result<json::Value> stopped = work.once({.name = "runtime.stop", .act = act});
+  if (!stopped) {
+    // It may run on; the next look at it says.
+    if (const auto state = target.runtime->state(target.container(), work.agent_stop())) {
+      TRY(note(work, target, state->status, state->exit));
+    }
+  }
+  return stopped;
+}
+
+}  // namespace
+
+std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Container& container) {
+  return request.options.grace_s ? std::chrono::seconds(*request.options.grace_s)
+                                 : container.spec.stop_grace;
+}
+
+Result<Exit> stop_program(Work& work, const Target& target, std::chrono::seconds grace) {
+  const json::Value ended = TRY(stop_once(work, target, [&]() -> Result<json::Value> {
+    const Exit exit = TRY(stop_now(work, target, grace));
+    return to_json(exit);
+  }));
+  return exit_from_json(ended);
+}
+
+Result<std::optional<Exit>> stop_started_program(Work& work, const Target& target,
+                                                 std::chrono::seconds grace) {
+  const json::Value ended = TRY(stop_once(work, target, [&]() -> Result<json::Value> {
+    const Result<runtimes::State> now = target.runtime->state(target.container(), work.stop());
+    if (!now && now.error().code != Code::not_found) {
+      return Failure(now.error());
+    }
+    if (!now || now->status == Status::created) {
+      return json::Value();
+    }
+    const Exit exit = TRY(stop_now(work, target, grace));
+    return to_json(exit);
+  }));
+  return ended.is_null() ? std::nullopt : std::optional(exit_from_json(ended));
+}
+
+}  // namespace drover::jobs
