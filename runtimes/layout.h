@@ -48,7 +48,8 @@ struct Layout {
   Path images() const { return state / "images"; }
   Path local_volumes() const { return state / "volumes"; }
   Path lxc() const { return state / "lxc"; }
-  Path job_log(const JobId& job) const { return state / "jobs" / job.str() / "log"; }
+  Path job_logs() const { return state / "jobs"; }
+  Path job_log(const JobId& job) const { return job_logs() / job.str() / "log"; }
   Path cni() const { return state / "cni"; }
   Path runtime_root(RuntimeKind kind) const { return run / std::string(to_string(kind)); }
   Path pids() const { return run / "pids"; }

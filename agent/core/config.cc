@@ -169,6 +169,25 @@ BusConfig read_bus(const json::Value& value, std::string at, Faults& faults) {
   return bus;
 }
 
+JournalConfig read_journal(const json::Value& value, std::string at, Faults& faults) {
+  Fields fields(value, std::move(at), faults);
+  JournalConfig journal;
+  constexpr std::int64_t kYear = 31'536'000;
+  journal.dedupe_s = fields.integer("dedupe_s", journal.dedupe_s, 60, kYear);
+  journal.keep_events_s = fields.integer("keep_events_s", journal.keep_events_s, 60, kYear);
+  journal.keep_events = fields.integer("keep_events", journal.keep_events, 1000, 10'000'000);
+  fields.finish();
+  return journal;
+}
+
+LogConfig read_log(const json::Value& value, std::string at, Faults& faults) {
+  Fields fields(value, std::move(at), faults);
+  LogConfig log;
+  log.keep_deleted_s = fields.integer("keep_deleted_s", log.keep_deleted_s, 0, 31'536'000);
+  fields.finish();
+  return log;
+}
+
 bool is_program(RuntimeKind kind) {
   return kind == RuntimeKind::runc || kind == RuntimeKind::crun;
 }
@@ -263,6 +282,12 @@ Result<Config> parse_config(std::string_view text) {
   });
   fields.object("bus", [&](const json::Value& value, std::string at) {
     config.bus = read_bus(value, std::move(at), faults);
+  });
+  fields.object("journal", [&](const json::Value& value, std::string at) {
+    config.journal = read_journal(value, std::move(at), faults);
+  });
+  fields.object("log", [&](const json::Value& value, std::string at) {
+    config.log = read_log(value, std::move(at), faults);
   });
   fields.finish();
   TRY(faults.result("the configuration is not accepted"));

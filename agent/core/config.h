@@ -91,6 +91,18 @@ struct BusConfig {
   std::int64_t queue = 10'000;  ///< jobs waiting; beyond it the answer is busy
 };
 
+/// Section "journal": how long what has ended is remembered.
+struct JournalConfig {
+  std::int64_t dedupe_s = 604'800;       ///< ended jobs, and how old a new job's id may be
+  std::int64_t keep_events_s = 604'800;  ///< events by age ...
+  std::int64_t keep_events = 200'000;    ///< ... and by number
+};
+
+/// Section "log": what containers printed.
+struct LogConfig {
+  std::int64_t keep_deleted_s = 86'400;  ///< logs of deleted containers; 0: they go at once
+};
+
 /// Which runtime a name gets, and why.
 struct RoutingChoice {
   RuntimeKind kind = RuntimeKind::crun;
@@ -105,6 +117,8 @@ struct Config {
   NetworkConfig network;
   ContainerConfig container;
   BusConfig bus;
+  JournalConfig journal;
+  LogConfig log;
 
   /// The runtime for a container of this name: the first rule that matches, else the default.
   RoutingChoice container_type(std::string_view name) const;

@@ -85,4 +85,31 @@ std::string make_uuid7(std::uint64_t unix_ms) {
   return text;
 }
 
+std::optional<std::int64_t> uuid7_time(std::string_view text) {
+  constexpr std::string_view kForm = "xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx";
+  constexpr std::size_t kTimeEnd = 13;  // of 12 digits and a hyphen
+  if (text.size() != kForm.size()) {
+    return std::nullopt;
+  }
+  std::int64_t time = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (kForm[i] != 'x') {
+      if (c != kForm[i]) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    const int lower = c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c;
+    const bool letter = lower >= 'a' && lower <= 'f';
+    if (!letter && !is_digit(c)) {
+      return std::nullopt;
+    }
+    if (i < kTimeEnd) {
+      time = time * 16 + (letter ? lower - 'a' + 10 : c - '0');
+    }
+  }
+  return time;
+}
+
 }  // namespace drover

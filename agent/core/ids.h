@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -63,6 +64,8 @@ struct Vmid {
 
 /// A new UUIDv7: `unix_ms` in front, random bits from getrandom(2) behind.
 std::string make_uuid7(std::uint64_t unix_ms);
+/// The time in front of a UUIDv7, unix ms; none for text that is none.
+std::optional<std::int64_t> uuid7_time(std::string_view text);
 
 }  // namespace drover
 

@@ -39,6 +39,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   agent->reconcile();
   agent->beacon();
   agent->pat_watchdog();
+  agent->housekeeping_->start();
   return agent;
 }
 
@@ -103,6 +104,7 @@ void Agent::assemble() {
         more.set("rq", to.second);
         front_->send(messaging::Record{std::move(more), std::move(body), std::move(data)});
       });
+  housekeeping_ = std::make_unique<jobs::Housekeeping>(loop_, *books_, clock_, config_, layout_);
   requests_ = std::make_unique<jobs::Requests>(
       *intake_, *queries_, *streams_,
       [this](const messaging::Record& record) { front_->send(record); });

@@ -10,6 +10,7 @@
 #include "agent/daemon/exit_watch.h"
 #include "agent/daemon/front_process.h"
 #include "agent/jobs/books.h"
+#include "agent/jobs/housekeeping.h"
 #include "agent/jobs/intake.h"
 #include "agent/jobs/journal.h"
 #include "agent/jobs/log_streams.h"
@@ -61,6 +62,7 @@ class Agent {
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;
   std::unique_ptr<jobs::Requests> requests_;
+  std::unique_ptr<jobs::Housekeeping> housekeeping_;
   std::unique_ptr<FrontProcess> front_;
   std::unique_ptr<ExitWatch> exits_;
   bool announced_ = false;  // READY=1 was said

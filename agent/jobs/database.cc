@@ -66,7 +66,10 @@ Result<std::unique_ptr<Database>> Database::open(const system::Path& path) {
     return database->failed("open journal " + path.native());
   }
   sqlite3_busy_timeout(handle, 5000);
-  for (const char* setting : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
+  // The log is cut back to 4 MiB once it was written back. Pages are given back by steps
+  // (incremental_vacuum), which has to be said before anything is in the file.
+  for (const char* setting : {"PRAGMA auto_vacuum=INCREMENTAL", "PRAGMA journal_mode=WAL",
+                              "PRAGMA journal_size_limit=4194304", "PRAGMA synchronous=FULL",
                               "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF"}) {
     TRY(database->execute(setting).context("open journal " + path.native()));
   }
@@ -106,32 +109,26 @@ Result<> Database::execute(const char* sql) {
 }
 
 Result<> Database::begin() {
-  if (!in_transaction_) {
+  if (!in_transaction()) {
     TRY(execute("BEGIN IMMEDIATE"));
-    in_transaction_ = true;
   }
   return {};
 }
 
 Result<> Database::commit() {
-  if (in_transaction_) {
-    in_transaction_ = false;
-    Result<> committed = execute("COMMIT");
-    if (!committed) {
-      // SQLite keeps the transaction open after a commit that failed.
-      TRY(execute("ROLLBACK"));
-      return committed;
-    }
+  if (!in_transaction()) {
+    return {};
   }
-  return {};
+  Result<> committed = execute("COMMIT");
+  if (!committed) {
+    TRY(rollback());
+  }
+  return committed;
 }
 
 Result<> Database::rollback() {
-  if (in_transaction_) {
-    in_transaction_ = false;
-    return execute("ROLLBACK");
-  }
-  return {};
+  // A failure of the disk may have rolled it back already.
+  return in_transaction() ? execute("ROLLBACK") : Result<>();
 }
 
 }  // namespace drover::jobs

@@ -56,7 +56,7 @@ class Database {
   /// Ends it; without one it does nothing.
   Result<> commit();
   Result<> rollback();
-  bool in_transaction() const { return in_transaction_; }
+  bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
  private:
   explicit Database(sqlite3* handle) : handle_(handle) {}
@@ -64,7 +64,6 @@ class Database {
 
   sqlite3* handle_;
   std::map<std::string, sqlite3_stmt*, std::less<>> statements_;
-  bool in_transaction_ = false;
 };
 
 }  // namespace drover::jobs

@@ -11,6 +11,9 @@ namespace {
 /// Half a second's worth of short jobs on few workers: soon enough, and no stampede.
 constexpr std::int64_t kRetryAfterMs = 500;
 
+/// How much later than here it may be where ids are made. They are remembered that much longer.
+constexpr std::int64_t kMostAhead = 86'400;
+
 /// What a client may send is bounded in depth far below what the parser could bear.
 constexpr json::ParseOptions kBodyOptions{false, 32, messaging::kMostBody};
 
@@ -58,7 +61,31 @@ Result<> Intake::answer_known(const JobRow& row, const JobRequest& request, cons
   return {};
 }
 
+Result<> Intake::check_age(const JobId& id) const {
+  const std::optional<std::int64_t> made = uuid7_time(id.str());
+  if (!made) {
+    return {};
+  }
+  const std::int64_t age_s = (clock_.unix_ms() - *made) / 1000;
+  const std::int64_t most = node_.config.journal.dedupe_s;
+  if (age_s > most) {
+    return fail(
+        Code::refused,
+        "job {}: expired: its id was made {} s ago, and node {} remembers what was done for "
+        "{} s only: look whether it was done, then choose a new id",
+        id.str(), age_s, node_.name, most);
+  }
+  if (-age_s > kMostAhead) {
+    return fail(Code::invalid,
+                "job {}: its id will be made in {} s by the clock of node {}: set the clocks, then "
+                "choose a new id",
+                id.str(), -age_s, node_.name);
+  }
+  return {};
+}
+
 Result<> Intake::admit(const JobRequest& request) const {
+  TRY(check_age(request.id));
   if (request.deadline_unix_ms != 0 && request.deadline_unix_ms <= clock_.unix_ms()) {
     return fail(Code::timed_out, "job {}: its deadline has passed already", request.id.str());
   }

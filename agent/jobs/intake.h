@@ -48,6 +48,8 @@ class Intake {
   Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);
   void answer_after_commit(const Answer& answer, json::Object view);
   Result<> admit(const JobRequest& request) const;
+  /// `refused` when the id is so old that what was done under it may be forgotten.
+  Result<> check_age(const JobId& id) const;
   Result<json::Value> cancel(const JobRequest& request);
   Result<json::Value> drain(const JobRequest& request);
   Result<json::Value> undrain(const JobRequest& request);

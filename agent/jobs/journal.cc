@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/core/ids.h"
 #include "agent/jobs/journal_schema.h"
 
 namespace drover::jobs {
@@ -14,6 +15,9 @@ constexpr std::string_view kJobs =
 constexpr std::string_view kContainers =
     "SELECT name, runtime, job, container, status, exit, created_at, wanted, restarts "
     "FROM containers ";
+
+/// The counter that holds the highest number of all counters of objects that were forgotten.
+constexpr std::string_view kForgotten = "forgotten";
 
 std::string selecting(std::string_view columns, std::string_view which) {
   return std::string(columns) += which;
@@ -132,11 +136,11 @@ Result<> Journal::set_fact(const std::string& name, const std::string& value) {
 Result<> Journal::add_job(const JobRow& row) {
   TRY(database_->begin());
   Statement insert = TRY(database_->prepare(
-      "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+      "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at, dated) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.with(row.id).with(row.verb).with(row.target).with(row.request);
   insert.with(to_string(row.state)).with(row.result).with(row.created_at).with(row.ended_at);
-  return insert.done();
+  return insert.with(uuid7_time(row.id).value_or(0)).done();
 }
 
 Result<> Journal::set_job(const std::string& id, JobState state, const std::string& result,
@@ -260,11 +264,13 @@ Result<std::vector<ContainerRow>> Journal::containers(const std::string& after) 
   return rows;
 }
 
-Result<std::uint64_t> Journal::next_count(const std::string& counter) {
-  Statement count =
-      TRY(database_->prepare("INSERT INTO counters(name, value) VALUES(?, 1) "
-                             "ON CONFLICT(name) DO UPDATE SET value = value + 1 RETURNING value"));
-  count.with(counter);
+Result<std::uint64_t> Journal::next_count(const std::string& counter, std::uint64_t seq) {
+  Statement count = TRY(database_->prepare(
+      "INSERT INTO counters(name, value, seq) "
+      "VALUES(?, 1 + coalesce((SELECT value FROM counters WHERE name = ?), 0), ?) "
+      "ON CONFLICT(name) DO UPDATE SET value = value + 1, seq = excluded.seq RETURNING value"));
+  const bool of_object = counter.starts_with("object/");
+  count.with(counter).with(of_object ? kForgotten : "").with(static_cast<std::int64_t>(seq));
   std::uint64_t value = 0;
   while (TRY(count.step())) {
     value = static_cast<std::uint64_t>(count.number(0));
@@ -275,9 +281,9 @@ Result<std::uint64_t> Journal::next_count(const std::string& counter) {
 Result<Event> Journal::add_event(Event event) {
   TRY(database_->begin());
   event.epoch = epoch_;
-  event.seq = TRY(next_count("node"));
-  event.kseq = TRY(next_count("kind/" + event.kind));
-  event.oseq = TRY(next_count("object/" + event.kind + "/" + event.object));
+  event.seq = TRY(next_count("node", 0));
+  event.kseq = TRY(next_count("kind/" + event.kind, 0));
+  event.oseq = TRY(next_count("object/" + event.kind + "/" + event.object, event.seq));
   event.at_unix_ms = clock_.unix_ms();
   Statement insert = TRY(
       database_->prepare("INSERT INTO events(seq, kseq, oseq, at, kind, object, what, job, data) "

@@ -94,6 +94,11 @@ class Journal {
   /// Those that have not ended, oldest first.
   Result<std::vector<JobRow>> unfinished();
 
+  /// Strikes off at most `most` jobs, with their steps, that ended before `before` (unix ms) and
+  /// whose ids are not dated later. Those whose container exists stay: their steps are how it is
+  /// taken away. Returns how many it was.
+  Result<std::int64_t> forget_jobs(std::int64_t before, std::int64_t most);
+
   Result<> put_step(const StepRow& row);
   /// In order.
   Result<std::vector<StepRow>> steps(const std::string& job);
@@ -109,6 +114,19 @@ class Journal {
   /// Events with seq above `after`, oldest first.
   Result<std::vector<Event>> events(std::uint64_t after, std::int64_t most);
 
+  /// seq of the oldest event there is, or of the next one.
+  Result<std::uint64_t> oldest_event();
+  /// Of the `most` oldest events strikes off those of before `before` (unix ms), and those beyond
+  /// the newest `keep`. Returns how many it was.
+  Result<std::int64_t> forget_events(std::int64_t before, std::int64_t keep, std::int64_t most);
+  /// Strikes off at most `most` counters of objects all of whose events are forgotten, but for
+  /// containers that exist. Whatever is counted anew goes on above all that was forgotten, so that
+  /// nobody sees an oseq twice. Returns how many it was.
+  Result<std::int64_t> forget_counters(std::int64_t most);
+  /// Gives at most `pages` unused pages of the file back to the file system, but for some that are
+  /// soon used again. False when there is nothing to give.
+  Result<bool> give_back(std::int64_t pages);
+
   Result<> commit();
   bool dirty() const { return database_->in_transaction(); }
 
@@ -116,7 +134,7 @@ class Journal {
   Journal(std::unique_ptr<Database> database, system::Clock& clock)
       : database_(std::move(database)), clock_(clock) {}
   Result<> prepare_file();
-  Result<std::uint64_t> next_count(const std::string& counter);
+  Result<std::uint64_t> next_count(const std::string& counter, std::uint64_t seq);
 
   std::unique_ptr<Database> database_;
   system::Clock& clock_;

@@ -28,7 +28,8 @@ CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 )";
 
 // Jobs that are tried again, end by somebody's wish or are being undone; containers that are kept
-// running.
+// running; what housekeeping looks for. `dated` is the time in a job's id, and `seq` of a counter
+// the event it counted last.
 constexpr const char* kVersion2 = R"(
 ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
@@ -36,6 +37,13 @@ ALTER TABLE jobs ADD COLUMN ending TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN error TEXT NOT NULL DEFAULT 'null';
 ALTER TABLE containers ADD COLUMN wanted TEXT NOT NULL DEFAULT 'running';
 ALTER TABLE containers ADD COLUMN restarts TEXT NOT NULL DEFAULT 'null';
+ALTER TABLE jobs ADD COLUMN dated INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_ended ON jobs(ended_at) WHERE ended_at > 0;
+CREATE INDEX containers_job ON containers(job);
+ALTER TABLE counters ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+UPDATE counters SET seq = (SELECT value FROM counters WHERE name = 'node')
+  WHERE name >= 'object/' AND name < 'object0';
+CREATE INDEX counters_seq ON counters(seq) WHERE name >= 'object/' AND name < 'object0';
 )";
 
 constexpr std::array kVersions = {kVersion1, kVersion2};
@@ -61,7 +69,14 @@ Result<> migrate(Database& database) {
     TRY(database.execute(kVersions.at(next)));
     TRY(database.execute(fmt::format("PRAGMA user_version = {}", next + 1).c_str()));
   }
-  return database.commit();
+  TRY(database.commit());
+  if (version == 1) {
+    // Only written anew can a file give pages back one by one. Without it, as on a full disk, it
+    // works as well and stays large.
+    [[maybe_unused]] const Result<> smaller =
+        database.execute("PRAGMA auto_vacuum=INCREMENTAL; VACUUM");
+  }
+  return {};
 }
 
 }  // namespace drover::jobs

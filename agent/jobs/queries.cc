@@ -145,8 +145,11 @@ Result<json::Value> Queries::events(const json::Value& question) {
       break;
     }
   }
-  return json::Value(json::Object{
-      {"epoch", journal_.epoch()}, {"head", journal_.head()}, {"events", page.take()}});
+  const std::uint64_t oldest = TRY(journal_.oldest_event());
+  return json::Value(json::Object{{"epoch", journal_.epoch()},
+                                  {"head", journal_.head()},
+                                  {"oldest", oldest},
+                                  {"events", page.take()}});
 }
 
 Result<json::Value> Queries::explain(const json::Value& question) {

@@ -18,6 +18,16 @@ TEST(JobIdTest, TakesWhatIsDocumented) {
   }
 }
 
+TEST(Uuid7, TellsWhenItWasMade) {
+  EXPECT_EQ(uuid7_time(make_uuid7(0x0123456789abULL)), 0x0123456789abLL);
+  EXPECT_EQ(uuid7_time("01234567-89AB-7000-8000-000000000000"), 0x0123456789abLL);
+  for (const char* other :
+       {"", "j1", "01234567-89ab-4000-8000-000000000000", "01234567-89ab-7000-8000-00000000000",
+        "g1234567-89ab-7000-8000-000000000000", "01234567x89ab-7000-8000-000000000000"}) {
+    EXPECT_EQ(uuid7_time(other), std::nullopt) << other;
+  }
+}
+
 TEST(JobIdTest, RefusesEverythingElse) {
   for (const std::string& bad :
        {std::string(), std::string(65, 'x'), std::string(".a"), std::string("_a"),

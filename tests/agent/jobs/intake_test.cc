@@ -76,6 +76,24 @@ TEST_F(IntakeTest, WhatTheNodeNeverDoesIsRefusedAtOnce) {
   EXPECT_TRUE(journal_->jobs(10).value().empty());
 }
 
+TEST_F(IntakeTest, AnIdOlderThanTheNodeRemembersIsRefusedAsExpired) {
+  const auto now = static_cast<std::uint64_t>(clock_.unix_ms());
+  constexpr std::uint64_t kDay = 86'400'000;
+  const Answer old = submit(run_job(make_uuid7(now - 8 * kDay), "web-1"));
+  EXPECT_EQ(old.body.at("code").string_or(""), "refused");
+  EXPECT_THAT(std::string(old.body.at("message").string_or("")), HasSubstr("expired"));
+  const Answer ahead = submit(run_job(make_uuid7(now + 2 * kDay), "web-1"));
+  EXPECT_EQ(ahead.body.at("code").string_or(""), "invalid");
+  EXPECT_EQ(run(run_job(make_uuid7(now - 6 * kDay), "web-1")).state, JobState::succeeded);
+}
+
+TEST_F(IntakeTest, AJobThatIsRememberedIsAnsweredHoweverOldItsId) {
+  const std::string id = make_uuid7(static_cast<std::uint64_t>(clock_.unix_ms()));
+  run(run_job(id, "web-1"));
+  clock_.advance(std::chrono::hours(24 * 9));
+  EXPECT_TRUE(submit(run_job(id, "web-1")).body.at("duplicate").boolean_or(false));
+}
+
 TEST_F(IntakeTest, AFullQueueAnswersBusy) {
   end_agent();
   start_agent(0);

@@ -117,6 +117,62 @@ TEST_F(JournalTest, RemembersAContainerAndItsExit) {
   EXPECT_FALSE(gone->has_value());
 }
 
+TEST_F(JournalTest, AFileOfVersion1WithItsContentIsBroughtForward) {
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &raw), SQLITE_OK);
+  // As version 1 of the program wrote it: tables, a job with a step, a container, two events.
+  const char* written = R"(
+PRAGMA journal_mode=WAL;
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE jobs(
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verb TEXT NOT NULL, target TEXT NOT NULL,
+  request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
+  created_at INTEGER NOT NULL, ended_at INTEGER NOT NULL);
+CREATE INDEX jobs_unfinished ON jobs(n) WHERE ended_at = 0;
+CREATE TABLE steps(
+  job TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL,
+  state TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY(job, number)) WITHOUT ROWID;
+CREATE TABLE containers(
+  name TEXT PRIMARY KEY, runtime TEXT NOT NULL, job TEXT NOT NULL, container TEXT NOT NULL,
+  status TEXT NOT NULL, exit TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE events(
+  seq INTEGER PRIMARY KEY, kseq INTEGER NOT NULL, oseq INTEGER NOT NULL, at INTEGER NOT NULL,
+  kind TEXT NOT NULL, object TEXT NOT NULL, what TEXT NOT NULL, job TEXT NOT NULL,
+  data TEXT NOT NULL);
+CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES('epoch', '0190aaaa-0000-7000-8000-000000000001');
+INSERT INTO jobs VALUES(1, 'j1', 'container.run', 'web-1', '{}', 'succeeded', 'null', 5, 9);
+INSERT INTO jobs VALUES(2, 'j2', 'container.stop', 'web-1', '{}', 'queued', 'null', 10, 0);
+INSERT INTO steps VALUES('j1', 1, 'volume.allocate', 'data', 'done', '{"id":"v"}');
+INSERT INTO containers VALUES('web-1', 'runc', 'j1', '{}', 'running', 'null', 5);
+INSERT INTO events VALUES(1, 1, 1, 5, 'job', 'j1', 'accepted', 'j1', '{}');
+INSERT INTO events VALUES(2, 1, 1, 6, 'container', 'web-1', 'running', 'j1', '{"runtime":"runc"}');
+INSERT INTO counters VALUES('node', 2), ('kind/job', 1), ('kind/container', 1),
+  ('object/job/j1', 1), ('object/container/web-1', 1);
+PRAGMA user_version = 1;
+)";
+  ASSERT_EQ(sqlite3_exec(raw, written, nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(raw);
+  sqlite3_close(raw);
+  const auto journal = open();
+  ASSERT_TRUE(journal);
+  EXPECT_EQ(journal->epoch(), "0190aaaa-0000-7000-8000-000000000001");
+  EXPECT_EQ(journal->head(), 2U);
+  EXPECT_EQ(journal->job("j1").value()->state, JobState::succeeded);
+  EXPECT_EQ(journal->unfinished().value().at(0).id, "j2");
+  EXPECT_EQ(journal->steps("j1").value().at(0).data, R"({"id":"v"})");
+  EXPECT_EQ(journal->container("web-1").value()->status, Status::running);
+  EXPECT_EQ(journal->events(0, 10).value().size(), 2U);
+  const Event next = journal->add_event(event("container", "web-1")).value();
+  EXPECT_EQ(next.seq, 3U);
+  EXPECT_EQ(next.oseq, 2U);
+  EXPECT_EQ(journal->forget_counters(10).value(), 0) << "their events are still there";
+  ASSERT_TRUE(journal->begin_job("j2"));
+  ASSERT_TRUE(journal->set_job("j2", JobState::succeeded, "null", 11));
+  ASSERT_TRUE(journal->commit());
+  EXPECT_TRUE(journal->unfinished().value().empty());
+}
+
 TEST_F(JournalTest, RefusesANewerVersionAndLeavesItAlone) {
   { open(); }
   sqlite3* raw = nullptr;
