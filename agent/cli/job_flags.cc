@@ -13,6 +13,16 @@ void add_job_flags(CLI::App& command, JobFlags& flags) {
                   "Seconds after which the job is stopped and undone")
       ->check(CLI::Range(std::int64_t{1}, kMost))
       ->type_name("SECONDS");
+  command
+      .add_option("--priority", flags.priority,
+                  "0 to 100: of jobs that wait the higher goes first (default: 50)")
+      ->check(CLI::Range(0, 100))
+      ->type_name("NUMBER");
+  command
+      .add_option("--attempts", flags.attempts,
+                  "How often it may be tried while something is unavailable (default: 4)")
+      ->check(CLI::Range(1, 20))
+      ->type_name("NUMBER");
   command.add_flag("-q,--quiet", flags.quiet, "Show no progress");
 }
 
@@ -20,8 +30,8 @@ Result<JobRequest> make_request(Verb verb, const std::string& target, const JobF
   TRY(check_target(target_kind_of(verb), target));
   const std::int64_t now = system::SystemClock().unix_ms();
   const JobId id = TRY(JobId::parse(make_uuid7(static_cast<std::uint64_t>(now))));
-  return JobRequest{id, verb, target,
-                    {}, {},   flags.deadline_s == 0 ? 0 : now + flags.deadline_s * 1000};
+  const std::int64_t deadline = flags.deadline_s == 0 ? 0 : now + flags.deadline_s * 1000;
+  return JobRequest{id, verb, target, {}, {}, deadline, flags.priority, flags.attempts};
 }
 
 }  // namespace drover::cli

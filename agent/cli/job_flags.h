@@ -14,7 +14,9 @@ namespace drover::cli {
 
 struct JobFlags {
   std::int64_t deadline_s = 0;  ///< 0: none
-  bool quiet = false;           ///< no progress
+  std::int64_t priority = kDefaultPriority;
+  std::int64_t attempts = kDefaultAttempts;
+  bool quiet = false;  ///< no progress
 };
 
 void add_job_flags(CLI::App& command, JobFlags& flags);

@@ -34,7 +34,7 @@ Result<int> show_one(Session& session, const JobsOptions& options) {
     fmt::print("{}\n", json::write_pretty(job));
     return kDone;
   }
-  for (const char* key : {"created_at", "ended_at"}) {
+  for (const char* key : {"created_at", "ended_at", "retry_at"}) {
     if (json::Value* time = job.object()->find(key)) {
       const std::int64_t at = time->integer_or(0);
       *time = at == 0 ? json::Value() : json::Value(to_rfc3339(at));

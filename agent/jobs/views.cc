@@ -38,8 +38,19 @@ json::Object job_view(const JobRow& row) {
                     {"target", row.target},
                     {"state", to_string(row.state)},
                     {"created_at", row.created_at},
-                    {"ended_at", row.ended_at}};
+                    {"ended_at", row.ended_at},
+                    {"attempt", row.attempt}};
   if (!is_final(row.state)) {
+    if (row.not_before != 0) {
+      view.set("retry_at", row.not_before);
+    }
+    if (!row.ending.empty()) {
+      view.set("ending", row.ending);
+    }
+    if (row.error != "null") {
+      const Result<json::Value> undoing = json::parse(row.error);
+      view.set("undoing", undoing ? undoing->at("message") : json::Value());
+    }
     return view;
   }
   const Result<json::Value> result = json::parse(row.result);

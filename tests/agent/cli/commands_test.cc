@@ -151,6 +151,26 @@ TEST_F(Commands, JobsListsAndShowsOne) {
   EXPECT_EQ(drover({"jobs", "job-9"}).ending.code, 1);
 }
 
+TEST_F(Commands, AJobsFlagsGoWithIt) {
+  have_container("web-1", "sleep");
+  EXPECT_EQ(drover({"pause", "--priority", "90", "--attempts", "2", "web-1"}).ending.code, 0);
+  node_.call([](State& state, Faults&) {
+    const auto found = std::find_if(state.jobs.begin(), state.jobs.end(), [](const auto& entry) {
+      return entry.second.request.verb == Verb::container_pause;
+    });
+    ASSERT_NE(found, state.jobs.end());
+    EXPECT_EQ(found->second.request.priority, 90);
+    EXPECT_EQ(found->second.request.attempts, 2);
+  });
+  EXPECT_EQ(drover({"pause", "--priority", "101", "web-1"}).ending.code, 2);
+}
+
+TEST_F(Commands, CancelTellsWhatTheNodeSays) {
+  const system::Output output = drover({"cancel", "job-9"});
+  EXPECT_EQ(output.ending.code, 1);
+  EXPECT_NE(output.err.find("job-9"), std::string::npos) << output.err;
+}
+
 TEST_F(Commands, ExplainNamesTheRule) {
   EXPECT_EQ(drover({"explain", "my-app-db"}).out,
             "my-app-db gets runtime runc (/usr/sbin/runc)\n"
