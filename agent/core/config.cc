@@ -180,14 +180,6 @@ JournalConfig read_journal(const json::Value& value, std::string at, Faults& fau
   return journal;
 }
 
-LogConfig read_log(const json::Value& value, std::string at, Faults& faults) {
-  Fields fields(value, std::move(at), faults);
-  LogConfig log;
-  log.keep_deleted_s = fields.integer("keep_deleted_s", log.keep_deleted_s, 0, 31'536'000);
-  fields.finish();
-  return log;
-}
-
 bool is_program(RuntimeKind kind) {
   return kind == RuntimeKind::runc || kind == RuntimeKind::crun;
 }
@@ -285,9 +277,6 @@ Result<Config> parse_config(std::string_view text) {
   });
   fields.object("journal", [&](const json::Value& value, std::string at) {
     config.journal = read_journal(value, std::move(at), faults);
-  });
-  fields.object("log", [&](const json::Value& value, std::string at) {
-    config.log = read_log(value, std::move(at), faults);
   });
   fields.finish();
   TRY(faults.result("the configuration is not accepted"));

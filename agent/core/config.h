@@ -98,11 +98,6 @@ struct JournalConfig {
   std::int64_t keep_events = 200'000;    ///< ... and by number
 };
 
-/// Section "log": what containers printed.
-struct LogConfig {
-  std::int64_t keep_deleted_s = 86'400;  ///< logs of deleted containers; 0: they go at once
-};
-
 /// Which runtime a name gets, and why.
 struct RoutingChoice {
   RuntimeKind kind = RuntimeKind::crun;
@@ -118,7 +113,6 @@ struct Config {
   ContainerConfig container;
   BusConfig bus;
   JournalConfig journal;
-  LogConfig log;
 
   /// The runtime for a container of this name: the first rule that matches, else the default.
   RoutingChoice container_type(std::string_view name) const;

@@ -7,7 +7,7 @@ namespace drover {
 namespace {
 
 constexpr std::array<std::string_view, 3> kWhen = {"never", "on-failure", "always"};
-constexpr std::int64_t kMostAttempts = 1'000'000;
+constexpr std::int64_t kMostRestarts = 1'000'000;
 constexpr std::size_t kMostExempt = 256;
 
 std::vector<int> read_exempt_codes(Fields& fields) {
@@ -46,7 +46,7 @@ RestartPolicy read_restart_policy(Fields& fields, Faults& faults) {
         policy.when = static_cast<RestartPolicy::When>(i);
       }
     }
-    policy.max_attempts = restart.integer("max_attempts", 0, 0, kMostAttempts);
+    policy.max_attempts = restart.integer("max_attempts", 0, 0, kMostRestarts);
     policy.exempt_codes = read_exempt_codes(restart);
     restart.finish();
   });

@@ -44,6 +44,25 @@ Result<> check_folders(const Node& node, const ContainerSpec& spec) {
 
 }  // namespace
 
+Result<> admit_verb(Verb verb) {
+  switch (verb) {
+    case Verb::container_update:
+    case Verb::container_checkpoint:
+    case Verb::container_restore:
+    case Verb::image_pull:
+    case Verb::image_remove:
+    case Verb::volume_create:
+    case Verb::volume_resize:
+    case Verb::volume_snapshot:
+    case Verb::volume_delete:
+    case Verb::network_ensure:
+    case Verb::network_remove:
+      return fail(Code::refused, "{}: this version of drover cannot do it yet", to_string(verb));
+    default:
+      return {};
+  }
+}
+
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {
   return spec.runtime ? *spec.runtime : node.config.container_type(name).kind;
 }
@@ -88,6 +107,13 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
                 "container {} names neither image nor rootfs, and this node has no default image",
                 name);
   }
+  if (spec.restart != RestartPolicy{} || !spec.probes.empty()) {
+    return fail(
+        Code::refused,
+        "container {}: this version of drover keeps no restart policy and asks no probes yet; "
+        "leave restart and probes out",
+        name);
+  }
   TRY(check_folders(node, spec));
   for (const NetworkSpec& network : *spec.networks) {
     if (network.bridge.empty()) {
@@ -97,6 +123,13 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
     }
   }
   for (const VolumeSpec& volume : spec.volumes) {
+    if (!volume.from.empty()) {
+      return fail(
+          Code::refused,
+          "volume {}: this version of drover has no volumes that outlive containers yet; give "
+          "size_mib in place of from",
+          volume.name);
+    }
     TRY(node.volumes(volume.storage));
   }
   return runtime->accepts(spec);

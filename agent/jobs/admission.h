@@ -13,6 +13,9 @@ ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind ki
 /// The runtime the container gets: the job's own wish, else the node's rules.
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec);
 
+/// `refused` for a verb that no node of this version does yet.
+Result<> admit_verb(Verb verb);
+
 /// Whether this node would make such a container at all: without side effects, so that a job that
 /// is never allowed here is refused before it is accepted.
 Result<> admit_container(const Node& node, const std::string& name, const ContainerSpec& spec);

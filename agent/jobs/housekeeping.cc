@@ -12,7 +12,7 @@ constexpr std::chrono::seconds kRound{60};
 constexpr std::chrono::milliseconds kPause{20};
 
 // What one slice does at most: a few milliseconds' worth. A job has some ten steps.
-constexpr std::int64_t kJobs = 50;
+constexpr std::int64_t kMostJobsAtOnce = 50;
 constexpr std::int64_t kEvents = 500;
 constexpr std::int64_t kCounters = 500;
 constexpr std::int64_t kPages = 100;
@@ -51,9 +51,10 @@ Result<bool> Housekeeping::slice() {
   const std::int64_t now = clock_.unix_ms();
   switch (stage_) {
     case Stage::jobs: {
-      const std::int64_t forgotten = TRY(journal.forget_jobs(now - keep.dedupe_s * kMs, kJobs));
+      const std::int64_t forgotten =
+          TRY(journal.forget_jobs(now - keep.dedupe_s * kMs, kMostJobsAtOnce));
       jobs_forgotten_ = jobs_forgotten_ || forgotten > 0;
-      return forgotten == kJobs;
+      return forgotten == kMostJobsAtOnce;
     }
     case Stage::job_logs:
       return sweep_job_logs();

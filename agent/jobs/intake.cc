@@ -96,6 +96,7 @@ Result<> Intake::admit(const JobRequest& request) const {
                   node_.name);
     }
   }
+  TRY(admit_verb(request.verb));
   TRY(admit_to_node(books_.journal(), node_.name, request));
   if (request.spec) {
     return admit_container(node_, request.target, *request.spec);

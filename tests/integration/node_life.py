@@ -61,8 +61,9 @@ class NodeLife(unittest.TestCase):
         for part in schema["allOf"]:
             names = part["then"]["properties"].get("type", {}).get("enum", [])
             every.update(names)
-        # Not met in this life: a cancelled job, and what could not be undone.
-        self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.container.unknown"})
+        # Not met in this life: a cancelled job, one that waits or is tried again, what could not be undone.
+        self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
+                                         "drover.container.unknown"})
         counts = collections.Counter()
         for event in events:
             kind = event["type"].split(".")[1]
