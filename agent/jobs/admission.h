@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "agent/core/verb.h"
 #include "agent/jobs/node.h"
 
 namespace drover::jobs {
