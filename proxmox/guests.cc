@@ -1,5 +1,6 @@
 #include "proxmox/guests.h"
 
+#include <charconv>
 #include <utility>
 
 namespace drover::proxmox {
@@ -61,6 +62,15 @@ Form form_of(const GuestRequest& request, Vmid vmid) {
   }
   form.insert(form.end(), request.more.begin(), request.more.end());
   return form;
+}
+
+/// The guest a task is about.
+std::optional<Vmid> number_of(const Upid& upid) {
+  std::uint32_t number = 0;
+  const char* const end = upid.id.data() + upid.id.size();
+  return std::from_chars(upid.id.data(), end, number).ptr == end && number > 0
+             ? std::optional(Vmid{number})
+             : std::nullopt;
 }
 
 /// Whether a create failed because somebody has the number ("CT 100 already exists on node ...").
@@ -141,6 +151,25 @@ Result<> Guests::stop(Vmid vmid, const Stop& stop) {
     return is_down ? Result<>() : Failure(answer.error());
   }
   return tasks_.wait(*answer, kTaskTimeout, stop);
+}
+
+Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop) {
+  const std::vector<Upid> running = TRY(tasks_.running(stop));
+  for (const Upid& upid : running) {
+    const std::optional<Vmid> id = number_of(upid);
+    const bool concerns = id && (vmid ? *id == *vmid
+                                      : upid.type == "vzcreate" && first.value <= id->value &&
+                                            id->value <= last.value);
+    // A backup holds up whoever changes the guest, and says so itself.
+    if (!concerns || !upid.type.starts_with("vz") || upid.type == "vzdump") {
+      continue;
+    }
+    const Result<> ended = tasks_.wait(upid, kCreateTimeout, stop);
+    if (!ended) {
+      TRY(stop.check("wait for task " + upid.str()));
+    }
+  }
+  return {};
 }
 
 Result<> Guests::remove(Vmid vmid, bool force, const Stop& stop) {

@@ -54,6 +54,10 @@ std::string end_of_log(Client& client, const Upid& upid, const Stop& stop) {
 
 }  // namespace
 
+bool ended_well(std::string_view exit) {
+  return exit == "OK" || exit.starts_with("WARNINGS");
+}
+
 Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop) {
   const system::Instant deadline = clock_.now() + timeout;
   if (upid.node == client_.node()) {
@@ -83,7 +87,7 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop) {
     }
     if (status && status->at("status").string_or("") == "stopped") {
       const std::string exit(status->at("exitstatus").string_or(""));
-      if (exit == "OK" || exit.starts_with("WARNINGS")) {
+      if (ended_well(exit)) {
         return {};
       }
       const std::string log = end_of_log(client_, upid, stop);
@@ -107,6 +111,37 @@ Result<> Tasks::wait(const json::Value& answer, milliseconds timeout, const Stop
   }
   const Upid upid = TRY(Upid::parse(answer.string_or("")));
   return wait(upid, timeout, stop);
+}
+
+Result<std::vector<Tasks::Ended>> Tasks::ended(Vmid vmid, const Stop& stop) {
+  const json::Value answer =
+      TRY(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
+                      {{"source", "archive"}, {"vmid", std::to_string(vmid.value)}}, stop));
+  std::vector<Ended> tasks;
+  if (const json::Array* array = answer.array()) {
+    for (const json::Value& task : *array) {
+      tasks.push_back({std::string(task.at("type").string_or("")),
+                       std::string(task.at("status").string_or(""))});
+    }
+  }
+  return tasks;
+}
+
+Result<std::vector<Upid>> Tasks::running(const Stop& stop) {
+  const json::Value answer = TRY(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
+                                             {{"source", "active"}}, stop));
+  std::vector<Upid> upids;
+  if (const json::Array* array = answer.array()) {
+    for (const json::Value& task : *array) {
+      // The list goes on naming a task for a while after its end, then with an exit status.
+      const bool runs = task.at("status").string_or("RUNNING") == "RUNNING";
+      Result<Upid> upid = Upid::parse(task.at("upid").string_or(""));
+      if (runs && upid) {
+        upids.push_back(std::move(*upid));
+      }
+    }
+  }
+  return upids;
 }
 
 }  // namespace drover::proxmox

@@ -2,13 +2,19 @@
 #pragma once
 
 #include <chrono>
+#include <string>
+#include <vector>
 
+#include "agent/core/ids.h"
 #include "agent/core/result.h"
 #include "agent/system/clock.h"
 #include "proxmox/client.h"
 #include "proxmox/upid.h"
 
 namespace drover::proxmox {
+
+/// Whether a task's exit status is one of success.
+bool ended_well(std::string_view exit);
 
 /// Thread-safe as far as the client is.
 class Tasks {
@@ -21,6 +27,14 @@ class Tasks {
   Result<> wait(const Upid& upid, std::chrono::milliseconds timeout, const Stop& stop);
   /// The same for an answer's data: a UPID, or null for a call that was done at once.
   Result<> wait(const json::Value& answer, std::chrono::milliseconds timeout, const Stop& stop);
+  struct Ended {
+    std::string type;
+    std::string exit;  ///< "OK", "WARNINGS: n" or an error
+  };
+  /// Those about one guest that have ended, newest first, also of earlier guests of that number.
+  Result<std::vector<Ended>> ended(Vmid vmid, const Stop& stop);
+  /// Those of this node that have not ended, whoever began them.
+  Result<std::vector<Upid>> running(const Stop& stop);
 
  private:
   Client& client_;

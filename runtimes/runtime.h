@@ -51,6 +51,10 @@ class Runtime {
   virtual RuntimeKind kind() const = 0;
   virtual Capabilities capabilities() const = 0;
 
+  /// Waits for what an earlier agent has begun with the container and what goes on without it, as a
+  /// task of Proxmox does. Whoever takes up a job in its middle calls it before any other verb.
+  virtual Result<> settle(const Container& /*container*/, const Stop& /*stop*/) { return {}; }
+
   /// `refused` naming the first field of the spec that this runtime cannot give, so that nothing is
   /// dropped in silence. Without side effects.
   virtual Result<> accepts(const ContainerSpec& spec) const = 0;

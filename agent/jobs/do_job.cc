@@ -1,9 +1,29 @@
+#include "agent/jobs/container_record.h"
 #include "agent/jobs/make_container.h"
 #include "agent/jobs/verbs.h"
 
 namespace drover::jobs {
 
+namespace {
+
+/// What an earlier agent had begun may go on without it.
+Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
+  if (!work.resumed() || target_kind_of(work.request().verb) != TargetKind::container) {
+    return {};
+  }
+  const std::optional<ContainerRow> row = TRY(work.container(work.request().target));
+  if (!row) {
+    return {};
+  }
+  const ContainerRecord record = TRY(container_record_from(row->container));
+  runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  return runtime->settle(record.container, stop);
+}
+
+}  // namespace
+
 Result<json::Value> do_job(Work& work, const Node& node) {
+  TRY(settle(work, node, work.stop()));
   switch (work.request().verb) {
     case Verb::container_run:
       return make_container(work, node, true);
@@ -32,7 +52,11 @@ Result<json::Value> do_job(Work& work, const Node& node) {
 }
 
 Result<> undo_job(Work& work, const Node& node) {
-  return makes_container(work.request().verb) ? unmake_container(work, node) : Result<>();
+  if (!makes_container(work.request().verb)) {
+    return {};
+  }
+  TRY(settle(work, node, work.agent_stop()));
+  return unmake_container(work, node);
 }
 
 }  // namespace drover::jobs

@@ -16,7 +16,13 @@ Result<json::Value> kill_container(Work& work, const Node& node) {
     return fail(Code::unavailable,
                 "the agent ended while it sent the signal, so whether it arrived is not known");
   };
-  return work.once(step);
+  const json::Value killed = TRY(work.once(step));
+  // A program that ends later is seen by its monitor; a guest of Proxmox has none that tells.
+  if (const auto now = target.runtime->state(target.container(), work.stop());
+      now && now->status == Status::stopped) {
+    TRY(note(work, target, Status::stopped, now->exit));
+  }
+  return killed;
 }
 
 }  // namespace drover::jobs

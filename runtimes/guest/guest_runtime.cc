@@ -45,6 +45,18 @@ std::string joined(const std::vector<std::string>& tags) {
   return text;
 }
 
+std::vector<std::string> split_tags(std::string_view text) {
+  std::vector<std::string> tags;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(';'), text.size());
+    if (end > 0) {
+      tags.emplace_back(text.substr(0, end));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return tags;
+}
+
 }  // namespace
 
 GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options)
@@ -63,6 +75,36 @@ Capabilities GuestRuntime::capabilities() const {
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {
   TRY(map_spec(spec, options_));
   return {};
+}
+
+Result<> GuestRuntime::settle(const Container& container, const Stop& stop) {
+  const Result<proxmox::GuestInfo> guest = find(container, stop);
+  if (!guest && guest.error().code != Code::not_found) {
+    return Failure(guest.error());
+  }
+  TRY(guests_.settle(guest ? std::optional(guest->vmid) : std::nullopt, options_.first,
+                     options_.last, stop));
+  return guest ? unmark_unless_started(container, stop) : Result<>();
+}
+
+/// One that was marked for a start which then failed has never run.
+Result<> GuestRuntime::unmark_unless_started(const Container& container, const Stop& stop) {
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  if (guest.running || !stamp_of(guest).started) {
+    return {};
+  }
+  const std::vector<proxmox::Tasks::Ended> tasks = TRY(tasks_.ended(guest.vmid, stop));
+  for (const proxmox::Tasks::Ended& task : tasks) {
+    if (task.type == "vzcreate") {
+      break;  // what comes now was about another guest of this number
+    }
+    if (task.type == "vzstart" && proxmox::ended_well(task.exit)) {
+      return {};
+    }
+  }
+  return change_tags(
+      guest.vmid, [](std::vector<std::string>& tags) { return std::erase(tags, kStartedTag) > 0; },
+      stop);
 }
 
 Result<proxmox::GuestInfo> GuestRuntime::find(const Container& container, const Stop& stop) {
@@ -135,6 +177,10 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
   for (const proxmox::GuestInfo& guest : guests) {
     const GuestStamp stamp = stamp_of(guest);
     if (stamp.ours && stamp.name == container.name.str()) {
+      // Its tags are there since its creation has ended well.
+      if (stamp.job == container.job.str()) {
+        return {};
+      }
       return fail(Code::conflict, "create {}: guest {} of job {} has that name", label(container),
                   guest.vmid.value, stamp.job);
     }
@@ -150,7 +196,11 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
   }
   // The answer may have been lost, or the request to stop have come too late to keep it from being
   // made. What is left behind nobody would look for.
-  const Result<> removed = remove(container, true, Stop());
+  const Stop never;
+  Result<> removed = settle(container, stop.requested() ? never : stop);
+  if (removed) {
+    removed = remove(container, true, never);
+  }
   Error error = Error(made.error()).context("create " + label(container));
   if (!removed) {
     error.message += "; and what was begun could not be removed: " + removed.error().message;
@@ -158,21 +208,19 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
   return Failure(std::move(error));
 }
 
-Result<> GuestRuntime::mark_started(Vmid vmid, const Stop& stop) {
+Result<> GuestRuntime::change_tags(Vmid vmid, const ChangeTags& change, const Stop& stop) {
   const std::string path = fmt::format("/nodes/{}/lxc/{}/config", client_.node(), vmid.value);
   // An admin may change the configuration between the two calls, which the digest tells.
   constexpr int kMostTries = 5;
   for (int tries = 1;; ++tries) {
     const json::Value config = TRY(client_.get(path, {}, stop));
-    const std::string tags(config.at("tags").string_or(""));
-    if ((";" + tags + ";").find(fmt::format(";{};", kStartedTag)) != std::string::npos) {
+    std::vector<std::string> tags = split_tags(config.at("tags").string_or(""));
+    if (!change(tags)) {
       return {};
     }
-    const Result<json::Value> put =
-        client_.put(path,
-                    {{"tags", joined({tags, kStartedTag})},
-                     {"digest", std::string(config.at("digest").string_or(""))}},
-                    stop);
+    const Result<json::Value> put = client_.put(
+        path, {{"tags", joined(tags)}, {"digest", std::string(config.at("digest").string_or(""))}},
+        stop);
     if (put) {
       return {};
     }
@@ -180,6 +228,19 @@ Result<> GuestRuntime::mark_started(Vmid vmid, const Stop& stop) {
       return Failure(Error(put.error()).context(fmt::format("tag guest {}", vmid.value)));
     }
   }
+}
+
+Result<> GuestRuntime::mark_started(Vmid vmid, const Stop& stop) {
+  return change_tags(
+      vmid,
+      [](std::vector<std::string>& tags) {
+        if (std::find(tags.begin(), tags.end(), kStartedTag) != tags.end()) {
+          return false;
+        }
+        tags.emplace_back(kStartedTag);
+        return true;
+      },
+      stop);
 }
 
 Result<> GuestRuntime::start(const Container& container, const Stop& stop) {

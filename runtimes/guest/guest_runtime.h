@@ -1,6 +1,7 @@
 // GuestRuntime: containers that are guests of Proxmox itself (pct).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ class GuestRuntime final : public Runtime {
 
   RuntimeKind kind() const override { return RuntimeKind::pve_lxc; }
   Capabilities capabilities() const override;
+  Result<> settle(const Container& container, const Stop& stop) override;
   Result<> accepts(const ContainerSpec& spec) const override;
+  /// One that this very job has made before is success.
   Result<> create(const Container& container, const Stop& stop) override;
   Result<> start(const Container& container, const Stop& stop) override;
   /// SIGKILL through the API, every other signal to the init itself, whose kernel drops those that
@@ -57,6 +60,11 @@ class GuestRuntime final : public Runtime {
   Result<Live> live_as(const Container& container, Status wanted, std::string_view verb,
                        const Stop& stop);
   Result<> mark_started(Vmid vmid, const Stop& stop);
+  Result<> unmark_unless_started(const Container& container, const Stop& stop);
+  /// Says whether it has changed them.
+  using ChangeTags = std::function<bool(std::vector<std::string>&)>;
+  /// Changes the guest's tags and nothing else, also while an admin does.
+  Result<> change_tags(Vmid vmid, const ChangeTags& change, const Stop& stop);
 
   proxmox::Client& client_;
   proxmox::Tasks tasks_;

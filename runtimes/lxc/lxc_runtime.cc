@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 /// Beyond SIGKILL the kernel has its own time only, as with a process in uninterruptible sleep.
 constexpr std::chrono::seconds kKillTimeout{30};
 constexpr std::chrono::seconds kStartTimeout{60};
+/// How long an init that was sent a signal may be on its way out when it can no more be thawed.
+constexpr std::chrono::seconds kThawRace{2};
 
 Result<> send(const system::UniqueFd& process, int signal) {
   if (syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0 && errno != ESRCH) {
@@ -172,7 +174,11 @@ Result<> LxcRuntime::end(const Container& container, const State& state, int sig
   if (init) {
     TRY(send(*init, signal));
     if (state.status == Status::paused) {
-      TRY(lxc_thaw(layout_.lxc(), container.name.str(), stop));
+      // SIGKILL may have ended it before it could be thawed, and so may a signal the thaw itself.
+      const Result<> thawed = lxc_thaw(layout_.lxc(), container.name.str(), stop);
+      if (!thawed && !TRY(wait_for(*init, kThawRace, stop))) {
+        return Failure(thawed.error());
+      }
     }
     if (!TRY(wait_for(*init, grace, stop))) {
       TRY(send(*init, SIGKILL));

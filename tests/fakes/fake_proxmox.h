@@ -6,6 +6,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "proxmox/client.h"
+#include "proxmox/upid.h"
 
 namespace drover::fakes {
 
@@ -44,6 +46,14 @@ class FakeProxmox : public proxmox::Client {
   /// The next task of this type ("vzstart") ends with this exit status.
   void fail_task(std::string type, std::string status) {
     task_failures_[std::move(type)] = std::move(status);
+  }
+
+  /// A task that somebody has begun before: it runs until it is asked for its status, does `deed`
+  /// and has ended well.
+  void begin_task(const std::string& type, const std::string& id, std::function<void()> deed) {
+    const std::string upid(task(type, id).string_or(""));
+    tasks_.erase(upid);
+    running_.emplace(upid, std::move(deed));
   }
 
   Result<json::Value> get(const std::string& path, const proxmox::Form& query,
@@ -106,6 +116,9 @@ class FakeProxmox : public proxmox::Client {
       if (at[2] == "lxc") {
         return guest_call(method, at, given);
       }
+      if (at[2] == "tasks" && at.size() == 3 && method == "GET") {
+        return given.at("source") == "active" ? running_tasks() : ended_tasks(given);
+      }
       if (at[2] == "tasks" && at.size() == 5 && at[4] == "status" && method == "GET") {
         return task_status(at[3]);
       }
@@ -137,7 +150,30 @@ class FakeProxmox : public proxmox::Client {
     return json::Value(std::to_string(number));
   }
 
-  Result<json::Value> task_status(const std::string& upid) const {
+  json::Value ended_tasks(const Fields& given) const {
+    json::Array list;
+    // They are in the order of their numbers.
+    for (auto task = tasks_.rbegin(); task != tasks_.rend(); ++task) {
+      const Result<proxmox::Upid> upid = proxmox::Upid::parse(task->first);
+      if (upid && upid->id == given.at("vmid")) {
+        list.emplace_back(json::Object{{"type", upid->type}, {"status", task->second}});
+      }
+    }
+    return list;
+  }
+  json::Value running_tasks() const {
+    json::Array list;
+    for (const auto& [upid, deed] : running_) {
+      list.emplace_back(json::Object{{"upid", upid}, {"status", "RUNNING"}});
+    }
+    return list;
+  }
+
+  Result<json::Value> task_status(const std::string& upid) {
+    if (const auto running = running_.extract(upid)) {
+      running.mapped()();
+      tasks_[upid] = "OK";
+    }
     const auto task = tasks_.find(upid);
     if (task == tasks_.end()) {
       return fail(Code::invalid, "no such task");
@@ -391,7 +427,8 @@ class FakeProxmox : public proxmox::Client {
   std::mutex mutex_;  // guards all below and the public state during a call
   std::deque<Planned> failures_;
   std::map<std::string, std::string> task_failures_;
-  std::map<std::string, std::string> tasks_;  // exit status by UPID
+  std::map<std::string, std::string> tasks_;              // exit status by UPID
+  std::map<std::string, std::function<void()>> running_;  // by UPID
   unsigned task_number_ = 0;
   unsigned digest_ = 0;
 };

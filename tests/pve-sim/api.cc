@@ -167,10 +167,19 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
                   const Form& form) {
   if (parts.size() == 3 && method == "GET") {
     const Parameters given = CHECKED("GET /nodes/{node}/tasks", {});
+    const std::string source = given.contains("source") ? given.at("source") : "archive";
+    const auto fits = [&given](const char* filter, const json::Value& value) {
+      return !given.contains(filter) || value.string_or("") == given.at(filter);
+    };
     json::Array list;
     const std::vector<std::string> upids = tasks_.list();
     for (const std::string& upid : upids) {
       if (std::optional<json::Object> status = tasks_.status(upid)) {
+        const bool runs = status->find("exitstatus") == nullptr;
+        if (source == (runs ? "archive" : "active") || !fits("typefilter", *status->find("type")) ||
+            !fits("vmid", *status->find("id"))) {
+          continue;
+        }
         if (const json::Value* ended = status->find("exitstatus")) {
           status->set("status", json::Value(*ended));
           status->erase("exitstatus");

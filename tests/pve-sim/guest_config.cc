@@ -73,7 +73,8 @@ std::vector<std::string> guest_ids(const Place& place) {
 bool guest_runs(const Place& place, const std::string& vmid) {
   const Result<std::string> state = system::run_ok(
       {"lxc-info", "-P", place.lxc_path.string(), "-n", vmid, "-s", "-H"}, system::Stop());
-  return state && state->starts_with("RUNNING");
+  // A frozen one runs: Proxmox looks for its monitor, and no further.
+  return state && !state->starts_with("STOPPED");
 }
 
 std::optional<path> volume_path(const Place& place, std::string_view volid) {

@@ -162,6 +162,34 @@ TEST_F(GuestRuntimeTest, ACreateWhoseAnswerWasLostIsTakenBack) {
   EXPECT_TRUE(api_.guests.empty());
 }
 
+TEST_F(GuestRuntimeTest, ACreateThatHadEndedBeforeTheAgentDidIsNotDoneTwice) {
+  create();
+  ASSERT_TRUE(runtime_.settle(web_, stop_));
+  ASSERT_TRUE(runtime_.create(web_, stop_));
+  EXPECT_EQ(api_.guests.size(), 1U);
+}
+
+TEST_F(GuestRuntimeTest, ACreateThatAnEarlierAgentHasLeftIsAwaited) {
+  create();
+  const auto made = api_.guests.extract(5000);
+  // Until it has ended the guest has no tags that tell whose it is.
+  api_.begin_task("vzcreate", "5000", [&] { api_.guests.emplace(5000, made.mapped()); });
+  ASSERT_TRUE(runtime_.settle(web_, stop_));
+  ASSERT_TRUE(runtime_.create(web_, stop_));
+  EXPECT_EQ(api_.guests.size(), 1U);
+}
+
+TEST_F(GuestRuntimeTest, TasksOfOthersAreNotAwaited) {
+  create();
+  const auto never = [] { ADD_FAILURE() << "asked for"; };
+  api_.begin_task("vzdump", "5000", never);
+  api_.begin_task("vzstart", "100", never);
+  EXPECT_TRUE(runtime_.settle(web_, stop_));
+  api_.guests.clear();
+  api_.begin_task("vzcreate", "100", never);
+  EXPECT_TRUE(runtime_.settle(web_, stop_));
+}
+
 TEST_F(GuestRuntimeTest, TheSpecIsCheckedBeforeAnythingIsAsked) {
   Container bad = web_;
   bad.spec.command = {"sh"};
@@ -193,6 +221,19 @@ TEST_F(GuestRuntimeTest, AFailedStartIsTold) {
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr("bridge 'vmbr99' does not exist"));
   EXPECT_FALSE(guest().running);
+}
+
+TEST_F(GuestRuntimeTest, AStartThatFailedBeforeTheAgentEndedIsNoStart) {
+  create();
+  api_.fail_task("vzstart", "bridge 'vmbr99' does not exist");
+  ASSERT_FALSE(runtime_.start(web_, stop_));
+  EXPECT_EQ(status(), Status::stopped);
+  ASSERT_TRUE(runtime_.settle(web_, stop_));
+  EXPECT_EQ(status(), Status::created);
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  ASSERT_TRUE(runtime_.stop(web_, SIGKILL, {}, stop_));
+  ASSERT_TRUE(runtime_.settle(web_, stop_));
+  EXPECT_EQ(status(), Status::stopped);
 }
 
 TEST_F(GuestRuntimeTest, AGuestUnderCreationIsCreating) {

@@ -132,6 +132,15 @@ TEST_F(LxcRuntimeTest, APausedOneIsStopped) {
   EXPECT_EQ(runtime_->stop(container_, SIGTERM, std::chrono::seconds(10), stop_).value().code, 5);
 }
 
+TEST_F(LxcRuntimeTest, APausedOneThatSigkillHasEndedIsRemoved) {
+  run(kServe);
+  ASSERT_TRUE(runtime_->pause(container_, stop_));
+  // Before this thaws it, as a kernel may do that lets SIGKILL through to frozen processes.
+  ASSERT_TRUE(runtime_->kill(container_, SIGKILL, stop_));
+  ASSERT_TRUE(runtime_->remove(container_, true, stop_));
+  EXPECT_EQ(runtime_->state(container_, stop_).error().code, Code::not_found);
+}
+
 TEST_F(LxcRuntimeTest, AStoppedOneStartsAgain) {
   run("exit 3");
   EXPECT_EQ(await_end().code, 3);
