@@ -347,7 +347,6 @@ std::optional<Error> Supervisor::fail_for_good(const Task& task, Error error) {
 }
 
 void Supervisor::end(const Task& task, const Result<json::Value>& outcome) {
-  system::crash_point("job before end");
   // One whose end cannot be written stays unfinished, for the next start to see to.
   [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
     return write_end(books, task.request.id.str(), task.request.target, outcome, clock_.unix_ms());

@@ -73,7 +73,7 @@ Result<Turns::Turn> Work::take_turn(const Step& step) {
   return frame_.turns.take(
       step.turn, step.turn_width, request_.id.str(), stop(), [&](const Turns::Wait& wait) {
         // Only told: whoever asks later gets it from Turns itself.
-        [[maybe_unused]] const Result<> told = write([&](Books& books) {
+        [[maybe_unused]] const Result<> told = books_.write([&](Books& books) {
           return books.tell(Event{
               .kind = "job",
               .object = request_.id.str(),
@@ -91,8 +91,7 @@ Result<json::Value> Work::once(const Step& step) {
   }
   TRY(stop().check("before step " + step.name));
   const Turns::Turn turn = TRY(take_turn(step));
-  crash_point(row, "before intent");
-  TRY(write([&](Books& books) -> Result<> {
+  TRY(books_.write([&](Books& books) -> Result<> {
     TRY(books.journal().put_step(row));
     return books.tell(event_of(row, "step_started"));
   }));
@@ -109,14 +108,14 @@ Result<json::Value> Work::once(const Step& step) {
   crash_point(row, "after act");
   if (!acted) {
     // Only told: to the undo a step that failed is one that was begun.
-    [[maybe_unused]] const Result<> told = write([&](Books& books) -> Result<> {
+    [[maybe_unused]] const Result<> told = books_.write([&](Books& books) -> Result<> {
       Event failed = event_of(row, "step_failed");
       failed.data.set("message", acted.error().message);
       return books.tell(std::move(failed));
     });
     return Failure(std::move(acted).error());
   }
-  TRY(write([&](Books& books) -> Result<> {
+  TRY(books_.write([&](Books& books) -> Result<> {
     row.state = StepState::done;
     row.data = json::write(*acted);
     TRY(books.journal().put_step(row));
@@ -128,19 +127,34 @@ Result<json::Value> Work::once(const Step& step) {
 
 Result<> Work::step_undone(const StepRow& step) {
   crash_point(step, "after undo");
-  return write([&](Books& books) -> Result<> {
+  TRY(books_.write([&](Books& books) -> Result<> {
     StepRow undone = step;
     undone.state = StepState::undone;
     TRY(books.journal().put_step(undone));
     Event event = event_of(step, "step_undone");
     event.data.erase("of");
     return books.tell(std::move(event));
-  });
+  }));
+  crash_point(step, "undone");
+  return {};
+}
+
+Result<> Work::write(std::function<Result<>(Books&)> change) {
+  const auto point = [&](std::string_view where) {
+    if constexpr (system::kHasCrashPoints) {
+      system::crash_point(fmt::format("write {} {}", writes_, where));
+    }
+  };
+  ++writes_;
+  point("before");
+  TRY(books_.write(std::move(change)));
+  point("after");
+  return {};
 }
 
 Result<std::optional<ContainerRow>> Work::container(const std::string& name) {
   std::optional<ContainerRow> row;
-  TRY(write([&](Books& books) -> Result<> {
+  TRY(books_.write([&](Books& books) -> Result<> {
     row = TRY(books.journal().container(name));
     return {};
   }));
@@ -149,7 +163,7 @@ Result<std::optional<ContainerRow>> Work::container(const std::string& name) {
 
 Result<std::vector<StepRow>> Work::steps(const std::string& job) {
   std::vector<StepRow> rows;
-  TRY(write([&](Books& books) -> Result<> {
+  TRY(books_.write([&](Books& books) -> Result<> {
     rows = TRY(books.journal().steps(job));
     return {};
   }));

@@ -79,7 +79,8 @@ class Work {
   Result<> put_container(const ContainerRow& row, const std::string& what, json::Object data = {});
   /// Strikes the container off and tells so.
   Result<> erase_container(const std::string& name);
-  Result<> write(std::function<Result<>(Books&)> change) { return books_.write(std::move(change)); }
+  /// Anything else; see Books::write.
+  Result<> write(std::function<Result<>(Books&)> change);
 
  private:
   struct Begun {
@@ -99,6 +100,7 @@ class Work {
   Frame frame_;
   std::int64_t planned_ = 0;
   std::int64_t taken_ = 0;
+  int writes_ = 0;                               // of this run, apart from those of steps
   std::optional<std::vector<StepRow>> earlier_;  // of earlier runs, not yet come to in this one
 };
 

@@ -5,9 +5,9 @@
 
 namespace drover::system {
 
-/// In builds for tests (DROVER_CRASH_POINTS) the process ends here at once by SIGKILL when the
-/// environment's DROVER_CRASH_AT is `where`, and with DROVER_CRASH_LIST each point that is passed
-/// is added to the file of that name as a line. In other builds it is nothing. Thread-safe.
+/// In builds for tests (DROVER_CRASH_POINTS) and with a folder in the environment's DROVER_CRASH:
+/// adds `where` as a line to the folder's file "passed", and ends the process at once by SIGKILL
+/// when it is what the file "at" says. In other builds it is nothing. Thread-safe.
 #ifdef DROVER_CRASH_POINTS
 void crash_point(std::string_view where);
 inline constexpr bool kHasCrashPoints = true;

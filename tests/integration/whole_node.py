@@ -115,10 +115,11 @@ class Node:
             [self.build / "agent/daemon/droverd", "--config", self.work / "droverd.json"], stderr=self.log,
             env={**os.environ, **environment})
         deadline = time.monotonic() + 30
-        while self.drover("node", check=False).returncode != 0:
+        client = Client(self)
+        while client.ask("query", "query.node", {}, timeout=0.05) is None:
             if self.agent.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("droverd did not start:\n" + (self.work / "droverd.log").read_text())
-            time.sleep(0.02)
+        client.close()
 
     def end(self, number=signal.SIGTERM):
         self.agent.send_signal(number)

@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+"""Ends droverd by SIGKILL at every crash point of every verb on one runtime, and looks at what becomes of the job.
+
+crash_points.py BUILD RUNTIME [--only SCENARIO] [--every N --from K], in a mount and a network namespace of its own (crash_points).
+
+Each scenario is run undisturbed once, which tells its points (agent/system/crash_point.h: before and after every write to
+the journal and every deed), and then once for each point. The agent is started again and the client sends the job once
+more, as the protocol says. After that the job has ended exactly once, the container is as the job says, its program was
+started as often as the jobs say and no more, its exit code is the true one; and once it is deleted nothing is left.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from leftovers import leftovers  # noqa: E402
+from whole_node import Client, Node  # noqa: E402
+
+CODE = 5
+PROGRAM = f'echo started >>/data/starts; trap "exit {CODE}" TERM; while :; do sleep 0.05; done'
+DONE = ("succeeded",)
+# What a program inside was told or has done cannot be taken back, and whether it was is not known after a crash.
+DONE_OR_UNKNOWN = ("succeeded", "failed")
+
+
+@dataclasses.dataclass
+class Scenario:
+    name: str
+    verb: str
+    status: str | None  # of the container afterwards; None: there is none
+    starts: int = 0  # of its program, all jobs together
+    before: tuple = ()
+    options: dict = dataclasses.field(default_factory=dict)
+    spec: dict = dataclasses.field(default_factory=dict)
+    states: tuple = DONE
+    execs: int | None = None  # how often its command has run if the job says that it has
+    guests: bool = True  # for guests of Proxmox too
+
+
+SCENARIOS = [
+    Scenario("run", "container.run", "running", 1),
+    Scenario("create", "container.create", "created"),
+    Scenario("start", "container.start", "running", 1, before=("container.create",)),
+    Scenario("start again", "container.start", "running", 2, before=("container.run", "container.stop")),
+    Scenario("stop", "container.stop", "stopped", 1, before=("container.run",)),
+    Scenario("restart", "container.restart", "running", 2, before=("container.run",)),
+    Scenario("pause", "container.pause", "paused", 1, before=("container.run",)),
+    Scenario("resume", "container.resume", "running", 1, before=("container.run", "container.pause")),
+    Scenario("exec", "container.exec", "running", 1, before=("container.run",), states=DONE_OR_UNKNOWN,
+             options={"command": ["sh", "-c", "echo x >>/data/execs"]}, execs=1),
+    Scenario("kill", "container.kill", "stopped", 1, before=("container.run",), states=DONE_OR_UNKNOWN,
+             options={"signal": "9"}),
+    Scenario("delete", "container.delete", None, 1, before=("container.run", "container.stop")),
+    Scenario("delete by force", "container.delete", None, 1, before=("container.run",), options={"force": True}),
+    Scenario("run without its bridge", "container.run", None, states=("failed",),
+             spec={"networks": [{"interface": "eth0", "bridge": "vmbr0"},
+                                {"interface": "eth1", "bridge": "vmbr7"}]}),
+    Scenario("run without its program", "container.run", None, states=("failed",),
+             spec={"command": ["/no/such/program"]}, guests=False),
+]
+
+
+class Table:
+    def __init__(self, build, runtime):
+        self.runtime = runtime
+        self.node = Node(build, proxmox=True)
+        self.client = Client(self.node)
+        self.crash = self.node.work / "crash"
+        self.crash.mkdir()
+        self.count = 0
+        self.crashes = 0
+        self.seq = 0
+        self.faults = []
+
+    def spec(self, changes):
+        spec = {"runtime": self.runtime, "volumes": [{"name": "data", "target": "/data", "size_mib": 8}],
+                "networks": [{"interface": "eth0", "bridge": "vmbr0"}], "stop": {"grace_s": 20}}
+        if self.runtime == "pve-lxc":
+            spec["image"] = "local:vztmpl/busybox.tar.gz"
+            spec["volumes"][0]["size_mib"] = 1024
+        else:
+            spec["command"] = ["sh", "-c", PROGRAM]
+        return {**spec, **changes}
+
+    def job(self, name, verb, options=None, spec=None):
+        self.count += 1
+        job = {"id": f"job-{self.count}", "verb": verb, "target": name}
+        if verb in ("container.run", "container.create"):
+            job["spec"] = self.spec(spec or {})
+        if options:
+            job["options"] = options
+        return job
+
+    def do(self, name, verb):
+        ended = self.client.run(self.job(name, verb))
+        assert ended["state"] == "succeeded", f"{verb} {name}, before the crash: {ended}"
+        if verb == "container.run" and self.runtime != "pve-lxc":
+            self.await_lines(name, "starts", 1)
+
+    def file(self, name, file):
+        return self.node.work / "state/containers" / name / "volumes/data" / file
+
+    def lines(self, name, file):
+        path = self.file(name, file)
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def await_lines(self, name, file, count):
+        """The program writes a moment after it was started."""
+        deadline = time.monotonic() + 10
+        while self.lines(name, file) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.lines(name, file)
+
+    def await_status(self, name, status):
+        """One that ended is seen a moment later."""
+        deadline = time.monotonic() + 10
+        while True:
+            seen = self.client.query("container", name=name)
+            if seen["status"] == status or time.monotonic() > deadline:
+                return seen
+            time.sleep(0.02)
+
+    def events(self, job):
+        """All there are since the last call."""
+        found = []
+        while True:
+            answer = self.client.query("events", after=self.seq, most=500)
+            if not answer["events"]:
+                return [event for event in found if event["subject"] == job]
+            found += answer["events"]
+            self.seq = answer["events"][-1]["seq"]
+
+    def exists(self, name):
+        return name in self.node.names()
+
+    def check(self, scenario, name, job, ended):
+        """What is wrong, as texts."""
+        wrong = []
+        if ended["state"] not in scenario.states:
+            wrong.append(f"the job has {ended['state']}: {ended.get('error')}")
+        ends = [event["type"] for event in self.events(job["id"])
+                if event["type"] in ("drover.job.succeeded", "drover.job.failed", "drover.job.cancelled")]
+        if len(ends) != 1:
+            wrong.append(f"it ended {len(ends)} times: {ends}")
+        if scenario.status is None:
+            if self.exists(name):
+                wrong.append(f"{name} is still there: {self.client.query('container', name=name)['status']}")
+            return wrong
+        wrong += self.check_container(scenario, name, ended)
+        return wrong
+
+    def check_container(self, scenario, name, ended):
+        wrong = []
+        status = scenario.status
+        if scenario.name == "kill" and ended["state"] == "failed":
+            # Told as not known; then nothing else may be wrong with it.
+            status = self.client.query("container", name=name)["status"]
+        seen = self.await_status(name, status)
+        if seen["status"] != status or status not in ("running", "stopped", "paused", "created"):
+            wrong.append(f"{name} is {seen['status']} and not {scenario.status}")
+        if self.runtime == "pve-lxc":
+            return wrong
+        starts = self.await_lines(name, "starts", scenario.starts)
+        if starts != scenario.starts:
+            wrong.append(f"its program was started {starts} times and not {scenario.starts} times")
+        if scenario.execs is not None:
+            execs = self.lines(name, "execs")
+            if execs > 1 or (ended["state"] == "succeeded" and execs != 1):
+                wrong.append(f"the command has run {execs} times, and the job has {ended['state']}")
+        if scenario.name == "stop":
+            codes = [ended["result"]["exit"]["code"], seen["exit"]["code"]]
+            if codes != [CODE, CODE]:
+                wrong.append(f"the exit code is told as {codes}")
+        return wrong
+
+    def submit(self, job):
+        """Until it is accepted, over the agent's death, as every client does."""
+        deadline = time.monotonic() + 60
+        while True:
+            answer = self.client.submit(job, timeout=0.05)
+            if answer is not None:
+                assert answer[0] == "job.accepted", f"{job}: {answer}"
+                return
+            if self.node.agent.poll() is not None:
+                return
+            assert time.monotonic() < deadline, "neither an answer nor a crash"
+
+    def start_agent(self):
+        self.node.start(DROVER_CRASH=str(self.crash))
+
+    def once(self, scenario, point=None):
+        """Runs the scenario, with a crash at the point if there is one; returns the points that were passed."""
+        name = f"{self.runtime}-{self.count}"
+        for verb in scenario.before:
+            self.do(name, verb)
+        (self.crash / "passed").write_text("")
+        if point:
+            (self.crash / "at").write_text(point)
+        job = self.job(name, scenario.verb, scenario.options, scenario.spec)
+        self.submit(job)
+        wrong = []
+        if point:
+            try:
+                self.node.agent.wait(30)
+            except Exception:  # pylint: disable=broad-except
+                wrong.append("the point was not passed this time")
+            (self.crash / "at").unlink()
+            if self.node.agent.poll() is not None:
+                self.start_agent()
+                self.submit(job)
+            self.crashes += 1
+        ended = self.client.await_end(job["id"])
+        wrong += self.check(scenario, name, job, ended)
+        passed = (self.crash / "passed").read_text().splitlines()
+        if self.exists(name):
+            deleted = self.client.run(self.job(name, "container.delete", {"force": True}))
+            if deleted["state"] != "succeeded":
+                wrong.append(f"it cannot be deleted: {deleted.get('error')}")
+        left = leftovers(self.node, name)
+        if left:
+            wrong.append(f"left behind: {left}")
+        for fault in wrong:
+            self.faults.append(f"{scenario.name}, {'at ' + repr(point) if point else 'undisturbed'}: {fault}")
+            print("FAULT", self.faults[-1], flush=True)
+        return list(dict.fromkeys(passed))
+
+    def run(self, only, every, first):
+        self.start_agent()
+        for scenario in SCENARIOS:
+            if (only and scenario.name != only) or (self.runtime == "pve-lxc" and not scenario.guests):
+                continue
+            begun = time.monotonic()
+            points = self.once(scenario)
+            assert len(points) > 4, f"{scenario.name}: only {points} are passed; is this a build with crash points?"
+            for point in points[first::every]:
+                self.once(scenario, point)
+            print(f"{self.runtime}: {scenario.name}: {len(points[first::every])} crashes, {time.monotonic() - begun:.1f} s", flush=True)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("build", type=pathlib.Path)
+    arguments.add_argument("runtime")
+    arguments.add_argument("--only", metavar="SCENARIO")
+    arguments.add_argument("--every", type=int, default=1, metavar="N", help="every Nth point only")
+    arguments.add_argument("--from", type=int, default=0, dest="first", metavar="K", help="beginning with the Kth, from 0")
+    chosen = arguments.parse_args()
+    table = Table(chosen.build.resolve(), chosen.runtime)
+    try:
+        table.run(chosen.only, chosen.every, chosen.first)
+    except BaseException:
+        print((table.node.work / "droverd.log").read_text()[-4000:], file=sys.stderr)
+        raise
+    finally:
+        table.node.tear_down()
+    print(f"{table.runtime}: {table.crashes} crashes, {len(table.faults)} faults")
+    return 1 if table.faults else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
