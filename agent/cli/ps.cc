@@ -23,7 +23,9 @@ std::string status_text(const json::Value& container) {
   if (status != to_string(Status::stopped) || container.at("exit").object() == nullptr) {
     return status;
   }
-  return status + ": " + to_text(exit_from_json(container.at("exit")));
+  const Exit exit = exit_from_json(container.at("exit"));
+  return exit.reason.empty() ? status + ": " + to_text(exit)
+                             : fmt::format("{} ({})", status, to_text(exit));
 }
 
 std::string addresses(const json::Value& container) {

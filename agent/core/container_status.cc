@@ -31,6 +31,9 @@ json::Value to_json(const Exit& exit) {
   if (exit.at_unix_ms != 0) {
     object.set("at", exit.at_unix_ms);
   }
+  if (!exit.reason.empty()) {
+    object.set("reason", exit.reason);
+  }
   return object;
 }
 
@@ -41,6 +44,7 @@ Exit exit_from_json(const json::Value& value) {
   }
   exit.oom = value.at("oom").boolean_or(false);
   exit.at_unix_ms = value.at("at").integer_or(0);
+  exit.reason = value.at("reason").string_or("");
   return exit;
 }
 
@@ -49,7 +53,7 @@ std::string to_text(const Exit& exit) {
     return "out of memory";
   }
   if (!exit.code) {
-    return "ended, exit code unknown";
+    return exit.reason.empty() ? "ended, exit code unknown" : "unknown: " + exit.reason;
   }
   if (*exit.code > 128 && *exit.code <= 128 + 64) {
     return fmt::format("killed by signal {}", *exit.code - 128);

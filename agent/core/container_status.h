@@ -69,12 +69,14 @@ struct Exit {
   std::optional<int> code;
   bool oom = false;             ///< the kernel ended it for want of memory
   std::int64_t at_unix_ms = 0;  ///< 0 when it is not known
+  std::string reason{};  ///< why there is no code: "reboot"; "" when nobody knows that either
   bool operator==(const Exit&) const = default;
 };
 
 json::Value to_json(const Exit& exit);
 Exit exit_from_json(const json::Value& value);
-/// "exited with 7", "killed by signal 9", "out of memory", "ended, exit code unknown".
+/// "exited with 7", "killed by signal 9", "out of memory", "unknown: reboot", "ended, exit code
+/// unknown".
 std::string to_text(const Exit& exit);
 
 }  // namespace drover

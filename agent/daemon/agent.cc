@@ -1,14 +1,12 @@
 #include "agent/daemon/agent.h"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
+#include "agent/system/boot_id.h"
+#include "agent/system/lock_file.h"
 #include "agent/system/log.h"
 #include "agent/system/notify.h"
 
@@ -34,7 +32,10 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
       loop, agent->layout_.exits(),
       [observer = agent->observer_.get()](const std::string& name) { observer->look_at(name); }));
   TRY(agent->start_front());
+  const std::string boot = TRY(system::boot_id());
+  TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
   TRY(agent->intake_->resume());
+  TRY(agent->reboot_->start_again().context("start containers after a reboot"));
   agent->books_->commit();
   agent->reconcile();
   agent->beacon();
@@ -65,13 +66,12 @@ Result<> Agent::prepare_folders() {
 }
 
 Result<> Agent::take_lock() {
-  lock_.reset(::open(layout_.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock_.valid()) {
-    return fail(Code::broken, "open {}: {}", layout_.lock().native(), std::strerror(errno));
+  Result<system::UniqueFd> lock = system::lock_file(layout_.lock());
+  if (!lock && lock.error().code == Code::conflict) {
+    return Failure(Error(lock.error())
+                       .context(fmt::format("another droverd runs with {}", layout_.run.native())));
   }
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(Code::conflict, "another droverd runs with {}", layout_.run.native());
-  }
+  lock_ = TRY(std::move(lock));
   return {};
 }
 
@@ -86,7 +86,10 @@ void Agent::assemble() {
       front_->flush();
     }
   });
-  observer_ = std::make_unique<jobs::Observer>(node, *books_);
+  observer_ = std::make_unique<jobs::Observer>(
+      node, *books_, [this](const std::string& name, const std::optional<runtimes::State>& state) {
+        return reboot_->note_observed(name, state);
+      });
   supervisor_ = std::make_unique<jobs::Supervisor>(
       loop_, *books_, clock_, static_cast<std::size_t>(config_.runtime.workers),
       jobs::Supervisor::Deeds{
@@ -94,6 +97,7 @@ void Agent::assemble() {
           [&node](jobs::Work& work, const Error&) { return jobs::undo_job(work, node); }});
   intake_ = std::make_unique<jobs::Intake>(*books_, *supervisor_, node, clock_,
                                            static_cast<std::size_t>(config_.bus.queue));
+  reboot_ = std::make_unique<jobs::Reboot>(*books_, *intake_, node, clock_);
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node);
   streams_ = std::make_unique<jobs::LogStreams>(
       loop_, *journal_, layout_,

@@ -16,6 +16,7 @@
 #include "agent/jobs/log_streams.h"
 #include "agent/jobs/observer.h"
 #include "agent/jobs/queries.h"
+#include "agent/jobs/reboot.h"
 #include "agent/jobs/requests.h"
 #include "agent/jobs/supervisor.h"
 #include "agent/jobs/verbs.h"
@@ -59,6 +60,7 @@ class Agent {
   std::unique_ptr<jobs::Supervisor> supervisor_;
   std::unique_ptr<jobs::Observer> observer_;
   std::unique_ptr<jobs::Intake> intake_;
+  std::unique_ptr<jobs::Reboot> reboot_;
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;
   std::unique_ptr<jobs::Requests> requests_;

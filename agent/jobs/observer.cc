@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "agent/jobs/container_record.h"
-#include "agent/jobs/status_change.h"
 #include "agent/system/log.h"
 
 namespace drover::jobs {
 
-Observer::Observer(const Node& node, Books& books)
-    : node_(node), books_(books), thread_([this] { work(); }) {}
+Observer::Observer(const Node& node, Books& books, Note note)
+    : node_(node), books_(books), note_(std::move(note)), thread_([this] { work(); }) {}
 
 Observer::~Observer() {
   stop_.request();
@@ -85,7 +85,7 @@ void Observer::observe(const std::string& name) {
       return Failure(asked.error());
     }
     const std::optional<runtimes::State> state = asked ? std::optional(*asked) : std::nullopt;
-    return books_.write([&](Books& books) { return note_observed(books, name, state); });
+    return books_.write([&](Books&) { return note_(name, state); });
   };
   const Result<> looked = look();
   if (!looked && looked.error().code != Code::cancelled) {

@@ -3,7 +3,9 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -17,7 +19,12 @@ namespace drover::jobs {
 /// without a job: ends, and what somebody did by hand.
 class Observer {
  public:
-  Observer(const Node& node, Books& books);
+  /// Takes what a runtime says of a container, "none" when it does not have it; on the loop's
+  /// thread.
+  using Note =
+      std::function<Result<>(const std::string& name, const std::optional<runtimes::State>& state)>;
+
+  Observer(const Node& node, Books& books, Note note);
   /// Call Books::close before, or this waits for a loop that no longer turns.
   ~Observer();
   Observer(const Observer&) = delete;
@@ -34,6 +41,7 @@ class Observer {
 
   const Node& node_;
   Books& books_;
+  Note note_;
   system::Stop stop_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -39,6 +39,15 @@ class FakeRuntime : public runtimes::Runtime {
     const std::lock_guard lock(mutex_);
     states_.at(name) = stopped(code);
   }
+  /// Nothing runs any more, and nobody knows how it ended.
+  void reboot() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, state] : states_) {
+      if (state.status != Status::stopped) {
+        state = {Status::stopped, 0, Exit{}};
+      }
+    }
+  }
   /// How often its program was started.
   int starts(const std::string& name) {
     const std::lock_guard lock(mutex_);

@@ -59,7 +59,7 @@ TEST(ContainerStatusTest, NamesReadBack) {
 
 TEST(ExitTest, ReadsWhatItWrote) {
   for (const Exit& exit :
-       {Exit{}, Exit{0, false, 0}, Exit{7, false, 5}, Exit{137, true, 1'700'000'000'000}}) {
+       {Exit{}, Exit{0, false, 0}, Exit{7, false, 5}, Exit{137, true, 1'700'000'000'000}, Exit{{}, false, 0, "reboot"}}) {
     EXPECT_EQ(exit_from_json(json::parse(json::write(to_json(exit))).value()), exit);
   }
 }
@@ -79,6 +79,7 @@ TEST(ExitTest, TellsAPerson) {
   EXPECT_EQ(to_text(Exit{193, false, 0}), "exited with 193");
   EXPECT_EQ(to_text(Exit{137, true, 0}), "out of memory");
   EXPECT_EQ(to_text(Exit{}), "ended, exit code unknown");
+  EXPECT_EQ(to_text(Exit{{}, false, 0, "reboot"}), "unknown: reboot");
 }
 
 }  // namespace

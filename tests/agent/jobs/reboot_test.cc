@@ -1,0 +1,234 @@
+#include "agent/jobs/reboot.h"
+
+#include <gmock/gmock.h>
+
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/views.h"
+#include "fakes/private_mounts.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class RebootTest : public NodeFixture {
+ protected:
+  void SetUp() override {
+    NodeFixture::SetUp();
+    begin("boot 1");
+    run(run_job("j1", "web-1"));
+  }
+  /// What an agent does first of all.
+  void begin(const std::string& boot_id) {
+    reboot_ = std::make_unique<Reboot>(*books_, *intake_, *node_, clock_);
+    ASSERT_TRUE(reboot_->note(boot_id));
+    ASSERT_TRUE(intake_->resume());
+    ASSERT_TRUE(reboot_->start_again());
+    books_->commit();
+  }
+  /// The machine goes down and comes up, and with it the agent.
+  void reboot(const std::string& boot_id = "boot 2") {
+    restart_agent();
+    runtime_.reboot();
+    published_.clear();
+    begin(boot_id);
+  }
+  void restart_agent() {
+    end_agent();
+    start_agent();
+  }
+  /// As a job would have made it.
+  void change(const std::function<void(ContainerRow&, ContainerRecord&)>& change) {
+    ContainerRow changed = row();
+    ContainerRecord record = container_record_from(changed.container).value();
+    change(changed, record);
+    changed.container = json::write(to_json(record));
+    ASSERT_TRUE(journal_->put_container(changed));
+    ASSERT_TRUE(journal_->commit());
+  }
+  void always() {
+    change([](ContainerRow&, ContainerRecord& record) {
+      record.container.spec.restart.when = RestartPolicy::When::always;
+    });
+  }
+  void of_proxmox() {
+    change([](ContainerRow& changed, ContainerRecord&) { changed.runtime = "pve-lxc"; });
+  }
+  void see(Status status) {
+    runtimes::State state{status, 0, {}};
+    if (status == Status::stopped) {
+      state.exit = Exit{};
+    }
+    ASSERT_TRUE(reboot_->note_observed("web-1", state));
+    books_->commit();
+  }
+  ContainerRow row() { return *journal_->container("web-1").value(); }
+  /// Ends them all; those that were made since the reboot.
+  std::vector<JobRow> jobs_since() {
+    std::vector<JobRow> since;
+    while (!journal_->unfinished().value().empty() || journal_->dirty()) {
+      loop_->turn(std::chrono::seconds(60));
+    }
+    const std::vector<JobRow> all = journal_->jobs(100).value();
+    for (const JobRow& job : all) {
+      if (uuid7_time(job.id)) {
+        since.push_back(job);
+      }
+    }
+    return since;
+  }
+
+  std::unique_ptr<Reboot> reboot_;
+};
+
+TEST_F(RebootTest, WhatRanIsStoppedForThatReasonAndStaysSo) {
+  reboot();
+  EXPECT_EQ(row().status, Status::stopped);
+  EXPECT_EQ(row().exit, (Exit{{}, false, 0, "reboot"}));
+  EXPECT_THAT(told("container", "web-1"), ElementsAre("stopped"));
+  EXPECT_THAT(json::write(json::Value(published_.front().data)),
+              HasSubstr(R"("exit":{"code":null,"reason":"reboot"})"));
+  const json::Value view(container_view(row(), layout_, true).value());
+  EXPECT_EQ(view.at("exit").at("reason").string_or(""), "reboot");
+  EXPECT_THAT(jobs_since(), IsEmpty());
+  // The runtime, asked for it, knows less.
+  see(Status::stopped);
+  EXPECT_EQ(row().exit->reason, "reboot");
+}
+
+TEST_F(RebootTest, AnAgentThatStartsAgainInTheSameBootChangesNothing) {
+  always();
+  restart_agent();
+  published_.clear();
+  begin("boot 1");
+  EXPECT_EQ(row().status, Status::running);
+  EXPECT_THAT(published_, IsEmpty());
+}
+
+TEST_F(RebootTest, AJournalThatKnewNoBootLearnsItAndChangesNothing) {
+  ASSERT_TRUE(journal_->set_fact("boot_id", ""));
+  ASSERT_TRUE(journal_->commit());
+  reboot();
+  EXPECT_EQ(row().status, Status::running);
+  reboot("boot 3");
+  EXPECT_EQ(row().status, Status::stopped);
+}
+
+TEST_F(RebootTest, ThePolicyAlwaysStartsItAgain) {
+  always();
+  reboot();
+  ASSERT_EQ(jobs_since().size(), 1U);
+  EXPECT_EQ(jobs_since().front().state, JobState::succeeded) << jobs_since().front().result;
+  EXPECT_EQ(row().status, Status::running);
+  EXPECT_EQ(runtime_.starts("web-1"), 2);
+  EXPECT_THAT(told("container", "web-1"), ElementsAre("stopped", "running"));
+  const std::string job = jobs_since().front().id;
+  EXPECT_EQ(told("job", job).front(), "accepted");
+  for (const Event& event : published_) {
+    if (event.what == "accepted") {
+      EXPECT_EQ(json::Value(event.data).at("by").string_or(""), "reboot");
+    }
+  }
+}
+
+TEST_F(RebootTest, OneThatSomebodyHadStoppedStaysAsItIs) {
+  always();
+  run(job("j2", "container.stop", "web-1"));
+  const std::optional<Exit> exit = row().exit;
+  reboot();
+  EXPECT_THAT(published_, IsEmpty());
+  EXPECT_EQ(row().exit, exit);
+  EXPECT_THAT(jobs_since(), IsEmpty());
+}
+
+TEST_F(RebootTest, OneThatSomebodyHadOrderedToStopIsNotStartedAgain) {
+  always();
+  change([](ContainerRow& changed, ContainerRecord&) { changed.wanted = Wanted::stopped; });
+  reboot();
+  EXPECT_EQ(row().exit->reason, "reboot");
+  EXPECT_THAT(jobs_since(), IsEmpty());
+}
+
+TEST_F(RebootTest, WhatItsMonitorHasWrittenIsTheTruth) {
+  std::filesystem::create_directories(layout_.exits());
+  ASSERT_TRUE(system::write_atomically(layout_.exits() / "web-1", "7"));
+  reboot();
+  EXPECT_EQ(row().exit->code, 7);
+  EXPECT_EQ(row().exit->reason, "");
+  EXPECT_GT(row().exit->at_unix_ms, 0);
+}
+
+TEST_F(RebootTest, APausedOneIsStoppedToo) {
+  run(job("j2", "container.pause", "web-1"));
+  reboot();
+  EXPECT_EQ(row().status, Status::stopped);
+}
+
+TEST_F(RebootTest, OneThatWasOnlyCreatedIsCreatedStill) {
+  json::Object request = run_job("j2", "web-2");
+  request.set("verb", "container.create");
+  run(request);
+  reboot();
+  EXPECT_THAT(told("container", "web-2"), IsEmpty());
+}
+
+TEST_F(RebootTest, AJobThatTheRebootCutOffDecides) {
+  always();
+  runtime_.hold_next("stop", fakes::FakeRuntime::Hold::before_deed);
+  submit(job("j2", "container.stop", "web-1"));
+  while (runtime_.held() == 0) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  reboot();
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
+  EXPECT_THAT(jobs_since(), IsEmpty());
+  EXPECT_EQ(row().status, Status::stopped);
+}
+
+TEST_F(RebootTest, ADrainedNodeStartsNothing) {
+  always();
+  run(job("d1", "node.drain", "pve1"));
+  reboot();
+  EXPECT_THAT(jobs_since(), IsEmpty());
+  EXPECT_EQ(row().status, Status::stopped);
+}
+
+TEST_F(RebootTest, AGuestThatProxmoxHasStartedItselfRunsOn) {
+  always();
+  of_proxmox();
+  reboot();
+  EXPECT_EQ(row().status, Status::running);
+  see(Status::running);
+  EXPECT_THAT(published_, IsEmpty());
+  // From now on its end is no longer the reboot's.
+  see(Status::stopped);
+  EXPECT_EQ(row().exit->reason, "");
+  EXPECT_THAT(jobs_since(), IsEmpty());
+}
+
+TEST_F(RebootTest, AGuestThatIsFoundStoppedWasEndedByTheReboot) {
+  of_proxmox();
+  reboot();
+  see(Status::stopped);
+  EXPECT_EQ(row().exit, (Exit{{}, false, 0, "reboot"}));
+  EXPECT_THAT(jobs_since(), IsEmpty());
+}
+
+TEST_F(RebootTest, AGuestIsStartedAgainAlsoWhenTheAgentEndsBeforeItHasLooked) {
+  always();
+  of_proxmox();
+  reboot();
+  restart_agent();
+  begin("boot 2");
+  see(Status::stopped);
+  ASSERT_EQ(jobs_since().size(), 1U);
+  EXPECT_EQ(jobs_since().front().target, "web-1");
+}
+
+}  // namespace
+}  // namespace drover::jobs
