@@ -1,21 +1,19 @@
 #include "agent/jobs/lanes.h"
 
-#include <algorithm>
-#include <iterator>
-
 namespace drover::jobs {
 
 void Lanes::offer(const std::string& lane) {
   const auto found = lanes_.find(lane);
   if (found != lanes_.end() && !busy_.contains(lane)) {
-    const Waiting& head = found->second.front();
-    ready_.emplace(head.rank, head.number, lane);
+    const auto head = found->second.begin();
+    ready_.insert(Head(head->second.rank, head->first, lane));
   }
 }
 
 void Lanes::add(const std::string& job, const std::string& lane, std::int64_t rank) {
-  lanes_[lane].push_back(Waiting{job, rank, added_++});
-  lane_of_[job] = lane;
+  const std::size_t number = added_++;
+  lanes_[lane].insert({number, Waiting{job, rank}});
+  known_.insert_or_assign(job, Known{lane, number, rank});
   ++waiting_;
   offer(lane);
 }
@@ -27,89 +25,86 @@ std::optional<std::string> Lanes::next() {
   const std::string lane = std::get<2>(*ready_.begin());
   ready_.erase(ready_.begin());
   const auto found = lanes_.find(lane);
-  Waiting head = std::move(found->second.front());
-  found->second.pop_front();
+  const auto head = found->second.begin();
+  std::string job = head->second.job;
+  found->second.erase(head);
   if (found->second.empty()) {
     lanes_.erase(found);
   }
   --waiting_;
   busy_.insert(lane);
-  std::string job = head.job;
-  running_.emplace(job, Running{lane, std::move(head)});
+  running_.insert(job);
   return job;
 }
 
 void Lanes::finished(const std::string& job) {
-  const auto found = running_.find(job);
-  if (found == running_.end()) {
+  if (running_.erase(job) == 0) {
     return;
   }
-  const std::string lane = found->second.lane;
-  running_.erase(found);
-  lane_of_.erase(job);
+  const std::string lane = known_.at(job).lane;
+  known_.erase(job);
   busy_.erase(lane);
   offer(lane);
 }
 
 void Lanes::park(const std::string& job) {
-  const auto found = running_.find(job);
-  if (found == running_.end()) {
+  if (running_.erase(job) == 0) {
     return;
   }
-  lanes_[found->second.lane].push_front(std::move(found->second.as));
-  running_.erase(found);
+  const Known& known = known_.at(job);
+  // All others of its lane came later: it is the head again.
+  lanes_[known.lane].insert({known.number, Waiting{job, known.rank}});
   parked_.insert(job);
   ++waiting_;
 }
 
 void Lanes::unpark(const std::string& job) {
   if (parked_.erase(job) != 0) {
-    const std::string& lane = lane_of_.at(job);
+    const std::string& lane = known_.at(job).lane;
     busy_.erase(lane);
     offer(lane);
   }
 }
 
+bool Lanes::waits(const std::string& job) const {
+  return known_.contains(job) && !running_.contains(job) && !parked_.contains(job);
+}
+
 bool Lanes::remove(const std::string& job) {
-  const auto known = lane_of_.find(job);
-  if (known == lane_of_.end() || running_.contains(job) || parked_.contains(job)) {
+  if (!waits(job)) {
     return false;
   }
-  const std::string lane = known->second;
-  lane_of_.erase(known);
-  std::deque<Waiting>& queue = lanes_.at(lane);
-  ready_.erase({queue.front().rank, queue.front().number, lane});
-  std::erase_if(queue, [&job](const Waiting& waiting) { return waiting.job == job; });
+  const Known known = known_.extract(job).mapped();
+  const auto lane = lanes_.find(known.lane);
+  ready_.erase(Head(known.rank, known.number, known.lane));
+  lane->second.erase(known.number);
   --waiting_;
-  if (queue.empty()) {
+  if (lane->second.empty()) {
     lanes_.erase(lane);
   }
-  offer(lane);
+  offer(known.lane);
   return true;
 }
 
 std::optional<Lanes::Place> Lanes::place(const std::string& job) const {
-  const auto known = lane_of_.find(job);
-  if (known == lane_of_.end() || running_.contains(job)) {
+  const auto found = known_.find(job);
+  if (found == known_.end() || running_.contains(job)) {
     return std::nullopt;
   }
-  const std::string& lane = known->second;
+  const Known& known = found->second;
   if (parked_.contains(job)) {
-    return Place{Place::For::attempt, lane, 0};
+    return Place{Place::For::attempt, known.lane, 0};
   }
-  const std::deque<Waiting>& queue = lanes_.at(lane);
-  const auto at = std::find_if(queue.begin(), queue.end(),
-                               [&job](const Waiting& waiting) { return waiting.job == job; });
-  auto before = static_cast<std::size_t>(at - queue.begin());
-  // A parked job stands in the queue itself.
-  const bool runs = busy_.contains(lane) && !parked_.contains(queue.front().job);
+  const Lane& lane = lanes_.at(known.lane);
+  std::size_t before = lane.order_of_key(known.number);
+  // A parked job stands in the lane itself.
+  const bool runs = busy_.contains(known.lane) && !parked_.contains(lane.begin()->second.job);
   before += runs ? 1 : 0;
   if (before > 0) {
-    return Place{Place::For::lane, lane, before};
+    return Place{Place::For::lane, known.lane, before};
   }
-  const auto ready = ready_.find({at->rank, at->number, lane});
-  return Place{Place::For::worker, lane,
-               static_cast<std::size_t>(std::distance(ready_.begin(), ready))};
+  return Place{Place::For::worker, known.lane,
+               ready_.order_of_key(Head(known.rank, known.number, known.lane))};
 }
 
 }  // namespace drover::jobs

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <ext/pb_ds/assoc_container.hpp>
+#include <ext/pb_ds/tree_policy.hpp>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,7 +16,7 @@ namespace drover::jobs {
 
 /// One first-in-first-out lane for each target: of two jobs for one container the later waits for
 /// the earlier, and jobs for different containers run beside each other, at most `most` at once.
-/// Belongs to one thread.
+/// Nothing takes longer than the logarithm of what waits. Belongs to one thread.
 class Lanes {
  public:
   explicit Lanes(std::size_t most) : most_(most) {}
@@ -34,6 +36,8 @@ class Lanes {
   void unpark(const std::string& job);
   /// Takes a waiting job out; false when it does not wait, or is parked.
   bool remove(const std::string& job);
+  /// Whether `remove` would take it out.
+  bool waits(const std::string& job) const;
 
   /// What a job waits for.
   struct Place {
@@ -48,14 +52,20 @@ class Lanes {
   std::size_t running() const { return running_.size(); }
 
  private:
+  /// A tree whose nodes know how many come before them (libstdc++'s policy-based containers).
+  template <class Key, class Value>
+  using Ordered = __gnu_pbds::tree<Key, Value, std::less<Key>, __gnu_pbds::rb_tree_tag,
+                                   __gnu_pbds::tree_order_statistics_node_update>;
+  /// By the number of arrival: a job that comes back has its old place.
   struct Waiting {
     std::string job;
-    std::int64_t rank;
-    std::size_t number;  // counts the jobs added
+    std::int64_t rank = 0;
   };
-  struct Running {
+  using Lane = Ordered<std::size_t, Waiting>;
+  struct Known {
     std::string lane;
-    Waiting as;
+    std::size_t number;  // counts the jobs added
+    std::int64_t rank;
   };
   using Head = std::tuple<std::int64_t, std::size_t, std::string>;  // rank, number, lane
 
@@ -64,12 +74,12 @@ class Lanes {
   std::size_t most_;
   std::size_t added_ = 0;
   std::size_t waiting_ = 0;
-  std::unordered_map<std::string, std::deque<Waiting>> lanes_;
-  std::unordered_map<std::string, std::string> lane_of_;  // of jobs waiting or running
-  std::unordered_map<std::string, Running> running_;
-  std::set<std::string> parked_;  // jobs at the heads of busy lanes
-  std::set<std::string> busy_;    // lanes with a running or parked job
-  std::set<Head> ready_;          // heads of the lanes that are free
+  std::unordered_map<std::string, Lane> lanes_;   // none is empty
+  std::unordered_map<std::string, Known> known_;  // jobs waiting, parked or running
+  std::set<std::string> running_;
+  std::set<std::string> parked_;                // jobs at the heads of busy lanes
+  std::set<std::string> busy_;                  // lanes with a running or parked job
+  Ordered<Head, __gnu_pbds::null_type> ready_;  // heads of the lanes that are free
 };
 
 }  // namespace drover::jobs

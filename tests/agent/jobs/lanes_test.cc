@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace drover::jobs {
 namespace {
 
@@ -124,6 +126,44 @@ TEST(Lanes, TellsWhatAJobWaitsFor) {
   lanes.park("a1");
   EXPECT_EQ(lanes.place("a1")->what, For::attempt);
   EXPECT_EQ(lanes.place("a2")->before, 1U);
+}
+
+TEST(Lanes, AJobThatWasParkedIsTheHeadOfItsLaneAgain) {
+  Lanes lanes(8);
+  lanes.add("j1", "x");
+  lanes.add("j2", "x");
+  EXPECT_EQ(lanes.next(), "j1");
+  EXPECT_TRUE(lanes.waits("j2"));
+  lanes.park("j1");
+  EXPECT_FALSE(lanes.waits("j1"));
+  EXPECT_EQ(lanes.place("j2")->before, 1U);
+  lanes.unpark("j1");
+  EXPECT_EQ(lanes.next(), "j1");
+}
+
+// Asked for each job that is accepted, a place that is counted out would make n jobs cost n * n.
+TEST(Lanes, APlaceAmongManyIsNotCountedOut) {
+  constexpr std::size_t kMany = 100'000;
+  const auto begun = std::chrono::steady_clock::now();
+  Lanes one(1);
+  Lanes many(1);
+  for (std::size_t i = 0; i < kMany; ++i) {
+    const std::string job = std::to_string(i);
+    one.add(job, "x");
+    many.add(job, job);
+    ASSERT_EQ(one.place(job)->before, i);
+    ASSERT_EQ(many.place(job)->before, i);
+  }
+  for (std::size_t i = 0; i < kMany; i += 2) {
+    ASSERT_TRUE(one.remove(std::to_string(i)));
+    ASSERT_TRUE(many.remove(std::to_string(i)));
+  }
+  for (std::size_t i = 1; i < kMany; i += 2) {
+    ASSERT_EQ(one.place(std::to_string(i))->before, i / 2);
+    ASSERT_EQ(many.place(std::to_string(i))->before, i / 2);
+  }
+  // Counted out it would be minutes.
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
 }
 
 }  // namespace
