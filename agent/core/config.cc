@@ -165,6 +165,7 @@ BusConfig read_bus(const json::Value& value, std::string at, Faults& faults) {
   bus.front_program = read_absolute(fields, "front_program", {});
   bus.lxc_program = read_absolute(fields, "lxc_program", {});
   bus.queue = fields.integer("queue", bus.queue, 1, 1'000'000);
+  bus.queue_mib = fields.integer("queue_mib", bus.queue_mib, 1, 65'536);
   fields.finish();
   return bus;
 }
@@ -176,6 +177,7 @@ JournalConfig read_journal(const json::Value& value, std::string at, Faults& fau
   journal.dedupe_s = fields.integer("dedupe_s", journal.dedupe_s, 60, kYear);
   journal.keep_events_s = fields.integer("keep_events_s", journal.keep_events_s, 60, kYear);
   journal.keep_events = fields.integer("keep_events", journal.keep_events, 1000, 10'000'000);
+  journal.reserve_mib = fields.integer("reserve_mib", journal.reserve_mib, 0, 1'048'576);
   fields.finish();
   return journal;
 }

@@ -89,6 +89,7 @@ struct BusConfig {
   path front_program;           ///< "" for the installed one
   path lxc_program;             ///< "" for the installed one
   std::int64_t queue = 10'000;  ///< jobs waiting; beyond it the answer is busy
+  std::int64_t queue_mib = 64;  ///< their requests' sizes together; beyond it the same
 };
 
 /// Section "journal": how long what has ended is remembered.
@@ -96,6 +97,7 @@ struct JournalConfig {
   std::int64_t dedupe_s = 604'800;       ///< ended jobs, and how old a new job's id may be
   std::int64_t keep_events_s = 604'800;  ///< events by age ...
   std::int64_t keep_events = 200'000;    ///< ... and by number
+  std::int64_t reserve_mib = 64;         ///< of the disk, kept for the records of what runs
 };
 
 /// Which runtime a name gets, and why.

@@ -16,6 +16,10 @@ namespace {
 constexpr std::chrono::seconds kBeaconEvery{1};
 constexpr std::chrono::seconds kReconcileEvery{60};
 
+std::size_t bytes_of(std::int64_t mib) {
+  return static_cast<std::size_t>(mib) << 20;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& loop,
@@ -31,6 +35,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   agent->exits_ = TRY(ExitWatch::start(
       loop, agent->layout_.exits(),
       [observer = agent->observer_.get()](const std::string& name) { observer->look_at(name); }));
+  TRY(agent->disk_->start());
   TRY(agent->start_front());
   const std::string boot = TRY(system::boot_id());
   TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
@@ -95,10 +100,15 @@ void Agent::assemble() {
       jobs::Supervisor::Deeds{
           [&node](jobs::Work& work) { return jobs::do_job(work, node); },
           [&node](jobs::Work& work, const Error&) { return jobs::undo_job(work, node); }});
-  intake_ = std::make_unique<jobs::Intake>(*books_, *supervisor_, node, clock_,
-                                           static_cast<std::size_t>(config_.bus.queue));
+  disk_ = std::make_unique<jobs::DiskWatch>(
+      loop_, *books_, clock_,
+      jobs::DiskWatch::Options{node.name, layout_.state, bytes_of(config_.journal.reserve_mib)});
+  intake_ = std::make_unique<jobs::Intake>(
+      *books_, *supervisor_, node, clock_, *disk_,
+      jobs::Intake::Queue{static_cast<std::size_t>(config_.bus.queue),
+                          bytes_of(config_.bus.queue_mib)});
   reboot_ = std::make_unique<jobs::Reboot>(*books_, *intake_, node, clock_);
-  queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node);
+  queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_);
   streams_ = std::make_unique<jobs::LogStreams>(
       loop_, *journal_, layout_,
       [this](const jobs::LogStreams::Address& to, std::string_view kind, json::Object more,

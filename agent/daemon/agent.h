@@ -10,6 +10,7 @@
 #include "agent/daemon/exit_watch.h"
 #include "agent/daemon/front_process.h"
 #include "agent/jobs/books.h"
+#include "agent/jobs/disk_watch.h"
 #include "agent/jobs/housekeeping.h"
 #include "agent/jobs/intake.h"
 #include "agent/jobs/journal.h"
@@ -59,6 +60,7 @@ class Agent {
   std::unique_ptr<jobs::Books> books_;
   std::unique_ptr<jobs::Supervisor> supervisor_;
   std::unique_ptr<jobs::Observer> observer_;
+  std::unique_ptr<jobs::DiskWatch> disk_;
   std::unique_ptr<jobs::Intake> intake_;
   std::unique_ptr<jobs::Reboot> reboot_;
   std::unique_ptr<jobs::Queries> queries_;

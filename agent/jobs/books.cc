@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace drover::jobs {
+namespace {
+
+constexpr const char* kAgentIsStopping = "write to the journal: the agent is stopping";
+
+}  // namespace
 
 Result<> Books::tell(Event event) {
   Event numbered = TRY(journal_.add_event(std::move(event)));
@@ -12,11 +17,30 @@ Result<> Books::tell(Event event) {
 }
 
 void Books::serve() {
-  for (const std::shared_ptr<Request>& request : inbox_.take()) {
-    Result<> changed = request->change(*this);
-    after_commit([request, changed = std::move(changed)](const Result<>& committed) {
+  for (const RequestPtr& request : inbox_.take()) {
+    if (stalled_.empty()) {
+      perform(request);
+    } else {
+      stalled_.push_back(request);  // in order
+    }
+  }
+}
+
+void Books::perform(const RequestPtr& request) {
+  Result<> changed = request->change(*this);
+  after_commit([this, request, changed = std::move(changed)](const Result<>& committed) {
+    if (!committed && committed.error().code == Code::unavailable && !closed_) {
+      stalled_.push_back(request);
+      why_stalled_ = committed.error().message;
+    } else {
       request->done.set_value(committed ? changed : committed);
-    });
+    }
+  });
+}
+
+void Books::try_again() {
+  for (const RequestPtr& request : std::exchange(stalled_, {})) {
+    perform(request);
   }
 }
 
@@ -36,10 +60,10 @@ void Books::commit() {
 }
 
 Result<> Books::write(std::function<Result<>(Books&)> change) {
-  auto request = std::make_shared<Request>();
+  const auto request = std::make_shared<Request>();
   request->change = std::move(change);
   std::future<Result<>> done = request->done.get_future();
-  inbox_.post(std::move(request));
+  inbox_.post(request);
   // Either `close` came after the post and finds it inside, or it came before and is seen here.
   if (closed_) {
     refuse_waiting();
@@ -50,11 +74,14 @@ Result<> Books::write(std::function<Result<>(Books&)> change) {
 void Books::close() {
   closed_ = true;
   refuse_waiting();
+  for (const RequestPtr& request : std::exchange(stalled_, {})) {
+    request->done.set_value(fail(Code::cancelled, kAgentIsStopping));
+  }
 }
 
 void Books::refuse_waiting() {
-  for (const std::shared_ptr<Request>& request : inbox_.take()) {
-    request->done.set_value(fail(Code::cancelled, "write to the journal: the agent is stopping"));
+  for (const RequestPtr& request : inbox_.take()) {
+    request->done.set_value(fail(Code::cancelled, kAgentIsStopping));
   }
 }
 

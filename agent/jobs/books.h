@@ -2,13 +2,15 @@
 //
 // The loop's thread writes directly; workers hand it what to write and wait until it is on the
 // disk. All that came in one turn of the loop is committed together, and only then are its events
-// published and those who wait told.
+// published and those who wait told. While the disk takes nothing, the workers wait with what they
+// have done: it is written when there is space again.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agent/jobs/journal.h"
@@ -36,12 +38,19 @@ class Books {
   int fd() const { return inbox_.fd(); }
   /// Call it at the end of each turn.
   void commit();
+  /// Does once more what could not be committed, in order.
+  void try_again();
+  /// Changes that wait for a disk that takes them, and why it does not.
+  std::size_t stalled() const { return stalled_.size(); }
+  const std::string& why_stalled() const { return why_stalled_; }
 
   /// Any other thread: runs `change` on the loop's thread and returns when it is committed, or why
-  /// not. A change that fails leaves what it had written before its failure.
+  /// not. A change that fails leaves what it had written before its failure. One that cannot be
+  /// committed as `unavailable` is run again later and must bear that.
   Result<> write(std::function<Result<>(Books&)> change);
 
   /// The loop serves no more: whoever waits in `write`, or comes to it later, gets `cancelled`.
+  /// Loop's thread.
   void close();
 
  private:
@@ -50,14 +59,19 @@ class Books {
     std::promise<Result<>> done;
   };
 
+  using RequestPtr = std::shared_ptr<Request>;
+
+  void perform(const RequestPtr& request);
   void refuse_waiting();
 
   Journal& journal_;
   Publish publish_;
   std::vector<Event> told_;  // since the last commit
   std::vector<std::function<void(const Result<>&)>> waiting_;
+  std::vector<RequestPtr> stalled_;
+  std::string why_stalled_;
   std::atomic<bool> closed_ = false;
-  system::Inbox<std::shared_ptr<Request>> inbox_;
+  system::Inbox<RequestPtr> inbox_;
 };
 
 }  // namespace drover::jobs

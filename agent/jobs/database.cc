@@ -3,12 +3,22 @@
 namespace drover::jobs {
 namespace {
 
+/// Of an extended code the primary one.
+int primary(int error) {
+  return error & 0xff;
+}
+
+/// What may work later: space comes back, another program lets go of the file, a file system that
+/// was made read-only is repaired.
 Code code_of(int error) {
-  switch (error & 0xff) {
+  switch (primary(error)) {
     case SQLITE_FULL:
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
       return Code::unavailable;
     default:
       return Code::broken;
@@ -40,8 +50,7 @@ Result<bool> Statement::step() {
   if (result == SQLITE_ROW || result == SQLITE_DONE) {
     return result == SQLITE_ROW;
   }
-  sqlite3* handle = sqlite3_db_handle(statement_);
-  return fail(code_of(result), "journal: {}", sqlite3_errmsg(handle));
+  return database_->failed();
 }
 
 Result<> Statement::done() {
@@ -61,9 +70,10 @@ Result<std::unique_ptr<Database>> Database::open(const system::Path& path) {
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int result = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
-  std::unique_ptr<Database> database(new Database(handle));  // closes the handle whatever follows
+  // Closes the handle whatever follows.
+  std::unique_ptr<Database> database(new Database(handle, path));
   if (result != SQLITE_OK) {
-    return database->failed("open journal " + path.native());
+    return database->failed();
   }
   sqlite3_busy_timeout(handle, 5000);
   // The log is cut back to 4 MiB once it was written back. Pages are given back by steps
@@ -71,7 +81,7 @@ Result<std::unique_ptr<Database>> Database::open(const system::Path& path) {
   for (const char* setting : {"PRAGMA auto_vacuum=INCREMENTAL", "PRAGMA journal_mode=WAL",
                               "PRAGMA journal_size_limit=4194304", "PRAGMA synchronous=FULL",
                               "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF"}) {
-    TRY(database->execute(setting).context("open journal " + path.native()));
+    TRY(database->execute(setting).context("open"));
   }
   return database;
 }
@@ -83,52 +93,76 @@ Database::~Database() {
   sqlite3_close(handle_);
 }
 
-Failure Database::failed(std::string_view what) const {
-  return fail(code_of(sqlite3_extended_errcode(handle_)), "{}: {}", what, sqlite3_errmsg(handle_));
+Failure Database::failed() {
+  const int error = sqlite3_extended_errcode(handle_);
+  Error failure{
+      code_of(error), fmt::format("journal {}: {}", path_.native(), sqlite3_errmsg(handle_)), {}};
+  const bool damaged = primary(error) == SQLITE_CORRUPT || primary(error) == SQLITE_NOTADB;
+  if (damaged && damage_.empty()) {
+    damage_ = sqlite3_errmsg(handle_);
+  }
+  if ((damaged || failure.code == Code::unavailable) && !spoiled_) {
+    spoiled_ = failure;
+  }
+  return Failure(std::move(failure));
 }
 
 Result<Statement> Database::prepare(const char* sql) {
   const auto known = statements_.find(std::string_view(sql));
   if (known != statements_.end()) {
-    return Statement(known->second);
+    return Statement(known->second, *this);
   }
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
       SQLITE_OK) {
-    return failed("journal: prepare");
+    return failed();
   }
   statements_.emplace(sql, statement);
-  return Statement(statement);
+  return Statement(statement, *this);
 }
 
 Result<> Database::execute(const char* sql) {
   if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
-    return failed("journal");
+    return failed();
   }
   return {};
 }
 
 Result<> Database::begin() {
-  if (!in_transaction()) {
+  if (spoiled_) {
+    return Failure(*spoiled_);
+  }
+  if (!open_) {
     TRY(execute("BEGIN IMMEDIATE"));
+    open_ = true;
   }
   return {};
 }
 
 Result<> Database::commit() {
-  if (!in_transaction()) {
+  if (spoiled_) {
+    Error why = std::move(*spoiled_);
+    TRY(rollback());
+    return Failure(std::move(why));
+  }
+  if (!open_) {
     return {};
   }
   Result<> committed = execute("COMMIT");
   if (!committed) {
     TRY(rollback());
   }
+  open_ = false;
   return committed;
 }
 
 Result<> Database::rollback() {
   // A failure of the disk may have rolled it back already.
-  return in_transaction() ? execute("ROLLBACK") : Result<>();
+  const bool open = sqlite3_get_autocommit(handle_) == 0;
+  Result<> rolled = open ? execute("ROLLBACK") : Result<>();
+  open_ = false;
+  spoiled_.reset();
+  return rolled;
 }
 
 }  // namespace drover::jobs

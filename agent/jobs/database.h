@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,11 +15,15 @@
 
 namespace drover::jobs {
 
+class Database;
+
 /// A prepared statement being bound and stepped; reset when it goes. Belongs to one thread.
 class Statement {
  public:
-  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
-  Statement(Statement&& other) noexcept : statement_(std::exchange(other.statement_, nullptr)) {}
+  Statement(sqlite3_stmt* statement, Database& database)
+      : statement_(statement), database_(&database) {}
+  Statement(Statement&& other) noexcept
+      : statement_(std::exchange(other.statement_, nullptr)), database_(other.database_) {}
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
   Statement& operator=(Statement&&) = delete;
@@ -37,6 +42,7 @@ class Statement {
 
  private:
   sqlite3_stmt* statement_;
+  Database* database_;
   int bound_ = 0;
 };
 
@@ -53,17 +59,30 @@ class Database {
   Result<> execute(const char* sql);
   /// Begins a transaction unless one is open.
   Result<> begin();
-  /// Ends it; without one it does nothing.
+  /// Ends it; without one it does nothing. A transaction in which the disk refused one write fails
+  /// as a whole: SQLite may have rolled it back in the middle, and nobody could tell which half of
+  /// what was written after that belongs to what was written before.
   Result<> commit();
   Result<> rollback();
-  bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+  /// Whether there is something to commit, if only to learn that it is lost.
+  bool in_transaction() const { return open_ || spoiled_; }
+
+  /// Why the file can no longer be trusted, "" while it can: SQLite found that it is no database,
+  /// or not a whole one.
+  const std::string& damage() const { return damage_; }
 
  private:
-  explicit Database(sqlite3* handle) : handle_(handle) {}
-  Failure failed(std::string_view what) const;
+  friend class Statement;
+
+  Database(sqlite3* handle, system::Path path) : handle_(handle), path_(std::move(path)) {}
+  Failure failed();
 
   sqlite3* handle_;
+  system::Path path_;
   std::map<std::string, sqlite3_stmt*, std::less<>> statements_;
+  bool open_ = false;             // a transaction was begun
+  std::optional<Error> spoiled_;  // why the next commit fails
+  std::string damage_;
 };
 
 }  // namespace drover::jobs

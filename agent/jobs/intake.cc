@@ -26,16 +26,27 @@ void Intake::submit(std::string_view body, const Answer& answer) {
     if (const auto known = TRY(books_.journal().job(request.id.str()))) {
       return answer_known(*known, request, answer);
     }
-    TRY(admit(request));
-    if (supervisor_.waiting() >= most_waiting_) {
+    if (is_full_for(request, body.size())) {
       answer("busy", json::write(json::Object{{"retry_after_ms", kRetryAfterMs}}));
       return {};
     }
+    TRY(admit(request));
+    TRY(disk_.admit(request));
     return accept(request, answer);
   };
   if (const Result<> submitted = submit(); !submitted) {
     answer("error", messaging::write_error(submitted.error()));
   }
+}
+
+bool Intake::is_full_for(const JobRequest& request, std::size_t bytes) const {
+  // What is done at once waits nowhere; a cancel makes the queue shorter.
+  if (is_done_at_once(request.verb)) {
+    return false;
+  }
+  // One job of any size is taken when there is no other.
+  const bool fits = supervisor_.bytes() == 0 || supervisor_.bytes() + bytes <= queue_.bytes;
+  return supervisor_.waiting() >= queue_.jobs || !fits;
 }
 
 void Intake::answer_after_commit(const Answer& answer, json::Object view) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/jobs/books.h"
+#include "agent/jobs/disk_watch.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/supervisor.h"
 #include "agent/system/clock.h"
@@ -19,14 +20,21 @@ class Intake {
   /// for an accepted job after it is on the disk.
   using Answer = std::function<void(std::string_view kind, std::string body)>;
 
-  /// Beyond `most_waiting` jobs that wait for a worker the answer is "busy".
+  /// Beyond these the answer is "busy".
+  struct Queue {
+    std::size_t jobs = 10'000;                  ///< that wait for a worker
+    std::size_t bytes = std::size_t{64} << 20;  ///< of the requests of all that have not ended
+  };
+
+  /// All must outlive it.
   Intake(Books& books, Supervisor& supervisor, const Node& node, system::Clock& clock,
-         std::size_t most_waiting)
+         DiskWatch& disk, Queue queue)
       : books_(books),
         supervisor_(supervisor),
         node_(node),
         clock_(clock),
-        most_waiting_(most_waiting) {}
+        disk_(disk),
+        queue_(queue) {}
 
   /// `body`: a job's JSON as the client sent it. A fault costs nothing but the answer that tells
   /// it.
@@ -47,6 +55,7 @@ class Intake {
   Result<> do_at_once(const JobRequest& request);
   Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);
   void answer_after_commit(const Answer& answer, json::Object view);
+  bool is_full_for(const JobRequest& request, std::size_t bytes) const;
   Result<> admit(const JobRequest& request) const;
   /// `refused` when the id is so old that what was done under it may be forgotten.
   Result<> check_age(const JobId& id) const;
@@ -58,7 +67,8 @@ class Intake {
   Supervisor& supervisor_;
   const Node& node_;
   system::Clock& clock_;
-  std::size_t most_waiting_;
+  DiskWatch& disk_;
+  Queue queue_;
 };
 
 }  // namespace drover::jobs

@@ -118,7 +118,7 @@ Result<> Journal::prepare_file() {
       head_ = static_cast<std::uint64_t>(query.number(0));
     }
   }
-  return database_->commit();
+  return commit();
 }
 
 Result<std::string> Journal::fact(const std::string& name) {
@@ -155,10 +155,10 @@ Result<> Journal::begin_job(const std::string& id) {
   TRY(database_->begin());
   Statement update = TRY(
       database_->prepare("UPDATE jobs SET state = 'running', attempt = attempt + 1, not_before = 0 "
-                         "WHERE id = ? RETURNING attempt"));
+                         "WHERE id = ? AND ended_at = 0 RETURNING attempt"));
   update.with(id);
   if (!TRY(update.step())) {
-    return fail(Code::not_found, "begin job {}: it is not in the journal", id);
+    return fail(Code::not_found, "begin job {}: it has ended, or is not in the journal", id);
   }
   return update.done();
 }
@@ -322,11 +322,8 @@ Result<std::vector<Event>> Journal::events(std::uint64_t after, std::int64_t mos
 
 Result<> Journal::commit() {
   Result<> committed = database_->commit();
-  if (!committed) {
-    // The numbers given out in the failed transaction were never seen by anybody.
-    Statement query = TRY(database_->prepare("SELECT value FROM counters WHERE name = 'node'"));
-    head_ = TRY(query.step()) ? static_cast<std::uint64_t>(query.number(0)) : 0;
-  }
+  // The numbers given out in a failed transaction were never seen by anybody.
+  (committed ? committed_ : head_) = committed ? head_ : committed_;
   return committed;
 }
 

@@ -80,7 +80,7 @@ class Journal {
   Result<> add_job(const JobRow& row);
   Result<> set_job(const std::string& id, JobState state, const std::string& result,
                    std::int64_t ended_at);
-  /// It runs now, once more.
+  /// It runs now, once more; `not_found` when it has ended.
   Result<> begin_job(const std::string& id);
   /// It waits to be tried again.
   Result<> retry_job(const std::string& id, std::int64_t not_before);
@@ -127,8 +127,11 @@ class Journal {
   /// soon used again. False when there is nothing to give.
   Result<bool> give_back(std::int64_t pages);
 
+  /// All that was written since the last one is on the disk, or none of it.
   Result<> commit();
   bool dirty() const { return database_->in_transaction(); }
+  /// Why the file can no longer be trusted, "" while it can (database.h).
+  const std::string& damage() const { return database_->damage(); }
 
  private:
   Journal(std::unique_ptr<Database> database, system::Clock& clock)
@@ -140,6 +143,7 @@ class Journal {
   system::Clock& clock_;
   std::string epoch_;
   std::uint64_t head_ = 0;
+  std::uint64_t committed_ = 0;  // head_ at the last commit
 };
 
 }  // namespace drover::jobs

@@ -188,7 +188,8 @@ Result<json::Value> Queries::node() {
       {"runtimes", std::move(runtimes)},
       {"jobs", json::Object{{"waiting", static_cast<std::int64_t>(supervisor_.waiting())},
                             {"running", static_cast<std::int64_t>(supervisor_.running())}}},
-      {"containers", static_cast<std::int64_t>(rows.size())}});
+      {"containers", static_cast<std::int64_t>(rows.size())},
+      {"disk", disk_.view()}});
 }
 
 }  // namespace drover::jobs

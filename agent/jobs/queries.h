@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "agent/jobs/disk_watch.h"
 #include "agent/jobs/journal.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/supervisor.h"
@@ -12,8 +13,8 @@ namespace drover::jobs {
 /// Belongs to the loop's thread.
 class Queries {
  public:
-  Queries(Journal& journal, const Supervisor& supervisor, const Node& node)
-      : journal_(journal), supervisor_(supervisor), node_(node) {}
+  Queries(Journal& journal, const Supervisor& supervisor, const Node& node, const DiskWatch& disk)
+      : journal_(journal), supervisor_(supervisor), node_(node), disk_(disk) {}
 
   /// The body of the answer to a "query." kind, whose own body is `question`.
   Result<json::Value> answer(std::string_view kind, const json::Value& question);
@@ -30,6 +31,7 @@ class Queries {
   Journal& journal_;
   const Supervisor& supervisor_;
   const Node& node_;
+  const DiskWatch& disk_;
 };
 
 }  // namespace drover::jobs

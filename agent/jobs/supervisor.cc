@@ -17,6 +17,9 @@ namespace {
 /// A point of priority is worth this much waiting, so that no job waits for ever behind others.
 constexpr std::int64_t kPriorityMs = 1000;
 
+/// After which a deadline that could not be written is looked at again.
+constexpr std::chrono::seconds kDeadlineAgain{1};
+
 std::string lane_of(const JobRequest& request) {
   return fmt::format("{} {}", to_string(target_kind_of(request.verb)), request.target);
 }
@@ -116,6 +119,8 @@ void Supervisor::submit(JobRequest request, const JobRow& row) {
   }
   Entry entry{Task{std::move(request), std::make_shared<system::Stop>(), row.attempt + 1,
                    std::move(undoing)}};
+  entry.bytes = row.request.size();
+  bytes_ += entry.bytes;
   if (!row.ending.empty()) {
     entry.next.stop->request();
   }
@@ -140,13 +145,21 @@ void Supervisor::forget(const std::string& job) {
       loop_.cancel(timer);
     }
   }
+  bytes_ -= found->second.bytes;
   entries_.erase(found);
 }
 
 Result<> Supervisor::end_waiting(const std::string& job, Code code, const std::string& message) {
-  const std::string target = entries_.at(job).next.request.target;
-  forget(job);
-  return write_end(books_, job, target, Failure(Error{code, message, {}}), clock_.unix_ms());
+  const std::string& target = entries_.at(job).next.request.target;
+  TRY(write_end(books_, job, target, Failure(Error{code, message, {}}), clock_.unix_ms()));
+  // It keeps its place until that is on the disk. A worker that gets it meanwhile finds that it
+  // cannot be begun.
+  books_.after_commit([this, job](const Result<>& committed) {
+    if (committed) {
+      withdraw(job);
+    }
+  });
+  return {};
 }
 
 void Supervisor::ask_to_stop(Entry& entry, const std::string& job) {
@@ -163,12 +176,16 @@ Result<> Supervisor::cancel(const std::string& job) {
   if (found == entries_.end()) {
     return fail(Code::not_found, "cancel job {}: it neither waits nor runs", job);
   }
-  Entry& entry = found->second;
-  if (entry.next.attempt == 1 && lanes_.remove(job)) {
+  if (found->second.next.attempt == 1 && lanes_.waits(job)) {
     return end_waiting(job, Code::cancelled, "cancelled before it began");
   }
   TRY(books_.journal().ask_to_end(job, "cancelled"));
-  ask_to_stop(entry, job);
+  books_.after_commit([this, job](const Result<>& committed) {
+    const auto entry = entries_.find(job);
+    if (committed && entry != entries_.end()) {
+      ask_to_stop(entry->second, job);
+    }
+  });
   return {};
 }
 
@@ -186,8 +203,9 @@ void Supervisor::deadline_passed(const std::string& job) {
   }
   Entry& entry = found->second;
   entry.deadline = 0;
-  if (entry.next.attempt == 1 && lanes_.remove(job)) {
-    // A journal that cannot be written now leaves the job unfinished; the next start ends it.
+  if (entry.next.attempt == 1 && lanes_.waits(job)) {
+    // While the journal cannot be written it waits on, and is looked at again.
+    entry.deadline = loop_.after(kDeadlineAgain, [this, job] { deadline_passed(job); });
     [[maybe_unused]] const Result<> ended =
         end_waiting(job, Code::timed_out, "its deadline passed before it began");
     return;
@@ -279,7 +297,7 @@ Supervisor::Left Supervisor::run_one(const Task& task) {
                                      {"attempt", task.attempt}}});
   });
   if (!begun) {
-    return ended;  // stopping, or no journal: it stays queued for the next start
+    return ended;  // it was cancelled meanwhile; or the agent ends, and the next one sees to it
   }
   system::crash_point("job after begin");
   std::optional<Error> error = task.undoing;
@@ -347,7 +365,8 @@ std::optional<Error> Supervisor::fail_for_good(const Task& task, Error error) {
 }
 
 void Supervisor::end(const Task& task, const Result<json::Value>& outcome) {
-  // One whose end cannot be written stays unfinished, for the next start to see to.
+  // While the disk is full this waits. One whose agent ends stays unfinished, for the next one to
+  // see to.
   [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
     return write_end(books, task.request.id.str(), task.request.target, outcome, clock_.unix_ms());
   });

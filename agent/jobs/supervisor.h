@@ -49,8 +49,8 @@ class Supervisor {
   /// Takes a job that is in the journal as `row` and has not ended.
   void submit(JobRequest request, const JobRow& row);
   /// Ends a job that was never begun as cancelled, in this turn's commit, and asks any other to
-  /// stop, which it then does though the agent should end meanwhile. `not_found` when it neither
-  /// waits nor runs.
+  /// stop once that is written, which it then does though the agent should end meanwhile. What
+  /// cannot be committed did not happen. `not_found` when it neither waits nor runs.
   Result<> cancel(const std::string& job);
   /// Forgets a job that came to be in no journal, without a word.
   void withdraw(const std::string& job);
@@ -59,6 +59,9 @@ class Supervisor {
 
   std::size_t waiting() const { return lanes_.waiting(); }
   std::size_t running() const { return lanes_.running(); }
+  /// Of the requests of all that wait or run, as the journal keeps them. In memory one takes about
+  /// three times that.
+  std::size_t bytes() const { return bytes_; }
 
  private:
   struct Task {
@@ -72,6 +75,7 @@ class Supervisor {
     system::Loop::TimerId deadline = 0;  // 0: none
     system::Loop::TimerId again = 0;     // 0: it does not wait for its next attempt
     bool late = false;                   // the deadline asked it to stop
+    std::size_t bytes = 0;               // of its request
   };
   /// How a worker leaves a job.
   struct Left {
@@ -100,6 +104,7 @@ class Supervisor {
   Lanes lanes_;
   Turns turns_;
   std::unordered_map<std::string, Entry> entries_;  // of jobs waiting or running
+  std::size_t bytes_ = 0;                           // of all entries
   system::Inbox<Left> left_;
   system::Stop agent_stop_;
 

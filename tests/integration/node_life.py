@@ -61,9 +61,12 @@ class NodeLife(unittest.TestCase):
         for part in schema["allOf"]:
             names = part["then"]["properties"].get("type", {}).get("enum", [])
             every.update(names)
-        # Not met in this life: a cancelled job, one that waits or is tried again, what could not be undone.
+        # Not met in this life: a cancelled job, one that waits or is tried again, what could not be undone, a
+        # drained node, a full disk.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
-                                         "drover.container.unknown"})
+                                         "drover.container.unknown",
+                                         "drover.node.drained", "drover.node.undrained",
+                                         "drover.node.disk_full", "drover.node.disk_ok"})
         counts = collections.Counter()
         for event in events:
             kind = event["type"].split(".")[1]

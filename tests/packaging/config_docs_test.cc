@@ -110,6 +110,8 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   EXPECT_EQ(sample->bus.folder, otherwise.bus.folder);
   EXPECT_EQ(sample->bus.front_user, otherwise.bus.front_user);
   EXPECT_EQ(sample->bus.queue, otherwise.bus.queue);
+  EXPECT_EQ(sample->bus.queue_mib, otherwise.bus.queue_mib);
+  EXPECT_EQ(sample->journal.reserve_mib, otherwise.journal.reserve_mib);
 }
 
 TEST(ConfigDocs, ThePageAndTheSampleTellTheSame) {

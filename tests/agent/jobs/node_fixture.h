@@ -61,11 +61,16 @@ class NodeFixture : public testing::Test {
         *loop_, *books_, clock_, 2,
         Supervisor::Deeds{[this](Work& work) { return do_job(work, *node_); },
                           [this](Work& work, const Error&) { return undo_job(work, *node_); }});
-    intake_ = std::make_unique<Intake>(*books_, *supervisor_, *node_, clock_, most_waiting);
+    disk_ = std::make_unique<DiskWatch>(*loop_, *books_, clock_,
+                                        DiskWatch::Options{node_->name, layout_.state, reserve_});
+    EXPECT_TRUE(disk_->start());
+    intake_ = std::make_unique<Intake>(*books_, *supervisor_, *node_, clock_, *disk_,
+                                       Intake::Queue{most_waiting, most_bytes_});
   }
   void end_agent() {
     books_->close();
     intake_.reset();
+    disk_.reset();
     supervisor_.reset();
     books_.reset();
     loop_.reset();
@@ -142,8 +147,11 @@ class NodeFixture : public testing::Test {
   std::unique_ptr<Books> books_;
   std::unique_ptr<system::Loop> loop_;
   std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<DiskWatch> disk_;
   std::unique_ptr<Intake> intake_;
   std::vector<Event> published_;
+  std::uint64_t reserve_ = 0;  // bytes of the disk; these two from the next start_agent on
+  std::size_t most_bytes_ = std::size_t{64} << 20;
 };
 
 }  // namespace drover::jobs

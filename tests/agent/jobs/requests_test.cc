@@ -20,7 +20,7 @@ class RequestsTest : public NodeFixture {
  protected:
   void SetUp() override {
     NodeFixture::SetUp();
-    queries_ = std::make_unique<Queries>(*journal_, *supervisor_, *node_);
+    queries_ = std::make_unique<Queries>(*journal_, *supervisor_, *node_, *disk_);
     streams_ = std::make_unique<LogStreams>(
         *loop_, *journal_, layout_,
         [this](const LogStreams::Address& to, std::string_view kind, json::Object more,

@@ -1,0 +1,21 @@
+// DiskSpace: what a file system has left.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "agent/system/file.h"
+
+namespace drover::system {
+
+struct DiskSpace {
+  std::uint64_t free = 0;  ///< bytes that anybody may still write, as df(1) shows them
+  /// Files that can still be made; none where the file system does not count them (btrfs, tmpfs
+  /// without a bound).
+  std::optional<std::uint64_t> files;
+};
+
+/// Of the file system that `path` lies on.
+Result<DiskSpace> disk_space(const Path& path);
+
+}  // namespace drover::system
