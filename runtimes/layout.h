@@ -46,6 +46,11 @@ struct Layout {
   Path exits() const { return state / "exits"; }
   Path exit_file(const ContainerName& name) const { return exits() / name.str(); }
   Path images() const { return state / "images"; }
+  /// `digest`: "sha256:" and 64 hexadecimal digits.
+  Path image(const std::string& digest) const {
+    return images() / ("sha256-" + digest.substr(digest.find(':') + 1));
+  }
+  Path image_root(const std::string& digest) const { return image(digest) / "rootfs"; }
   Path local_volumes() const { return state / "volumes"; }
   Path lxc() const { return state / "lxc"; }
   Path job_logs() const { return state / "jobs"; }

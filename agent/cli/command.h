@@ -38,6 +38,7 @@ void add_pause(CLI::App& app, Action& action);
 void add_resume(CLI::App& app, Action& action);
 void add_rm(CLI::App& app, Action& action);
 void add_ps(CLI::App& app, Action& action);
+void add_image(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_logs(CLI::App& app, Action& action);
 void add_events(CLI::App& app, Action& action);

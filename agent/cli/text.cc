@@ -129,6 +129,23 @@ std::string duration(std::int64_t ms) {
   return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
 }
 
+std::string size_text(std::uint64_t bytes) {
+  constexpr double kStep = 1024;
+  if (bytes < 1024) {
+    return fmt::format("{} B", bytes);
+  }
+  double size = static_cast<double>(bytes) / kStep;
+  const char* unit = "KiB";
+  for (const char* larger : {"MiB", "GiB", "TiB"}) {
+    if (size < kStep) {
+      break;
+    }
+    size /= kStep;
+    unit = larger;
+  }
+  return fmt::format("{:.1f} {}", size, unit);
+}
+
 std::string outline(const json::Value& value) {
   std::string text;
   write_outline(value, "", "", text);

@@ -23,6 +23,9 @@ std::string time_of_day(std::int64_t unix_ms);
 /// "850 ms", "12.3 s", "4 min 10 s", "3 h 2 min".
 std::string duration(std::int64_t ms);
 
+/// "512 B", "4.0 KiB", "1.3 GiB".
+std::string size_text(std::uint64_t bytes);
+
 /// A value as indented "key: value" lines.
 std::string outline(const json::Value& value);
 

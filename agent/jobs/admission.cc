@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtimes/images/oci_layout.h"
+
 namespace drover::jobs {
 namespace {
 
@@ -25,9 +27,8 @@ bool lies_below(const path& inner, const path& folder) {
   return std::mismatch(top.begin(), top.end(), normal.begin(), normal.end()).first == top.end();
 }
 
-Result<> check_folders(const Node& node, const ContainerSpec& spec) {
+Result<> check_folder(const Node& node, const path& wanted) {
   const std::vector<path>& allowed = node.config.container.image_folders;
-  const path wanted = local_path(spec);
   if (allowed.empty() || wanted.empty()) {
     return {};
   }
@@ -49,8 +50,6 @@ Result<> admit_verb(Verb verb) {
     case Verb::container_update:
     case Verb::container_checkpoint:
     case Verb::container_restore:
-    case Verb::image_pull:
-    case Verb::image_remove:
     case Verb::volume_create:
     case Verb::volume_resize:
     case Verb::volume_snapshot:
@@ -61,6 +60,19 @@ Result<> admit_verb(Verb verb) {
     default:
       return {};
   }
+}
+
+Result<> admit_image(const Node& node, const JobRequest& request) {
+  if (request.verb != Verb::image_pull) {
+    return {};
+  }
+  if (request.target.find(":vztmpl/") != std::string::npos) {
+    return fail(Code::refused,
+                "pull image {}: templates of guests are Proxmox's own; fetch it there (pveam)",
+                request.target);
+  }
+  const runtimes::ImageReference image = TRY(runtimes::parse_image_reference(request.target));
+  return check_folder(node, image.layout);
 }
 
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {
@@ -114,7 +126,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
         "leave restart and probes out",
         name);
   }
-  TRY(check_folders(node, spec));
+  TRY(check_folder(node, local_path(spec)));
   for (const NetworkSpec& network : *spec.networks) {
     if (network.bridge.empty()) {
       return fail(Code::invalid,

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "agent/core/verb.h"
+#include "agent/core/job.h"
 #include "agent/jobs/node.h"
 
 namespace drover::jobs {
@@ -16,6 +16,9 @@ RuntimeKind choose_runtime(const Node& node, const std::string& name, const Cont
 
 /// `refused` for a verb that no node of this version does yet.
 Result<> admit_verb(Verb verb);
+
+/// Whether this node would do such a job about an image at all; in the same way.
+Result<> admit_image(const Node& node, const JobRequest& request);
 
 /// Whether this node would make such a container at all: without side effects, so that a job that
 /// is never allowed here is refused before it is accepted.

@@ -45,6 +45,10 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return exec_in_container(work, node);
     case Verb::container_delete:
       return delete_container(work, node);
+    case Verb::image_pull:
+      return pull_image(work, node);
+    case Verb::image_remove:
+      return remove_image(work, node);
     default:  // those that are done at intake (is_done_at_once)
       break;
   }

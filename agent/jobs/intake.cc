@@ -109,6 +109,9 @@ Result<> Intake::admit(const JobRequest& request) const {
   }
   TRY(admit_verb(request.verb));
   TRY(admit_to_node(books_.journal(), node_.name, request));
+  if (target_kind_of(request.verb) == TargetKind::image) {
+    return admit_image(node_, request);
+  }
   if (request.spec) {
     return admit_container(node_, request.target, *request.spec);
   }

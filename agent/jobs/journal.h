@@ -63,6 +63,15 @@ struct ContainerRow {
   std::string restarts = "null";  ///< JSON: how often it was restarted, and when
 };
 
+/// A name of an unpacked image.
+struct ImageRow {
+  std::string name;         ///< its reference, as jobs give it
+  std::string digest;       ///< "sha256:..." of the manifest; several names may have the same
+  std::uint64_t bytes = 0;  ///< that its root takes on the disk
+  std::int64_t since = 0;   ///< unix ms
+  std::string job;          ///< that named it
+};
+
 class Journal {
  public:
   /// Opens or makes the file. A journal of a newer version is refused and left as it is.
@@ -108,6 +117,12 @@ class Journal {
   Result<std::optional<ContainerRow>> container(const std::string& name);
   /// By name; those behind `after` only.
   Result<std::vector<ContainerRow>> containers(const std::string& after = "");
+
+  Result<> put_image(const ImageRow& row);
+  Result<> erase_image(const std::string& name);
+  Result<std::optional<ImageRow>> image(const std::string& name);
+  /// By name; those behind `after` only.
+  Result<std::vector<ImageRow>> images(const std::string& after = "");
 
   /// Numbers the event and keeps it. Only kind, object, what, job and data are read from `event`.
   Result<Event> add_event(Event event);

@@ -46,7 +46,12 @@ UPDATE counters SET seq = (SELECT value FROM counters WHERE name = 'node')
 CREATE INDEX counters_seq ON counters(seq) WHERE name >= 'object/' AND name < 'object0';
 )";
 
-constexpr std::array kVersions = {kVersion1, kVersion2};
+// Images by name.
+constexpr const char* kVersion3 = R"(
+CREATE TABLE images(name TEXT PRIMARY KEY, digest TEXT NOT NULL, bytes INTEGER NOT NULL, since INTEGER NOT NULL, job TEXT NOT NULL) WITHOUT ROWID;
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3};
 
 Result<std::int64_t> version_of(Database& database) {
   Statement query = TRY(database.prepare("PRAGMA user_version"));

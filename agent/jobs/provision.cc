@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "agent/jobs/images.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
@@ -156,19 +157,37 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
   return runtimes::attachment_from_json(made);
 }
 
+/// The folder below the root's overlay. An image is written down as the container's before it is
+/// mounted: who removes images asks the journal.
+Result<> Provision::choose_root() {
+  runtimes::Container& container = record_.container;
+  if (!container.spec.rootfs.empty()) {
+    record_.lower = container.spec.rootfs;
+    return {};
+  }
+  const runtimes::Image image = TRY(node_.images.ensure(container.spec.image, work_.stop()));
+  record_.lower = image.rootfs;
+  container.image = image.config;
+  TRY(name_image(work_, image, [&](Journal& journal) -> Result<> {
+    std::optional<ContainerRow> row = TRY(journal.container(container.name.str()));
+    if (row) {
+      row->container = json::write(to_json(record_));
+      TRY(journal.put_container(*row));
+    }
+    return {};
+  }));
+  return {};
+}
+
 Result<> Provision::mount_root() {
   runtimes::Container& container = record_.container;
   const auto act = [&]() -> Result<json::Value> {
-    runtimes::Path lower =
-        record_.lower.empty() ? runtimes::Path(container.spec.rootfs) : record_.lower;
-    runtimes::ImageConfig image = container.image;
-    if (lower.empty()) {
-      runtimes::Image found = TRY(node_.images.ensure(container.spec.image, work_.stop()));
-      image = std::move(found.config);
-      lower = std::move(found.rootfs);
+    if (record_.lower.empty()) {
+      TRY(choose_root());
     }
-    TRY(node_.images.mount_root(container.name, lower));
-    return json::Value(json::Object{{"lower", lower.native()}, {"image", to_json(image)}});
+    TRY(node_.images.mount_root(container.name, record_.lower));
+    return json::Value(
+        json::Object{{"lower", record_.lower.native()}, {"image", to_json(container.image)}});
   };
   const json::Value made = TRY(work_.once({.name = "rootfs.mount", .act = act}));
   record_.lower = made.at("lower").string_or("");

@@ -34,6 +34,7 @@ class Provision {
   Result<> make_namespace();
   Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed);
   Result<> mount_root();
+  Result<> choose_root();
 
   Work& work_;
   const Node& node_;

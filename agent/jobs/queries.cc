@@ -4,6 +4,7 @@
 
 #include "agent/core/fields.h"
 #include "agent/jobs/drain.h"
+#include "agent/jobs/page.h"
 #include "agent/jobs/views.h"
 
 namespace drover::jobs {
@@ -11,28 +12,6 @@ namespace {
 
 constexpr std::int64_t kMostJobs = 1000;
 constexpr std::int64_t kMostEvents = 500;
-/// An answer has to fit a frame (messaging/record.h), with room for its last element.
-constexpr std::size_t kMostAnswer = 200 * 1024;
-
-/// The elements of an answer, as many as fit. The first always does, so that whoever asks on gets
-/// on.
-class Page {
- public:
-  /// False when the element does not fit any more: it is not taken.
-  bool add(json::Value element) {
-    bytes_ += json::write(element).size();
-    if (bytes_ > kMostAnswer && !elements_.empty()) {
-      return false;
-    }
-    elements_.push_back(std::move(element));
-    return true;
-  }
-  json::Array take() { return std::move(elements_); }
-
- private:
-  json::Array elements_;
-  std::size_t bytes_ = 0;
-};
 
 Result<std::string> asked_for(const json::Value& question, std::string_view key) {
   Faults faults;
@@ -53,6 +32,9 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   if (kind == "query.container") {
     return container(question);
   }
+  if (kind == "query.images") {
+    return images(question);
+  }
   if (kind == "query.jobs") {
     return jobs(question);
   }
@@ -71,12 +53,17 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   return fail(Code::invalid, "there is no query of kind {}", kind);
 }
 
-Result<json::Value> Queries::containers(const json::Value& question) {
+Result<std::string> Queries::after_which(const json::Value& question) {
   Faults faults;
   Fields fields(question, "", faults);
-  const std::string after = fields.string("after");
+  std::string after = fields.string("after");
   fields.finish();
   TRY(faults.result("the query is not understood"));
+  return after;
+}
+
+Result<json::Value> Queries::containers(const json::Value& question) {
+  const std::string after = TRY(after_which(question));
   const std::vector<ContainerRow> rows = TRY(journal_.containers(after));
   Page page;
   bool whole = true;

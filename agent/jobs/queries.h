@@ -20,8 +20,11 @@ class Queries {
   Result<json::Value> answer(std::string_view kind, const json::Value& question);
 
  private:
+  /// The member "after" of a question for a list: the name behind which it goes on.
+  static Result<std::string> after_which(const json::Value& question);
   Result<json::Value> containers(const json::Value& question);
   Result<json::Value> container(const json::Value& question);
+  Result<json::Value> images(const json::Value& question);
   Result<json::Value> jobs(const json::Value& question);
   Result<json::Value> job(const json::Value& question);
   Result<json::Value> events(const json::Value& question);

@@ -1,4 +1,4 @@
-// The verbs that change a container there is: one file each.
+// The verbs: one file each.
 #pragma once
 
 #include "agent/jobs/node.h"
@@ -21,5 +21,8 @@ Result<json::Value> pause_container(Work& work, const Node& node);
 Result<json::Value> resume_container(Work& work, const Node& node);
 Result<json::Value> exec_in_container(Work& work, const Node& node);
 Result<json::Value> delete_container(Work& work, const Node& node);
+
+Result<json::Value> pull_image(Work& work, const Node& node);
+Result<json::Value> remove_image(Work& work, const Node& node);
 
 }  // namespace drover::jobs

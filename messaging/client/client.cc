@@ -55,31 +55,35 @@ Result<json::Value> Client::submit(const JobRequest& job, system::Instant until,
 Result<json::Value> Client::node(const system::Stop& stop) {
   return query("query.node", json::Object(), stop);
 }
-Result<json::Value> Client::containers(const system::Stop& stop) {
-  json::Value first = TRY(query("query.containers", json::Object(), stop));
+Result<json::Value> Client::all(const std::string& things, const system::Stop& stop) {
+  const std::string kind = "query." + things;
+  json::Value first = TRY(query(kind, json::Object(), stop));
   bool whole = first.at("whole").boolean_or(true);
   while (!whole) {
-    json::Value* list = first.object()->find("containers");
+    json::Value* list = first.object()->find(things);
     if (list == nullptr || list->array() == nullptr || list->array()->empty()) {
-      return fail(Code::broken, "query.containers: the node's answer is a part with no containers");
+      return fail(Code::broken, "{}: the node's answer is a part with no {}", kind, things);
     }
     const std::string last(list->array()->back().at("name").string_or(""));
-    json::Value next = TRY(query("query.containers", json::Object{{"after", last}}, stop));
+    json::Value next = TRY(query(kind, json::Object{{"after", last}}, stop));
     if (next.at("epoch") != first.at("epoch")) {
-      return fail(Code::unavailable,
-                  "query.containers: the node's journal was made anew while it was read");
+      return fail(Code::unavailable, "{}: the node's journal was made anew while it was read",
+                  kind);
     }
-    json::Value* more = next.object()->find("containers");
+    json::Value* more = next.object()->find(things);
     if (more == nullptr || more->array() == nullptr || more->array()->empty() ||
         more->array()->front().at("name").string_or("") <= last) {
-      return fail(Code::broken, "query.containers: the node's answer does not go on behind {}",
-                  last);
+      return fail(Code::broken, "{}: the node's answer does not go on behind {}", kind, last);
     }
     std::move(more->array()->begin(), more->array()->end(), std::back_inserter(*list->array()));
     whole = next.at("whole").boolean_or(true);
   }
   first.object()->erase("whole");
   return first;
+}
+
+Result<json::Value> Client::containers(const system::Stop& stop) {
+  return all("containers", stop);
 }
 Result<json::Value> Client::container(std::string_view name, const system::Stop& stop) {
   return query("query.container", json::Object{{"name", name}}, stop);

@@ -43,6 +43,14 @@ Result<> sync_folder(const Path& folder) {
   return {};
 }
 
+/// Beside a root's folder, what is not yet whole and what is no more. No digest begins with a dot.
+constexpr std::string_view kUnfinished = ".";
+constexpr std::string_view kGone = ".gone-";
+
+std::string beside(std::string_view prefix, const Path& folder) {
+  return std::string(prefix) + folder.filename().native();
+}
+
 /// Unpacks into `unfinished`, which becomes `folder` once it is whole.
 Result<> unpack(const ImageReference& reference, const std::string& digest, const Path& unfinished,
                 const Path& folder, const system::Stop& stop) {
@@ -73,29 +81,75 @@ ImageStore::ImageStore(Layout layout) : layout_(std::move(layout)) {}
 Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& stop) {
   const ImageReference reference = TRY(parse_image_reference(text));
   ImageManifest manifest = TRY(read_image(reference));
-  const std::string name = "sha256-" + manifest.digest.substr(manifest.digest.find(':') + 1);
-  const Path folder = layout_.images() / name;
-  std::shared_ptr<std::mutex> mutex;
-  {
-    const std::lock_guard lock(mutex_);
-    std::shared_ptr<std::mutex>& entry = unpacking_[manifest.digest];
-    if (entry == nullptr) {
-      entry = std::make_shared<std::mutex>();
-    }
-    mutex = entry;
-  }
-  const std::lock_guard lock(*mutex);
+  const Path folder = layout_.image(manifest.digest);
+  const std::shared_ptr<Root> root = root_named(folder.filename());
+  const std::lock_guard lock(root->busy);
   std::error_code error;
   if (!std::filesystem::is_directory(folder / "rootfs", error)) {
     TRY(stop.check("unpack image " + text));
-    const Path unfinished = layout_.images() / ("." + name);
+    const Path unfinished = layout_.images() / beside(kUnfinished, folder);
     const Result<> unpacked = unpack(reference, manifest.digest, unfinished, folder, stop);
     if (!unpacked) {
       [[maybe_unused]] const Result<> removed = system::remove_tree(unfinished);
       return Failure(Error(unpacked.error()).context("unpack image " + text));
     }
   }
-  return Image{text, std::move(manifest.digest), folder / "rootfs", std::move(manifest.config)};
+  std::shared_ptr<const void> pin = root->pin.lock();
+  if (pin == nullptr) {
+    pin = std::make_shared<int>();
+    root->pin = pin;
+  }
+  return Image{text, std::move(manifest.digest), folder / "rootfs", std::move(manifest.config),
+               std::move(pin)};
+}
+
+std::shared_ptr<ImageStore::Root> ImageStore::root_named(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Root>& entry = roots_[folder];
+  if (entry == nullptr) {
+    entry = std::make_shared<Root>();
+  }
+  return entry;
+}
+
+Result<> ImageStore::remove(const std::string& digest, const std::function<Result<bool>()>& may_go,
+                            const system::Stop& stop) {
+  const Path folder = layout_.image(digest);
+  TRY(stop.check("remove image " + digest));
+  const std::shared_ptr<Root> root = root_named(folder.filename());
+  const std::unique_lock lock(root->busy, std::try_to_lock);
+  if (!lock.owns_lock() || !root->pin.expired()) {
+    return fail(Code::unavailable, "remove image {}: a job is about to use it", digest);
+  }
+  if (!TRY(may_go())) {
+    return {};
+  }
+  const Path gone = layout_.images() / beside(kGone, folder);
+  TRY(system::remove_tree(gone));
+  if (::rename(folder.c_str(), gone.c_str()) != 0 && errno != ENOENT) {
+    return fail(Code::broken, "rename {} to {}: {}", folder.native(), gone.native(),
+                std::strerror(errno));
+  }
+  return system::remove_tree(gone);
+}
+
+Result<> ImageStore::sweep(const system::Stop& stop) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(layout_.images(), error), end;
+       !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().native();
+    const std::string_view prefix = name.starts_with(kGone) ? kGone : kUnfinished;
+    if (!name.starts_with(prefix)) {
+      continue;
+    }
+    TRY(stop.check("delete " + entry->path().native()));
+    const std::shared_ptr<Root> root = root_named(name.substr(prefix.size()));
+    // Whoever is at it now sees to it himself.
+    if (const std::unique_lock lock(root->busy, std::try_to_lock); lock.owns_lock()) {
+      TRY(system::remove_tree(entry->path()));
+    }
+  }
+  return {};
 }
 
 Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower) {

@@ -1,6 +1,7 @@
 // ImageStore: roots of images, unpacked once by digest and shared below overlays.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,6 +17,9 @@ struct Image {
   std::string digest;  ///< "sha256:..." of the manifest; "" for a plain folder
   Path rootfs;         ///< never written to
   ImageConfig config;
+  /// While anybody holds it `remove` leaves the root alone. Hold it until the journal says who uses
+  /// the root.
+  std::shared_ptr<const void> pin{};
 };
 
 class ImageStore {
@@ -25,6 +29,13 @@ class ImageStore {
   /// The image of "oci:/path/to/layout:tag", unpacked by umoci when this digest was not here yet.
   /// Two callers for one digest unpack once. `not_found` names what is missing.
   Result<Image> ensure(const std::string& reference, const system::Stop& stop);
+  /// Takes the root of this digest away, at once and whole, when `may_go` says so, which is asked
+  /// while nobody can begin to use it. Absent is success. `unavailable` while it is unpacked or
+  /// pinned.
+  Result<> remove(const std::string& digest, const std::function<Result<bool>()>& may_go,
+                  const system::Stop& stop);
+  /// Deletes what an agent that was killed had only begun to unpack or to delete.
+  Result<> sweep(const system::Stop& stop);
 
   /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout's upper folder.
   /// Mounted already is success.
@@ -33,9 +44,16 @@ class ImageStore {
   Result<> unmount_root(const ContainerName& name, const system::Stop& stop);
 
  private:
+  /// One root, by its folder's name.
+  struct Root {
+    std::mutex busy;                // held while it is unpacked or removed
+    std::weak_ptr<const void> pin;  // guarded by busy
+  };
+  std::shared_ptr<Root> root_named(const std::string& folder);
+
   Layout layout_;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<std::mutex>> unpacking_;  // by digest, guarded by mutex_
+  std::map<std::string, std::shared_ptr<Root>> roots_;  // guarded by mutex_
 };
 
 }  // namespace drover::runtimes

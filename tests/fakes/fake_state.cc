@@ -175,6 +175,9 @@ Result<json::Value> FakeState::act(FakeJob& job) {
   if (job.request.verb == Verb::job_cancel) {
     return cancel(job.request.target);
   }
+  if (const TargetKind kind = target_kind_of(job.request.verb); kind != TargetKind::container) {
+    return act_on_thing(job, kind);
+  }
   const auto found = containers.find(job.request.target);
   if (found == containers.end()) {
     return fail(Code::not_found, "node fake has no container {}", job.request.target);
@@ -296,6 +299,14 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
                                     {"seq", static_cast<std::uint64_t>(events.size())},
                                     {"whole", next == containers.end()},
                                     {"containers", std::move(views)}});
+  }
+  if (kind == "query.images") {
+    json::Array views;
+    for (const auto& [name, thing] : things[std::string(kind.substr(kind.find('.') + 1))]) {
+      views.emplace_back(thing);
+    }
+    return json::Value(json::Object{
+        {"whole", true}, {std::string(kind.substr(kind.find('.') + 1)), std::move(views)}});
   }
   const std::string name(body.at("name").string_or(""));
   if (kind == "query.container") {

@@ -58,6 +58,8 @@ class FakeState {
   std::vector<Event> events;
   std::map<std::string, FakeJob> jobs;
   std::map<std::string, FakeContainer> containers;
+  /// What else there is, as queries tell it: by "images", then by name.
+  std::map<std::string, std::map<std::string, json::Object>> things;
   static constexpr const char* kNode = "fake";
 
  private:
@@ -66,6 +68,7 @@ class FakeState {
   Result<json::Value> make(FakeJob& job);
   Result<json::Value> change(FakeJob& job, FakeContainer& container);
   Result<json::Value> exec(FakeJob& job);
+  Result<json::Value> act_on_thing(FakeJob& job, TargetKind kind);
   Result<json::Value> cancel(const std::string& id);
   void end_job(FakeJob& job, const Result<json::Value>& outcome);
   void step(FakeJob& job, int number, const char* name, const char* subject, bool done);

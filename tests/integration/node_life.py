@@ -83,6 +83,22 @@ class NodeLife(unittest.TestCase):
                 self.assertEqual(done.stdout.split(), ["apt", "bash", "0"], done.stderr)
         self.assertFalse((DEBIAN / "new").exists(), "a container wrote into the root it was made from")
 
+    def test_images_come_and_go(self):
+        layout = self.node.work / "second"
+        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
+        image = f"oci:{layout}:busybox"
+        self.node.drover("image", "pull", image)
+        self.node.drover("run", "--runtime", "runc", "--name", "of-image", "--image", image, "--", "sh", "-c", SERVE % 0)
+        (seen,) = [row for row in json.loads(self.node.drover("image", "ls", "--json").stdout) if row["name"] == image]
+        self.assertEqual(seen["containers"], ["of-image"])
+        self.assertGreater(seen["bytes"], 100_000)
+        used = self.node.drover("image", "rm", image, check=False)
+        self.assertEqual(used.returncode, 1)
+        self.assertIn("in use by of-image", used.stderr)
+        self.node.drover("rm", "--force", "of-image")
+        self.node.drover("image", "rm", image)
+        self.assertNotIn(image, self.node.drover("image", "ls", "--quiet").stdout)
+
     def test_exit_codes_come_through(self):
         for runtime in RUNTIMES:
             with self.subTest(runtime=runtime):

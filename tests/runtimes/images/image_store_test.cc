@@ -162,6 +162,36 @@ TEST_F(ImageStoreTest, AStopEndsItWithNothingUnpacked) {
   EXPECT_FALSE(std::filesystem::exists(layout_.images()));
 }
 
+TEST_F(ImageStoreTest, RemovesARootThatNobodyHoldsAndUnpacksItAnew) {
+  ImageStore store(layout_);
+  Image image = store.ensure(reference_, stop_).value();
+  const auto yes = [] { return Result<bool>(true); };
+  EXPECT_EQ(store.remove(image.digest, yes, stop_).error().code, Code::unavailable);
+  EXPECT_TRUE(std::filesystem::exists(image.rootfs));
+  image.pin.reset();
+  ASSERT_TRUE(store.remove(
+      image.digest, [] { return Result<bool>(false); }, stop_));
+  EXPECT_TRUE(std::filesystem::exists(image.rootfs));
+  ASSERT_TRUE(store.remove(image.digest, yes, stop_));
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.images()));
+  ASSERT_TRUE(store.remove(image.digest, yes, stop_));
+  EXPECT_TRUE(std::filesystem::exists(store.ensure(reference_, stop_)->rootfs / "etc/motd"));
+}
+
+TEST_F(ImageStoreTest, WhatAKilledAgentHadBegunIsSweptAway) {
+  const std::string digest = ImageStore(layout_).ensure(reference_, stop_)->digest;
+  const std::string folder = layout_.image(digest).filename();
+  std::filesystem::create_directories(layout_.images() / (".gone-" + folder) / "rootfs/etc");
+  std::filesystem::create_directories(layout_.images() / ".sha256-0123" / "rootfs");
+  ImageStore store(layout_);
+  ASSERT_TRUE(store.sweep(stop_));
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(layout_.images())) {
+    left.push_back(entry.path().filename());
+  }
+  EXPECT_THAT(left, ElementsAre(folder));
+}
+
 TEST_F(ImageStoreTest, ALayoutThatLinksOutOfItselfReadsNothingOutside) {
   const Path evil = folder_ / "evil";
   std::filesystem::create_directories(evil);

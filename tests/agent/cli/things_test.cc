@@ -1,0 +1,35 @@
+// Commands about what a node has besides containers.
+#include "agent/core/json.h"
+#include "drover_program.h"
+
+namespace drover::cli {
+namespace {
+
+class Things : public DroverProgram {
+ protected:
+  void in_use(const std::string& things, const std::string& name) {
+    node_.call([&](State& state, Faults&) {
+      state.things.at(things).at(name).set("containers", json::Array{"web-1", "web-2"});
+    });
+  }
+};
+
+TEST_F(Things, ImagesArePulledListedAndRemoved) {
+  EXPECT_EQ(drover({"image", "pull", "oci:/images/web:1", "oci:/images/db:1"}).out,
+            "oci:/images/web:1\noci:/images/db:1\n");
+  in_use("images", "oci:/images/web:1");
+  EXPECT_EQ(drover({"image", "ls"}).out,
+            "NAME               DIGEST               SIZE     SINCE       CONTAINERS\n"
+            "oci:/images/db:1   sha256:aaaaaaaaaaaa  4.3 MiB  2027-01-15  -\n"
+            "oci:/images/web:1  sha256:aaaaaaaaaaaa  4.3 MiB  2027-01-15  web-1, web-2\n");
+  EXPECT_EQ(drover({"image", "rm", "oci:/images/db:1"}).ending.code, 0);
+  const system::Output used = drover({"image", "rm", "oci:/images/web:1"});
+  EXPECT_EQ(used.ending.code, 1);
+  EXPECT_NE(used.err.find("in use by web-1"), std::string::npos) << used.err;
+  EXPECT_EQ(drover({"image", "ls", "-q"}).out, "oci:/images/web:1\n");
+  EXPECT_EQ(json::parse(drover({"image", "ls", "--json"}).out)->array()->size(), 1U);
+  EXPECT_EQ(drover({"image"}).ending.code, 2);
+}
+
+}  // namespace
+}  // namespace drover::cli

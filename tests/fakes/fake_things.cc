@@ -1,0 +1,52 @@
+// What a fake node does with images.
+#include "fakes/fake_state.h"
+
+namespace drover::fakes {
+namespace {
+
+constexpr std::int64_t kSince = 1'800'000'000'000;
+
+/// What a job that makes the thing makes of it.
+json::Object made_of(const JobRequest& request, TargetKind kind) {
+  json::Object thing{{"name", request.target}, {"job", request.id.str()}};
+  switch (kind) {
+    case TargetKind::image:
+      thing.set("digest", "sha256:" + std::string(64, 'a'));
+      thing.set("bytes", 4'500'000);
+      thing.set("since", kSince);
+      break;
+    default:
+      break;
+  }
+  thing.set("containers", json::Array{});
+  return thing;
+}
+
+}  // namespace
+
+Result<json::Value> FakeState::act_on_thing(FakeJob& job, TargetKind kind) {
+  const std::string& name = job.request.target;
+  auto& all = things[std::string(to_string(kind)) + "s"];
+  const auto found = all.find(name);
+  switch (job.request.verb) {
+    case Verb::image_pull:
+      all.insert_or_assign(name, made_of(job.request, kind));
+      return json::Value(json::Object());
+    default:
+      break;
+  }
+  if (found == all.end()) {
+    return fail(Code::not_found, "node fake has no {} {}", to_string(kind), name);
+  }
+  if (const json::Value users = found->second.find("containers") == nullptr
+                                    ? json::Value()
+                                    : *found->second.find("containers");
+      users.array() != nullptr && !users.array()->empty()) {
+    return fail(Code::conflict, "{} {} is in use by {}", to_string(kind), name,
+                users.array()->front().string_or(""));
+  }
+  all.erase(found);
+  return json::Value(json::Object());
+}
+
+}  // namespace drover::fakes
