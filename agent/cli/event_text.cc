@@ -16,6 +16,17 @@ std::string detail(const Event& event) {
     return fmt::format("{}{}{} of {}", data.at("name").string_or(""), subject.empty() ? "" : " ",
                        subject, data.at("target").string_or("-"));
   }
+  if (event.what == to_string(Status::backoff)) {
+    const std::int64_t at = data.at("at").integer_or(0);
+    return fmt::format(
+        "{}, restart {} {}", to_text(exit_from_json(data.at("exit"))),
+        data.at("attempt").integer_or(0),
+        at != 0 ? "at " + time_of_day(at) : "waits: " + std::string(data.at("held").string_or("")));
+  }
+  if (event.what == "gave_up") {
+    return fmt::format("{} after {} restarts in a row", to_text(exit_from_json(data.at("exit"))),
+                       data.at("attempts").integer_or(0));
+  }
   if (data.at("exit").object() != nullptr) {
     return to_text(exit_from_json(data.at("exit")));
   }

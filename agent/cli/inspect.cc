@@ -17,6 +17,12 @@ struct InspectOptions {
   bool json = false;
 };
 
+void write_time(json::Object& object, std::string_view key) {
+  if (json::Value* time = object.find(key)) {
+    *time = to_rfc3339(time->integer_or(0));
+  }
+}
+
 Result<int> show_inspect(Session& session, const InspectOptions& options) {
   messaging::Client client = TRY(session.connect());
   json::Array all;
@@ -28,8 +34,9 @@ Result<int> show_inspect(Session& session, const InspectOptions& options) {
     return kDone;
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (json::Value* created = all[i].object()->find("created_at")) {
-      *created = to_rfc3339(created->integer_or(0));
+    write_time(*all[i].object(), "created_at");
+    if (json::Value* restarts = all[i].object()->find("restarts")) {
+      write_time(*restarts->object(), "next_at");
     }
     fmt::print("{}{}", i == 0 ? "" : "\n", outline(all[i]));
   }

@@ -18,8 +18,17 @@ struct PsOptions {
   bool names_only = false;
 };
 
-std::string status_text(const json::Value& container) {
+std::string status_text(const json::Value& container, std::int64_t now) {
   const std::string status(container.at("status").string_or("unknown"));
+  if (status == to_string(Status::backoff)) {
+    const json::Value& restarts = container.at("restarts");
+    const std::int64_t at = restarts.at("next_at").integer_or(0);
+    const std::string_view held = restarts.at("held").string_or("");
+    return fmt::format("{}: {}, {}", status, to_text(exit_from_json(container.at("exit"))),
+                       at != 0        ? "again at " + short_time(at, now)
+                       : held.empty() ? "starting again"
+                                      : std::string(held));
+  }
   if (status != to_string(Status::stopped) || container.at("exit").object() == nullptr) {
     return status;
   }
@@ -59,7 +68,7 @@ Result<int> show_ps(Session& session, const PsOptions& options) {
       continue;
     }
     rows.push_back({name, std::string(container.at("runtime").string_or("")),
-                    status_text(container),
+                    status_text(container, now),
                     short_time(container.at("created_at").integer_or(0), now), addresses(container),
                     std::string(container.at("image").string_or(""))});
   }

@@ -90,6 +90,18 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
   return {};
 }
 
+Result<> set_restart(const RunOptions& options, ContainerSpec& spec) {
+  if (!options.restart.empty()) {
+    const RestartPolicy policy = TRY(read_restart(options.restart));
+    spec.restart.when = policy.when;
+    spec.restart.max_attempts = policy.max_attempts;
+  }
+  if (!options.exempt_codes.empty()) {
+    spec.restart.exempt_codes = options.exempt_codes;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<JobRequest> run_request(const RunOptions& options) {
@@ -100,6 +112,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
   TRY(set_root(options, spec));
   TRY(set_process(options, spec));
   TRY(set_resources(options, spec));
+  TRY(set_restart(options, spec));
   JobRequest request = TRY(make_request(
       Verb::container_run, options.name.empty() ? generate_name() : options.name, options.flags));
   if (!options.id.empty()) {
@@ -152,6 +165,16 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--grace", options.grace_s, "Seconds between that and SIGKILL (default: 10)")
       ->check(CLI::Range(0, 86400))
       ->type_name("SECONDS");
+  text("--restart", options.restart, "POLICY",
+       "Whether it is started again when it ends: never, on-failure[:MOST] or always[:MOST], MOST "
+       "restarts in a row (default: never)");
+  command
+      .add_option("--restart-exempt", options.exempt_codes,
+                  "Exit codes after which it stays stopped, as 3,4")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 255))
+      ->allow_extra_args(false)
+      ->type_name("CODES");
   text("--id", options.id, "ID", "The job's id: the same id again is the same job");
   CLI::Option* wait = command.add_flag("--wait", options.wait,
                                        "Follow its output, and exit as it exits; Ctrl-C stops it");

@@ -29,6 +29,8 @@ struct RunOptions {
   std::string hostname;
   std::string stop_signal;
   std::optional<std::int64_t> grace_s;
+  std::string restart;
+  std::vector<int> exempt_codes;
   bool wait = false;
   bool remove = false;
   JobFlags flags;

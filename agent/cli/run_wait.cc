@@ -32,6 +32,18 @@ Result<> copy_output(messaging::Client& client, const std::string& name, const s
   return copied;
 }
 
+/// Also of one that its restart policy starts again and again, until it stays stopped.
+Result<> copy_all_output(messaging::Client& client, const std::string& name,
+                         const system::Stop& stop, std::uint64_t& offset) {
+  for (;;) {
+    TRY(copy_output(client, name, stop, offset));
+    const json::Value container = TRY(client.container(name, stop));
+    if (has_stopped(container)) {
+      return {};
+    }
+  }
+}
+
 Result<> stop_container(Session& session, messaging::Client& client, const std::string& name) {
   fmt::print(stderr, "drover: stopping {} (Ctrl-C again leaves it running)\n", name);
   const JobRequest request = TRY(make_request(Verb::container_stop, name, {}));
@@ -63,11 +75,11 @@ Result<int> wait_for_container(Session& session, messaging::Client& client,
                                messaging::Subscription& events, const std::string& name) {
   const system::Stop* stop = &session.interrupt.first();
   std::uint64_t offset = 0;
-  Result<> copied = copy_output(client, name, *stop, offset);
+  Result<> copied = copy_all_output(client, name, *stop, offset);
   if (!copied && copied.error().code == Code::cancelled) {
     stop = &session.interrupt.second();
     TRY(stop_container(session, client, name));
-    copied = copy_output(client, name, *stop, offset);
+    copied = copy_all_output(client, name, *stop, offset);
   }
   TRY(std::move(copied));
   const Exit exit = TRY(wait_for_exit(client, events, name, *stop));

@@ -100,6 +100,30 @@ Result<NetworkSpec> read_network(std::string_view text) {
   return network;
 }
 
+Result<RestartPolicy> read_restart(std::string_view text) {
+  const std::string_view whole = text;
+  RestartPolicy policy;
+  const std::string_view when = take_part(text, ':');
+  const bool bounded = when.size() != whole.size();
+  const std::optional<std::uint64_t> most = read_number(text);
+  bool fits = !bounded || (most && *most >= 1 && *most <= 1'000'000);
+  if (when == to_string(RestartPolicy::When::on_failure)) {
+    policy.when = RestartPolicy::When::on_failure;
+  } else if (when == to_string(RestartPolicy::When::always)) {
+    policy.when = RestartPolicy::When::always;
+  } else {
+    fits = whole == to_string(RestartPolicy::When::never);
+  }
+  if (!fits) {
+    return fail(Code::invalid,
+                "--restart: \"{}\" is none of never, on-failure and always, the latter two with "
+                ":MOST behind for so many restarts in a row",
+                whole);
+  }
+  policy.max_attempts = static_cast<std::int64_t>(most.value_or(0));
+  return policy;
+}
+
 Result<std::map<std::string, std::string>> read_pairs(std::string_view option,
                                                       const std::vector<std::string>& texts) {
   std::map<std::string, std::string> pairs;

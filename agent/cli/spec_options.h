@@ -18,6 +18,8 @@ Result<std::uint64_t> read_size(std::string_view option, std::string_view text);
 Result<VolumeSpec> read_volume(std::string_view text);
 /// "INTERFACE=BRIDGE[,address=CIDR][,gateway=IP][,vlan=TAG]".
 Result<NetworkSpec> read_network(std::string_view text);
+/// "never", "on-failure[:MOST]" or "always[:MOST]"; MOST is how often in a row.
+Result<RestartPolicy> read_restart(std::string_view text);
 /// "NAME=VALUE" each.
 Result<std::map<std::string, std::string>> read_pairs(std::string_view option,
                                                       const std::vector<std::string>& texts);

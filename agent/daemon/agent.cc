@@ -41,6 +41,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
   TRY(agent->intake_->resume());
   TRY(agent->reboot_->start_again().context("start containers after a reboot"));
+  TRY(agent->keeper_->take_up());
   agent->books_->commit();
   agent->reconcile();
   agent->beacon();
@@ -107,6 +108,7 @@ void Agent::assemble() {
       *books_, *supervisor_, node, clock_, *disk_,
       jobs::Intake::Queue{static_cast<std::size_t>(config_.bus.queue),
                           bytes_of(config_.bus.queue_mib)});
+  keeper_ = std::make_unique<jobs::Keeper>(loop_, *books_, *intake_, clock_);
   reboot_ = std::make_unique<jobs::Reboot>(*books_, *intake_, node, clock_);
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_);
   streams_ = std::make_unique<jobs::LogStreams>(
@@ -156,6 +158,7 @@ void Agent::publish(const std::vector<Event>& events) {
 }
 
 void Agent::react(const Event& event) {
+  keeper_->hear(event);
   if (event.kind == "container") {
     if (event.what == "running") {
       // One that ended before its start was journalled has written its exit already.

@@ -14,6 +14,7 @@
 #include "agent/jobs/housekeeping.h"
 #include "agent/jobs/intake.h"
 #include "agent/jobs/journal.h"
+#include "agent/jobs/keeper.h"
 #include "agent/jobs/log_streams.h"
 #include "agent/jobs/observer.h"
 #include "agent/jobs/queries.h"
@@ -62,6 +63,7 @@ class Agent {
   std::unique_ptr<jobs::Observer> observer_;
   std::unique_ptr<jobs::DiskWatch> disk_;
   std::unique_ptr<jobs::Intake> intake_;
+  std::unique_ptr<jobs::Keeper> keeper_;
   std::unique_ptr<jobs::Reboot> reboot_;
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;

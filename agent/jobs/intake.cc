@@ -2,6 +2,7 @@
 
 #include "agent/jobs/admission.h"
 #include "agent/jobs/drain.h"
+#include "agent/jobs/own_job.h"
 #include "agent/jobs/views.h"
 #include "messaging/message.h"
 
@@ -119,7 +120,7 @@ Result<> Intake::admit(const JobRequest& request) const {
 }
 
 Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
-  const JobRow row = TRY(take_in(request, {}));
+  const JobRow row = TRY(take_in(request, ""));
   json::Object view = job_view(row);
   view.set("duplicate", false);
   answer_after_commit(answer, std::move(view));
@@ -127,18 +128,21 @@ Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
 }
 
 Result<> Intake::submit_own(const JobRequest& request, std::string_view by) {
-  TRY(take_in(request, {{"by", by}}));
+  TRY(take_in(request, by));
   return {};
 }
 
-Result<JobRow> Intake::take_in(const JobRequest& request, json::Object told) {
+Result<JobRow> Intake::take_in(const JobRequest& request, std::string_view made_by) {
   JobRow row{request.id.str(), std::string(to_string(request.verb)),
              request.target,   json::write(to_json(request)),
              JobState::queued, "null",
              clock_.unix_ms(), 0};
+  row.made_by = made_by;
   TRY(books_.journal().add_job(row));
-  told.set("verb", row.verb);
-  told.set("target", row.target);
+  json::Object told{{"verb", row.verb}, {"target", row.target}};
+  if (!row.made_by.empty()) {
+    told.set("by", row.made_by);
+  }
   if (!is_done_at_once(request.verb)) {
     enqueue(request, row);
     if (const std::optional<Waiting> waits = supervisor_.waits_for(row.id)) {
@@ -196,11 +200,7 @@ Result<json::Value> Intake::drain(const JobRequest& request) {
   if (request.options.stop_containers) {
     const std::vector<std::string> names = TRY(containers_to_stop(books_.journal()));
     for (const std::string& name : names) {
-      JobRequest stop{TRY(JobId::parse(make_uuid7(static_cast<std::uint64_t>(clock_.unix_ms())))),
-                      Verb::container_stop,
-                      name,
-                      {},
-                      {}};
+      JobRequest stop = TRY(own_job(clock_, Verb::container_stop, name));
       stop.priority = request.priority;
       TRY(submit_own(stop, "node.drain " + request.id.str()));
       stopping.emplace_back(json::Object{{"container", name}, {"job", stop.id.str()}});

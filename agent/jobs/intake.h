@@ -50,7 +50,7 @@ class Intake {
  private:
   Result<> accept(const JobRequest& request, const Answer& answer);
   /// Writes and tells the job; a worker does it, if it is not one that is done at once.
-  Result<JobRow> take_in(const JobRequest& request, json::Object told);
+  Result<JobRow> take_in(const JobRequest& request, std::string_view made_by);
   void enqueue(const JobRequest& request, const JobRow& row);
   Result<> do_at_once(const JobRequest& request);
   Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);

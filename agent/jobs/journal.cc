@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kJobs =
     "SELECT id, verb, target, request, state, result, created_at, ended_at, attempt, not_before, "
-    "ending, error FROM jobs ";
+    "ending, error, made_by FROM jobs ";
 constexpr std::string_view kContainers =
     "SELECT name, runtime, job, container, status, exit, created_at, wanted, restarts "
     "FROM containers ";
@@ -53,7 +53,8 @@ JobRow job_of(const Statement& row) {
                 row.number(8),
                 row.number(9),
                 row.text(10),
-                row.text(11)};
+                row.text(11),
+                row.text(12)};
 }
 
 Result<std::vector<JobRow>> all_jobs(Statement query) {
@@ -136,11 +137,11 @@ Result<> Journal::set_fact(const std::string& name, const std::string& value) {
 Result<> Journal::add_job(const JobRow& row) {
   TRY(database_->begin());
   Statement insert = TRY(database_->prepare(
-      "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at, dated) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at, dated, "
+      "made_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.with(row.id).with(row.verb).with(row.target).with(row.request);
   insert.with(to_string(row.state)).with(row.result).with(row.created_at).with(row.ended_at);
-  return insert.with(uuid7_time(row.id).value_or(0)).done();
+  return insert.with(uuid7_time(row.id).value_or(0)).with(row.made_by).done();
 }
 
 Result<> Journal::set_job(const std::string& id, JobState state, const std::string& result,
@@ -202,6 +203,14 @@ Result<std::vector<JobRow>> Journal::unfinished() {
   Statement query =
       TRY(database_->prepare(selecting(kJobs, "WHERE ended_at = 0 ORDER BY n").c_str()));
   return all_jobs(std::move(query));
+}
+
+Result<bool> Journal::has_unfinished(const std::string& container) {
+  Statement query =
+      TRY(database_->prepare("SELECT 1 FROM jobs WHERE target = ? AND ended_at = 0 "
+                             "AND verb LIKE 'container.%' LIMIT 1"));
+  query.with(container);
+  return query.step();
 }
 
 Result<> Journal::put_step(const StepRow& row) {

@@ -33,6 +33,7 @@ struct JobRow {
   std::int64_t not_before = 0;  ///< unix ms; 0 unless it waits to be tried again
   std::string ending{};         ///< "cancelled" once somebody asked for that
   std::string error = "null";   ///< JSON: why it is being undone; null while it is not
+  std::string made_by{};        ///< "" for a client's; own_job.h names the others
 };
 
 enum class StepState { intent, done, undone };
@@ -60,7 +61,7 @@ struct ContainerRow {
   std::optional<Exit> exit;
   std::int64_t created_at = 0;
   Wanted wanted = Wanted::running;
-  std::string restarts = "null";  ///< JSON: how often it was restarted, and when
+  std::string restarts = "null";  ///< JSON: how it is kept running (keeping.h)
 };
 
 /// A name of an unpacked image.
@@ -102,6 +103,8 @@ class Journal {
   Result<std::vector<JobRow>> jobs(std::int64_t most);
   /// Those that have not ended, oldest first.
   Result<std::vector<JobRow>> unfinished();
+  /// Whether one of those is about the container.
+  Result<bool> has_unfinished(const std::string& container);
 
   /// Strikes off at most `most` jobs, with their steps, that ended before `before` (unix ms) and
   /// whose ids are not dated later. Those whose container exists stay: their steps are how it is

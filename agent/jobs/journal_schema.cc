@@ -46,9 +46,14 @@ UPDATE counters SET seq = (SELECT value FROM counters WHERE name = 'node')
 CREATE INDEX counters_seq ON counters(seq) WHERE name >= 'object/' AND name < 'object0';
 )";
 
-// Images by name.
+// Images by name. Jobs of the agent's own tell who made them; whether any is about a container is
+// asked often.
 constexpr const char* kVersion3 = R"(
-CREATE TABLE images(name TEXT PRIMARY KEY, digest TEXT NOT NULL, bytes INTEGER NOT NULL, since INTEGER NOT NULL, job TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE images(
+  name TEXT PRIMARY KEY, digest TEXT NOT NULL, bytes INTEGER NOT NULL, since INTEGER NOT NULL,
+  job TEXT NOT NULL) WITHOUT ROWID;
+ALTER TABLE jobs ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+CREATE INDEX jobs_target ON jobs(target) WHERE ended_at = 0;
 )";
 
 constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3};

@@ -1,14 +1,36 @@
+#include <csignal>
+
+#include "agent/jobs/stop_program.h"
 #include "agent/jobs/target.h"
 #include "agent/jobs/verbs.h"
 
 namespace drover::jobs {
+namespace {
+
+/// Whether whoever sends it wants the container to end, and not to come back by its policy. Others
+/// are for the program, as SIGHUP to read its configuration again.
+bool is_meant_to_end(int signal, const runtimes::Container& container) {
+  return signal == SIGKILL || signal == SIGTERM || signal == stop_signal_of(container);
+}
+
+}  // namespace
 
 Result<json::Value> kill_container(Work& work, const Node& node) {
   const Target target = TRY(find_target(work, node));
   const int signal = work.request().options.signal;
+  const bool ends = is_meant_to_end(signal, target.container());
+  const Status status = target.row.status;
   work.plan(1);
+  if (ends && status == Status::backoff) {
+    TRY(want(work, target, Wanted::stopped));
+    TRY(note(work, target, Status::stopped, target.row.exit));
+    return json::Value();
+  }
   Step step{.name = "runtime.kill", .subject = std::to_string(signal)};
   step.act = [&]() -> Result<json::Value> {
+    if (ends && (status == Status::running || status == Status::paused)) {
+      TRY(want(work, target, Wanted::stopped));
+    }
     TRY(target.runtime->kill(target.container(), signal, work.stop()));
     return json::Value();
   };

@@ -4,6 +4,7 @@
 
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/drain.h"
+#include "agent/jobs/keeping.h"
 #include "agent/jobs/status_change.h"
 #include "agent/system/log.h"
 #include "runtimes/exit_file.h"
@@ -87,6 +88,7 @@ Result<> Reboot::note_container(const ContainerRow& row) {
     exit.reason = kReason;
   }
   ended_.push_back(row.name);
+  TRY(mark_ended_with_node(books_.journal(), row.name));
   return note_status(books_, row.name, Status::stopped, exit, "");
 }
 
@@ -145,6 +147,7 @@ Result<> Reboot::note_observed(const std::string& name,
   if (!exit.code) {
     exit.reason = kReason;
   }
+  TRY(mark_ended_with_node(journal, name));
   TRY(note_status(books_, name, Status::stopped, exit, ""));
   return start(name);
 }

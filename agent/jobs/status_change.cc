@@ -37,6 +37,10 @@ Result<> note_observed(Books& books, const std::string& name,
   if (!row || belongs_to_its_job(row->status)) {
     return {};
   }
+  // One that waits to be started again has no program, and its end was noted before.
+  if (row->status == Status::backoff && (!state || state->status == Status::stopped)) {
+    return {};
+  }
   if (!state) {
     // A stopped container whose runtime forgot it (after a reboot) is stopped still.
     if (row->status == Status::stopped) {

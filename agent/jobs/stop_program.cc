@@ -1,16 +1,10 @@
 #include "agent/jobs/stop_program.h"
 
 #include <csignal>
+#include <utility>
 
 namespace drover::jobs {
 namespace {
-
-int stop_signal_of(const runtimes::Container& container) {
-  if (container.spec.stop_signal != 0) {
-    return container.spec.stop_signal;
-  }
-  return signal_from(container.image.stop_signal).value_or(SIGTERM);
-}
 
 bool has_program(Status status) {
   return status == Status::running || status == Status::paused;
@@ -24,8 +18,13 @@ Result<Exit> stop_now(Work& work, const Target& target, std::chrono::seconds gra
   if (has_program(target.row.status)) {
     TRY(note(work, target, Status::stopping));
   }
-  const Exit ended =
-      TRY(target.runtime->stop(container, stop_signal_of(container), grace, work.stop()));
+  Result<Exit> stopped =
+      target.runtime->stop(container, stop_signal_of(container), grace, work.stop());
+  if (!stopped && stopped.error().code == Code::not_found && target.row.status == Status::backoff) {
+    // A reboot has come in between; that it is not started again is what matters.
+    stopped = target.row.exit.value_or(Exit{});
+  }
+  const Exit ended = TRY(std::move(stopped));
   TRY(note(work, target, Status::stopped, ended));
   return ended;
 }
@@ -43,6 +42,13 @@ Result<json::Value> stop_once(Work& work, const Target& target,
 }
 
 }  // namespace
+
+int stop_signal_of(const runtimes::Container& container) {
+  if (container.spec.stop_signal != 0) {
+    return container.spec.stop_signal;
+  }
+  return signal_from(container.image.stop_signal).value_or(SIGTERM);
+}
 
 std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Container& container) {
   return request.options.grace_s ? std::chrono::seconds(*request.options.grace_s)

@@ -8,6 +8,9 @@
 
 namespace drover::jobs {
 
+/// The container's own, else its image's, else SIGTERM.
+int stop_signal_of(const runtimes::Container& container);
+
 /// What the job asks for, else the container's own.
 std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Container& container);
 

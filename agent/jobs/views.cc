@@ -1,6 +1,7 @@
 #include "agent/jobs/views.h"
 
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/keeping.h"
 
 namespace drover::jobs {
 namespace {
@@ -30,6 +31,23 @@ json::Array volumes_view(const ContainerRecord& record) {
   return volumes;
 }
 
+json::Object restarts_view(const ContainerRow& row, const Keeping& keeping) {
+  json::Object view{{"count", keeping.restarts}, {"in_row", keeping.in_row}};
+  if (row.status == Status::backoff) {
+    if (!keeping.held.empty()) {
+      view.set("held", keeping.held);
+    } else if (keeping.next_at != 0) {
+      view.set("next_at", keeping.next_at);
+    } else {
+      view.set("job", keeping.job);
+    }
+  }
+  if (keeping.gave_up) {
+    view.set("gave_up", true);
+  }
+  return view;
+}
+
 }  // namespace
 
 json::Object job_view(const JobRow& row) {
@@ -40,6 +58,9 @@ json::Object job_view(const JobRow& row) {
                     {"created_at", row.created_at},
                     {"ended_at", row.ended_at},
                     {"attempt", row.attempt}};
+  if (!row.made_by.empty()) {
+    view.set("by", row.made_by);
+  }
   if (!is_final(row.state)) {
     if (row.not_before != 0) {
       view.set("retry_at", row.not_before);
@@ -94,6 +115,13 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
       {"vmid", container.vmid ? json::Value(std::uint64_t{container.vmid->value}) : json::Value()},
       {"networks", std::move(networks)},
       {"volumes", volumes_view(record)}};
+  const Keeping keeping = TRY(keeping_of(row));
+  if (container.spec.restart.when != RestartPolicy::When::never) {
+    view.set("restarts", restarts_view(row, keeping));
+  }
+  if (keeping.health != Health::none) {
+    view.set("health", to_string(keeping.health));
+  }
   if (with_spec) {
     view.set("spec", drover::to_json(container.spec));
   }

@@ -170,6 +170,18 @@ Result<std::vector<StepRow>> Work::steps(const std::string& job) {
   return rows;
 }
 
+Result<std::string> Work::made_by() {
+  std::string by;
+  TRY(write([&](Books& books) -> Result<> {
+    std::optional<JobRow> row = TRY(books.journal().job(request_.id.str()));
+    if (row) {
+      by = std::move(row->made_by);
+    }
+    return {};
+  }));
+  return by;
+}
+
 Result<> Work::put_container(const ContainerRow& row, const std::string& what, json::Object data) {
   return write([&](Books& books) -> Result<> {
     TRY(books.journal().put_container(row));

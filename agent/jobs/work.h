@@ -75,6 +75,8 @@ class Work {
   /// The container's row; none when there is no such container.
   Result<std::optional<ContainerRow>> container(const std::string& name);
   Result<std::vector<StepRow>> steps(const std::string& job);
+  /// JobRow::made_by of this job.
+  Result<std::string> made_by();
   /// Writes the container's row and tells its status.
   Result<> put_container(const ContainerRow& row, const std::string& what, json::Object data = {});
   /// Strikes the container off and tells so.

@@ -48,6 +48,11 @@ class FakeRuntime : public runtimes::Runtime {
       }
     }
   }
+  /// A reboot takes it away.
+  void forget(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    states_.erase(name);
+  }
   /// How often its program was started.
   int starts(const std::string& name) {
     const std::lock_guard lock(mutex_);

@@ -44,6 +44,18 @@ TEST(Network, HasInterfaceBridgeAndMore) {
   }
 }
 
+TEST(Restart, HasAPolicyAndHowOftenInARow) {
+  using enum RestartPolicy::When;
+  EXPECT_EQ(read_restart("never").value(), (RestartPolicy{never}));
+  EXPECT_EQ(read_restart("on-failure").value(), (RestartPolicy{on_failure}));
+  EXPECT_EQ(read_restart("on-failure:5").value(), (RestartPolicy{on_failure, 5}));
+  EXPECT_EQ(read_restart("always:1").value(), (RestartPolicy{always, 1}));
+  for (const char* text : {"", "no", "never:3", "on-failure:", "on-failure:0", "always:x",
+                           "always:1:2", "always:1000001"}) {
+    EXPECT_FALSE(read_restart(text)) << text;
+  }
+}
+
 TEST(Pairs, KeepEverythingBehindTheFirstEqualsSign) {
   EXPECT_EQ(read_pairs("--env", {"A=b=c", "E="}).value(),
             (std::map<std::string, std::string>{{"A", "b=c"}, {"E", ""}}));
@@ -65,6 +77,8 @@ TEST(RunRequest, OptionsChangeTheSpecOfTheFile) {
   options.memory = "256M";
   options.runtime = "pve-lxc";
   options.command = {"/bin/web"};
+  options.restart = "on-failure:5";
+  options.exempt_codes = {3, 4};
   const Result<JobRequest> request = run_request(options);
   ASSERT_TRUE(request) << to_text(request.error());
   EXPECT_EQ(request->id.str(), "my-id");
@@ -74,6 +88,7 @@ TEST(RunRequest, OptionsChangeTheSpecOfTheFile) {
   EXPECT_EQ(request->spec->networks, std::vector<NetworkSpec>());
   EXPECT_EQ(request->spec->resources.memory_mib, 256U);
   EXPECT_EQ(request->spec->runtime, RuntimeKind::pve_lxc);
+  EXPECT_EQ(request->spec->restart, (RestartPolicy{RestartPolicy::When::on_failure, 5, {3, 4}}));
   EXPECT_EQ(request->spec->command, std::vector<std::string>{"/bin/web"});
 
   ASSERT_TRUE(system::write_atomically(folder / "spec.json", "{\n\"imgae\": 1\n}"));

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/mount.h>
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -53,6 +54,11 @@ class NodeFixture : public testing::Test {
     journal_ = Journal::open(layout_.journal(), clock_).value();
     books_ = std::make_unique<Books>(*journal_, [this](const std::vector<Event>& events) {
       published_.insert(published_.end(), events.begin(), events.end());
+      if (react_) {
+        for (const Event& event : events) {
+          react_(event);
+        }
+      }
     });
     loop_ = std::make_unique<system::Loop>(clock_);
     loop_->watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
@@ -152,6 +158,7 @@ class NodeFixture : public testing::Test {
   std::vector<Event> published_;
   std::uint64_t reserve_ = 0;  // bytes of the disk; these two from the next start_agent on
   std::size_t most_bytes_ = std::size_t{64} << 20;
+  std::function<void(const Event&)> react_;  // to each event, once it is committed
 };
 
 }  // namespace drover::jobs

@@ -1,0 +1,20 @@
+// OwnJob: jobs that the agent makes itself, through Intake::submit_own.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/core/job.h"
+#include "agent/system/clock.h"
+
+namespace drover::jobs {
+
+// Who has made them (JobRow::made_by).
+
+/// container.start of one that is in back-off. It starts nothing that has left back-off meanwhile.
+inline constexpr std::string_view kByRestartPolicy = "restart policy";
+
+/// With an id of its own, dated by `clock`.
+Result<JobRequest> own_job(system::Clock& clock, Verb verb, const std::string& target);
+
+}  // namespace drover::jobs
