@@ -12,8 +12,8 @@ constexpr std::array<Code, 8> kCodes = {Code::cancelled, Code::timed_out, Code::
 
 constexpr std::array<std::string_view, 4> kSubmit = {"job.submit", "stream.open", "stream.credit",
                                                      "stream.close"};
-constexpr std::array<std::string_view, 8> kObserve = {
-    "query.containers", "query.container", "query.images",  "query.jobs",
+constexpr std::array<std::string_view, 9> kObserve = {
+    "query.containers", "query.container", "query.images",  "query.volumes", "query.jobs",
     "query.job",        "query.events",    "query.explain", "query.node"};
 
 template <class Names>

@@ -69,6 +69,9 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
   for (const std::string& text : options.volumes) {
     spec.volumes.push_back(TRY(read_volume(text)));
   }
+  for (const std::string& text : options.mounts) {
+    spec.volumes.push_back(TRY(read_mount(text)));
+  }
   if (!options.networks.empty()) {
     spec.networks.emplace();
     for (const std::string& text : options.networks) {
@@ -143,6 +146,8 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   many("-e,--env", options.env, "NAME=VALUE", "Environment; may be repeated");
   many("-v,--volume", options.volumes, "NAME:TARGET:SIZE[:STORAGE][:ro]",
        "A new volume that goes with the container; may be repeated");
+  many("--mount", options.mounts, "VOLUME:TARGET[:ro]",
+       "A volume that outlives containers (`drover volume`); may be repeated");
   many("--network", options.networks, "IF=BRIDGE",
        "An interface, with ,address=CIDR ,gateway=IP ,vlan=TAG behind it as needed; may be "
        "repeated; \"none\" for loopback only");

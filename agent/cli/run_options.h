@@ -19,6 +19,7 @@ struct RunOptions {
   std::string rootfs;
   std::vector<std::string> env;
   std::vector<std::string> volumes;
+  std::vector<std::string> mounts;
   std::vector<std::string> networks;
   std::vector<std::string> labels;
   std::string memory;

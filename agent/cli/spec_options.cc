@@ -50,6 +50,11 @@ Result<std::uint64_t> read_size(std::string_view option, std::string_view text) 
   return fail(Code::invalid, "{}: \"{}\" is no size, as 64M, 2G or 1T", option, text);
 }
 
+std::string size_fault(const std::string& text) {
+  const Result<std::uint64_t> size = read_size("SIZE", text);
+  return size ? std::string() : size.error().message;
+}
+
 Result<VolumeSpec> read_volume(std::string_view text) {
   const std::string_view whole = text;
   VolumeSpec volume;
@@ -65,6 +70,19 @@ Result<VolumeSpec> read_volume(std::string_view text) {
     text.remove_suffix(text == "ro" ? 2 : 3);
   }
   volume.storage = text;
+  return volume;
+}
+
+Result<VolumeSpec> read_mount(std::string_view text) {
+  const std::string_view whole = text;
+  VolumeSpec volume;
+  volume.from = take_part(text, ':');
+  volume.name = volume.from;
+  volume.target = take_part(text, ':');
+  volume.read_only = text == "ro";
+  if (volume.from.empty() || volume.target.empty() || (!text.empty() && !volume.read_only)) {
+    return fail(Code::invalid, "--mount: \"{}\" is not VOLUME:TARGET[:ro]", whole);
+  }
   return volume;
 }
 

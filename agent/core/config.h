@@ -54,7 +54,7 @@ struct ProxmoxConfig {
 
 /// Section "storage".
 struct StorageConfig {
-  std::string default_storage = "local-folder";  ///< a Proxmox storage id, or "local-folder"
+  std::string default_storage = "local-folder";  ///< or "local-image", or a storage of Proxmox
   std::string guest_storage = "local";           ///< root disks of pve-lxc
   std::int64_t guest_root_mib = 1024;
 };

@@ -28,9 +28,10 @@ inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
 
 /// Storage that is made for the container and goes with it, or a volume that outlives it.
 struct VolumeSpec {
-  std::string name;     ///< a DNS label, unique in the container
-  std::string target;   ///< absolute path inside the container
-  std::string storage;  ///< Proxmox storage id, "local-folder", "" for the node's default
+  std::string name;    ///< a DNS label, unique in the container
+  std::string target;  ///< absolute path inside the container
+  /// Proxmox storage id, "local-folder", "local-image", "" for the node's default
+  std::string storage;
   std::uint64_t size_mib = 0;
   bool read_only = false;
   /// Name of a volume that a job volume.create has made and that outlives the container; storage

@@ -93,7 +93,9 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       break;
     case Verb::volume_create:
       options.storage = fields.string("storage");
-      read_size(fields, options);
+      if (fields.has("size_mib")) {
+        read_size(fields, options);
+      }
       break;
     case Verb::volume_resize:
       read_size(fields, options);

@@ -24,7 +24,7 @@ struct JobOptions {
   Resources resources{};                     ///< update: those that are 0 stay as they are
   bool leave_running = false;                ///< checkpoint
   std::string storage{};                     ///< volume.create: "" for the node's default
-  std::uint64_t size_mib = 0;                ///< volume.create, volume.resize
+  std::uint64_t size_mib = 0;                ///< volume.create (0: a folder), volume.resize
   std::string snapshot{};                    ///< volume.snapshot: its name
   std::string address{};         ///< network.ensure: the bridge's own, CIDR; "" for none
   bool vlan_aware = false;       ///< network.ensure

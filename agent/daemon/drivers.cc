@@ -51,6 +51,7 @@ Drivers::Drivers(const Config& config, runtimes::Layout layout)
     : config_(config),
       layout_(layout),
       local_volumes_(layout),
+      local_images_(layout),
       networks_(layout, network_options(config)),
       images_(layout) {}
 
@@ -68,10 +69,10 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   for (const auto& runtime : drivers->runtimes_) {
     runtimes.emplace(runtime->kind(), runtime.get());
   }
-  drivers->node_.reset(new jobs::Node{std::move(name), config, layout, std::move(runtimes),
-                                      drivers->local_volumes_, drivers->proxmox_volumes_.get(),
-                                      drivers->proxmox_network_.get(), drivers->networks_,
-                                      drivers->images_});
+  drivers->node_.reset(
+      new jobs::Node{std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
+                     drivers->local_images_, drivers->proxmox_volumes_.get(),
+                     drivers->proxmox_network_.get(), drivers->networks_, drivers->images_});
   return drivers;
 }
 

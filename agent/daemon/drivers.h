@@ -10,6 +10,7 @@
 #include "agent/system/clock.h"
 #include "proxmox/client.h"
 #include "proxmox/network.h"
+#include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
 
 namespace drover::daemon {
@@ -34,6 +35,7 @@ class Drivers {
   std::unique_ptr<proxmox::Network> proxmox_network_;
   std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;
   runtimes::LocalVolumes local_volumes_;
+  runtimes::LocalImages local_images_;
   runtimes::Networks networks_;
   runtimes::ImageStore images_;
   std::vector<std::unique_ptr<runtimes::Runtime>> runtimes_;

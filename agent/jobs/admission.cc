@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/jobs/standing_volumes.h"
 #include "runtimes/images/oci_layout.h"
 
 namespace drover::jobs {
@@ -50,10 +51,6 @@ Result<> admit_verb(Verb verb) {
     case Verb::container_update:
     case Verb::container_checkpoint:
     case Verb::container_restore:
-    case Verb::volume_create:
-    case Verb::volume_resize:
-    case Verb::volume_snapshot:
-    case Verb::volume_delete:
     case Verb::network_ensure:
     case Verb::network_remove:
       return fail(Code::refused, "{}: this version of drover cannot do it yet", to_string(verb));
@@ -73,6 +70,30 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
   }
   const runtimes::ImageReference image = TRY(runtimes::parse_image_reference(request.target));
   return check_folder(node, image.layout);
+}
+
+Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& request) {
+  const std::string what = fmt::format("{} {}", to_string(request.verb), request.target);
+  if (request.verb == Verb::volume_create) {
+    const runtimes::VolumeSource* source = TRY(node.volumes(request.options.storage));
+    if (source != &node.local_volumes && request.options.size_mib == 0) {
+      return fail(Code::invalid, "{}: give size_mib; only folders (local-folder) have no size",
+                  what);
+    }
+    return {};
+  }
+  if (request.verb != Verb::volume_resize) {
+    return {};
+  }
+  const std::optional<VolumeRow> row = TRY(journal.volume(request.target));
+  const Result<runtimes::Volume> volume = row ? made_volume(*row) : fail(Code::not_found, "");
+  if (!volume || volume->kind == runtimes::VolumeKind::image) {
+    return {};  // it may be made, by a job that waits, before this one begins
+  }
+  return fail(Code::refused, "{}: {}", what,
+              volume->kind == runtimes::VolumeKind::folder
+                  ? "a folder has no size; it may fill the disk it is on"
+                  : "it is on block storage, and the API of Proxmox grows volumes of guests only");
 }
 
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {
@@ -97,11 +118,12 @@ ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind ki
     }
   }
   for (VolumeSpec& volume : spec.volumes) {
-    if (volume.storage.empty()) {
+    if (volume.storage.empty() && volume.from.empty()) {
       // A guest's volumes lie where Proxmox can reach them, a folder of ours does not.
-      const bool folder = config.storage.default_storage == "local-folder";
-      volume.storage = folder && kind == RuntimeKind::pve_lxc ? config.storage.guest_storage
-                                                              : config.storage.default_storage;
+      const bool local = config.storage.default_storage == "local-folder" ||
+                         config.storage.default_storage == "local-image";
+      volume.storage = local && kind == RuntimeKind::pve_lxc ? config.storage.guest_storage
+                                                             : config.storage.default_storage;
     }
   }
   if (spec.resources.memory_mib == 0) {
@@ -132,14 +154,9 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
     }
   }
   for (const VolumeSpec& volume : spec.volumes) {
-    if (!volume.from.empty()) {
-      return fail(
-          Code::refused,
-          "volume {}: this version of drover has no volumes that outlive containers yet; give "
-          "size_mib in place of from",
-          volume.name);
+    if (volume.from.empty()) {
+      TRY(node.volumes(volume.storage));
     }
-    TRY(node.volumes(volume.storage));
   }
   return runtime->accepts(spec);
 }

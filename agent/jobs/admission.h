@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/core/job.h"
+#include "agent/jobs/journal.h"
 #include "agent/jobs/node.h"
 
 namespace drover::jobs {
@@ -19,6 +20,9 @@ Result<> admit_verb(Verb verb);
 
 /// Whether this node would do such a job about an image at all; in the same way.
 Result<> admit_image(const Node& node, const JobRequest& request);
+
+/// Whether this node and the storage would do such a job about a volume at all. Loop's thread.
+Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& request);
 
 /// Whether this node would make such a container at all: without side effects, so that a job that
 /// is never allowed here is refused before it is accepted.

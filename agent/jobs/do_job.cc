@@ -1,5 +1,6 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/make_container.h"
+#include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/verbs.h"
 
 namespace drover::jobs {
@@ -49,6 +50,14 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return pull_image(work, node);
     case Verb::image_remove:
       return remove_image(work, node);
+    case Verb::volume_create:
+      return create_volume(work, node);
+    case Verb::volume_resize:
+      return resize_volume(work, node);
+    case Verb::volume_snapshot:
+      return snapshot_volume(work, node);
+    case Verb::volume_delete:
+      return delete_volume(work, node);
     default:  // those that are done at intake (is_done_at_once)
       break;
   }
@@ -56,6 +65,9 @@ Result<json::Value> do_job(Work& work, const Node& node) {
 }
 
 Result<> undo_job(Work& work, const Node& node) {
+  if (target_kind_of(work.request().verb) == TargetKind::volume) {
+    return undo_volume(work, node);
+  }
   if (!makes_container(work.request().verb)) {
     return {};
   }

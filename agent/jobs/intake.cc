@@ -113,6 +113,9 @@ Result<> Intake::admit(const JobRequest& request) const {
   if (target_kind_of(request.verb) == TargetKind::image) {
     return admit_image(node_, request);
   }
+  if (target_kind_of(request.verb) == TargetKind::volume) {
+    return admit_volume(node_, books_.journal(), request);
+  }
   if (request.spec) {
     return admit_container(node_, request.target, *request.spec);
   }

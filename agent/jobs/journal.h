@@ -73,6 +73,18 @@ struct ImageRow {
   std::string job;          ///< that named it
 };
 
+/// A volume that outlives containers.
+struct VolumeRow {
+  std::string name{};
+  std::string storage{};
+  std::uint64_t size_mib = 0;   ///< 0 for a folder, which has none
+  std::string volume = "null";  ///< JSON of the runtimes::Volume; null until it is made
+  std::string origin{};         ///< the volume it was copied from; "" for none
+  std::string job{};            ///< that made it: it is in the volume's name on its storage
+  std::string busy{};           ///< the job that works on it; "" for none
+  std::int64_t created_at = 0;  ///< unix ms
+};
+
 class Journal {
  public:
   /// Opens or makes the file. A journal of a newer version is refused and left as it is.
@@ -126,6 +138,12 @@ class Journal {
   Result<std::optional<ImageRow>> image(const std::string& name);
   /// By name; those behind `after` only.
   Result<std::vector<ImageRow>> images(const std::string& after = "");
+
+  Result<> put_volume(const VolumeRow& row);
+  Result<> erase_volume(const std::string& name);
+  Result<std::optional<VolumeRow>> volume(const std::string& name);
+  /// By name; those behind `after` only.
+  Result<std::vector<VolumeRow>> volumes(const std::string& after = "");
 
   /// Numbers the event and keeps it. Only kind, object, what, job and data are read from `event`.
   Result<Event> add_event(Event event);

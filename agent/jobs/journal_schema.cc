@@ -46,12 +46,16 @@ UPDATE counters SET seq = (SELECT value FROM counters WHERE name = 'node')
 CREATE INDEX counters_seq ON counters(seq) WHERE name >= 'object/' AND name < 'object0';
 )";
 
-// Images by name. Jobs of the agent's own tell who made them; whether any is about a container is
-// asked often.
+// Images by name; volumes that outlive containers. Jobs of the agent's own tell who made them;
+// whether any is about a container is asked often.
 constexpr const char* kVersion3 = R"(
 CREATE TABLE images(
   name TEXT PRIMARY KEY, digest TEXT NOT NULL, bytes INTEGER NOT NULL, since INTEGER NOT NULL,
   job TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE volumes(
+  name TEXT PRIMARY KEY, storage TEXT NOT NULL, size_mib INTEGER NOT NULL, volume TEXT NOT NULL,
+  origin TEXT NOT NULL, job TEXT NOT NULL, busy TEXT NOT NULL,
+  created_at INTEGER NOT NULL) WITHOUT ROWID;
 ALTER TABLE jobs ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
 CREATE INDEX jobs_target ON jobs(target) WHERE ended_at = 0;
 )";

@@ -5,6 +5,7 @@
 #include "agent/jobs/admission.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/provision.h"
+#include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/start_step.h"
 #include "agent/jobs/undo.h"
 
@@ -88,7 +89,9 @@ Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName
                    Status::creating,
                    std::nullopt,
                    work.clock().unix_ms()};
-  TRY(work.put_container(row, "creating"));
+  TRY(work.put_container(row, "creating", {}, [&](Journal& journal) {
+    return admit_standing_volumes(journal, row.name, record.container.spec);
+  }));
   return row;
 }
 

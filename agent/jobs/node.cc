@@ -21,10 +21,13 @@ Result<runtimes::VolumeSource*> Node::volumes(const std::string& storage) const 
   if (wanted == "local-folder") {
     return &local_volumes;
   }
+  if (wanted == "local-image") {
+    return &local_images;
+  }
   if (proxmox_volumes == nullptr) {
     return fail(Code::refused,
                 "node {} has no storage {}: its configuration has no section proxmox, so there is "
-                "only local-folder",
+                "only local-folder and local-image",
                 name, wanted);
   }
   return proxmox_volumes;

@@ -21,7 +21,8 @@ struct Node {
   const Config& config;
   runtimes::Layout layout;
   std::map<RuntimeKind, runtimes::Runtime*> runtimes;
-  runtimes::VolumeSource& local_volumes;
+  runtimes::VolumeSource& local_volumes;    ///< storage local-folder
+  runtimes::VolumeSource& local_images;     ///< storage local-image
   runtimes::VolumeSource* proxmox_volumes;  ///< nullptr on a node without Proxmox
   proxmox::Network* proxmox_network;        ///< nullptr on a node without Proxmox
   runtimes::Networks& networks;

@@ -1,17 +1,15 @@
 #include "agent/jobs/provision.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "agent/jobs/images.h"
+#include "agent/jobs/standing_volumes.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
 namespace {
-
-/// Proxmox gives up on a storage's lock after ten seconds. With this many in its line, each of
-/// which takes two at the very most, nobody waits that long.
-constexpr std::size_t kStorageTurns = 4;
 
 std::vector<NetworkSpec> networks_of(const ContainerRecord& record) {
   return record.container.spec.networks.value_or(std::vector<NetworkSpec>());
@@ -21,7 +19,10 @@ std::vector<NetworkSpec> networks_of(const ContainerRecord& record) {
 
 std::int64_t Provision::steps(const ContainerSpec& spec) {
   const std::size_t networks = spec.networks ? spec.networks->size() : 0;
-  return static_cast<std::int64_t>(3 + 2 * spec.volumes.size() + networks);
+  const auto standing =
+      std::count_if(spec.volumes.begin(), spec.volumes.end(),
+                    [](const VolumeSpec& volume) { return !volume.from.empty(); });
+  return static_cast<std::int64_t>(3 + 2 * spec.volumes.size() + networks) - standing;
 }
 
 Result<> Provision::make() {
@@ -78,8 +79,8 @@ Result<> Provision::make_folder() {
   return {};
 }
 
-Result<> Provision::make_volume(const VolumeSpec& spec) {
-  runtimes::Container& container = record_.container;
+Result<runtimes::Volume> Provision::allocate(const VolumeSpec& spec) {
+  const runtimes::Container& container = record_.container;
   runtimes::VolumeSource* source = TRY(node_.volumes(spec.storage));
   Step allocate{.name = "volume.allocate", .subject = spec.name};
   allocate.act = [&]() -> Result<json::Value> {
@@ -98,12 +99,29 @@ Result<> Provision::make_volume(const VolumeSpec& spec) {
     }
     return std::optional<json::Value>();
   };
-  if (source != &node_.local_volumes) {
-    allocate.turn = "storage " + spec.storage;
-    allocate.turn_width = kStorageTurns;
-  }
+  take_turn_of(allocate, node_, spec.storage);
   const json::Value made = TRY(work_.once(allocate));
-  runtimes::Volume volume = TRY(runtimes::volume_from_json(made));
+  return runtimes::volume_from_json(made);
+}
+
+/// A volume that was there before and stays: the container's row holds it (standing_volumes.h).
+Result<runtimes::Volume> Provision::standing(const VolumeSpec& spec) {
+  std::optional<VolumeRow> row;
+  TRY(work_.write([&](Books& books) -> Result<> {
+    row = TRY(books.journal().volume(spec.from));
+    return {};
+  }));
+  if (!row) {
+    return fail(Code::not_found, "there is no volume {}", spec.from);
+  }
+  runtimes::Volume volume = TRY(made_volume(*row));
+  volume.name = spec.name;
+  return volume;
+}
+
+Result<> Provision::make_volume(const VolumeSpec& spec) {
+  runtimes::Container& container = record_.container;
+  runtimes::Volume volume = TRY(spec.from.empty() ? allocate(spec) : standing(spec));
   TRY(mount(volume));
   container.mounts.push_back(
       {node_.layout.volume_mount(container.name, spec.name), spec.target, spec.read_only});

@@ -30,6 +30,8 @@ class Provision {
  private:
   Result<> make_folder();
   Result<> make_volume(const VolumeSpec& spec);
+  Result<runtimes::Volume> allocate(const VolumeSpec& spec);
+  Result<runtimes::Volume> standing(const VolumeSpec& spec);
   Result<> mount(const runtimes::Volume& volume);
   Result<> make_namespace();
   Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed);

@@ -35,6 +35,9 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   if (kind == "query.images") {
     return images(question);
   }
+  if (kind == "query.volumes") {
+    return volumes(question);
+  }
   if (kind == "query.jobs") {
     return jobs(question);
   }

@@ -25,6 +25,7 @@ class Queries {
   Result<json::Value> containers(const json::Value& question);
   Result<json::Value> container(const json::Value& question);
   Result<json::Value> images(const json::Value& question);
+  Result<json::Value> volumes(const json::Value& question);
   Result<json::Value> jobs(const json::Value& question);
   Result<json::Value> job(const json::Value& question);
   Result<json::Value> events(const json::Value& question);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/status_change.h"
 
 namespace drover::jobs {
@@ -21,6 +22,9 @@ Result<Target> find_target(Work& work, const Node& node) {
 Result<> want(Work& work, const Target& target, Wanted wanted) {
   return work.write([&](Books& books) -> Result<> {
     std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
+    if (row && wanted == Wanted::running) {
+      TRY(admit_standing_volumes(books.journal(), row->name, target.container().spec));
+    }
     if (row && row->wanted != wanted) {
       row->wanted = wanted;
       TRY(books.journal().put_container(*row));

@@ -18,7 +18,8 @@ struct Target {
 /// `not_found` when there is no such container on this node.
 Result<Target> find_target(Work& work, const Node& node);
 
-/// Writes what the container shall be from now on.
+/// Writes what the container shall be from now on; running only when it may have its standing
+/// volumes now (standing_volumes.h).
 Result<> want(Work& work, const Target& target, Wanted wanted);
 
 /// Notes the container's status as the job's doing.

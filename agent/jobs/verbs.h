@@ -25,4 +25,9 @@ Result<json::Value> delete_container(Work& work, const Node& node);
 Result<json::Value> pull_image(Work& work, const Node& node);
 Result<json::Value> remove_image(Work& work, const Node& node);
 
+Result<json::Value> create_volume(Work& work, const Node& node);
+Result<json::Value> resize_volume(Work& work, const Node& node);
+Result<json::Value> snapshot_volume(Work& work, const Node& node);
+Result<json::Value> delete_volume(Work& work, const Node& node);
+
 }  // namespace drover::jobs

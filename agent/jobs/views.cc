@@ -20,13 +20,18 @@ json::Array volumes_view(const ContainerRecord& record) {
   json::Array volumes;
   for (const runtimes::Volume& volume : record.volumes) {
     std::string target;
+    std::string from;
     for (const VolumeSpec& spec : record.container.spec.volumes) {
       if (spec.name == volume.name) {
         target = spec.target;
+        from = spec.from;
       }
     }
-    volumes.emplace_back(json::Object{
-        {"name", volume.name}, {"target", target}, {"storage", volume.storage}, {"id", volume.id}});
+    volumes.emplace_back(json::Object{{"name", volume.name},
+                                      {"target", target},
+                                      {"storage", volume.storage},
+                                      {"id", volume.id},
+                                      {"from", from}});
   }
   return volumes;
 }

@@ -172,7 +172,7 @@ Result<std::vector<StepRow>> Work::steps(const std::string& job) {
 
 Result<std::string> Work::made_by() {
   std::string by;
-  TRY(write([&](Books& books) -> Result<> {
+  TRY(books_.write([&](Books& books) -> Result<> {
     std::optional<JobRow> row = TRY(books.journal().job(request_.id.str()));
     if (row) {
       by = std::move(row->made_by);
@@ -182,8 +182,12 @@ Result<std::string> Work::made_by() {
   return by;
 }
 
-Result<> Work::put_container(const ContainerRow& row, const std::string& what, json::Object data) {
+Result<> Work::put_container(const ContainerRow& row, const std::string& what, json::Object data,
+                             const std::function<Result<>(Journal&)>& may) {
   return write([&](Books& books) -> Result<> {
+    if (may) {
+      TRY(may(books.journal()));
+    }
     TRY(books.journal().put_container(row));
     data.set("runtime", row.runtime);
     return books.tell(Event{.kind = "container",

@@ -77,8 +77,9 @@ class Work {
   Result<std::vector<StepRow>> steps(const std::string& job);
   /// JobRow::made_by of this job.
   Result<std::string> made_by();
-  /// Writes the container's row and tells its status.
-  Result<> put_container(const ContainerRow& row, const std::string& what, json::Object data = {});
+  /// Writes the container's row and tells its status, if `may` agrees in the same transaction.
+  Result<> put_container(const ContainerRow& row, const std::string& what, json::Object data = {},
+                         const std::function<Result<>(Journal&)>& may = {});
   /// Strikes the container off and tells so.
   Result<> erase_container(const std::string& name);
   /// Anything else; see Books::write.

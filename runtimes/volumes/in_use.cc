@@ -9,6 +9,9 @@
 namespace drover::runtimes {
 namespace {
 
+constexpr std::chrono::milliseconds kFreePause{50};
+constexpr int kMostFreePauses = 60;
+
 Result<bool> has_loop_device(const Path& file) {
   std::error_code error;
   const Path wanted = std::filesystem::weakly_canonical(file, error);
@@ -48,6 +51,16 @@ Result<bool> is_in_use(const Volume& volume) {
     return false;
   }
   return volume.kind == VolumeKind::image ? has_loop_device(volume.path) : is_claimed(volume.path);
+}
+
+Result<> wait_until_free(const Volume& volume, system::Clock& clock, const system::Stop& stop) {
+  for (int pauses = 0; TRY(is_in_use(volume)); ++pauses) {
+    if (pauses == kMostFreePauses) {
+      return fail(Code::unavailable, "{} is still in use on this node", volume.path.native());
+    }
+    TRY(clock.sleep_for(kFreePause, stop));
+  }
+  return {};
 }
 
 }  // namespace drover::runtimes

@@ -1,6 +1,7 @@
 // Whether something on this node still holds a volume.
 #pragma once
 
+#include "agent/system/clock.h"
 #include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
@@ -9,5 +10,9 @@ namespace drover::runtimes {
 /// swapped on, part of another device), in whatever mount namespace. A path that does not exist is
 /// not in use; a folder is never said to be.
 Result<bool> is_in_use(const Volume& volume);
+
+/// Waits some seconds for what lets go of it a moment after its unmount; the kernel tells nobody.
+/// `unavailable` when it is still in use then.
+Result<> wait_until_free(const Volume& volume, system::Clock& clock, const system::Stop& stop);
 
 }  // namespace drover::runtimes

@@ -30,6 +30,11 @@ Result<Volume> LocalVolumes::find(const ContainerName& container, const JobId& j
   return volume;
 }
 
+Result<> LocalVolumes::grow(const Volume& volume, std::uint64_t, const system::Stop&) {
+  return fail(Code::refused, "grow volume {}: a folder has no size; it may fill the disk it is on",
+              volume.name);
+}
+
 Result<> LocalVolumes::release(const Volume& volume, const system::Stop& stop) {
   TRY(stop.check(fmt::format("release volume {}", volume.id)));
   const Path name = volume.path.filename();

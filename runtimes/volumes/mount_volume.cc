@@ -59,24 +59,6 @@ Result<> make_file_system(const Volume& volume, const system::Stop& stop) {
   return {};
 }
 
-/// Makes the device node of a logical volume, /dev/GROUP/VOLUME, that is not active: Proxmox
-/// activates what its guests use, and after a reboot nobody else does. Other storages' devices are
-/// always there.
-Result<> activate(const Volume& volume, const system::Stop& stop) {
-  const Path name = volume.path.lexically_relative("/dev");
-  std::error_code error;
-  if (std::filesystem::exists(volume.path, error) || std::distance(name.begin(), name.end()) != 2 ||
-      *name.begin() == "..") {
-    return {};
-  }
-  // -K: thin volumes are marked to be skipped by ordinary activation (lvmthin(7)).
-  const auto active = system::run_ok({"lvchange", "-ay", "-K", name.string()}, stop);
-  if (!active) {
-    return Failure(Error(active.error()).context(fmt::format("activate volume {}", volume.id)));
-  }
-  return {};
-}
-
 Result<> bind_folder(const Path& source, const Path& target) {
   if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) {
     const int number = errno;
@@ -96,6 +78,35 @@ Result<> bind_folder(const Path& source, const Path& target) {
 
 }  // namespace
 
+/// Proxmox activates what its guests use, and after a reboot nobody else does. The devices of other
+/// storages than LVM's /dev/GROUP/VOLUME are always there.
+Result<> activate_volume(const Volume& volume, const system::Stop& stop) {
+  const Path name = volume.path.lexically_relative("/dev");
+  std::error_code error;
+  if (volume.kind != VolumeKind::block || std::filesystem::exists(volume.path, error) ||
+      std::distance(name.begin(), name.end()) != 2 || *name.begin() == "..") {
+    return {};
+  }
+  // -K: thin volumes are marked to be skipped by ordinary activation (lvmthin(7)).
+  const auto active = system::run_ok({"lvchange", "-ay", "-K", name.string()}, stop);
+  if (!active) {
+    return Failure(Error(active.error()).context(fmt::format("activate volume {}", volume.id)));
+  }
+  return {};
+}
+
+Result<> format_volume(const Volume& volume, const system::Stop& stop) {
+  if (volume.kind == VolumeKind::folder) {
+    return {};
+  }
+  TRY(activate_volume(volume, stop));
+  std::error_code error;
+  if (!std::filesystem::exists(volume.path, error)) {
+    return fail(Code::not_found, "volume {} has nothing at {}", volume.id, volume.path.string());
+  }
+  return TRY(has_file_system(volume.path, stop)) ? Result<>() : make_file_system(volume, stop);
+}
+
 Result<> mount_volume(const Volume& volume, const Path& target, const system::Stop& stop) {
   TRY(system::make_folders(target));
   if (TRY(is_mounted(target))) {
@@ -105,16 +116,7 @@ Result<> mount_volume(const Volume& volume, const Path& target, const system::St
   if (volume.kind == VolumeKind::folder) {
     return bind_folder(volume.path, target);
   }
-  if (volume.kind == VolumeKind::block) {
-    TRY(activate(volume, stop));
-  }
-  std::error_code error;
-  if (!std::filesystem::exists(volume.path, error)) {
-    return fail(Code::not_found, "volume {} has nothing at {}", volume.id, volume.path.string());
-  }
-  if (!TRY(has_file_system(volume.path, stop))) {
-    TRY(make_file_system(volume, stop));
-  }
+  TRY(format_volume(volume, stop));
   // mount(8) sets up the loop device with autoclear, so that the last unmount frees it.
   const std::string flags = volume.kind == VolumeKind::image ? "loop,nosuid,nodev" : "nosuid,nodev";
   const auto mounted =

@@ -6,15 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "runtimes/volumes/in_use.h"
 
 namespace drover::runtimes {
 namespace {
-
-constexpr std::chrono::milliseconds kPause{50};
-constexpr int kMostPauses = 60;
 
 /// Storage types whose volumes are files with an extension (the plugins of pve-storage that derive
 /// from its DirPlugin). On the others a volume's name has none.
@@ -144,18 +142,38 @@ Result<Volume> ProxmoxVolumes::find(const ContainerName& container, const JobId&
   return fail(Code::not_found, "there is no volume {} on storage {}", name, spec.storage);
 }
 
+Result<> ProxmoxVolumes::check_owner(const Volume& volume) const {
+  if (name_in(volume.id).starts_with(fmt::format("vm-{}-", owner_.value))) {
+    return {};
+  }
+  return fail(Code::refused, "volume {} does not belong to {}", volume.id, owner_.value);
+}
+
+Result<> ProxmoxVolumes::grow(const Volume& volume, std::uint64_t size_mib,
+                              const system::Stop& stop) {
+  TRY(check_owner(volume));
+  TRY(stop.check("grow volume " + volume.id));
+  if (volume.kind != VolumeKind::image) {
+    return fail(Code::refused,
+                "grow volume {}: the API of Proxmox grows volumes of guests only; on storages of "
+                "files Drover does it itself, on storage {} it cannot",
+                volume.id, volume.storage);
+  }
+  std::error_code error;
+  const std::uint64_t size = size_mib << 20U;
+  if (std::filesystem::file_size(volume.path, error) < size && !error) {
+    std::filesystem::resize_file(volume.path, size, error);
+  }
+  if (error) {
+    return fail(error == std::errc::no_space_on_device ? Code::unavailable : Code::broken,
+                "grow {} to {} MiB: {}", volume.path.native(), size_mib, error.message());
+  }
+  return {};
+}
+
 Result<> ProxmoxVolumes::release(const Volume& volume, const system::Stop& stop) {
-  if (!name_in(volume.id).starts_with(fmt::format("vm-{}-", owner_.value))) {
-    return fail(Code::refused, "volume {} does not belong to {}", volume.id, owner_.value);
-  }
-  // A loop device lets go of its file a moment after the unmount, and the kernel tells nobody.
-  for (int pauses = 0; TRY(is_in_use(volume)); ++pauses) {
-    if (pauses == kMostPauses) {
-      return fail(Code::unavailable, "release volume {}: {} is still in use on this node",
-                  volume.id, volume.path.native());
-    }
-    TRY(clock_.sleep_for(kPause, stop));
-  }
+  TRY(check_owner(volume));
+  TRY(wait_until_free(volume, clock_, stop).context("release volume " + volume.id));
   return storage_.release(volume.id, stop);
 }
 

@@ -21,6 +21,9 @@ class ProxmoxVolumes : public VolumeSource {
                           const system::Stop& stop) override;
   Result<Volume> find(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
                       const system::Stop& stop) override;
+  /// Proxmox grows what its guests have only. A file is made larger on this node; a block device is
+  /// `refused`.
+  Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) override;
   /// `refused` for a volume of another owner. Proxmox frees volumes that are in use without a word,
   /// so one that a loop device or a mount of this node still holds is `unavailable`.
   Result<> release(const Volume& volume, const system::Stop& stop) override;
@@ -28,6 +31,7 @@ class ProxmoxVolumes : public VolumeSource {
  private:
   Result<Volume> describe(const VolumeSpec& spec, const std::string& volid,
                           const system::Stop& stop);
+  Result<> check_owner(const Volume& volume) const;
 
   system::Clock& clock_;
   proxmox::Tasks tasks_;

@@ -1,4 +1,4 @@
-// Volume: storage made for one container.
+// Volume: storage made for one container, or to outlive containers.
 #pragma once
 
 #include <string>
@@ -39,9 +39,23 @@ class VolumeSource {
   /// What `allocate` with the same arguments has made; `not_found` when it has made nothing.
   virtual Result<Volume> find(const ContainerName& container, const JobId& job,
                               const VolumeSpec& spec, const system::Stop& stop) = 0;
+  /// Makes it `size_mib` large, of which nobody may make use meanwhile; one that is so already is
+  /// success. `refused` where the storage cannot.
+  virtual Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) = 0;
   /// Frees it with everything on it. Absent is success.
   virtual Result<> release(const Volume& volume, const system::Stop& stop) = 0;
 };
+
+/// Makes the device of a logical volume that is not active. Others need nothing.
+Result<> activate_volume(const Volume& volume, const system::Stop& stop);
+/// Gives an image or block device ext4, unless it holds a file system.
+Result<> format_volume(const Volume& volume, const system::Stop& stop);
+/// Makes the file system of a volume that is not mounted as large as the volume.
+Result<> grow_file_system(const Volume& volume, const system::Stop& stop);
+/// Makes `to`, which nobody uses, hold what `from` holds, which nobody writes to. Both are of one
+/// kind, and `to` is as large. Blocks are shared where the file system can. What is cut off is done
+/// again from its beginning.
+Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& stop);
 
 /// Mounts `volume` at `target` (made when missing) with nosuid and nodev. An image or block device
 /// without a file system gets ext4 first; one with a file system keeps it. Mounted already is

@@ -1,4 +1,4 @@
-// What a fake node does with images.
+// What a fake node does with images and volumes.
 #include "fakes/fake_state.h"
 
 namespace drover::fakes {
@@ -15,6 +15,13 @@ json::Object made_of(const JobRequest& request, TargetKind kind) {
       thing.set("bytes", 4'500'000);
       thing.set("since", kSince);
       break;
+    case TargetKind::volume:
+      thing.set("storage",
+                request.options.storage.empty() ? "local-folder" : request.options.storage);
+      thing.set("size_mib", request.options.size_mib);
+      thing.set("origin", "");
+      thing.set("created_at", kSince);
+      break;
     default:
       break;
   }
@@ -30,6 +37,7 @@ Result<json::Value> FakeState::act_on_thing(FakeJob& job, TargetKind kind) {
   const auto found = all.find(name);
   switch (job.request.verb) {
     case Verb::image_pull:
+    case Verb::volume_create:
       all.insert_or_assign(name, made_of(job.request, kind));
       return json::Value(json::Object());
     default:
@@ -37,6 +45,17 @@ Result<json::Value> FakeState::act_on_thing(FakeJob& job, TargetKind kind) {
   }
   if (found == all.end()) {
     return fail(Code::not_found, "node fake has no {} {}", to_string(kind), name);
+  }
+  if (job.request.verb == Verb::volume_resize) {
+    found->second.set("size_mib", job.request.options.size_mib);
+    return json::Value(json::Object());
+  }
+  if (job.request.verb == Verb::volume_snapshot) {
+    json::Object copy = found->second;
+    copy.set("name", job.request.options.snapshot);
+    copy.set("origin", name);
+    all.insert_or_assign(job.request.options.snapshot, std::move(copy));
+    return json::Value(json::Object());
   }
   if (const json::Value users = found->second.find("containers") == nullptr
                                     ? json::Value()

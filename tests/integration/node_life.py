@@ -100,6 +100,40 @@ class NodeLife(unittest.TestCase):
         self.node.drover("image", "rm", image)
         self.assertNotIn(image, self.node.drover("image", "ls", "--quiet").stdout)
 
+    def test_a_volume_outlives_its_containers_and_grows(self):
+        drover = self.node.drover
+        drover("volume", "create", "kept", "--storage", "local-image", "--size", "32M")
+        drover("volume", "create", "plain")
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"keeps-{runtime}"
+                drover("run", "--runtime", runtime, "--name", name, "--mount", "kept:/data", "--mount", "plain:/plain",
+                       "--", "sh", "-c", f"echo {runtime} | tee -a /plain/all >>/data/all; {SERVE % 0}")
+                self.assertIn(name, drover("volume", "rm", "kept", check=False).stderr)
+                self.assertIn("stop that before", drover("volume", "resize", "kept", "64M", check=False).stderr)
+                drover("stop", name)
+                drover("rm", name)
+        # Stopped, copied and grown, and started again with both mounted anew.
+        drover("run", "--runtime", "runc", "--name", "grows", "--mount", "kept:/data", "--", "sh", "-c",
+               f"df -m /data | tail -1 >>/data/sizes; {SERVE % 0}")
+        drover("stop", "grows")
+        drover("volume", "snapshot", "kept", "before")
+        drover("volume", "resize", "kept", "96M")
+        drover("start", "grows")
+        told = drover("exec", "grows", "--", "cat", "/data/all", "/data/sizes").stdout.split()
+        self.assertEqual(told[:3], RUNTIMES)
+        sizes = [int(told[i + 1]) for i in range(3, len(told), 6)]
+        self.assertEqual(len(sizes), 2, told)
+        self.assertLess(sizes[0], 33)
+        self.assertGreater(sizes[1], 80)
+        drover("rm", "--force", "grows")
+        seen = drover("run", "--runtime", "runc", "--name", "looks", "--mount", "before:/data:ro", "--wait", "--rm", "--",
+                      "sh", "-c", "cat /data/all; touch /data/x || echo read-only").stdout.split()
+        self.assertEqual(seen, RUNTIMES + ["read-only"])
+        drover("volume", "rm", "kept", "before", "plain")
+        self.assertEqual(drover("volume", "ls", "--quiet").stdout, "")
+        self.assertEqual(os.listdir(self.node.work / "state/volumes"), [])
+
     def test_exit_codes_come_through(self):
         for runtime in RUNTIMES:
             with self.subTest(runtime=runtime):
@@ -195,6 +229,37 @@ class NodeLife(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline)
         self.assertEqual(self.node.inspect("stays")["status"], "running")
         self.node.drover("rm", "--force", "stays")
+
+
+class NodeOfProxmox(unittest.TestCase):
+    """What is different where volumes lie on a storage of Proxmox (tests/pve-sim)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(BUILD, proxmox=True)
+        cls.addClassCleanup(cls.node.tear_down)
+        cls.node.start()
+
+    def test_a_volume_outlives_its_containers_and_grows(self):
+        drover = self.node.drover
+        drover("volume", "create", "kept", "--size", "32M")
+        drover("run", "--runtime", "runc", "--name", "one", "--network", "none", "--mount", "kept:/data", "--", "sh", "-c",
+               f"echo one >/data/text; {SERVE % 0}")
+        drover("stop", "one")
+        drover("volume", "snapshot", "kept", "copy")
+        drover("volume", "resize", "kept", "64M")
+        volumes = {row["name"]: row for row in json.loads(drover("volume", "ls", "--json").stdout)}
+        for name, size in {"kept": 64, "copy": 32}.items():
+            self.assertTrue(volumes[name]["id"].startswith("local:999000000/vm-999000000-standing-"), volumes[name])
+            self.assertEqual(volumes[name]["size_mib"], size)
+        drover("rm", "one")
+        for name in ["kept", "copy"]:
+            seen = drover("run", "--runtime", "runc", "--name", "two", "--network", "none", "--mount", f"{name}:/data",
+                          "--wait", "--rm", "--", "cat", "/data/text")
+            self.assertEqual(seen.stdout, "one\n")
+        drover("volume", "rm", "kept", "copy")
+        folder = self.node.simulator.folder
+        self.assertEqual([str(path) for path in folder.rglob("vm-999000000-*")], [])
 
 
 if __name__ == "__main__":

@@ -105,5 +105,17 @@ TEST(RunRequest, WithoutANameOneIsMade) {
   EXPECT_TRUE(ContainerName::parse(request->target));
 }
 
+TEST(Mount, NamesAVolumeThatOutlivesContainers) {
+  const auto mount = read_mount("data:/srv/data:ro");
+  ASSERT_TRUE(mount);
+  EXPECT_EQ(mount->from, "data");
+  EXPECT_EQ(mount->target, "/srv/data");
+  EXPECT_TRUE(mount->read_only);
+  EXPECT_FALSE(read_mount("data:/srv")->read_only);
+  for (const char* bad : {"", "data", "data:", ":/srv", "data:/srv:rw", "data:/srv:64M"}) {
+    EXPECT_FALSE(read_mount(bad)) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace drover::cli

@@ -31,5 +31,22 @@ TEST_F(Things, ImagesArePulledListedAndRemoved) {
   EXPECT_EQ(drover({"image"}).ending.code, 2);
 }
 
+TEST_F(Things, VolumesAreMadeGrownCopiedListedAndDeleted) {
+  EXPECT_EQ(drover({"volume", "create", "--size", "1G", "--storage", "local-image", "data"}).out,
+            "data\n");
+  EXPECT_EQ(drover({"volume", "create", "logs", "more"}).out, "logs\nmore\n");
+  EXPECT_EQ(drover({"volume", "resize", "data", "2G"}).ending.code, 0);
+  EXPECT_EQ(drover({"volume", "snapshot", "data", "data-1"}).ending.code, 0);
+  EXPECT_EQ(drover({"volume", "rm", "more"}).ending.code, 0);
+  in_use("volumes", "data");
+  EXPECT_EQ(drover({"volume", "ls"}).out,
+            "NAME    STORAGE       SIZE     CREATED     OF    CONTAINERS\n"
+            "data    local-image   2.0 GiB  2027-01-15  -     web-1, web-2\n"
+            "data-1  local-image   2.0 GiB  2027-01-15  data  -\n"
+            "logs    local-folder  -        2027-01-15  -     -\n");
+  EXPECT_EQ(drover({"volume", "rm", "data"}).ending.code, 1);
+  EXPECT_EQ(drover({"volume", "resize", "data", "much"}).ending.code, 2);
+}
+
 }  // namespace
 }  // namespace drover::cli

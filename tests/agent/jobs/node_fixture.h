@@ -19,6 +19,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/fake_runtime.h"
 #include "fakes/temp_folder.h"
+#include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
 
 namespace drover::jobs {
@@ -42,6 +43,7 @@ class NodeFixture : public testing::Test {
         layout_,
         {{RuntimeKind::runc, &runtime_}},
         *(volumes_ = std::make_unique<runtimes::LocalVolumes>(layout_)),
+        *(volume_images_ = std::make_unique<runtimes::LocalImages>(layout_)),
         nullptr,
         nullptr,
         *(networks_ = std::make_unique<runtimes::Networks>(layout_, runtimes::NetworkOptions{})),
@@ -146,6 +148,7 @@ class NodeFixture : public testing::Test {
   fakes::FakeClock clock_;
   fakes::FakeRuntime runtime_;
   std::unique_ptr<runtimes::LocalVolumes> volumes_;
+  std::unique_ptr<runtimes::LocalImages> volume_images_;
   std::unique_ptr<runtimes::Networks> networks_;
   std::unique_ptr<runtimes::ImageStore> images_;
   std::unique_ptr<Node> node_;

@@ -1,0 +1,97 @@
+#include "runtimes/volumes/local_images.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace drover::runtimes {
+namespace {
+
+constexpr const char* kEnding = ".ext4";
+
+/// The file with at least this size and all its blocks.
+Result<> reserve(const Path& file, std::uint64_t size_mib) {
+  const auto size = static_cast<off_t>(size_mib << 20);
+  const system::UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  struct stat found {};
+  if (!fd.valid() || fstat(fd.get(), &found) != 0) {
+    return fail(Code::broken, "open {}: {}", file.native(), std::strerror(errno));
+  }
+  if (fallocate(fd.get(), 0, 0, size) == 0) {
+    return fsync(fd.get()) == 0
+               ? Result<>()
+               : fail(Code::broken, "sync {}: {}", file.native(), std::strerror(errno));
+  }
+  const int number = errno;
+  // A file system that cannot reserve still keeps the size.
+  if (number == EOPNOTSUPP && (found.st_size >= size || ftruncate(fd.get(), size) == 0)) {
+    return {};
+  }
+  return fail(number == ENOSPC || number == EDQUOT ? Code::unavailable : Code::broken,
+              "reserve {} MiB for {}: {}", size_mib, file.native(), std::strerror(number));
+}
+
+}  // namespace
+
+Volume LocalImages::describe(const ContainerName& container, const JobId& job,
+                             const VolumeSpec& spec) const {
+  const Path path =
+      layout_.local_volumes() / (container.str() + "." + spec.name + "." + job.str() + kEnding);
+  return Volume{spec.name, spec.storage, path.string(), path, VolumeKind::image};
+}
+
+Result<> LocalImages::check_own(const Volume& volume) const {
+  if (volume.path.parent_path() == layout_.local_volumes() &&
+      volume.path.native().ends_with(kEnding)) {
+    return {};
+  }
+  return fail(Code::refused, "{} is no volume below {}", volume.path.string(),
+              layout_.local_volumes().string());
+}
+
+Result<Volume> LocalImages::allocate(const ContainerName& container, const JobId& job,
+                                     const VolumeSpec& spec, const system::Stop& stop) {
+  Volume volume = describe(container, job, spec);
+  TRY(stop.check(fmt::format("allocate volume {}", volume.id)));
+  if (spec.size_mib == 0) {
+    return fail(Code::invalid, "volume {} on storage {} needs a size", spec.name, spec.storage);
+  }
+  TRY(system::make_folders(layout_.local_volumes(), 0700));
+  const Result<> reserved = reserve(volume.path, spec.size_mib);
+  if (!reserved) {
+    unlink(volume.path.c_str());
+    return Failure(Error(reserved.error()).context("allocate volume " + spec.name));
+  }
+  return volume;
+}
+
+Result<Volume> LocalImages::find(const ContainerName& container, const JobId& job,
+                                 const VolumeSpec& spec, const system::Stop&) {
+  Volume volume = describe(container, job, spec);
+  struct stat found {};
+  if (lstat(volume.path.c_str(), &found) != 0 || !S_ISREG(found.st_mode) ||
+      found.st_size < static_cast<off_t>(spec.size_mib << 20)) {
+    return fail(Code::not_found, "there is no volume {}", volume.id);
+  }
+  return volume;
+}
+
+Result<> LocalImages::grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) {
+  TRY(check_own(volume));
+  TRY(stop.check(fmt::format("grow volume {}", volume.id)));
+  return reserve(volume.path, size_mib).context("grow volume " + volume.name);
+}
+
+Result<> LocalImages::release(const Volume& volume, const system::Stop& stop) {
+  TRY(check_own(volume));
+  TRY(stop.check(fmt::format("release volume {}", volume.id)));
+  if (unlink(volume.path.c_str()) != 0 && errno != ENOENT) {
+    return fail(Code::broken, "delete {}: {}", volume.path.native(), std::strerror(errno));
+  }
+  return {};
+}
+
+}  // namespace drover::runtimes

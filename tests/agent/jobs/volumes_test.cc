@@ -1,0 +1,240 @@
+// Volumes that outlive containers, on real file systems of their own: who may have them, what is
+// copied and grown, and what an agent's end leaves.
+#include <gmock/gmock.h>
+#include <sys/statvfs.h>
+
+#include <fstream>
+
+#include "agent/jobs/standing_volumes.h"
+#include "fakes/private_mounts.h"
+#include "node_fixture.h"
+#include "runtimes/volumes/mount_table.h"
+
+namespace drover::jobs {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class VolumesTest : public NodeFixture {
+ protected:
+  JobRow create(const std::string& id, const std::string& name, json::Object options) {
+    return run(job(id, "volume.create", name, std::move(options)));
+  }
+  JobRow create_image(const std::string& id, const std::string& name) {
+    return create(id, name, {{"storage", "local-image"}, {"size_mib", std::int64_t{16}}});
+  }
+  json::Object run_with(const std::string& id, const std::string& name, const std::string& volume,
+                        bool read_only = false) {
+    json::Object request = run_job(id, name);
+    json::Object mount{{"name", "data"}, {"target", "/data"}, {"from", volume}};
+    if (read_only) {
+      mount.set("read_only", true);
+    }
+    request.find("spec")->object()->set("volumes", json::Array{std::move(mount)});
+    return request;
+  }
+  std::filesystem::path data_of(const std::string& container) {
+    return layout_.volume_mount(*ContainerName::parse(container), "data");
+  }
+  std::uint64_t mib_of(const std::filesystem::path& mount) {
+    struct statvfs found {};
+    EXPECT_EQ(statvfs(mount.c_str(), &found), 0);
+    return found.f_blocks * found.f_frsize >> 20U;
+  }
+  runtimes::Volume made(const std::string& name) {
+    return made_volume(journal_->volume(name).value().value()).value();
+  }
+  void write(const std::string& container, const std::string& text) {
+    std::ofstream(data_of(container) / "text") << text;
+  }
+  std::string read(const std::string& container) {
+    return system::read_file(data_of(container) / "text").value();
+  }
+  std::size_t files() {
+    const std::filesystem::directory_iterator all(layout_.local_volumes());
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+  }
+};
+
+TEST_F(VolumesTest, AVolumeOutlivesTheContainersThatHaveIt) {
+  for (const json::Object& options :
+       {json::Object{}, json::Object{{"storage", "local-image"}, {"size_mib", std::int64_t{16}}}}) {
+    const std::string id = options.empty() ? "folder" : "image";
+    const JobRow row = create(id, id, options);
+    ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+    EXPECT_THAT(told("volume", id), ElementsAre("created"));
+    ASSERT_EQ(run(run_with(id + "-1", "web-1", id)).state, JobState::succeeded);
+    EXPECT_TRUE(runtimes::is_mounted(data_of("web-1")).value());
+    write("web-1", "kept\n");
+    run(job(id + "-2", "container.delete", "web-1", {{"force", true}}));
+    EXPECT_TRUE(std::filesystem::exists(made(id).path));
+    ASSERT_EQ(run(run_with(id + "-3", "web-2", id)).state, JobState::succeeded);
+    EXPECT_EQ(read("web-2"), "kept\n");
+    const JobRow used = run(job(id + "-4", "volume.delete", id));
+    EXPECT_THAT(used.result, HasSubstr("container web-2 has it"));
+    run(job(id + "-5", "container.delete", "web-2", {{"force", true}}));
+    ASSERT_EQ(run(job(id + "-6", "volume.delete", id)).state, JobState::succeeded);
+    EXPECT_THAT(told("volume", id), ElementsAre("created", "deleted"));
+    EXPECT_EQ(files(), 0U);
+    EXPECT_FALSE(journal_->volume(id).value());
+  }
+}
+
+TEST_F(VolumesTest, OneContainerAtATimeUnlessAllOnlyRead) {
+  create_image("j1", "data");
+  ASSERT_EQ(run(run_with("j2", "reads-1", "data", true)).state, JobState::succeeded);
+  ASSERT_EQ(run(run_with("j3", "reads-2", "data", true)).state, JobState::succeeded);
+  const JobRow row = run(run_with("j4", "writes", "data"));
+  EXPECT_THAT(row.result, HasSubstr("belongs to container reads-1"));
+  EXPECT_TRUE(!journal_->container("writes").value());
+  const JobRow missing = run(run_with("j5", "writes", "nothing"));
+  EXPECT_THAT(missing.result, HasSubstr("there is no volume nothing"));
+}
+
+TEST_F(VolumesTest, ItsSizeIsKeptAndGrowsWithItsFileSystem) {
+  create_image("j1", "data");
+  run(run_with("j2", "web-1", "data"));
+  write("web-1", "kept\n");
+  EXPECT_LE(mib_of(data_of("web-1")), 16U);
+  EXPECT_THAT(run(job("j3", "volume.resize", "data", {{"size_mib", std::int64_t{64}}})).result,
+              HasSubstr("stop that before"));
+  run(job("j4", "container.stop", "web-1"));
+  const JobRow row = run(job("j5", "volume.resize", "data", {{"size_mib", std::int64_t{64}}}));
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_FALSE(runtimes::is_mounted(data_of("web-1")).value());
+  EXPECT_THAT(told("volume", "data"), ElementsAre("created", "resized"));
+  ASSERT_EQ(run(job("j6", "container.start", "web-1")).state, JobState::succeeded);
+  EXPECT_GT(mib_of(data_of("web-1")), 48U);
+  EXPECT_EQ(read("web-1"), "kept\n");
+  run(job("j7", "container.stop", "web-1"));
+  EXPECT_THAT(run(job("j8", "volume.resize", "data", {{"size_mib", std::int64_t{32}}})).result,
+              HasSubstr("volumes only grow"));
+  EXPECT_EQ(journal_->volume("data").value()->busy, "");
+}
+
+TEST_F(VolumesTest, ASnapshotIsAVolumeOfItsOwn) {
+  for (const json::Object& options :
+       {json::Object{}, json::Object{{"storage", "local-image"}, {"size_mib", std::int64_t{16}}}}) {
+    const std::string id = options.empty() ? "folder" : "image";
+    create(id, id, options);
+    run(run_with(id + "-1", "web-1", id));
+    write("web-1", "before\n");
+    run(job(id + "-2", "container.stop", "web-1"));
+    const JobRow row = run(job(id + "-3", "volume.snapshot", id, {{"snapshot", id + "-copy"}}));
+    ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+    EXPECT_EQ(journal_->volume(id + "-copy").value()->origin, id);
+    run(job(id + "-4", "container.start", "web-1"));
+    write("web-1", "after\n");
+    ASSERT_EQ(run(run_with(id + "-5", "web-2", id + "-copy")).state, JobState::succeeded);
+    EXPECT_EQ(read("web-2"), "before\n");
+    EXPECT_EQ(read("web-1"), "after\n");
+    for (const char* name : {"web-1", "web-2"}) {
+      run(job(id + name, "container.delete", name, {{"force", true}}));
+    }
+    run(job(id + "-6", "volume.delete", id));
+    run(job(id + "-7", "volume.delete", id + "-copy"));
+    EXPECT_EQ(files(), 0U);
+  }
+}
+
+TEST_F(VolumesTest, NoContainerBeginsToUseWhatAJobWorksOn) {
+  create_image("j1", "data");
+  run(run_with("j2", "web-1", "data"));
+  run(job("j3", "container.stop", "web-1"));
+  VolumeRow row = *journal_->volume("data").value();
+  row.busy = "another";
+  ASSERT_TRUE(journal_->put_volume(row));
+  json::Object start = job("j4", "container.start", "web-1");
+  start.set("attempts", 1);
+  EXPECT_THAT(run(start).result, HasSubstr("job another works on volume data"));
+  json::Object remove = job("j5", "volume.delete", "data");
+  remove.set("attempts", 1);
+  EXPECT_EQ(run(remove).state, JobState::failed);
+  EXPECT_EQ(journal_->volume("data").value()->busy, "another");
+  row.busy.clear();
+  ASSERT_TRUE(journal_->put_volume(row));
+  EXPECT_EQ(run(job("j6", "container.start", "web-1")).state, JobState::succeeded);
+}
+
+TEST_F(VolumesTest, WhatAStorageCannotDoIsRefusedBeforeItIsAccepted) {
+  create("j1", "folder", {});
+  const auto answer = [&](const json::Object& request) {
+    return json::write(submit(request).body);
+  };
+  EXPECT_THAT(answer(job("j2", "volume.resize", "folder", {{"size_mib", std::int64_t{64}}})),
+              HasSubstr("a folder has no size"));
+  EXPECT_THAT(answer(job("j3", "volume.create", "sized", {{"storage", "local-image"}})),
+              HasSubstr("size_mib"));
+  EXPECT_THAT(answer(job("j4", "volume.create", "far",
+                         {{"storage", "local-lvm"}, {"size_mib", std::int64_t{64}}})),
+              HasSubstr("no section proxmox"));
+}
+
+/// The journal as a kill -9 leaves it in the last step of a job.
+void cut_off_volume_job(Journal& journal, const std::string& id, const std::string& volume) {
+  StepRow step = std::vector<StepRow>(journal.steps(id).value()).back();
+  step.state = StepState::intent;
+  step.data = "null";
+  ASSERT_TRUE(journal.put_step(step));
+  VolumeRow row = *journal.volume(volume).value();
+  row.busy = id;
+  row.volume = "null";
+  ASSERT_TRUE(journal.put_volume(row));
+  ASSERT_TRUE(journal.set_job(id, JobState::running, "null", 0));
+  ASSERT_TRUE(journal.begin_job(id));
+  ASSERT_TRUE(journal.commit());
+}
+
+TEST_F(VolumesTest, AnInterruptedCreateIsGoneOnWithByTheNextAgent) {
+  create_image("j1", "data");
+  cut_off_volume_job(*journal_, "j1", "data");
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+  EXPECT_EQ(journal_->volume("data").value()->busy, "");
+  EXPECT_EQ(run(run_with("j2", "web-1", "data")).state, JobState::succeeded);
+  EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(VolumesTest, ACancelledCreateLeavesNothing) {
+  create_image("j1", "data");
+  cut_off_volume_job(*journal_, "j1", "data");
+  ASSERT_TRUE(journal_->ask_to_end("j1", "cancelled"));
+  ASSERT_TRUE(journal_->commit());
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_EQ(await("j1").state, JobState::cancelled);
+  EXPECT_FALSE(journal_->volume("data").value());
+  EXPECT_EQ(files(), 0U);
+}
+
+TEST_F(VolumesTest, AnInterruptedSnapshotIsDoneAnewAndACancelledOneTakenBack) {
+  create_image("j1", "data");
+  for (const bool cancelled : {false, true}) {
+    const std::string id = cancelled ? "j3" : "j2";
+    run(job(id, "volume.snapshot", "data", {{"snapshot", id}}));
+    cut_off_volume_job(*journal_, id, id);
+    VolumeRow origin = *journal_->volume("data").value();
+    origin.busy = id;
+    ASSERT_TRUE(journal_->put_volume(origin));
+    if (cancelled) {
+      ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
+    }
+    ASSERT_TRUE(journal_->commit());
+    end_agent();
+    start_agent();
+    ASSERT_TRUE(intake_->resume());
+    EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
+    EXPECT_EQ(journal_->volume("data").value()->busy, "");
+    EXPECT_EQ(journal_->volume(id).value().has_value(), !cancelled);
+    EXPECT_EQ(files(), 2U);
+  }
+}
+
+}  // namespace
+}  // namespace drover::jobs
