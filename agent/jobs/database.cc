@@ -1,5 +1,7 @@
 #include "agent/jobs/database.h"
 
+#include <system_error>
+
 namespace drover::jobs {
 namespace {
 
@@ -83,6 +85,31 @@ Result<std::unique_ptr<Database>> Database::open(const system::Path& path) {
                               "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF"}) {
     TRY(database->execute(setting).context("open"));
   }
+  return database;
+}
+
+Result<std::unique_ptr<Database>> Database::look_into(const system::Path& path) {
+  std::string address = "file:";
+  for (const char c : path.native()) {
+    address += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", static_cast<unsigned>(c))
+                                                : std::string(1, c);
+  }
+  // Whoever has a journal open has a log beside it. Without one no locks are needed, which would be
+  // files that stay.
+  std::error_code error;
+  if (!std::filesystem::exists(path.native() + "-wal", error)) {
+    address += "?immutable=1";
+  }
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
+  const int result = sqlite3_open_v2(address.c_str(), &handle, flags, nullptr);
+  std::unique_ptr<Database> database(new Database(handle, path));
+  if (result != SQLITE_OK) {
+    return database->failed();
+  }
+  sqlite3_busy_timeout(handle, 5000);
+  // What is read from here on is of one moment.
+  TRY(database->execute("BEGIN"));
   return database;
 }
 

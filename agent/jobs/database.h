@@ -50,6 +50,9 @@ class Statement {
 class Database {
  public:
   static Result<std::unique_ptr<Database>> open(const system::Path& path);
+  /// Of a file that is there, for reading all of it as it is now, while another may write it.
+  /// Nothing is changed, and of one that nobody has open nothing is made beside it.
+  static Result<std::unique_ptr<Database>> look_into(const system::Path& path);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

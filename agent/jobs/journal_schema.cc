@@ -69,15 +69,18 @@ Result<std::int64_t> version_of(Database& database) {
 
 }  // namespace
 
+std::int64_t newest_version() {
+  return static_cast<std::int64_t>(kVersions.size());
+}
+
 Result<> migrate(Database& database) {
   TRY(database.begin());
   const std::int64_t version = TRY(version_of(database));
-  constexpr auto kNewest = static_cast<std::int64_t>(kVersions.size());
-  if (version > kNewest) {
+  if (version > newest_version()) {
     TRY(database.rollback());
     return fail(Code::refused,
                 "it has version {} and this program knows {}: install the newer drover again",
-                version, kNewest);
+                version, newest_version());
   }
   for (auto next = static_cast<std::size_t>(version); next < kVersions.size(); ++next) {
     TRY(database.execute(kVersions.at(next)));

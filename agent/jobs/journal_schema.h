@@ -9,4 +9,7 @@ namespace drover::jobs {
 /// whole or not at all. `refused` for a file of a newer version, which stays as it is.
 Result<> migrate(Database& database);
 
+/// The version this program writes.
+std::int64_t newest_version();
+
 }  // namespace drover::jobs

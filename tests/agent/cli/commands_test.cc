@@ -49,6 +49,21 @@ TEST_F(Commands, InspectShowsAll) {
   EXPECT_EQ(missing.err, "drover: node fake has no container web-9\n");
 }
 
+TEST_F(Commands, JournalCheckTellsAFaultFromAFileItCannotRead) {
+  const fakes::TempFolder folder;
+  const std::string file = folder / "journal.db";
+  const system::Output missing = drover({"journal", "check", file});
+  EXPECT_EQ(missing.ending.code, 125);
+  EXPECT_NE(missing.err.find(file + ": No such file"), std::string::npos) << missing.err;
+  ASSERT_TRUE(system::write_atomically(file, std::string(8192, 'x')));
+  const system::Output text = drover({"journal", "check", file});
+  EXPECT_EQ(text.ending.code, 1);
+  EXPECT_EQ(text.err, file + ": file is not a database\n");
+  const auto report = json::parse(drover({"journal", "check", "--json", file}).out);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->at("faults").array()->size(), 1U);
+}
+
 TEST_F(Commands, TheLifeOfAContainer) {
   have_container("web-1", "sleep");
   EXPECT_EQ(drover({"pause", "web-1"}).out, "web-1\n");
