@@ -31,10 +31,12 @@ constexpr std::size_t kMostPeers = 4096;
 /// These sockets are for root on this machine only. A frame beyond what a request may have is taken
 /// up to this size nevertheless, so that whoever sent it is told; beyond this libzmq hangs up.
 constexpr std::int64_t kMostFrame = (std::int64_t{64} << 20) + 4096;
-constexpr int kReceiveQueue = 1000;
 constexpr int kSendQueue = 10'000;
 /// Of one socket at a time, so that no client keeps the others waiting.
 constexpr int kMostAtOnce = 64;
+/// Messages that libzmq holds for each client before it reads no more of its: one round's worth.
+/// With a quarter of a MiB each, more would be memory and nothing else.
+constexpr int kReceiveQueue = kMostAtOnce;
 constexpr int kRetryAfterMs = 500;
 
 std::string_view text_of(const zmq::message_t& frame) {
