@@ -10,6 +10,8 @@
 //       log                         lines of the container, k8s-file format (conmon(8))
 //       monitor.log                 what conmon or drover-lxc said
 //     exits/NAME                    decimal exit code, written by conmon or drover-lxc
+//     records/NAME.json             what a container is made of, should the journal be lost
+//     deleted/JOB.log               log of a deleted container, by the job that had made it
 //     images/                       OCI layouts' unpacked roots, by digest
 //     volumes/                      volumes of storage "local"
 //     lxc/                          lxcpath of the runtime lxc
@@ -45,6 +47,10 @@ struct Layout {
   Path log(const ContainerName& name) const { return container(name) / "log"; }
   Path exits() const { return state / "exits"; }
   Path exit_file(const ContainerName& name) const { return exits() / name.str(); }
+  Path records() const { return state / "records"; }
+  Path record(const ContainerName& name) const { return records() / (name.str() + ".json"); }
+  Path kept_logs() const { return state / "deleted"; }
+  Path kept_log(const JobId& job) const { return kept_logs() / (job.str() + ".log"); }
   Path images() const { return state / "images"; }
   /// `digest`: "sha256:" and 64 hexadecimal digits.
   Path image(const std::string& digest) const {

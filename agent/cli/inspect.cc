@@ -27,7 +27,7 @@ Result<int> show_inspect(Session& session, const InspectOptions& options) {
   messaging::Client client = TRY(session.connect());
   json::Array all;
   for (const std::string& name : options.names) {
-    all.push_back(TRY(client.container(name, session.interrupt.first())));
+    all.push_back(TRY(client.container_or_deleted(name, session.interrupt.first())));
   }
   if (options.json) {
     fmt::print("{}\n", json::write_pretty(std::move(all)));
@@ -35,6 +35,7 @@ Result<int> show_inspect(Session& session, const InspectOptions& options) {
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     write_time(*all[i].object(), "created_at");
+    write_time(*all[i].object(), "deleted_at");
     if (json::Value* restarts = all[i].object()->find("restarts")) {
       write_time(*restarts->object(), "next_at");
     }

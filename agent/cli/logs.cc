@@ -19,7 +19,7 @@ Result<int> show_logs(Session& session, const LogsOptions& options) {
   messaging::Client client = TRY(session.connect());
   const system::Stop& stop = session.interrupt.first();
   // A name that does not exist is an error; one that printed nothing is not.
-  TRY(client.container(options.name, stop));
+  TRY(client.container_or_deleted(options.name, stop));
   messaging::Stream stream =
       TRY(messaging::Stream::container_log(client, options.name, {.follow = options.follow}));
   const auto copied = copy_log(client, stream, stop, {.times = options.times});
@@ -29,7 +29,8 @@ Result<int> show_logs(Session& session, const LogsOptions& options) {
 }  // namespace
 
 void add_logs(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("logs", "Print what a container printed");
+  CLI::App* command = app.add_subcommand(
+      "logs", "Print what a container printed, also one that was deleted not long ago");
   const auto options = std::make_shared<LogsOptions>();
   command->add_option("NAME", options->name, "The container")->required();
   command->add_flag("-f,--follow", options->follow, "Go on until the container has stopped");

@@ -182,6 +182,16 @@ JournalConfig read_journal(const json::Value& value, std::string at, Faults& fau
   return journal;
 }
 
+LogConfig read_log(const json::Value& value, std::string at, Faults& faults) {
+  Fields fields(value, std::move(at), faults);
+  LogConfig log;
+  log.keep_deleted_s = fields.integer("keep_deleted_s", log.keep_deleted_s, 0, 31'536'000);
+  log.keep_deleted = fields.integer("keep_deleted", log.keep_deleted, 1, 100'000);
+  log.keep_deleted_mib = fields.integer("keep_deleted_mib", log.keep_deleted_mib, 1, 1'048'576);
+  fields.finish();
+  return log;
+}
+
 bool is_program(RuntimeKind kind) {
   return kind == RuntimeKind::runc || kind == RuntimeKind::crun;
 }
@@ -279,6 +289,9 @@ Result<Config> parse_config(std::string_view text) {
   });
   fields.object("journal", [&](const json::Value& value, std::string at) {
     config.journal = read_journal(value, std::move(at), faults);
+  });
+  fields.object("log", [&](const json::Value& value, std::string at) {
+    config.log = read_log(value, std::move(at), faults);
   });
   fields.finish();
   TRY(faults.result("the configuration is not accepted"));

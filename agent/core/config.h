@@ -100,6 +100,13 @@ struct JournalConfig {
   std::int64_t reserve_mib = 64;         ///< of the disk, kept for the records of what runs
 };
 
+/// Section "log": what containers printed, after they were deleted.
+struct LogConfig {
+  std::int64_t keep_deleted_s = 86'400;  ///< 0: nothing is kept
+  std::int64_t keep_deleted = 1000;      ///< containers, and ...
+  std::int64_t keep_deleted_mib = 256;   ///< ... their logs together
+};
+
 /// Which runtime a name gets, and why.
 struct RoutingChoice {
   RuntimeKind kind = RuntimeKind::crun;
@@ -115,6 +122,7 @@ struct Config {
   ContainerConfig container;
   BusConfig bus;
   JournalConfig journal;
+  LogConfig log;
 
   /// The runtime for a container of this name: the first rule that matches, else the default.
   RoutingChoice container_type(std::string_view name) const;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/jobs/journal_rescue.h"
 #include "agent/system/boot_id.h"
 #include "agent/system/lock_file.h"
 #include "agent/system/log.h"
@@ -30,8 +31,10 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->prepare_folders());
   TRY(agent->take_lock());
   agent->drivers_ = TRY(Drivers::make(config, clock));
-  agent->journal_ = TRY(jobs::Journal::open(agent->layout_.journal(), clock));
+  TRY(agent->open_journal());
   agent->assemble();
+  TRY(agent->rebuild());
+  TRY(agent->records_->start());
   agent->exits_ = TRY(ExitWatch::start(
       loop, agent->layout_.exits(),
       [observer = agent->observer_.get()](const std::string& name) { observer->look_at(name); }));
@@ -57,6 +60,32 @@ Agent::~Agent() {
     loop_.unwatch(books_->fd());
   }
   loop_.at_turn_end([] {});
+  if (journal_ && !journal_->damage().empty()) {
+    if (const Result<> left = jobs::suspect(layout_.journal(), journal_->damage()); !left) {
+      system::log_error("leave word of the damaged journal: {}", left.error().message);
+    }
+  }
+}
+
+Result<> Agent::open_journal() {
+  jobs::OpenedJournal opened = TRY(jobs::open_or_set_aside(layout_.journal(), clock_));
+  journal_ = std::move(opened.journal);
+  lost_ = {opened.set_aside, opened.why};
+  if (!lost_.why.empty()) {
+    system::log_error("the journal is damaged ({}){}{}", lost_.why,
+                      lost_.file.empty() ? "" : "; it is kept as ", lost_.file.native());
+  }
+  records_ = std::make_unique<jobs::RecordKeeper>(*journal_, layout_);
+  return {};
+}
+
+Result<> Agent::rebuild() {
+  const system::Stop never;
+  TRY(jobs::rebuild_containers(*books_, drivers_->node(), clock_, lost_, never));
+  Result<> written;
+  books_->after_commit([&](const Result<>& committed) { written = committed; });
+  books_->commit();
+  return std::move(written).context("rebuild the journal");
 }
 
 Result<> Agent::prepare_folders() {
@@ -64,8 +93,9 @@ Result<> Agent::prepare_folders() {
   TRY(system::make_folders(layout_.run, 0711));
   TRY(system::make_folders(layout_.pids(), 0700));
   TRY(system::make_folders(layout_.state, 0700));
-  for (const system::Path& folder : {layout_.containers(), layout_.exits(), layout_.images(),
-                                     layout_.local_volumes(), layout_.lxc(), layout_.cni()}) {
+  for (const system::Path& folder :
+       {layout_.containers(), layout_.exits(), layout_.records(), layout_.kept_logs(),
+        layout_.images(), layout_.local_volumes(), layout_.lxc(), layout_.cni()}) {
     TRY(system::make_folders(folder, 0700));
   }
   return {};
@@ -86,12 +116,8 @@ void Agent::assemble() {
   books_ = std::make_unique<jobs::Books>(
       *journal_, [this](const std::vector<Event>& events) { publish(events); });
   loop_.watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
-  loop_.at_turn_end([this] {
-    books_->commit();
-    if (front_) {
-      front_->flush();
-    }
-  });
+  books_->on_containers([this](const std::set<std::string>& names) { records_->changed(names); });
+  loop_.at_turn_end([this] { end_turn(); });
   observer_ = std::make_unique<jobs::Observer>(
       node, *books_, [this](const std::string& name, const std::optional<runtimes::State>& state) {
         return reboot_->note_observed(name, state);
@@ -154,6 +180,22 @@ void Agent::publish(const std::vector<Event>& events) {
                                      {}});
     }
     react(event);
+  }
+}
+
+void Agent::end_turn() {
+  books_->commit();
+  if (front_) {
+    front_->flush();
+  }
+  if (!journal_->damage().empty() && !failure_) {
+    // To go on would be to tell what is not written. The next start sets the file aside.
+    failure_ = Error{Code::broken,
+                     fmt::format("the journal {} is damaged: {}; droverd ends, containers run on, "
+                                 "and the next start makes a new journal of what there is",
+                                 layout_.journal().native(), journal_->damage()),
+                     {}};
+    loop_.quit();
   }
 }
 

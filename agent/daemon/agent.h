@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@
 #include "agent/jobs/observer.h"
 #include "agent/jobs/queries.h"
 #include "agent/jobs/reboot.h"
+#include "agent/jobs/rebuild.h"
+#include "agent/jobs/record_keeper.h"
 #include "agent/jobs/requests.h"
 #include "agent/jobs/supervisor.h"
 #include "agent/jobs/verbs.h"
@@ -34,6 +37,8 @@ class Agent {
   static Result<std::unique_ptr<Agent>> start(const Config& config, system::Loop& loop,
                                               system::Clock& clock);
   ~Agent();
+  /// Why it has quit the loop by itself; none when somebody else did.
+  const std::optional<Error>& failure() const { return failure_; }
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
@@ -44,7 +49,10 @@ class Agent {
   Result<> prepare_folders();
   Result<> take_lock();
   void assemble();
+  Result<> open_journal();
+  Result<> rebuild();
   Result<> start_front();
+  void end_turn();
   void publish(const std::vector<Event>& events);
   void react(const Event& event);
   void beacon();
@@ -58,6 +66,8 @@ class Agent {
   system::UniqueFd lock_;
   std::unique_ptr<Drivers> drivers_;
   std::unique_ptr<jobs::Journal> journal_;
+  jobs::LostJournal lost_;  // the one before it
+  std::unique_ptr<jobs::RecordKeeper> records_;
   std::unique_ptr<jobs::Books> books_;
   std::unique_ptr<jobs::Supervisor> supervisor_;
   std::unique_ptr<jobs::Observer> observer_;
@@ -72,6 +82,7 @@ class Agent {
   std::unique_ptr<FrontProcess> front_;
   std::unique_ptr<ExitWatch> exits_;
   bool announced_ = false;  // READY=1 was said
+  std::optional<Error> failure_;
 };
 
 }  // namespace drover::daemon

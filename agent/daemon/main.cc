@@ -44,8 +44,11 @@ Result<> serve(const path& file) {
   });
   const std::unique_ptr<Agent> agent = TRY(Agent::start(config, loop, clock));
   loop.run();
-  system::log_info("droverd ends; containers run on");
   loop.unwatch(signals.fd());
+  if (agent->failure()) {
+    return Failure(*agent->failure());
+  }
+  system::log_info("droverd ends; containers run on");
   return {};
 }
 

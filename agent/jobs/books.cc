@@ -53,6 +53,10 @@ void Books::commit() {
   if (committed && !told.empty()) {
     publish_(told);
   }
+  const std::set<std::string> touched = journal_.take_touched();
+  if (containers_changed_ && !touched.empty()) {
+    containers_changed_(touched);
+  }
   // Taken first: one that waits may write again, for the next turn.
   for (const auto& done : std::exchange(waiting_, {})) {
     done(committed);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,11 @@ class Books {
   using Publish = std::function<void(const std::vector<Event>&)>;
 
   Books(Journal& journal, Publish publish) : journal_(journal), publish_(std::move(publish)) {}
+
+  /// Gets the names of containers that a commit has changed, made or erased.
+  void on_containers(std::function<void(const std::set<std::string>&)> changed) {
+    containers_changed_ = std::move(changed);
+  }
 
   /// Loop's thread only, as everything but `write`.
   Journal& journal() { return journal_; }
@@ -66,6 +72,7 @@ class Books {
 
   Journal& journal_;
   Publish publish_;
+  std::function<void(const std::set<std::string>&)> containers_changed_;
   std::vector<Event> told_;  // since the last commit
   std::vector<std::function<void(const Result<>&)>> waiting_;
   std::vector<RequestPtr> stalled_;

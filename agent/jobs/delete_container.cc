@@ -1,3 +1,4 @@
+#include "agent/jobs/kept_log.h"
 #include "agent/jobs/target.h"
 #include "agent/jobs/undo.h"
 #include "agent/jobs/verbs.h"
@@ -33,7 +34,8 @@ Result<json::Value> delete_container(Work& work, const Node& node) {
     TRY(note(work, target, Status::unknown));
     return Failure(undone.error());
   }
-  TRY(work.erase_container(target.row.name));
+  const auto kept = TRY(remember(node, target.row, work.clock().unix_ms()));
+  TRY(work.erase_container(target.row.name, kept));
   return json::Value();
 }
 

@@ -1,5 +1,7 @@
 #include "agent/jobs/housekeeping.h"
 
+#include <unistd.h>
+
 #include <chrono>
 
 #include "agent/system/log.h"
@@ -17,6 +19,7 @@ constexpr std::int64_t kEvents = 500;
 constexpr std::int64_t kCounters = 500;
 constexpr std::int64_t kPages = 100;
 constexpr int kFolders = 100;
+constexpr std::int64_t kKeptLogs = 50;
 
 constexpr std::int64_t kMs = 1000;
 
@@ -58,6 +61,10 @@ Result<bool> Housekeeping::slice() {
     }
     case Stage::job_logs:
       return sweep_job_logs();
+    case Stage::kept_logs:
+      return forget_kept_logs(now);
+    case Stage::stray_logs:
+      return sweep_stray_logs();
     case Stage::events: {
       const std::int64_t before = now - keep.keep_events_s * kMs;
       return TRY(journal.forget_events(before, keep.keep_events, kEvents)) == kEvents;
@@ -70,6 +77,56 @@ Result<bool> Housekeeping::slice() {
       break;
   }
   return false;
+}
+
+Result<bool> Housekeeping::forget_kept_logs(std::int64_t now_unix_ms) {
+  const LogConfig& keep = config_.log;
+  const std::vector<std::string> forgotten = TRY(
+      books_.journal().forget_deleted(now_unix_ms - keep.keep_deleted_s * kMs, keep.keep_deleted,
+                                      keep.keep_deleted_mib << 20, kKeptLogs));
+  for (const std::string& text : forgotten) {
+    const JobId job = TRY(JobId::parse(text));
+    // Most have one. Whoever reads it now reads on.
+    ::unlink(layout_.kept_log(job).c_str());
+  }
+  return static_cast<std::int64_t>(forgotten.size()) == kKeptLogs;
+}
+
+Result<bool> Housekeeping::is_stray(const std::string& name) {
+  const std::string job = name.substr(0, name.rfind('.'));
+  // While its delete is under way the log was moved already, and what is remembered not written.
+  const std::optional<JobRow> made = TRY(books_.journal().job(job));
+  if (made) {
+    const std::optional<ContainerRow> row = TRY(books_.journal().container(made->target));
+    if (row && row->job == job) {
+      return false;
+    }
+  }
+  const std::optional<DeletedRow> kept = TRY(books_.journal().deleted_of(job));
+  return !kept;
+}
+
+Result<bool> Housekeeping::sweep_stray_logs() {
+  if (strays_sought_) {
+    return false;
+  }
+  const std::filesystem::directory_iterator end;
+  std::error_code error;
+  if (sought_ == end) {
+    sought_ = std::filesystem::directory_iterator(layout_.kept_logs(), error);
+  }
+  for (int i = 0; i < kFolders && !error && sought_ != end; ++i) {
+    const system::Path file = sought_->path();
+    sought_.increment(error);
+    if (TRY(is_stray(file.filename().native()))) {
+      ::unlink(file.c_str());
+    }
+  }
+  if (error || sought_ == end) {
+    sought_ = end;
+    strays_sought_ = true;
+  }
+  return sought_ != end;
 }
 
 Result<bool> Housekeeping::sweep_job_logs() {

@@ -13,8 +13,8 @@
 namespace drover::jobs {
 
 /// Belongs to the loop's thread, which it holds for some milliseconds a slice. Each minute it goes
-/// over everything once: ended jobs with their steps and logs, events, counters of objects that are
-/// no more, unused pages of the journal's file.
+/// over everything once: ended jobs with their steps and logs, kept logs of deleted containers,
+/// events, counters of objects that are no more, unused pages of the journal's file.
 class Housekeeping {
  public:
   /// All must outlive it.
@@ -29,12 +29,15 @@ class Housekeeping {
   void start();
 
  private:
-  enum class Stage { jobs, job_logs, events, counters, pages, rest };
+  enum class Stage { jobs, job_logs, kept_logs, stray_logs, events, counters, pages, rest };
 
   void turn();
   /// One slice of the stage; false when it has nothing more to do.
   Result<bool> slice();
   Result<bool> sweep_job_logs();
+  Result<bool> forget_kept_logs(std::int64_t now_unix_ms);
+  Result<bool> sweep_stray_logs();
+  Result<bool> is_stray(const std::string& name);
 
   system::Loop& loop_;
   Books& books_;
@@ -44,6 +47,8 @@ class Housekeeping {
   Stage stage_ = Stage::jobs;
   bool jobs_forgotten_ = true;  // since the logs were gone through; the agent before may have, too
   std::filesystem::directory_iterator swept_;
+  bool strays_sought_ = false;  // once an agent: only one that was killed leaves some
+  std::filesystem::directory_iterator sought_;
   system::Loop::TimerId timer_ = 0;
 };
 

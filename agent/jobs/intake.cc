@@ -3,6 +3,7 @@
 #include "agent/jobs/admission.h"
 #include "agent/jobs/drain.h"
 #include "agent/jobs/own_job.h"
+#include "agent/jobs/rebuild.h"
 #include "agent/jobs/views.h"
 #include "messaging/message.h"
 
@@ -77,6 +78,12 @@ Result<> Intake::check_age(const JobId& id) const {
   const std::optional<std::int64_t> made = uuid7_time(id.str());
   if (!made) {
     return {};
+  }
+  if (*made < TRY(memory_begins(books_.journal()))) {
+    return fail(Code::refused,
+                "job {}: expired: its id was made before node {} lost its journal, and with it "
+                "what was done before: look whether it was done, then choose a new id",
+                id.str(), node_.name);
   }
   const std::int64_t age_s = (clock_.unix_ms() - *made) / 1000;
   const std::int64_t most = node_.config.journal.dedupe_s;

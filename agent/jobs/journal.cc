@@ -25,11 +25,6 @@ std::string selecting(std::string_view columns, std::string_view which) {
 
 constexpr std::array<std::string_view, 3> kWanted = {"running", "stopped", "gone"};
 
-Wanted wanted_from(std::string_view name) {
-  const auto found = std::find(kWanted.begin(), kWanted.end(), name);
-  return found == kWanted.end() ? Wanted::running : static_cast<Wanted>(found - kWanted.begin());
-}
-
 constexpr std::array<std::string_view, 3> kStepStates = {"intent", "done", "undone"};
 
 StepState step_state_from(std::string_view name) {
@@ -86,6 +81,10 @@ Result<ContainerRow> container_of(const Statement& row) {
 
 std::string_view to_string(Wanted wanted) {
   return kWanted.at(static_cast<std::size_t>(wanted));
+}
+Wanted wanted_from(std::string_view name) {
+  const auto found = std::find(kWanted.begin(), kWanted.end(), name);
+  return found == kWanted.end() ? Wanted::running : static_cast<Wanted>(found - kWanted.begin());
 }
 std::string_view to_string(StepState state) {
   return kStepStates.at(static_cast<std::size_t>(state));
@@ -236,6 +235,7 @@ Result<std::vector<StepRow>> Journal::steps(const std::string& job) {
 
 Result<> Journal::put_container(const ContainerRow& row) {
   TRY(database_->begin());
+  touched_.insert(row.name);
   Statement put = TRY(database_->prepare(
       "INSERT OR REPLACE INTO containers(name, runtime, job, container, status, exit, created_at, "
       "wanted, restarts) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
@@ -247,6 +247,7 @@ Result<> Journal::put_container(const ContainerRow& row) {
 
 Result<> Journal::erase_container(const std::string& name) {
   TRY(database_->begin());
+  touched_.insert(name);
   Statement erase = TRY(database_->prepare("DELETE FROM containers WHERE name = ?"));
   return erase.with(name).done();
 }
@@ -333,6 +334,9 @@ Result<> Journal::commit() {
   Result<> committed = database_->commit();
   // The numbers given out in a failed transaction were never seen by anybody.
   (committed ? committed_ : head_) = committed ? head_ : committed_;
+  if (!committed) {
+    touched_.clear();
+  }
   return committed;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ struct StepRow {
 /// What whoever spoke last wants the container to be. Jobs write it, and it outlives them.
 enum class Wanted { running, stopped, gone };
 std::string_view to_string(Wanted wanted);
+/// `running` for what is none of them.
+Wanted wanted_from(std::string_view name);
 
 struct ContainerRow {
   std::string name;
@@ -83,6 +86,15 @@ struct VolumeRow {
   std::string job{};            ///< that made it: it is in the volume's name on its storage
   std::string busy{};           ///< the job that works on it; "" for none
   std::int64_t created_at = 0;  ///< unix ms
+};
+
+/// A container that is no more, as long as its log is kept.
+struct DeletedRow {
+  std::string job;  ///< that made it
+  std::string name;
+  std::string view;        ///< JSON: as queries show it
+  std::int64_t at = 0;     ///< unix ms: when it was deleted
+  std::int64_t bytes = 0;  ///< of its log
 };
 
 class Journal {
@@ -132,6 +144,18 @@ class Journal {
   Result<std::optional<ContainerRow>> container(const std::string& name);
   /// By name; those behind `after` only.
   Result<std::vector<ContainerRow>> containers(const std::string& after = "");
+  /// Those that were put or erased since the last call, or since the last commit that failed.
+  std::set<std::string> take_touched() { return std::exchange(touched_, {}); }
+
+  Result<> put_deleted(const DeletedRow& row);
+  /// The one of this name that was deleted last.
+  Result<std::optional<DeletedRow>> deleted(const std::string& name);
+  /// The one that this job made.
+  Result<std::optional<DeletedRow>> deleted_of(const std::string& job);
+  /// Of the `most` that were deleted first strikes off those of before `before` (unix ms), and
+  /// those beyond the newest `keep`, or beyond `bytes` of logs together. Returns their jobs.
+  Result<std::vector<std::string>> forget_deleted(std::int64_t before, std::int64_t keep,
+                                                  std::int64_t bytes, std::int64_t most);
 
   Result<> put_image(const ImageRow& row);
   Result<> erase_image(const std::string& name);
@@ -180,6 +204,7 @@ class Journal {
   std::string epoch_;
   std::uint64_t head_ = 0;
   std::uint64_t committed_ = 0;  // head_ at the last commit
+  std::set<std::string> touched_;
 };
 
 }  // namespace drover::jobs

@@ -38,20 +38,26 @@ LogStreams::~LogStreams() {
   loop_.unwatch(inotify_.get());
 }
 
-Result<bool> LogStreams::grows(const std::string& kind, const std::string& object) {
+Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::string& object) {
   if (kind == "job") {
     const auto row = TRY(journal_.job(object));
     if (!row) {
       return fail(Code::not_found, "open the log of job {}: there is no such job", object);
     }
-    return !is_final(row->state);
+    const JobId id = TRY(JobId::parse(object));
+    return Source{layout_.job_log(id), !is_final(row->state)};
   }
-  const auto row = TRY(journal_.container(object));
-  if (!row) {
+  if (const auto row = TRY(journal_.container(object))) {
+    const ContainerName name = TRY(ContainerName::parse(object));
+    return Source{layout_.log(name), row->status != Status::stopped};
+  }
+  const auto kept = TRY(journal_.deleted(object));
+  if (!kept) {
     return fail(Code::not_found, "open the log of container {}: there is no such container",
                 object);
   }
-  return row->status != Status::stopped;
+  const JobId job = TRY(JobId::parse(kept->job));
+  return Source{layout_.kept_log(job), false};
 }
 
 Result<> LogStreams::open(const Address& address, const json::Value& body) {
@@ -74,15 +80,9 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
                 "open a stream: {} are open, and one of this number may be among them",
                 streams_.size());
   }
-  const bool growing = TRY(grows(kind, stream.object));
-  runtimes::Path path;
-  if (kind == "job") {
-    const JobId id = TRY(JobId::parse(stream.object));
-    path = layout_.job_log(id);
-  } else {
-    const ContainerName name = TRY(ContainerName::parse(stream.object));
-    path = layout_.log(name);
-  }
+  const Source source = TRY(find(kind, stream.object));
+  const bool growing = source.grows;
+  const runtimes::Path& path = source.path;
   stream.follow = stream.follow && growing;
   stream.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!stream.file.valid()) {

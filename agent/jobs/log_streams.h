@@ -17,7 +17,8 @@
 namespace drover::jobs {
 
 /// Belongs to the loop's thread. A stream holds one descriptor and no memory of what it sent: the
-/// client resumes by the offset it has come to.
+/// client resumes by the offset it has come to. The log of a container that was deleted is read as
+/// long as it is kept and no other container has its name.
 class LogStreams {
  public:
   /// A client's request: the front's number for the client and the client's for the request.
@@ -55,7 +56,11 @@ class LogStreams {
     int watch = -1;  // inotify's, -1 for none
   };
 
-  Result<bool> grows(const std::string& kind, const std::string& object);
+  struct Source {
+    runtimes::Path path;
+    bool grows;
+  };
+  Result<Source> find(const std::string& kind, const std::string& object);
   void changed();
   /// Sends what there is and what the client takes; true when the stream has come to its end.
   bool pump(const Address& address, Stream& stream);

@@ -4,6 +4,7 @@
 
 #include "agent/jobs/admission.h"
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/kept_log.h"
 #include "agent/jobs/provision.h"
 #include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/start_step.h"
@@ -131,7 +132,8 @@ Result<> unmake_container(Work& work, const Node& node) {
     TRY(work.put_container(*row, "unknown", {{"message", undone.error().message}}));
     return undone;
   }
-  return work.erase_container(row->name);
+  const auto kept = TRY(remember(node, *row, work.clock().unix_ms()));
+  return work.erase_container(row->name, kept);
 }
 
 }  // namespace drover::jobs

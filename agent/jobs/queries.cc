@@ -4,6 +4,7 @@
 
 #include "agent/core/fields.h"
 #include "agent/jobs/drain.h"
+#include "agent/jobs/kept_log.h"
 #include "agent/jobs/page.h"
 #include "agent/jobs/views.h"
 
@@ -82,10 +83,18 @@ Result<json::Value> Queries::containers(const json::Value& question) {
 }
 
 Result<json::Value> Queries::container(const json::Value& question) {
-  const std::string name = TRY(asked_for(question, "name"));
+  Faults faults;
+  Fields fields(question, "", faults);
+  fields.require("name");
+  const std::string name = fields.string("name");
+  const bool also_deleted = fields.boolean("deleted", false);
+  fields.finish();
+  TRY(faults.result("the query is not understood"));
   const auto row = TRY(journal_.container(name));
   if (!row) {
-    return fail(Code::not_found, "node {} has no container {}", node_.name, name);
+    const auto kept = also_deleted ? TRY(journal_.deleted(name)) : std::optional<DeletedRow>();
+    return kept ? view_of(*kept)
+                : fail(Code::not_found, "node {} has no container {}", node_.name, name);
   }
   json::Object view = TRY(container_view(*row, node_.layout, true));
   return json::Value(std::move(view));

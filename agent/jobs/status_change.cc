@@ -18,7 +18,9 @@ Result<> note_status(Books& books, const std::string& name, Status status,
     return {};
   }
   row->status = status;
-  row->exit = exit;
+  if (status != Status::deleting) {  // what is remembered of it tells how it had ended
+    row->exit = exit;
+  }
   TRY(books.journal().put_container(*row));
   json::Object data{{"runtime", row->runtime}};
   if (exit) {

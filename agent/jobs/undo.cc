@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 
+#include "agent/jobs/kept_log.h"
+
 namespace drover::jobs {
 namespace {
 
@@ -56,6 +58,7 @@ const std::map<std::string, Undo, std::less<>>& undos() {
   static const std::map<std::string, Undo, std::less<>> table = {
       {"folder.make",
        [](const Node& node, const ContainerRecord& record, const StepRow&, const system::Stop&) {
+         keep_log(node, record);
          return system::remove_tree(node.layout.container(record.container.name));
        }},
       {"volume.allocate", release_volume},

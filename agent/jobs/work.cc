@@ -198,9 +198,12 @@ Result<> Work::put_container(const ContainerRow& row, const std::string& what, j
   });
 }
 
-Result<> Work::erase_container(const std::string& name) {
+Result<> Work::erase_container(const std::string& name, const std::optional<DeletedRow>& kept) {
   return write([&](Books& books) -> Result<> {
     TRY(books.journal().erase_container(name));
+    if (kept) {
+      TRY(books.journal().put_deleted(*kept));
+    }
     return books.tell(
         Event{.kind = "container", .object = name, .what = "gone", .job = request_.id.str()});
   });

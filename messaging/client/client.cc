@@ -88,6 +88,9 @@ Result<json::Value> Client::containers(const system::Stop& stop) {
 Result<json::Value> Client::container(std::string_view name, const system::Stop& stop) {
   return query("query.container", json::Object{{"name", name}}, stop);
 }
+Result<json::Value> Client::container_or_deleted(std::string_view name, const system::Stop& stop) {
+  return query("query.container", json::Object{{"name", name}, {"deleted", true}}, stop);
+}
 Result<json::Value> Client::explain(std::string_view name, const system::Stop& stop) {
   return query("query.explain", json::Object{{"name", name}}, stop);
 }

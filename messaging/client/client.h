@@ -81,6 +81,8 @@ class Client {
   Result<json::Value> all(const std::string& things, const system::Stop& stop);
   Result<json::Value> containers(const system::Stop& stop);
   Result<json::Value> container(std::string_view name, const system::Stop& stop);
+  /// The same, or what the node remembers of a deleted one: its status is "gone" then.
+  Result<json::Value> container_or_deleted(std::string_view name, const system::Stop& stop);
   Result<json::Value> explain(std::string_view name, const system::Stop& stop);
   Result<json::Value> job(std::string_view id, const system::Stop& stop);
   /// The array, newest first.

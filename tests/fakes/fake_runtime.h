@@ -76,6 +76,7 @@ class FakeRuntime : public runtimes::Runtime {
       if (!states_.emplace(container.name.str(), runtimes::State{Status::created, 0, {}}).second) {
         return fail(Code::conflict, "create {}: it exists", container.name.str());
       }
+      jobs_[container.name.str()] = container.job.str();
       return {};
     });
   }
@@ -141,7 +142,7 @@ class FakeRuntime : public runtimes::Runtime {
     const std::lock_guard lock(mutex_);
     std::vector<runtimes::Found> found;
     for (const auto& [name, state] : states_) {
-      found.push_back({name, "", state});
+      found.push_back({name, jobs_[name], state});
     }
     return found;
   }
@@ -208,6 +209,7 @@ class FakeRuntime : public runtimes::Runtime {
   std::mutex mutex_;
   std::map<std::string, runtimes::State> states_;  // guarded by mutex_
   std::map<std::string, int> starts_;              // guarded by mutex_
+  std::map<std::string, std::string> jobs_;        // stamps; guarded by mutex_
   std::map<std::string, Error> failures_;          // guarded by mutex_
   std::map<std::string, Hold> holds_;              // guarded by mutex_
 };

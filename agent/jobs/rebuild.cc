@@ -1,0 +1,224 @@
+#include "agent/jobs/rebuild.h"
+
+#include <array>
+#include <charconv>
+#include <map>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/sealed_record.h"
+#include "agent/system/log.h"
+#include "runtimes/exit_file.h"
+
+namespace drover::jobs {
+namespace {
+
+constexpr const char* kMemoryBegins = "memory_begins";
+
+/// What every making of a container on the node itself has (provision.h). Undoing what was never
+/// done is success.
+constexpr std::array kUsualSteps = {"folder.make", "network.namespace", "rootfs.mount",
+                                    "runtime.create"};
+
+struct Having {
+  std::string job;
+  RuntimeKind runtime;
+  runtimes::State state;
+};
+
+class Rebuilding {
+ public:
+  Rebuilding(Books& books, const Node& node, system::Clock& clock, const system::Stop& stop)
+      : books_(books), node_(node), clock_(clock), stop_(stop) {}
+
+  Result<> run(const LostJournal& lost) {
+    TRY(ask_runtimes());
+    TRY(read_records());
+    for (const auto& [name, had] : having_) {
+      if (!found_.contains(name)) {
+        TRY(add_without_record(name, had));
+      }
+    }
+    if (lost.why.empty() && found_.empty() && unreadable_.empty()) {
+      return {};  // a node that is new
+    }
+    return tell(lost);
+  }
+
+ private:
+  /// By name. A runtime that does not answer keeps its containers: what is known of them stands in
+  /// their records.
+  Result<> ask_runtimes() {
+    for (const auto& [kind, runtime] : node_.runtimes) {
+      const Result<std::vector<runtimes::Found>> all = runtime->inventory(stop_);
+      if (!all) {
+        system::log_warning("rebuild the journal: ask {} for its containers: {}", to_string(kind),
+                            all.error().message);
+        silent_.insert(kind);
+        continue;
+      }
+      for (const runtimes::Found& one : *all) {
+        if (!one.job.empty() && ContainerName::parse(one.name)) {
+          having_.insert_or_assign(one.name, Having{one.job, kind, one.state});
+        }
+      }
+    }
+    return stop_.check("rebuild the journal");
+  }
+
+  Result<> read_records() {
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(node_.layout.records(), error), end;
+         !error && entry != end; entry.increment(error)) {
+      const system::Path& path = entry->path();
+      if (path.extension() != ".json") {
+        continue;
+      }
+      const Result<std::string> text = system::read_file(path);
+      Result<SealedRecord> record =
+          text ? unseal(*text) : Result<SealedRecord>(Failure(text.error()));
+      if (!record) {
+        unreadable_.push_back(path.native());
+        system::log_error("rebuild the journal: {}: {}", path.native(), record.error().message);
+        continue;
+      }
+      TRY(add(std::move(*record)));
+    }
+    return {};
+  }
+
+  Result<> add(SealedRecord record) {
+    ContainerRow& row = record.container;
+    const ContainerRecord parsed = TRY(container_record_from(row.container));
+    const ContainerName& name = parsed.container.name;
+    const auto had = having_.find(row.name);
+    const bool same = had != having_.end() && had->second.job == row.job;
+    const bool silent = silent_.contains(parsed.container.runtime);
+    const bool has_folder = is_there(node_.layout.container(name));
+    if (!same && !silent && !has_folder && !provisions_itself(parsed.container.runtime)) {
+      return {};  // deleted; only its record was still there
+    }
+    if (same) {
+      row.status = had->second.state.status;
+      row.exit = had->second.state.exit;
+    } else {
+      row.status = silent ? Status::unknown : Status::stopped;
+      row.exit = runtimes::read_exit_file(node_.layout.exit_file(name));
+    }
+    return write(std::move(record));
+  }
+
+  Result<> add_without_record(const std::string& name, const Having& had) {
+    const ContainerName parsed = TRY(ContainerName::parse(name));
+    const Result<JobId> job = JobId::parse(had.job);
+    if (!job) {
+      return {};  // no stamp of ours
+    }
+    ContainerRecord record{{parsed, *job, had.runtime, {}, {}, {}, {}, {}, {}}, {}, {}, {}};
+    SealedRecord sealed;
+    if (provisions_itself(had.runtime)) {
+      sealed.steps.push_back({job->str(), 1, "runtime.create", "", StepState::done, "null"});
+    } else {
+      record.container.rootfs = node_.layout.rootfs(parsed);
+      record.container.netns = runtimes::Layout::netns(parsed);
+      for (const char* step : kUsualSteps) {
+        sealed.steps.push_back({job->str(), static_cast<std::int64_t>(sealed.steps.size()) + 1,
+                                step, "", StepState::done, "null"});
+      }
+    }
+    const std::int64_t now = clock_.unix_ms();
+    sealed.job =
+        JobRow{job->str(), "container.run", name, "{}", JobState::succeeded, "null", now, now};
+    sealed.container = ContainerRow{name,
+                                    std::string(to_string(had.runtime)),
+                                    job->str(),
+                                    json::write(to_json(record)),
+                                    had.state.status,
+                                    had.state.exit,
+                                    now};
+    without_record_.push_back(name);
+    return write(std::move(sealed));
+  }
+
+  Result<> write(SealedRecord record) {
+    ContainerRow& row = record.container;
+    if (row.status == Status::stopped && !row.exit) {
+      row.exit = Exit{};
+    }
+    Journal& journal = books_.journal();
+    const std::optional<JobRow> known = TRY(journal.job(record.job.id));
+    if (!known) {
+      TRY(journal.add_job(record.job));
+    }
+    for (const StepRow& step : record.steps) {
+      TRY(journal.put_step(step));
+    }
+    TRY(journal.put_container(row));
+    json::Object data{{"runtime", row.runtime}};
+    if (row.exit) {
+      data.set("exit", to_json(*row.exit));
+    }
+    TRY(books_.tell(Event{.kind = "container",
+                          .object = row.name,
+                          .what = std::string(to_string(row.status)),
+                          .data = std::move(data)}));
+    found_.insert(row.name);
+    return {};
+  }
+
+  Result<> tell(const LostJournal& lost) {
+    Journal& journal = books_.journal();
+    TRY(journal.set_fact(kMemoryBegins, std::to_string(clock_.unix_ms())));
+    system::log_error("the journal was lost ({}); {} containers of this node are in the new one",
+                      lost.why.empty() ? "its file is gone" : lost.why, found_.size());
+    return books_.tell(Event{
+        .kind = "node",
+        .object = node_.name,
+        .what = "journal_rebuilt",
+        .data = {{"file", lost.file.native()},
+                 {"message", lost.why.empty() ? "its file is gone" : lost.why},
+                 {"containers", static_cast<std::int64_t>(found_.size())},
+                 {"without_record", json::Array(without_record_.begin(), without_record_.end())},
+                 {"unreadable", json::Array(unreadable_.begin(), unreadable_.end())}}});
+  }
+
+  bool provisions_itself(RuntimeKind kind) const {
+    const auto found = node_.runtimes.find(kind);
+    return found == node_.runtimes.end() || found->second->capabilities().provisions_itself;
+  }
+  static bool is_there(const system::Path& path) {
+    std::error_code error;
+    return std::filesystem::exists(path, error);
+  }
+
+  Books& books_;
+  const Node& node_;
+  system::Clock& clock_;
+  const system::Stop& stop_;
+  std::map<std::string, Having> having_;  // by name
+  std::set<RuntimeKind> silent_;
+  std::set<std::string> found_;
+  std::vector<std::string> without_record_;
+  std::vector<std::string> unreadable_;
+};
+
+}  // namespace
+
+Result<> rebuild_containers(Books& books, const Node& node, system::Clock& clock,
+                            const LostJournal& lost, const system::Stop& stop) {
+  if (books.journal().head() != 0) {
+    return {};
+  }
+  return Rebuilding(books, node, clock, stop).run(lost);
+}
+
+Result<std::int64_t> memory_begins(Journal& journal) {
+  const std::string fact = TRY(journal.fact(kMemoryBegins));
+  std::int64_t at = 0;
+  std::from_chars(fact.data(), fact.data() + fact.size(), at);
+  return at;
+}
+
+}  // namespace drover::jobs

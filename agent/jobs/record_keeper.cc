@@ -1,0 +1,126 @@
+#include "agent/jobs/record_keeper.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "agent/jobs/sealed_record.h"
+#include "agent/system/log.h"
+
+namespace drover::jobs {
+namespace {
+
+/// After a record could not be written, as on a full disk.
+constexpr std::chrono::seconds kRecordAgain{5};
+
+constexpr std::string_view kRecordSuffix = ".json";
+
+}  // namespace
+
+RecordKeeper::RecordKeeper(Journal& journal, runtimes::Layout layout)
+    : journal_(journal), layout_(std::move(layout)), thread_([this] { work(); }) {}
+
+RecordKeeper::~RecordKeeper() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  woken_.notify_one();
+  thread_.join();
+}
+
+Result<> RecordKeeper::start() {
+  TRY(system::make_folders(layout_.records(), 0700));
+  std::set<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(layout_.records(), error), end;
+       !error && entry != end; entry.increment(error)) {
+    const system::Path file = entry->path().filename();
+    if (file.extension() == kRecordSuffix && ContainerName::parse(file.stem().native())) {
+      names.insert(file.stem().native());
+    }
+  }
+  const std::vector<ContainerRow> rows = TRY(journal_.containers());
+  for (const ContainerRow& row : rows) {
+    names.insert(row.name);
+  }
+  changed(names);
+  return {};
+}
+
+void RecordKeeper::changed(const std::set<std::string>& names) {
+  for (const std::string& name : names) {
+    const Result<std::optional<SealedRecord>> record = sealed_record(journal_, name);
+    if (!record) {
+      system::log_warning("record of container {}: {}", name, record.error().message);
+      continue;
+    }
+    Text text;
+    if (*record) {
+      text = seal(**record);
+      const std::size_t hash = std::hash<std::string>()(*text);
+      if (const auto before = known_.find(name); before != known_.end() && before->second == hash) {
+        continue;
+      }
+      known_[name] = hash;
+    } else {
+      known_.erase(name);
+    }
+    post(name, std::move(text));
+  }
+}
+
+void RecordKeeper::post(const std::string& name, Text text) {
+  {
+    const std::lock_guard lock(mutex_);
+    due_.insert_or_assign(name, std::move(text));
+  }
+  woken_.notify_one();
+}
+
+void RecordKeeper::work() {
+  bool told = false;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    woken_.wait(lock, [this] { return closing_ || !due_.empty(); });
+    if (due_.empty()) {
+      return;
+    }
+    const auto next = due_.extract(due_.begin());
+    lock.unlock();
+    const Result<> written = write(next.key(), next.mapped());
+    if (!written && !std::exchange(told, true)) {
+      system::log_warning("record of container {}: {}; it is tried again", next.key(),
+                          written.error().message);
+    }
+    lock.lock();
+    if (written) {
+      told = false;
+      continue;
+    }
+    if (closing_) {
+      return;  // the next agent brings them to what the journal says
+    }
+    // A newer one that came meanwhile stays.
+    due_.emplace(next.key(), next.mapped());
+    woken_.wait_for(lock, kRecordAgain, [this] { return closing_; });
+  }
+}
+
+Result<> RecordKeeper::write(const std::string& name, const Text& text) {
+  const ContainerName parsed = TRY(ContainerName::parse(name));
+  const system::Path path = layout_.record(parsed);
+  if (text) {
+    return system::write_atomically(path, *text, 0600);
+  }
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return fail(Code::broken, "delete {}: {}", path.native(), std::strerror(errno));
+  }
+  return {};
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,52 @@
+// RecordKeeper: keeps a sealed record of each container beside the journal.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "agent/jobs/journal.h"
+#include "runtimes/layout.h"
+
+namespace drover::jobs {
+
+/// Follows the journal: what is told here is committed. It writes on a thread of its own, so that
+/// the loop waits for no second fsync; between a change and its record a journal may be lost, which
+/// costs that change only. Loop's thread.
+class RecordKeeper {
+ public:
+  /// Both must outlive it.
+  RecordKeeper(Journal& journal, runtimes::Layout layout);
+  /// Writes what is left.
+  ~RecordKeeper();
+  RecordKeeper(const RecordKeeper&) = delete;
+  RecordKeeper& operator=(const RecordKeeper&) = delete;
+
+  /// Brings all records to what the journal says, and deletes those it knows nothing of.
+  Result<> start();
+  /// These containers were changed, made or deleted.
+  void changed(const std::set<std::string>& names);
+
+ private:
+  using Text = std::optional<std::string>;  // none: the file goes
+
+  void post(const std::string& name, Text text);
+  void work();
+  Result<> write(const std::string& name, const Text& text);
+
+  Journal& journal_;
+  runtimes::Layout layout_;
+  std::map<std::string, std::size_t> known_;  // hashes of what was posted last
+
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  std::map<std::string, Text> due_;  // guarded by mutex_
+  bool closing_ = false;             // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace drover::jobs

@@ -1,0 +1,241 @@
+// A node whose journal is lost: what runs runs on, and is known again.
+#include "agent/jobs/rebuild.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "agent/core/ids.h"
+#include "agent/jobs/journal_check.h"
+#include "agent/jobs/journal_rescue.h"
+#include "agent/jobs/record_keeper.h"
+#include "agent/jobs/sealed_record.h"
+#include "fakes/private_mounts.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class Rebuild : public NodeFixture {
+ protected:
+  void SetUp() override {
+    NodeFixture::SetUp();
+    keep_records();
+  }
+  void TearDown() override {
+    records_.reset();
+    NodeFixture::TearDown();
+  }
+  void keep_records() {
+    records_ = std::make_unique<RecordKeeper>(*journal_, layout_);
+    books_->on_containers([this](const std::set<std::string>& names) { records_->changed(names); });
+    ASSERT_TRUE(records_->start());
+  }
+  /// The agent ends, the journal's file is lost, and the next agent starts.
+  void lose_journal() {
+    records_.reset();  // writes what is left
+    end_agent();
+    epoch_before_ = epoch_;
+    std::ofstream(layout_.journal()) << "not a journal any more";
+    published_.clear();
+    start_again();
+  }
+  /// As droverd does (agent/daemon/agent.cc).
+  void start_again() {
+    const OpenedJournal opened = open_or_set_aside(layout_.journal(), clock_).value();
+    file_ = opened.set_aside;
+    start_agent();
+    clock_.advance(std::chrono::milliseconds(1));
+    const Result<> rebuilt =
+        rebuild_containers(*books_, *node_, clock_, {opened.set_aside, opened.why}, never_);
+    ASSERT_TRUE(rebuilt) << to_text(rebuilt.error());
+    books_->commit();
+    keep_records();
+  }
+  json::Object run_with_volume(const std::string& id, const std::string& name) {
+    json::Object request = run_job(id, name);
+    request.find("spec")->object()->set(
+        "volumes",
+        json::Array{json::Object{{"name", "data"}, {"target", "/data"}, {"size_mib", 1}}});
+    return request;
+  }
+  json::Value told_of_the_node() {
+    for (const Event& event : published_) {
+      if (event.kind == "node" && event.what == "journal_rebuilt") {
+        return event.data;
+      }
+    }
+    return {};
+  }
+
+  std::unique_ptr<RecordKeeper> records_;
+  std::filesystem::path file_;
+  std::string epoch_;
+  std::string epoch_before_;
+  system::Stop never_;
+};
+
+TEST_F(Rebuild, ContainersAreKnownAgainAndCanBeStoppedStartedAndDeleted) {
+  runtime_.set_capabilities({.restartable = true});
+  run(run_with_volume("j1", "web-1"));
+  run(run_job("j2", "web-2"));
+  run(job("j3", "container.stop", "web-2"));
+  lose_journal();
+
+  EXPECT_EQ(runtime_.starts("web-1"), 1) << "what runs is not touched";
+  const auto first = journal_->container("web-1").value();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->status, Status::running);
+  EXPECT_EQ(first->wanted, Wanted::running);
+  const auto second = journal_->container("web-2").value();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->status, Status::stopped);
+  EXPECT_EQ(second->exit->code, 128 + 15);
+  EXPECT_EQ(second->wanted, Wanted::stopped);
+
+  const json::Value event = told_of_the_node();
+  EXPECT_EQ(event.at("file").string_or(""), file_.native());
+  EXPECT_EQ(event.at("containers").integer_or(0), 2);
+  EXPECT_THAT(std::string(event.at("message").string_or("")), HasSubstr("not a database"));
+  EXPECT_THAT(told("container", "web-1"), ElementsAre("running"));
+  EXPECT_THAT(check_journal(layout_.journal()).value().faults, IsEmpty());
+
+  EXPECT_EQ(run(job("k1", "container.start", "web-2")).state, JobState::succeeded);
+  EXPECT_EQ(run(job("k2", "container.stop", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(run(job("k3", "container.delete", "web-1")).state, JobState::succeeded);
+  json::Object force{{"force", true}};
+  EXPECT_EQ(run(job("k4", "container.delete", "web-2", force)).state, JobState::succeeded);
+  EXPECT_TRUE(leaves_nothing("web-1"));
+  EXPECT_TRUE(leaves_nothing("web-2"));
+}
+
+TEST_F(Rebuild, AJobWhoseContainerIsThereIsNotDoneAgain) {
+  run(run_job("j1", "web-1"));
+  lose_journal();
+  const Answer again = submit(run_job("j1", "web-1"));
+  EXPECT_EQ(again.kind, "job.accepted");
+  EXPECT_TRUE(again.body.at("duplicate").boolean_or(false));
+  EXPECT_EQ(submit(run_job("j1", "web-9")).body.at("code").string_or(""), "conflict");
+}
+
+TEST_F(Rebuild, AnIdOfBeforeIsExpired) {
+  const std::string before = make_uuid7(static_cast<std::uint64_t>(clock_.unix_ms()));
+  run(job(before, "container.stop", "nobody"));
+  clock_.advance(std::chrono::seconds(1));
+  lose_journal();
+  const Answer again = submit(job(before, "container.stop", "nobody"));
+  EXPECT_EQ(again.body.at("code").string_or(""), "refused");
+  EXPECT_THAT(std::string(again.body.at("message").string_or("")), HasSubstr("lost its journal"));
+  const std::string after = make_uuid7(static_cast<std::uint64_t>(clock_.unix_ms() + 1));
+  EXPECT_EQ(submit(job(after, "container.stop", "nobody")).kind, "job.accepted");
+  await(after);
+}
+
+TEST_F(Rebuild, ADeletedOneIsNotBroughtBack) {
+  run(run_job("j1", "web-1"));
+  run(run_job("j2", "web-2"));
+  records_.reset();
+  const std::string record =
+      system::read_file(layout_.record(*ContainerName::parse("web-1"))).value();
+  keep_records();
+  run(job("j3", "container.delete", "web-1", {{"force", true}}));
+  records_.reset();
+  // Killed before its record went.
+  ASSERT_TRUE(
+      system::write_atomically(layout_.record(*ContainerName::parse("web-1")), record, 0600));
+  lose_journal();
+  EXPECT_FALSE(journal_->container("web-1").value());
+  EXPECT_TRUE(journal_->container("web-2").value());
+  records_.reset();
+  EXPECT_FALSE(std::filesystem::exists(layout_.record(*ContainerName::parse("web-1"))));
+}
+
+TEST_F(Rebuild, ADamagedRecordIsNamedAndItsContainerIsKnownByItsStamp) {
+  run(run_job("j1", "web-1"));
+  run(run_job("j2", "web-2"));
+  records_.reset();
+  const auto path = layout_.record(*ContainerName::parse("web-1"));
+  std::string text = system::read_file(path).value();
+  text.replace(text.find("web-1"), 5, "web-7");
+  ASSERT_TRUE(system::write_atomically(path, text, 0600));
+  lose_journal();
+  const json::Value event = told_of_the_node();
+  ASSERT_EQ(event.at("unreadable").array()->size(), 1U);
+  EXPECT_EQ(event.at("unreadable").array()->front().string_or(""), path.native());
+  ASSERT_EQ(event.at("without_record").array()->size(), 1U);
+  EXPECT_EQ(event.at("without_record").array()->front().string_or(""), "web-1");
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
+  EXPECT_EQ(run(job("k1", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(Rebuild, AfterARebootTheyAreStopped) {
+  run(run_with_volume("j1", "web-1"));
+  ASSERT_TRUE(runtime_.remove({.name = *ContainerName::parse("web-1"),
+                               .job = *JobId::parse("j1"),
+                               .spec = {},
+                               .image = {},
+                               .rootfs = {},
+                               .mounts = {},
+                               .netns = {},
+                               .vmid = {}},
+                              true, never_));
+  lose_journal();
+  const auto row = journal_->container("web-1").value();
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->status, Status::stopped);
+  EXPECT_FALSE(row->exit->code);
+  EXPECT_EQ(run(job("k1", "container.start", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(run(job("k2", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(Rebuild, ANewNodeTellsNothing) {
+  records_.reset();
+  end_agent();
+  std::filesystem::remove(layout_.journal());
+  start_again();
+  EXPECT_THAT(published_, IsEmpty());
+  run(run_job("j1", "web-1"));
+  const std::size_t seen = published_.size();
+  records_.reset();
+  end_agent();
+  start_again();
+  EXPECT_EQ(published_.size(), seen) << "an ordinary start rebuilds nothing";
+}
+
+TEST_F(Rebuild, AJournalThatSomebodyDeletedIsRebuiltToo) {
+  run(run_job("j1", "web-1"));
+  records_.reset();
+  end_agent();
+  std::filesystem::remove(layout_.journal());
+  start_again();
+  EXPECT_TRUE(journal_->container("web-1").value());
+  EXPECT_EQ(told_of_the_node().at("file").string_or("-"), "");
+}
+
+// An agent of a version without records leaves none.
+TEST_F(Rebuild, RecordsAreMadeOfWhatIsThereAtTheStart) {
+  run(run_job("j1", "web-1"));
+  records_.reset();
+  std::filesystem::remove_all(layout_.records());
+  keep_records();
+  records_.reset();
+  const std::string text =
+      system::read_file(layout_.record(*ContainerName::parse("web-1"))).value();
+  const SealedRecord record = unseal(text).value();
+  EXPECT_EQ(record.job.id, "j1");
+  EXPECT_GE(record.steps.size(), 4U);
+}
+
+}  // namespace
+}  // namespace drover::jobs

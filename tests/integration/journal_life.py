@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+"""A whole node that loses its journal or its disk, with real containers.
+
+journal_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own (journal_life_test).
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import zmq
+
+from whole_node import SERVE, Client, Node, sh
+
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+
+
+def resident(pid):
+    """MiB."""
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)
+
+
+class JournalLife(unittest.TestCase):
+    def setUp(self):
+        self.node = Node(BUILD)
+        self.addCleanup(self.node.tear_down)
+        self.state = self.node.work / "state"
+        self.journal = self.state / "journal.db"
+
+    def serve(self, name, code, *options):
+        self.node.drover("run", "--runtime", "runc", "--name", name, *options, "--", "sh", "-c", SERVE % code)
+        return self.node.await_status(name, "running")["pid"]
+
+    def events(self, kind):
+        lines = self.node.drover("events", "--after", "0", "--json").stdout.splitlines()
+        return [event for event in map(json.loads, lines) if event["type"] == kind]
+
+    def check(self, path=None):
+        return self.node.drover("journal", "check", "--json", str(path or self.journal), check=False)
+
+    def leaves_nothing(self):
+        self.assertEqual(self.node.names(), [])
+        self.assertEqual(os.listdir("/run/netns"), [])
+        self.assertEqual(os.listdir(self.state / "volumes"), [])
+        self.assertEqual(os.listdir(self.state / "containers"), [])
+        mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+        self.assertNotIn(str(self.state / "containers"), mounts)
+        deadline = time.monotonic() + 10
+        while os.listdir(self.state / "records"):  # written behind the journal
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def zero_a_page(self):
+        with open(self.journal, "r+b") as file:
+            file.seek(self.journal.stat().st_size // 2 // 4096 * 4096)
+            file.write(bytes(4096))
+
+    def test_a_damaged_journal_costs_no_container(self):
+        damages = {
+            "a page is zero": self.zero_a_page,
+            "it is truncated": lambda: os.truncate(self.journal, self.journal.stat().st_size // 3 // 4096 * 4096),
+            "it is no database": lambda: self.journal.write_text("hello\n" * 1000),
+            "it is empty": lambda: os.truncate(self.journal, 0),
+        }
+        kept = 0
+        for what, damage in damages.items():
+            with self.subTest(what):
+                self.node.start()
+                pid = self.serve("runs", 21, "-v", "data:/data:1M")
+                self.serve("stopped", 22)
+                self.node.drover("stop", "stopped")
+                epoch = json.loads(self.node.drover("node", "--json").stdout)["epoch"]
+                self.node.end()
+                self.assertEqual(self.check().returncode, 0)
+                damage()
+                self.assertEqual(self.check().returncode, 1)
+                self.node.start()
+                self.assertNotEqual(json.loads(self.node.drover("node", "--json").stdout)["epoch"], epoch)
+                [told] = self.events("drover.node.journal_rebuilt")
+                kept += what != "it is empty"
+                self.assertEqual(len(list(self.state.glob("journal.db.corrupt-*Z*"))), kept)
+                self.assertEqual(os.path.exists(told["data"]["file"]), what != "it is empty")
+                self.assertEqual(told["data"]["containers"], 2)
+                self.assertEqual(told["data"]["without_record"], [])
+                self.assertEqual(self.node.names(), ["runs", "stopped"])
+                seen = self.node.inspect("runs")
+                self.assertEqual((seen["status"], seen["pid"]), ("running", pid))
+                self.assertEqual(self.node.inspect("stopped")["exit"]["code"], 22)
+                self.node.drover("start", "stopped")
+                self.node.drover("stop", "runs")
+                self.assertEqual(self.node.inspect("runs")["exit"]["code"], 21)
+                self.node.drover("rm", "runs")
+                self.node.drover("rm", "--force", "stopped")
+                self.leaves_nothing()
+                self.node.end()
+
+    def test_an_agent_whose_journal_breaks_ends_and_the_next_one_goes_on(self):
+        self.node.start()
+        pid = self.serve("runs", 5)
+        client = Client(self.node)
+        self.addCleanup(client.close)
+        for number in range(300):  # more than a start reads of it
+            client.submit({"id": f"nothing-{number}", "verb": "container.stop", "target": "nobody"})
+        client.await_end("nothing-299")
+        self.node.end()
+        self.node.start()  # what it has not read yet it will read from the disk
+        with open(self.journal, "r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (self.journal.stat().st_size - 4096))
+        asked = self.node.drover("events", "--after", "0", check=False, timeout=30)
+        self.assertNotEqual(asked.returncode, 0)
+        self.assertEqual(self.node.agent.wait(30), 1)
+        self.assertIn("is damaged", (self.node.work / "droverd.log").read_text())
+        self.node.start()
+        self.assertEqual(self.node.inspect("runs")["pid"], pid)
+        self.assertEqual(len(self.events("drover.node.journal_rebuilt")), 1)
+        self.node.drover("rm", "--force", "runs")
+        self.leaves_nothing()
+
+    def test_the_log_of_a_deleted_container_is_kept(self):
+        self.node.start()
+        self.node.drover("run", "--runtime", "runc", "--name", "short", "--wait", "--rm", "--", "sh", "-c",
+                         "echo first; exit 3", check=False)
+        self.assertEqual(self.node.drover("logs", "short").stdout, "first\n")
+        seen = self.node.inspect("short")
+        self.assertEqual((seen["status"], seen["exit"]["code"]), ("gone", 3))
+        self.node.drover("run", "--runtime", "runc", "--name", "short", "--wait", "--", "echo", "second")
+        self.assertEqual(self.node.drover("logs", "short").stdout, "second\n")
+        self.node.drover("rm", "short")
+        self.assertEqual(self.node.drover("logs", "short").stdout, "second\n")
+        self.leaves_nothing()
+
+    def test_a_full_disk_stops_no_container_and_loses_no_job(self):
+        image = self.node.work / "disk"
+        with open(image, "wb") as file:
+            file.truncate(48 << 20)
+        sh("mkfs.ext4", "-q", "-m", "0", str(image))
+        self.state.mkdir()
+        sh("mount", "-o", "loop", str(image), str(self.state))
+        self.addCleanup(subprocess.run, ["umount", "-l", str(self.state)], check=False)
+        self.node.config["journal"] = {"reserve_mib": 8}
+        self.node.write_config()
+        self.node.start()
+        pid = self.serve("runs", 9)
+        client = Client(self.node)
+        self.addCleanup(client.close)
+        accepted = []
+        filler = self.state / "filler"
+        with open(filler, "wb", buffering=0) as file:
+            for number in range(2000):
+                answer = client.submit({"id": f"stop-{number}", "verb": "container.stop", "target": "nobody"})
+                if answer[0] == "job.accepted":
+                    accepted.append(f"stop-{number}")
+                answer = client.submit({"id": f"start-{number}", "verb": "container.start", "target": "nobody"})
+                if answer[0] == "job.accepted":
+                    accepted.append(f"start-{number}")
+                elif "is full" in answer[1]["message"]:
+                    self.assertEqual(answer[1]["code"], "unavailable")
+                    break
+                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), 1 << 20)
+                file.seek(0, os.SEEK_END)
+            else:
+                self.fail("the disk was never full")
+            self.assertGreater(len(accepted), 10)
+            try:  # down to the last byte
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+            for number in range(200):
+                answer = client.submit({"id": f"last-{number}", "verb": "container.stop", "target": "nobody"})
+                if answer[0] == "job.accepted":
+                    accepted.append(f"last-{number}")
+            self.assertIsNotNone(json.loads(self.node.drover("node", "--json").stdout)["disk"]["full_since"])
+            self.assertTrue(os.path.exists(f"/proc/{pid}"))
+        filler.unlink()
+        deadline = time.monotonic() + 30
+        while json.loads(self.node.drover("node", "--json").stdout)["disk"]["full_since"] is not None:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+        for job in accepted:
+            self.assertEqual(client.await_end(job)["error"]["code"], "not_found", job)
+        self.assertEqual(len(self.events("drover.node.disk_full")), 1)
+        self.assertEqual(len(self.events("drover.node.disk_ok")), 1)
+        self.assertEqual(self.check().returncode, 0)
+        self.node.drover("rm", "--force", "runs")
+        self.node.end()
+
+    def test_a_front_whose_agent_stands_still_stays_small(self):
+        self.node.start()
+        children = subprocess.run(["pgrep", "-P", str(self.node.agent.pid), "-x", "drover-front"],
+                                  stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        front = int(children[0])
+        before = resident(front)
+        context = zmq.Context()
+        socket = context.socket(zmq.DEALER)
+        self.addCleanup(context.term)
+        self.addCleanup(socket.close, 0)
+        socket.setsockopt(zmq.SNDHWM, 10)
+        socket.connect(f"ipc://{self.node.bus}/jobs.sock")
+        header = json.dumps({"v": 1, "kind": "job.submit", "rq": 1}).encode()
+        text = "x" * 200_000
+        os.kill(self.node.agent.pid, signal.SIGSTOP)
+        busy = 0
+        try:
+            for number in range(1500):
+                body = json.dumps({"id": f"j{number}", "verb": "container.run", "target": f"c{number}",
+                                   "spec": {"image": "oci:/none:1", "env": {"A": text}}}).encode()
+                socket.send_multipart([header, body])
+                while socket.poll(0):
+                    busy += json.loads(socket.recv_multipart()[0])["kind"] == "busy"
+            deadline = time.monotonic() + 30
+            while busy < 1300:
+                self.assertTrue(socket.poll(10_000), f"{busy} were told to come again")
+                busy += json.loads(socket.recv_multipart()[0])["kind"] == "busy"
+                self.assertLess(time.monotonic(), deadline)
+            # 300 MB were tried; 16 MiB wait for the agent, and libzmq has what it has.
+            self.assertLess(resident(front) - before, 96)
+        finally:
+            os.kill(self.node.agent.pid, signal.SIGCONT)
+        self.assertEqual(json.loads(self.node.drover("node", "--json").stdout)["node"], "node1")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
