@@ -159,7 +159,8 @@ json::Object DiskWatch::view() const {
   return json::Object{{"path", options_.folder.native()},
                       {"free_mib", free_ / kMib},
                       {"reserve_mib", options_.reserve / kMib},
-                      {"full_since", since_ == 0 ? json::Value() : json::Value(since_)}};
+                      {"full_since", since_ == 0 ? json::Value() : json::Value(since_)},
+                      {"message", since_ == 0 ? json::Value() : json::Value(why_)}};
 }
 
 }  // namespace drover::jobs

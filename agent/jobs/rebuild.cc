@@ -95,16 +95,16 @@ class Rebuilding {
     const ContainerName& name = parsed.container.name;
     const auto had = having_.find(row.name);
     const bool same = had != having_.end() && had->second.job == row.job;
-    const bool silent = silent_.contains(parsed.container.runtime);
-    const bool has_folder = is_there(node_.layout.container(name));
-    if (!same && !silent && !has_folder && !provisions_itself(parsed.container.runtime)) {
+    const RuntimeKind kind = parsed.container.runtime;
+    const bool asked = node_.runtimes.contains(kind) && !silent_.contains(kind);
+    if (asked && !same && !is_there(node_.layout.container(name))) {
       return {};  // deleted; only its record was still there
     }
     if (same) {
       row.status = had->second.state.status;
       row.exit = had->second.state.exit;
     } else {
-      row.status = silent ? Status::unknown : Status::stopped;
+      row.status = asked ? Status::stopped : Status::unknown;
       row.exit = runtimes::read_exit_file(node_.layout.exit_file(name));
     }
     return write(std::move(record));
@@ -185,8 +185,7 @@ class Rebuilding {
   }
 
   bool provisions_itself(RuntimeKind kind) const {
-    const auto found = node_.runtimes.find(kind);
-    return found == node_.runtimes.end() || found->second->capabilities().provisions_itself;
+    return node_.runtimes.at(kind)->capabilities().provisions_itself;
   }
   static bool is_there(const system::Path& path) {
     std::error_code error;

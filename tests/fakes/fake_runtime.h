@@ -138,13 +138,14 @@ class FakeRuntime : public runtimes::Runtime {
       return {};
     });
   }
-  Result<std::vector<runtimes::Found>> inventory(const Stop&) override {
-    const std::lock_guard lock(mutex_);
-    std::vector<runtimes::Found> found;
-    for (const auto& [name, state] : states_) {
-      found.push_back({name, jobs_[name], state});
-    }
-    return found;
+  Result<std::vector<runtimes::Found>> inventory(const Stop& stop) override {
+    return perform("inventory", stop, [&]() -> Result<std::vector<runtimes::Found>> {
+      std::vector<runtimes::Found> found;
+      for (const auto& [name, state] : states_) {
+        found.push_back({name, jobs_[name], state});
+      }
+      return found;
+    });
   }
 
  private:

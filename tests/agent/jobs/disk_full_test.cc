@@ -68,6 +68,8 @@ TEST_F(DiskFull, BelowTheReserveNothingIsTakenInButWhatEasesTheDisk) {
   EXPECT_EQ(run(job("j3", "container.stop", "web-1")).state, JobState::succeeded);
   EXPECT_EQ(run(job("j4", "container.delete", "web-1")).state, JobState::succeeded);
   EXPECT_GT(json::Value(disk_->view()).at("full_since").integer_or(0), 0);
+  EXPECT_THAT(std::string(json::Value(disk_->view()).at("message").string_or("")),
+              HasSubstr("2 are kept"));
 
   make_room();
   turn_until([&] { return told_of_the_disk().size() == 2; });

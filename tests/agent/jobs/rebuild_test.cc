@@ -10,13 +10,13 @@
 #include "agent/jobs/journal_rescue.h"
 #include "agent/jobs/record_keeper.h"
 #include "agent/jobs/sealed_record.h"
+#include "agent/jobs/status_change.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -65,6 +65,11 @@ class Rebuild : public NodeFixture {
         "volumes",
         json::Array{json::Object{{"name", "data"}, {"target", "/data"}, {"size_mib", 1}}});
     return request;
+  }
+  Result<> remove_by_hand(const std::string& name, const std::string& id) {
+    const runtimes::Container container{
+        *ContainerName::parse(name), *JobId::parse(id), RuntimeKind::runc, {}, {}, {}, {}, {}, {}};
+    return runtime_.remove(container, true, never_);
   }
   json::Value told_of_the_node() {
     for (const Event& event : published_) {
@@ -157,6 +162,27 @@ TEST_F(Rebuild, ADeletedOneIsNotBroughtBack) {
   EXPECT_FALSE(std::filesystem::exists(layout_.record(*ContainerName::parse("web-1"))));
 }
 
+// A guest of Proxmox has no folder of ours: its runtime alone knows whether it is there.
+TEST_F(Rebuild, OfAGuestItsRuntimeKnowsWhetherItIsThere) {
+  runtime_.set_capabilities({.restartable = true, .provisions_itself = true});
+  run(run_job("j1", "web-1"));
+  run(run_job("j2", "web-2"));
+  ASSERT_TRUE(remove_by_hand("web-1", "j1"));
+  lose_journal();
+  EXPECT_FALSE(journal_->container("web-1").value());
+  EXPECT_EQ(journal_->container("web-2").value()->status, Status::running);
+}
+
+TEST_F(Rebuild, OneWhoseRuntimeDoesNotAnswerIsUnknownUntilItDoes) {
+  runtime_.set_capabilities({.restartable = true, .provisions_itself = true});
+  run(run_job("j1", "web-1"));
+  runtime_.fail_next("inventory", {Code::unavailable, "the API is not up yet", {}});
+  lose_journal();
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::unknown);
+  ASSERT_TRUE(note_observed(*books_, "web-1", runtimes::State{Status::running, 1, {}}));
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
+}
+
 TEST_F(Rebuild, ADamagedRecordIsNamedAndItsContainerIsKnownByItsStamp) {
   run(run_job("j1", "web-1"));
   run(run_job("j2", "web-2"));
@@ -179,15 +205,7 @@ TEST_F(Rebuild, ADamagedRecordIsNamedAndItsContainerIsKnownByItsStamp) {
 
 TEST_F(Rebuild, AfterARebootTheyAreStopped) {
   run(run_with_volume("j1", "web-1"));
-  ASSERT_TRUE(runtime_.remove({.name = *ContainerName::parse("web-1"),
-                               .job = *JobId::parse("j1"),
-                               .spec = {},
-                               .image = {},
-                               .rootfs = {},
-                               .mounts = {},
-                               .netns = {},
-                               .vmid = {}},
-                              true, never_));
+  ASSERT_TRUE(remove_by_hand("web-1", "j1"));
   lose_journal();
   const auto row = journal_->container("web-1").value();
   ASSERT_TRUE(row);
