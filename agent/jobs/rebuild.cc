@@ -1,6 +1,5 @@
 #include "agent/jobs/rebuild.h"
 
-#include <array>
 #include <charconv>
 #include <map>
 #include <set>
@@ -16,11 +15,6 @@ namespace drover::jobs {
 namespace {
 
 constexpr const char* kMemoryBegins = "memory_begins";
-
-/// What every making of a container on the node itself has (provision.h). Undoing what was never
-/// done is success.
-constexpr std::array kUsualSteps = {"folder.make", "network.namespace", "rootfs.mount",
-                                    "runtime.create"};
 
 struct Having {
   std::string job;
@@ -68,30 +62,46 @@ class Rebuilding {
     return stop_.check("rebuild the journal");
   }
 
+  struct Read {
+    SealedRecord sealed;
+    ContainerRecord container;
+  };
+
   Result<> read_records() {
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry(node_.layout.records(), error), end;
-         !error && entry != end; entry.increment(error)) {
-      const system::Path& path = entry->path();
+    for (const system::Path& path : children(node_.layout.records())) {
       if (path.extension() != ".json") {
         continue;
       }
-      const Result<std::string> text = system::read_file(path);
-      Result<SealedRecord> record =
-          text ? unseal(*text) : Result<SealedRecord>(Failure(text.error()));
-      if (!record) {
-        unreadable_.push_back(path.native());
-        system::log_error("rebuild the journal: {}: {}", path.native(), record.error().message);
-        continue;
+      Result<Read> record = read_record(path);
+      if (record) {
+        TRY(add(std::move(*record)));
+      } else {
+        put_away(path, record.error());
       }
-      TRY(add(std::move(*record)));
     }
     return {};
   }
 
-  Result<> add(SealedRecord record) {
-    ContainerRow& row = record.container;
-    const ContainerRecord parsed = TRY(container_record_from(row.container));
+  static Result<Read> read_record(const system::Path& path) {
+    const std::string text = TRY(system::read_file(path));
+    SealedRecord sealed = TRY(unseal(text));
+    ContainerRecord container = TRY(container_record_from(sealed.container.container));
+    return Read{std::move(sealed), std::move(container)};
+  }
+
+  /// Under its name the next record would overwrite it.
+  void put_away(const system::Path& path, const Error& why) {
+    system::Path away = path;
+    away += ".damaged";
+    std::error_code error;
+    std::filesystem::rename(path, away, error);
+    unreadable_.push_back(error ? path.native() : away.native());
+    system::log_error("rebuild the journal: {}: {}", unreadable_.back(), why.message);
+  }
+
+  Result<> add(Read record) {
+    ContainerRow& row = record.sealed.container;
+    const ContainerRecord& parsed = record.container;
     const ContainerName& name = parsed.container.name;
     const auto had = having_.find(row.name);
     const bool same = had != having_.end() && had->second.job == row.job;
@@ -107,7 +117,7 @@ class Rebuilding {
       row.status = asked ? Status::stopped : Status::unknown;
       row.exit = runtimes::read_exit_file(node_.layout.exit_file(name));
     }
-    return write(std::move(record));
+    return write(std::move(record.sealed));
   }
 
   Result<> add_without_record(const std::string& name, const Having& had) {
@@ -118,14 +128,23 @@ class Rebuilding {
     }
     ContainerRecord record{{parsed, *job, had.runtime, {}, {}, {}, {}, {}, {}}, {}, {}, {}};
     SealedRecord sealed;
+    const auto add_step = [&](const std::string& step, const std::string& subject) {
+      const auto number = static_cast<std::int64_t>(sealed.steps.size()) + 1;
+      sealed.steps.push_back({job->str(), number, step, subject, StepState::done, "null"});
+    };
     if (provisions_itself(had.runtime)) {
-      sealed.steps.push_back({job->str(), 1, "runtime.create", "", StepState::done, "null"});
+      add_step("runtime.create", "");
     } else {
       record.container.rootfs = node_.layout.rootfs(parsed);
       record.container.netns = runtimes::Layout::netns(parsed);
-      for (const char* step : kUsualSteps) {
-        sealed.steps.push_back({job->str(), static_cast<std::int64_t>(sealed.steps.size()) + 1,
-                                step, "", StepState::done, "null"});
+      add_step("folder.make", "");
+      // What the volumes are nobody knows; but they must not be in the folder's way when it goes.
+      const system::Path mounts = node_.layout.volume_mount(parsed, "any").parent_path();
+      for (const system::Path& mount : children(mounts)) {
+        add_step("volume.mount", mount.filename().native());
+      }
+      for (const char* step : {"network.namespace", "rootfs.mount", "runtime.create"}) {
+        add_step(step, "");
       }
     }
     const std::int64_t now = clock_.unix_ms();
@@ -186,6 +205,15 @@ class Rebuilding {
 
   bool provisions_itself(RuntimeKind kind) const {
     return node_.runtimes.at(kind)->capabilities().provisions_itself;
+  }
+  static std::vector<system::Path> children(const system::Path& folder) {
+    std::vector<system::Path> paths;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      paths.push_back(entry->path());
+    }
+    return paths;
   }
   static bool is_there(const system::Path& path) {
     std::error_code error;

@@ -184,7 +184,7 @@ TEST_F(Rebuild, OneWhoseRuntimeDoesNotAnswerIsUnknownUntilItDoes) {
 }
 
 TEST_F(Rebuild, ADamagedRecordIsNamedAndItsContainerIsKnownByItsStamp) {
-  run(run_job("j1", "web-1"));
+  run(run_with_volume("j1", "web-1"));
   run(run_job("j2", "web-2"));
   records_.reset();
   const auto path = layout_.record(*ContainerName::parse("web-1"));
@@ -194,13 +194,16 @@ TEST_F(Rebuild, ADamagedRecordIsNamedAndItsContainerIsKnownByItsStamp) {
   lose_journal();
   const json::Value event = told_of_the_node();
   ASSERT_EQ(event.at("unreadable").array()->size(), 1U);
-  EXPECT_EQ(event.at("unreadable").array()->front().string_or(""), path.native());
+  EXPECT_EQ(event.at("unreadable").array()->front().string_or(""), path.native() + ".damaged");
+  EXPECT_EQ(system::read_file(path.native() + ".damaged").value(), text);
   ASSERT_EQ(event.at("without_record").array()->size(), 1U);
   EXPECT_EQ(event.at("without_record").array()->front().string_or(""), "web-1");
   EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
   EXPECT_EQ(run(job("k1", "container.delete", "web-1", {{"force", true}})).state,
             JobState::succeeded);
-  EXPECT_TRUE(leaves_nothing("web-1"));
+  EXPECT_FALSE(runtime_.has("web-1"));
+  EXPECT_FALSE(std::filesystem::exists(layout_.containers() / "web-1"));
+  EXPECT_FALSE(std::filesystem::exists("/run/netns/drover-web-1"));
 }
 
 TEST_F(Rebuild, AfterARebootTheyAreStopped) {
