@@ -17,7 +17,7 @@ const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::Private
 class DrainTest : public NodeFixture {
  protected:
   json::Value node() {
-    return Queries(*journal_, *supervisor_, *node_).answer("query.node", {}).value();
+    return Queries(*journal_, *supervisor_, *node_, *disk_).answer("query.node", {}).value();
   }
   Status status_of(const std::string& name) { return journal_->container(name).value()->status; }
   void await_all() {
