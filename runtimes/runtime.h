@@ -22,6 +22,8 @@ struct Capabilities {
   bool provisions_itself = false;  ///< makes its own root, volumes and network (Proxmox guests)
   bool keeps_output = true;        ///< stdout and stderr are in Layout::log
   bool knows_exit_code = true;
+  bool checkpoints = false;           ///< writes its processes to the disk, and restores them
+  std::string_view no_checkpoints{};  ///< why not, for whoever has asked
 };
 
 struct ExecRequest {
@@ -78,6 +80,11 @@ class Runtime {
   /// running.
   virtual Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                            const Sink& err, const Stop& stop) = 0;
+  /// Gives it these limits, as create would have: 0 is the node's default. They hold after its next
+  /// start, too, when it is then told of with them. `conflict` for less memory than its programs
+  /// hold. What a failure leaves is a part of them; update to the old ones takes that back.
+  virtual Result<> update(const Container& container, const Resources& limits,
+                          const Stop& stop) = 0;
   /// `not_found` when the runtime does not have it.
   virtual Result<State> state(const Container& container, const Stop& stop) = 0;
   /// Legal from created and stopped, and with `force` from every state. Absent is success.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/limits.h"
 #include "agent/jobs/standing_volumes.h"
 #include "runtimes/images/oci_layout.h"
 
@@ -48,9 +50,6 @@ Result<> check_folder(const Node& node, const path& wanted) {
 
 Result<> admit_verb(Verb verb) {
   switch (verb) {
-    case Verb::container_update:
-    case Verb::container_checkpoint:
-    case Verb::container_restore:
     case Verb::network_ensure:
     case Verb::network_remove:
       return fail(Code::refused, "{}: this version of drover cannot do it yet", to_string(verb));
@@ -70,6 +69,30 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
   }
   const runtimes::ImageReference image = TRY(runtimes::parse_image_reference(request.target));
   return check_folder(node, image.layout);
+}
+
+Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request) {
+  const bool checkpoints =
+      request.verb == Verb::container_checkpoint || request.verb == Verb::container_restore;
+  if (request.verb != Verb::container_update && !checkpoints) {
+    return {};
+  }
+  const std::optional<ContainerRow> row = TRY(journal.container(request.target));
+  if (!row) {
+    return {};  // it may be made, by a job that waits, before this one begins
+  }
+  const ContainerRecord record = TRY(container_record_from(row->container));
+  const runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  if (checkpoints) {
+    const runtimes::Capabilities capabilities = runtime->capabilities();
+    return capabilities.checkpoints
+               ? Result<>()
+               : fail(Code::refused, "{} {}: runtime {} cannot: {}", to_string(request.verb),
+                      request.target, row->runtime, capabilities.no_checkpoints);
+  }
+  ContainerSpec spec = record.container.spec;
+  spec.resources = with_changes(spec.resources, request.options.resources);
+  return runtime->accepts(spec);
 }
 
 Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& request) {

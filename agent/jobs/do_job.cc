@@ -46,6 +46,11 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return exec_in_container(work, node);
     case Verb::container_delete:
       return delete_container(work, node);
+    case Verb::container_update:
+      return update_container(work, node);
+    case Verb::container_checkpoint:
+    case Verb::container_restore:
+      return checkpoint_container(work, node);
     case Verb::image_pull:
       return pull_image(work, node);
     case Verb::image_remove:
@@ -68,11 +73,11 @@ Result<> undo_job(Work& work, const Node& node) {
   if (target_kind_of(work.request().verb) == TargetKind::volume) {
     return undo_volume(work, node);
   }
-  if (!makes_container(work.request().verb)) {
-    return {};
-  }
   TRY(settle(work, node, work.agent_stop()));
-  return unmake_container(work, node);
+  if (work.request().verb == Verb::container_update) {
+    return undo_update(work, node);
+  }
+  return makes_container(work.request().verb) ? unmake_container(work, node) : Result<>();
 }
 
 }  // namespace drover::jobs

@@ -123,6 +123,7 @@ Result<> Intake::admit(const JobRequest& request) const {
   if (target_kind_of(request.verb) == TargetKind::volume) {
     return admit_volume(node_, books_.journal(), request);
   }
+  TRY(admit_change(node_, books_.journal(), request));
   if (request.spec) {
     return admit_container(node_, request.target, *request.spec);
   }

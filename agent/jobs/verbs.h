@@ -21,6 +21,10 @@ Result<json::Value> pause_container(Work& work, const Node& node);
 Result<json::Value> resume_container(Work& work, const Node& node);
 Result<json::Value> exec_in_container(Work& work, const Node& node);
 Result<json::Value> delete_container(Work& work, const Node& node);
+Result<json::Value> update_container(Work& work, const Node& node);
+/// Gives the container its old limits again.
+Result<> undo_update(Work& work, const Node& node);
+Result<json::Value> checkpoint_container(Work& work, const Node& node);
 
 Result<json::Value> pull_image(Work& work, const Node& node);
 Result<json::Value> remove_image(Work& work, const Node& node);

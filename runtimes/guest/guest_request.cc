@@ -49,9 +49,6 @@ Result<> refuse_unmapped(const ContainerSpec& spec) {
   if (!spec.user.empty()) {
     return refuse("user", "a guest's init is its root");
   }
-  if (spec.resources.pids != 0) {
-    return refuse("resources.pids", "Proxmox bounds no guest's processes");
-  }
   if (spec.stop_signal != 0) {
     return refuse("stop.signal", "Proxmox sends the signal that the guest's configuration names");
   }
@@ -120,6 +117,9 @@ Result<std::string> net(const NetworkSpec& network, std::size_t index,
 
 Result<> add_resources(const Resources& resources, proxmox::Form& form) {
   constexpr std::uint64_t kLeastMemory = 16;
+  if (resources.pids != 0) {
+    return refuse("resources.pids", "Proxmox bounds no guest's processes");
+  }
   if (resources.memory_mib != 0) {
     if (resources.memory_mib < kLeastMemory) {
       return refuse("resources.memory_mib", "must be at least {}", kLeastMemory);
@@ -157,6 +157,22 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
   request.more.emplace_back("unprivileged", "1");
   TRY(add_resources(spec.resources, request.more));
   return request;
+}
+
+Result<proxmox::Form> limits_form(const Resources& limits) {
+  proxmox::Form form;
+  TRY(add_resources(limits, form));
+  std::string unset;
+  if (limits.memory_mib == 0) {
+    unset = "memory,swap";
+  }
+  if (limits.cpus == 0) {
+    unset += unset.empty() ? "cores,cpulimit" : ",cores,cpulimit";
+  }
+  if (!unset.empty()) {
+    form.emplace_back("delete", unset);
+  }
+  return form;
 }
 
 }  // namespace drover::runtimes

@@ -14,4 +14,8 @@ namespace drover::runtimes {
 /// unprivileged, and those with a memory limit get no swap beside it.
 Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOptions& options);
 
+/// What a guest's configuration is changed to for these limits; what is 0 becomes Proxmox's
+/// default.
+Result<proxmox::Form> limits_form(const Resources& limits);
+
 }  // namespace drover::runtimes

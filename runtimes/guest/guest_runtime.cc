@@ -69,7 +69,8 @@ Capabilities GuestRuntime::capabilities() const {
   return {.restartable = true,
           .provisions_itself = true,
           .keeps_output = false,
-          .knows_exit_code = false};
+          .knows_exit_code = false,
+          .no_checkpoints = "the API of Proxmox restores no checkpoint of a container"};
 }
 
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {

@@ -43,6 +43,7 @@ class GuestRuntime final : public Runtime {
   Result<> resume(const Container& container, const Stop& stop) override;
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
+  Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Result<std::vector<Found>> inventory(const Stop& stop) override;

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "runtimes/oci/bundle.h"
+
 namespace drover::runtimes {
 namespace {
 
@@ -136,6 +138,26 @@ Result<> add_limits(Lines& lines, const Spec& spec) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& whole) {
+  const bool unified = has_unified_cgroups();
+  const json::Value limits(limits_of(whole));
+  const auto number = [&limits](const char* of, const char* what, const char* none) {
+    const std::int64_t value = limits.at(of).at(what).integer_or(0);
+    return value > 0 ? std::to_string(value) : std::string(none);
+  };
+  const std::string pids = number("pids", "limit", "max");
+  const std::string period = number("cpu", "period", "100000");
+  if (unified) {
+    return {{"memory.max", number("memory", "limit", "max")},
+            {"pids.max", pids},
+            {"cpu.max", number("cpu", "quota", "max") + " " + period}};
+  }
+  return {{"memory.limit_in_bytes", number("memory", "limit", "-1")},
+          {"pids.max", pids},
+          {"cpu.cfs_period_us", period},
+          {"cpu.cfs_quota_us", number("cpu", "quota", "-1")}};
+}
 
 std::string lxc_cgroup(const ContainerName& name) {
   return "drover-lxc." + name.str();

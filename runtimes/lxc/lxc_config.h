@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "runtimes/container.h"
 #include "runtimes/oci/spec.h"
@@ -12,6 +14,10 @@ namespace drover::runtimes {
 /// The text of lxc.container.conf(5). `refused` naming what LXC cannot be told: its file has one
 /// line for a value, so a variable with a line break in it cannot be given.
 Result<std::string> make_lxc_config(const Container& container, const Spec& spec);
+
+/// The limits as keys of the container's control group and their values, as lxc-cgroup(1) sets
+/// them; all of them, also those that are none.
+std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& whole);
 
 /// LXC's own cgroups are named by container alone, for the whole host: ours must not meet those of
 /// the node's admin.

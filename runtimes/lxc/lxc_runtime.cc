@@ -59,7 +59,10 @@ Result<system::UniqueFd> open_init(pid_t pid) {
 }  // namespace
 
 Capabilities LxcRuntime::capabilities() const {
-  return {.restartable = true};
+  return {.restartable = true,
+          .no_checkpoints =
+              "lxc-checkpoint needs the program criu, and restores no container whose "
+              "monitor is Drover's own"};
 }
 
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
@@ -120,13 +123,22 @@ Result<> LxcRuntime::create(const Container& container, const Stop& stop) {
     return fail(Code::conflict, "create container {}: LXC has one of that name",
                 container.name.str());
   }
+  const Spec spec = TRY(make_spec(container, bundle_options()));
+  // An earlier container of this name may have left one.
+  std::filesystem::remove(layout_.exit_file(container.name), error);
+  return write_config(container, spec);
+}
+
+BundleOptions LxcRuntime::bundle_options() const {
   BundleOptions options;
   options.default_pids = options_.default_pids;
   options.default_memory_mib = options_.default_memory_mib;
-  const Spec spec = TRY(make_spec(container, options));
+  return options;
+}
+
+Result<> LxcRuntime::write_config(const Container& container, const Spec& spec) const {
   const std::string config = TRY(make_lxc_config(container, spec));
-  // An earlier container of this name may have left one.
-  std::filesystem::remove(layout_.exit_file(container.name), error);
+  const Path folder = home(container.name);
   TRY(system::make_folders(folder, 0700));
   TRY(system::write_atomically(folder / "config.json", spec.emit(), 0600));
   return system::write_atomically(folder / "config", config, 0600);

@@ -6,6 +6,7 @@
 
 #include "agent/system/process.h"
 #include "runtimes/lxc/lxc_tools.h"
+#include "runtimes/oci/bundle.h"
 #include "runtimes/runtime.h"
 
 namespace drover::runtimes {
@@ -35,11 +36,15 @@ class LxcRuntime final : public Runtime {
   Result<> resume(const Container& container, const Stop& stop) override;
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
+  Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 
  private:
+  BundleOptions bundle_options() const;
+  /// LXC's own configuration, and the one it was made from.
+  Result<> write_config(const Container& container, const Spec& spec) const;
   Path home(const ContainerName& name) const { return layout_.lxc() / name.str(); }
   /// Its monitor, while it lives.
   std::optional<system::UniqueFd> monitor(const ContainerName& name) const;

@@ -60,36 +60,57 @@ std::string folder_of(const Container& container) {
   return folder.starts_with('/') ? folder : "/" + folder;
 }
 
-/// Whether the kernel can limit swap: on cgroup v1 that is a boot option (swapaccount=1).
+}  // namespace
+
 bool can_limit_swap() {
   std::error_code error;
   return std::filesystem::exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", error) ||
          std::filesystem::exists("/sys/fs/cgroup/system.slice/memory.swap.max", error);
 }
 
-void limit_resources(Spec& spec, const Resources& asked, const BundleOptions& options) {
-  const std::uint64_t memory_mib =
-      asked.memory_mib != 0 ? asked.memory_mib : options.default_memory_mib;
-  if (memory_mib != 0) {
-    const std::uint64_t bytes = memory_mib << 20;
-    spec.set({"linux", "resources", "memory", "limit"}, bytes);
-    if (can_limit_swap()) {
-      // Memory and swap together: none of it may be swap.
-      spec.set({"linux", "resources", "memory", "swap"}, bytes);
-    }
+Resources whole_limits(Resources asked, const BundleOptions& options) {
+  if (asked.memory_mib == 0) {
+    asked.memory_mib = options.default_memory_mib;
   }
-  if (asked.cpus > 0) {
-    const auto quota = std::llround(asked.cpus * static_cast<double>(kCpuPeriod));
-    spec.set({"linux", "resources", "cpu", "period"}, kCpuPeriod);
-    spec.set({"linux", "resources", "cpu", "quota"}, std::max<std::int64_t>(quota, kLeastCpuQuota));
+  if (asked.pids == 0) {
+    asked.pids = options.default_pids;
   }
-  const std::uint64_t pids = asked.pids != 0 ? asked.pids : options.default_pids;
-  if (pids != 0) {
-    spec.set({"linux", "resources", "pids", "limit"}, pids);
-  }
+  return asked;
 }
 
-}  // namespace
+json::Object limits_of(const Resources& whole) {
+  json::Object limits;
+  if (whole.memory_mib != 0) {
+    const std::uint64_t bytes = whole.memory_mib << 20;
+    json::Object memory{{"limit", bytes}};
+    if (can_limit_swap()) {
+      // Memory and swap together: none of it may be swap.
+      memory.set("swap", bytes);
+    }
+    limits.set("memory", std::move(memory));
+  }
+  if (whole.cpus > 0) {
+    const auto quota = std::llround(whole.cpus * static_cast<double>(kCpuPeriod));
+    limits.set("cpu", json::Object{{"period", kCpuPeriod},
+                                   {"quota", std::max<std::int64_t>(quota, kLeastCpuQuota)}});
+  }
+  if (whole.pids != 0) {
+    limits.set("pids", json::Object{{"limit", whole.pids}});
+  }
+  return limits;
+}
+
+void set_limits(Spec& spec, const Resources& whole) {
+  const json::Object limits = limits_of(whole);
+  const json::Value before = spec.document().at("linux").at("resources");
+  for (const std::string_view key : {"memory", "cpu", "pids"}) {
+    if (const json::Value* limit = limits.find(key)) {
+      spec.set({"linux", "resources", key}, *limit);
+    } else if (!before.at(key).is_null()) {
+      spec.set({"linux", "resources", key}, json::Object());
+    }
+  }
+}
 
 Result<Spec> make_spec(const Container& container, const BundleOptions& options) {
   const ContainerSpec& wish = container.spec;
@@ -113,7 +134,7 @@ Result<Spec> make_spec(const Container& container, const BundleOptions& options)
   }
   set_capabilities(spec, user);
   confine(spec, container.netns);
-  limit_resources(spec, wish.resources, options);
+  set_limits(spec, whole_limits(wish.resources, options));
   spec.set({"linux", "cgroupsPath"}, cgroup_of(container.name, options.systemd_cgroup));
   if (!options.seccomp_profile.empty()) {
     TRY(add_seccomp(spec, options.seccomp_profile));

@@ -20,6 +20,15 @@ struct BundleOptions {
   std::uint64_t default_memory_mib = 0;
 };
 
+/// The limits with the node's defaults in place of what is 0; what is 0 still has no limit.
+Resources whole_limits(Resources asked, const BundleOptions& options);
+/// "memory", "cpu" and "pids" of linux.resources; what has no limit is left out.
+json::Object limits_of(const Resources& whole);
+/// Whether the kernel can limit swap: on cgroup v1 that is a boot option (swapaccount=1).
+bool can_limit_swap();
+/// Puts them in place of those that the configuration has.
+void set_limits(Spec& spec, const Resources& whole);
+
 /// The whole configuration of `container`, whose rootfs must be mounted: names of users are looked
 /// up in it. `invalid` when nothing says which program to run.
 Result<Spec> make_spec(const Container& container, const BundleOptions& options);

@@ -38,6 +38,20 @@ OciRuntime::OciRuntime(Layout layout, OciOptions options)
       runtime_(options_.program, layout_.runtime_root(options_.kind), options_.systemd_cgroup),
       monitor_(layout_, options_.conmon) {}
 
+Capabilities OciRuntime::capabilities() const {
+  // crun of Debian is built without it; runc would need the package criu, and whatever its conmon
+  // and its network namespace are connected to would have to be restored beside it.
+  return {.no_checkpoints = options_.kind == RuntimeKind::crun
+                                ? "crun is built without CRIU"
+                                : "Drover does not restore the monitor and the network that a "
+                                  "container of runc is connected to"};
+}
+
+BundleOptions OciRuntime::bundle_options() const {
+  return {options_.systemd_cgroup, options_.seccomp_profile, options_.default_pids,
+          options_.default_memory_mib};
+}
+
 Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
   if (spec.rootfs.empty() && !spec.image.starts_with("oci:")) {
     return fail(Code::refused, "image: {} runs images of the form oci:/PATH/OF/LAYOUT:TAG only",
@@ -112,9 +126,7 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   }
   // Of one that a reboot ended, or of a create that an agent's end cut off.
   TRY(monitor_.forget(name));
-  const BundleOptions options{options_.systemd_cgroup, options_.seccomp_profile,
-                              options_.default_pids, options_.default_memory_mib};
-  Result<> created = write_bundle(layout_, container, options);
+  Result<> created = write_bundle(layout_, container, bundle_options());
   if (created) {
     created = monitor_.create(runtime_, name, stop, kCreateTime);
   }

@@ -32,7 +32,7 @@ class OciRuntime final : public Runtime {
   OciRuntime(Layout layout, OciOptions options);
 
   RuntimeKind kind() const override { return options_.kind; }
-  Capabilities capabilities() const override { return {}; }
+  Capabilities capabilities() const override;
   Result<> accepts(const ContainerSpec& spec) const override;
   Result<> create(const Container& container, const Stop& stop) override;
   Result<> start(const Container& container, const Stop& stop) override;
@@ -43,11 +43,13 @@ class OciRuntime final : public Runtime {
   Result<> resume(const Container& container, const Stop& stop) override;
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
+  Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 
  private:
+  BundleOptions bundle_options() const;
   /// `not_found` when neither the runtime nor a bundle of the same job is there.
   Result<LiveState> live(const Container& container, const Stop& stop) const;
   /// The live state when it is one of `legal`, else `conflict`.

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -380,7 +381,14 @@ class FakeProxmox : public proxmox::Client {
       }
     }
     for (const auto& [key, value] : given) {
-      guest.config.set(key, value);
+      if (key != "delete") {
+        guest.config.set(key, value);
+        continue;
+      }
+      std::istringstream names(value);
+      for (std::string name; std::getline(names, name, ',');) {
+        guest.config.erase(name);
+      }
     }
     guest.config.set("digest", next_digest());
     return json::Value();

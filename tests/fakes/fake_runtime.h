@@ -58,6 +58,12 @@ class FakeRuntime : public runtimes::Runtime {
     const std::lock_guard lock(mutex_);
     return starts_[name];
   }
+  /// What it was last updated to; none for one that never was.
+  std::optional<Resources> limits(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const auto found = limits_.find(name);
+    return found == limits_.end() ? std::nullopt : std::optional(found->second);
+  }
   bool has(const std::string& name) {
     const std::lock_guard lock(mutex_);
     return states_.contains(name);
@@ -118,6 +124,14 @@ class FakeRuntime : public runtimes::Runtime {
       out("ran " + request.command.front() + "\n");
       err("without end of line");
       return 3;
+    });
+  }
+  Result<> update(const runtimes::Container& container, const Resources& limits,
+                  const Stop& stop) override {
+    return perform("update", stop, [&]() -> Result<> {
+      TRY(find(container));
+      limits_.insert_or_assign(container.name.str(), limits);
+      return {};
     });
   }
   Result<runtimes::State> state(const runtimes::Container& container, const Stop&) override {
@@ -211,6 +225,7 @@ class FakeRuntime : public runtimes::Runtime {
   std::map<std::string, runtimes::State> states_;  // guarded by mutex_
   std::map<std::string, int> starts_;              // guarded by mutex_
   std::map<std::string, std::string> jobs_;        // stamps; guarded by mutex_
+  std::map<std::string, Resources> limits_;        // guarded by mutex_
   std::map<std::string, Error> failures_;          // guarded by mutex_
   std::map<std::string, Hold> holds_;              // guarded by mutex_
 };

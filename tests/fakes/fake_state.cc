@@ -228,6 +228,10 @@ Result<json::Value> FakeState::change(FakeJob& job, FakeContainer& container) {
       return move(Status::paused, Status::running);
     case Verb::container_start:
       return move(Status::stopped, Status::running);
+    case Verb::container_update:
+      container.spec.object()->set("resources", to_json(job.request.options.resources));
+      tell("container", name, "updated", id, {});
+      return json::Value(json::Object());
     case Verb::container_kill:
       finish(name, 128 + job.request.options.signal);
       return json::Value(json::Object());

@@ -135,6 +135,29 @@ class NodeLife(unittest.TestCase):
         self.assertEqual(drover("volume", "ls", "--quiet").stdout, "")
         self.assertEqual(os.listdir(self.node.work / "state/volumes"), [])
 
+    def test_limits_change_while_it_runs_and_hold_after_a_restart(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"limits-{runtime}"
+                self.node.drover("run", "--runtime", runtime, "--name", name, "-m", "64M", "--pids", "50", "--", "sh", "-c",
+                                 SERVE % 0)
+                self.node.drover("update", name, "--pids", "30")
+                for _ in range(2):
+                    self.assertEqual(self.node.inspect(name)["spec"]["resources"], {"memory_mib": 64, "pids": 30})
+                    self.assertEqual(self.pids_max(self.node.await_status(name, "running")["pid"]), "30")
+                    self.node.drover("restart", name)
+                self.node.drover("rm", "--force", name)
+
+    def pids_max(self, pid):
+        for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            number, controllers, group = line.split(":", 2)
+            folder = "/sys/fs/cgroup" + ("/" + controllers if controllers else "")
+            if controllers == "pids" or number == "0":
+                file = pathlib.Path(folder + group) / "pids.max"
+                if file.exists():
+                    return file.read_text().strip()
+        return None
+
     def test_exit_codes_come_through(self):
         for runtime in RUNTIMES:
             with self.subTest(runtime=runtime):

@@ -99,6 +99,18 @@ TEST_F(Commands, SeveralNamesOneAfterTheOther) {
   EXPECT_NE(output.err.find("web-9"), std::string::npos);
 }
 
+TEST_F(Commands, UpdateChangesTheLimitsThatItNames) {
+  have_container("web-1", "sleep");
+  EXPECT_EQ(drover({"update", "--memory", "256M", "--pids", "50", "web-1"}).out, "web-1\n");
+  node_.call([](State& state, Faults&) {
+    EXPECT_EQ(state.containers.at("web-1").spec.at("resources").at("memory_mib").integer_or(0),
+              256);
+  });
+  EXPECT_EQ(drover({"update", "web-1"}).ending.code, 1);
+  EXPECT_EQ(drover({"update", "--memory", "much", "web-1"}).ending.code, 2);
+  EXPECT_EQ(drover({"update", "--cpus", "0", "web-1"}).ending.code, 2);
+}
+
 TEST_F(Commands, KillTakesOnlySignals) {
   EXPECT_EQ(drover({"kill", "-s", "65", "web-1"}).ending.code, 2);
   EXPECT_EQ(drover({"kill", "-s", "NONE", "web-1"}).ending.code, 2);

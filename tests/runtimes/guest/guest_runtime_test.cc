@@ -322,5 +322,25 @@ TEST_F(GuestRuntimeTest, SaysWhatItCan) {
   EXPECT_EQ(runtime_.kind(), RuntimeKind::pve_lxc);
 }
 
+TEST_F(GuestRuntimeTest, LimitsAreChangedAndTakenBackInItsConfiguration) {
+  create();
+  const auto text = [&](const char* key) {
+    const json::Value* value = guest().config.find(key);
+    return value == nullptr ? "" : std::string(value->string_or(""));
+  };
+  const auto updated = runtime_.update(web_, {256, 1.5, 0}, stop_);
+  ASSERT_TRUE(updated) << to_text(updated.error());
+  EXPECT_EQ(text("memory"), "256");
+  EXPECT_EQ(text("cores"), "2");
+  EXPECT_EQ(text("cpulimit"), "1.50");
+  ASSERT_TRUE(runtime_.update(web_, {512, 0, 0}, stop_));
+  EXPECT_EQ(text("memory"), "512");
+  EXPECT_EQ(text("cores"), "");
+  EXPECT_EQ(text("tags"), "drover;job-+job-1");
+  EXPECT_EQ(runtime_.update(web_, {0, 0, 100}, stop_).error().code, Code::refused);
+  EXPECT_EQ(runtime_.update(container("web-2", "Job-1"), {64, 0, 0}, stop_).error().code,
+            Code::not_found);
+}
+
 }  // namespace
 }  // namespace drover::runtimes

@@ -200,5 +200,31 @@ TEST_F(LxcRuntimeTest, AVariableWithALineBreakIsRefusedByName) {
   EXPECT_THAT(accepted.error().message, HasSubstr("TWO"));
 }
 
+TEST_F(LxcRuntimeTest, LimitsChangeWhileItRunsAndHoldAfterItsNextStart) {
+  container_.spec.resources = {64, 0, 20};
+  run(kServe);
+  const auto pids = [&] {
+    const pid_t pid = runtime_->state(container_, stop_).value().pid;
+    const std::string groups =
+        system::read_file(Path("/proc") / std::to_string(pid) / "cgroup").value();
+    const bool v1 = groups.find(":pids:") != std::string::npos;
+    const std::size_t at = v1 ? groups.find(":pids:") + 6 : groups.find("0::") + 3;
+    const std::string group = groups.substr(at, groups.find('\n', at) - at);
+    return system::read_file(Path(v1 ? "/sys/fs/cgroup/pids" : "/sys/fs/cgroup") / group.substr(1) /
+                             "pids.max")
+        .value();
+  };
+  EXPECT_EQ(pids(), "20\n");
+  const auto updated = runtime_->update(container_, {128, 0.5, 40}, stop_);
+  ASSERT_TRUE(updated) << updated.error().message;
+  EXPECT_EQ(pids(), "40\n");
+  ASSERT_TRUE(runtime_->stop(container_, SIGTERM, milliseconds(5000), stop_));
+  ASSERT_TRUE(runtime_->start(container_, stop_));
+  EXPECT_EQ(pids(), "40\n");
+  const auto none = runtime_->update(container_, {}, stop_);
+  ASSERT_TRUE(none) << none.error().message;
+  EXPECT_EQ(pids(), "max\n");
+}
+
 }  // namespace
 }  // namespace drover::runtimes

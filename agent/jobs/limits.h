@@ -1,0 +1,11 @@
+// Limits of a container, and what a job changes of them.
+#pragma once
+
+#include "agent/core/resources.h"
+
+namespace drover::jobs {
+
+/// `limits` with what `wish` names in their place; what is 0 there stays.
+Resources with_changes(Resources limits, const Resources& wish);
+
+}  // namespace drover::jobs

@@ -1,0 +1,25 @@
+// Limits of a guest that is there.
+#include "runtimes/guest/guest_request.h"
+#include "runtimes/guest/guest_runtime.h"
+#include "runtimes/memory_held.h"
+
+namespace drover::runtimes {
+
+Result<> GuestRuntime::update(const Container& container, const Resources& limits,
+                              const Stop& stop) {
+  const Live guest = TRY(live(container, stop));
+  const std::string what = "update guest of container " + container.name.str();
+  if (guest.state.status == Status::creating || guest.state.status == Status::deleting) {
+    return fail(Code::conflict, "{}: it is {}", what, to_string(guest.state.status));
+  }
+  if (guest.state.pid != 0) {
+    TRY(check_memory_limit(container.name.str(), guest.state.pid, limits.memory_mib));
+  }
+  const proxmox::Form form = TRY(limits_form(limits));
+  const std::string path = fmt::format("/nodes/{}/lxc/{}/config", client_.node(), guest.vmid.value);
+  // Proxmox gives a running guest these limits at once, and writes them down for its next start.
+  TRY(client_.put(path, form, stop).context(what));
+  return {};
+}
+
+}  // namespace drover::runtimes

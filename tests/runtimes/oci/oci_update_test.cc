@@ -1,0 +1,102 @@
+// Limits of a container of runc or crun that runs, as its own control group shows them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "oci_node.h"
+#include "runtimes/memory_held.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::HasSubstr;
+
+[[maybe_unused]] const auto* const kMounts =
+    testing::AddGlobalTestEnvironment(new OneCgroupVersion);
+
+class OciUpdateTest : public testing::TestWithParam<RuntimeKind> {
+ protected:
+  Container started(const std::string& script, const Resources& limits) {
+    Container container = node_.shell(script);
+    container.spec.resources = limits;
+    const auto created = runtime_.create(container, node_.never);
+    EXPECT_TRUE(created) << created.error().message;
+    EXPECT_TRUE(runtime_.start(container, node_.never));
+    return container;
+  }
+  pid_t pid_of(const Container& container) {
+    return runtime_.state(container, node_.never).value().pid;
+  }
+  /// The file of the container's group in the hierarchy that has it, v1 or v2; "" for none.
+  std::string limit(const Container& container, const std::string& v1, const std::string& v2) {
+    for (const Path& file : {Path("/sys/fs/cgroup") / v1.substr(0, v1.find('/')) / "drover" /
+                                 container.name.str() / v1.substr(v1.find('/') + 1),
+                             Path("/sys/fs/cgroup/drover") / container.name.str() / v2}) {
+      if (const auto text = system::read_file(file)) {
+        return text->substr(0, text->find('\n'));
+      }
+    }
+    return "";
+  }
+  void expect_limits(const Container& container, std::uint64_t memory_mib, const std::string& quota,
+                     const std::string& pids) {
+    EXPECT_EQ(limit(container, "memory/memory.limit_in_bytes", "memory.max"),
+              std::to_string(memory_mib << 20U));
+    EXPECT_THAT(limit(container, "cpu/cpu.cfs_quota_us", "cpu.max"), testing::StartsWith(quota));
+    EXPECT_EQ(limit(container, "pids/pids.max", "pids.max"), pids);
+  }
+
+  OciNode node_{GetParam()};
+  OciRuntime& runtime_ = *node_.runtime;
+};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, OciUpdateTest,
+                         testing::Values(RuntimeKind::runc, RuntimeKind::crun),
+                         [](const auto& kind) { return std::string(to_string(kind.param)); });
+
+TEST_P(OciUpdateTest, LimitsChangeWhileItRunsAndBackAgain) {
+  const Container container = started("sleep 100", {64, 0.5, 20});
+  expect_limits(container, 64, "50000", "20");
+  const auto more = runtime_.update(container, {128, 2, 40}, node_.never);
+  ASSERT_TRUE(more) << more.error().message;
+  expect_limits(container, 128, "200000", "40");
+  ASSERT_TRUE(runtime_.update(container, {64, 0.5, 20}, node_.never));
+  expect_limits(container, 64, "50000", "20");
+  const auto none = runtime_.update(container, {}, node_.never);
+  ASSERT_TRUE(none) << none.error().message;
+  EXPECT_THAT(limit(container, "memory/memory.limit_in_bytes", "memory.max"),
+              testing::AnyOf("max", "9223372036854771712"));
+  EXPECT_EQ(limit(container, "pids/pids.max", "pids.max"), "4194304");
+  ASSERT_TRUE(runtime_.remove(container, true, node_.never));
+}
+
+TEST_P(OciUpdateTest, LessMemoryThanItsProgramsHoldIsAConflictAndNothingChanges) {
+  // Memory that is shared counts as what a program holds.
+  const Container container =
+      started("dd if=/dev/zero of=/dev/shm/held bs=1M count=40 2>/dev/null; echo ready; sleep 100",
+              {256, 0, 50});
+  while (node_.log(container).find("ready") == std::string::npos) {
+    std::this_thread::yield();
+  }
+  EXPECT_GE(memory_held(pid_of(container)).value_or(0), std::uint64_t{40} << 20U);
+  const auto less = runtime_.update(container, {16, 0, 50}, node_.never);
+  ASSERT_FALSE(less);
+  EXPECT_EQ(less.error().code, Code::conflict);
+  EXPECT_THAT(less.error().message, HasSubstr("its programs hold"));
+  EXPECT_EQ(limit(container, "memory/memory.limit_in_bytes", "memory.max"),
+            std::to_string(std::uint64_t{256} << 20U));
+  EXPECT_EQ(runtime_.state(container, node_.never)->status, Status::running);
+  ASSERT_TRUE(runtime_.remove(container, true, node_.never));
+}
+
+TEST_P(OciUpdateTest, OneThatIsNotThereIsNotFoundAndAStoppedOneIsMadeAnewWithThem) {
+  Container container = node_.shell("exit 0");
+  EXPECT_EQ(runtime_.update(container, {64, 0, 0}, node_.never).error().code, Code::not_found);
+  EXPECT_EQ(node_.run(container).code, 0);
+  EXPECT_TRUE(runtime_.update(container, {64, 0, 0}, node_.never));
+  ASSERT_TRUE(runtime_.remove(container, true, node_.never));
+}
+
+}  // namespace
+}  // namespace drover::runtimes
