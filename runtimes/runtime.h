@@ -43,10 +43,10 @@ struct Found {
   State state;
 };
 
-/// All verbs block, may be called from several threads at once (one container at a time each), and
-/// end with `cancelled` soon after `stop` was requested. Each reads the live state first and
-/// decides by it; a container that the runtime does not have is `not_found`, a verb that does not
-/// fit the state `conflict`.
+/// All verbs block, may be called from several threads at once (one at a time for each container;
+/// `state` and `exec` also beside it), and end with `cancelled` soon after `stop` was requested.
+/// Each reads the live state first and decides by it; a container that the runtime does not have is
+/// `not_found`, a verb that does not fit the state `conflict`.
 class Runtime {
  public:
   virtual ~Runtime() = default;

@@ -23,6 +23,10 @@ std::string detail(const Event& event) {
         data.at("attempt").integer_or(0),
         at != 0 ? "at " + time_of_day(at) : "waits: " + std::string(data.at("held").string_or("")));
   }
+  if (event.what == "unhealthy") {
+    return fmt::format("probe {}: {}", data.at("probe").string_or(""),
+                       data.at("message").string_or(""));
+  }
   if (event.what == "gave_up") {
     return fmt::format("{} after {} restarts in a row", to_text(exit_from_json(data.at("exit"))),
                        data.at("attempts").integer_or(0));

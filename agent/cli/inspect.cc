@@ -39,6 +39,11 @@ Result<int> show_inspect(Session& session, const InspectOptions& options) {
     if (json::Value* restarts = all[i].object()->find("restarts")) {
       write_time(*restarts->object(), "next_at");
     }
+    if (json::Value* probes = all[i].object()->find("probes")) {
+      for (json::Value& probe : *probes->array()) {
+        write_time(*probe.object(), "at");
+      }
+    }
     fmt::print("{}{}", i == 0 ? "" : "\n", outline(all[i]));
   }
   return kDone;

@@ -20,6 +20,7 @@ struct PsOptions {
 
 std::string status_text(const json::Value& container, std::int64_t now) {
   const std::string status(container.at("status").string_or("unknown"));
+  const std::string_view health = container.at("health").string_or("");
   if (status == to_string(Status::backoff)) {
     const json::Value& restarts = container.at("restarts");
     const std::int64_t at = restarts.at("next_at").integer_or(0);
@@ -29,12 +30,13 @@ std::string status_text(const json::Value& container, std::int64_t now) {
                        : held.empty() ? "starting again"
                                       : std::string(held));
   }
+  const std::string more = health.empty() ? "" : fmt::format(" ({})", health);
   if (status != to_string(Status::stopped) || container.at("exit").object() == nullptr) {
-    return status;
+    return status + more;
   }
   const Exit exit = exit_from_json(container.at("exit"));
-  return exit.reason.empty() ? status + ": " + to_text(exit)
-                             : fmt::format("{} ({})", status, to_text(exit));
+  const std::string how = exit.reason.empty() ? ": " + to_text(exit) : " (" + to_text(exit) + ")";
+  return status + how + more;
 }
 
 std::string addresses(const json::Value& container) {

@@ -1,6 +1,8 @@
 #include "agent/cli/run_options.h"
 
 #include <CLI/App.hpp>
+#include <iterator>
+#include <utility>
 
 #include "agent/cli/container_name.h"
 #include "agent/cli/spec_options.h"
@@ -93,7 +95,7 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
   return {};
 }
 
-Result<> set_restart(const RunOptions& options, ContainerSpec& spec) {
+Result<> set_keeping(const RunOptions& options, ContainerSpec& spec) {
   if (!options.restart.empty()) {
     const RestartPolicy policy = TRY(read_restart(options.restart));
     spec.restart.when = policy.when;
@@ -102,6 +104,8 @@ Result<> set_restart(const RunOptions& options, ContainerSpec& spec) {
   if (!options.exempt_codes.empty()) {
     spec.restart.exempt_codes = options.exempt_codes;
   }
+  std::vector<ProbeSpec> probes = TRY(read_probes(options.probes));
+  std::move(probes.begin(), probes.end(), std::back_inserter(spec.probes));
   return {};
 }
 
@@ -115,7 +119,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
   TRY(set_root(options, spec));
   TRY(set_process(options, spec));
   TRY(set_resources(options, spec));
-  TRY(set_restart(options, spec));
+  TRY(set_keeping(options, spec));
   JobRequest request = TRY(make_request(
       Verb::container_run, options.name.empty() ? generate_name() : options.name, options.flags));
   if (!options.id.empty()) {
@@ -180,6 +184,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       ->check(CLI::Range(0, 255))
       ->allow_extra_args(false)
       ->type_name("CODES");
+  add_probe_options(command, options.probes);
   text("--id", options.id, "ID", "The job's id: the same id again is the same job");
   CLI::Option* wait = command.add_flag("--wait", options.wait,
                                        "Follow its output, and exit as it exits; Ctrl-C stops it");

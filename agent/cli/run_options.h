@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/cli/job_flags.h"
+#include "agent/cli/probe_options.h"
 #include "agent/core/container_spec.h"
 
 namespace drover::cli {
@@ -32,6 +33,7 @@ struct RunOptions {
   std::optional<std::int64_t> grace_s;
   std::string restart;
   std::vector<int> exempt_codes;
+  ProbeOptions probes;
   bool wait = false;
   bool remove = false;
   JobFlags flags;

@@ -14,8 +14,22 @@
 namespace drover::cli {
 namespace {
 
-bool has_stopped(const json::Value& container) {
-  return status_from(container.at("status").string_or("")) == Status::stopped;
+/// One that its restart policy is going to start again has stopped for a moment only.
+bool has_ended(const json::Value& container) {
+  return status_from(container.at("status").string_or("")) == Status::stopped &&
+         !container.at("restarts").at("pending").boolean_or(false);
+}
+
+/// Waits until something has happened to the container.
+Result<> await_change(messaging::Client& client, messaging::Subscription& events,
+                      const std::string& name, const system::Stop& stop) {
+  for (bool changed = false; !changed;) {
+    constexpr std::chrono::hours kTurn{1};
+    const std::optional<messaging::Notice> notice = TRY(events.next(client.in(kTurn), stop));
+    const Event* event = notice ? std::get_if<Event>(&*notice) : nullptr;
+    changed = event == nullptr || (event->kind == "container" && event->object == name);
+  }
+  return {};
 }
 
 Result<> copy_output(messaging::Client& client, const std::string& name, const system::Stop& stop,
@@ -25,7 +39,7 @@ Result<> copy_output(messaging::Client& client, const std::string& name, const s
   LogCopyOptions copy;
   copy.complete = [&]() -> Result<bool> {
     const json::Value container = TRY(client.container(name, stop));
-    return has_stopped(container);
+    return has_ended(container);
   };
   Result<> copied = copy_log(client, stream, stop, copy);
   offset = stream.offset();
@@ -33,13 +47,16 @@ Result<> copy_output(messaging::Client& client, const std::string& name, const s
 }
 
 /// Also of one that its restart policy starts again and again, until it stays stopped.
-Result<> copy_all_output(messaging::Client& client, const std::string& name,
-                         const system::Stop& stop, std::uint64_t& offset) {
+Result<> copy_all_output(messaging::Client& client, messaging::Subscription& events,
+                         const std::string& name, const system::Stop& stop, std::uint64_t& offset) {
   for (;;) {
     TRY(copy_output(client, name, stop, offset));
     const json::Value container = TRY(client.container(name, stop));
-    if (has_stopped(container)) {
+    if (has_ended(container)) {
       return {};
+    }
+    if (status_from(container.at("status").string_or("")) == Status::stopped) {
+      TRY(await_change(client, events, name, stop));
     }
   }
 }
@@ -57,15 +74,10 @@ Result<Exit> wait_for_exit(messaging::Client& client, messaging::Subscription& e
                            const std::string& name, const system::Stop& stop) {
   for (;;) {
     const json::Value container = TRY(client.container(name, stop));
-    if (has_stopped(container)) {
+    if (has_ended(container)) {
       return exit_from_json(container.at("exit"));
     }
-    for (bool changed = false; !changed;) {
-      constexpr std::chrono::hours kTurn{1};
-      const std::optional<messaging::Notice> notice = TRY(events.next(client.in(kTurn), stop));
-      const Event* event = notice ? std::get_if<Event>(&*notice) : nullptr;
-      changed = event == nullptr || (event->kind == "container" && event->object == name);
-    }
+    TRY(await_change(client, events, name, stop));
   }
 }
 
@@ -75,11 +87,11 @@ Result<int> wait_for_container(Session& session, messaging::Client& client,
                                messaging::Subscription& events, const std::string& name) {
   const system::Stop* stop = &session.interrupt.first();
   std::uint64_t offset = 0;
-  Result<> copied = copy_all_output(client, name, *stop, offset);
+  Result<> copied = copy_all_output(client, events, name, *stop, offset);
   if (!copied && copied.error().code == Code::cancelled) {
     stop = &session.interrupt.second();
     TRY(stop_container(session, client, name));
-    copied = copy_all_output(client, name, *stop, offset);
+    copied = copy_all_output(client, events, name, *stop, offset);
   }
   TRY(std::move(copied));
   const Exit exit = TRY(wait_for_exit(client, events, name, *stop));

@@ -45,6 +45,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->intake_->resume());
   TRY(agent->reboot_->start_again().context("start containers after a reboot"));
   TRY(agent->keeper_->take_up());
+  TRY(agent->prober_->take_up());
   agent->books_->commit();
   agent->reconcile();
   agent->beacon();
@@ -136,7 +137,9 @@ void Agent::assemble() {
                           bytes_of(config_.bus.queue_mib)});
   keeper_ = std::make_unique<jobs::Keeper>(loop_, *books_, *intake_, clock_);
   reboot_ = std::make_unique<jobs::Reboot>(*books_, *intake_, node, clock_);
-  queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_);
+  prober_ = std::make_unique<jobs::Prober>(loop_, *books_, *intake_, clock_, node);
+  queries_ =
+      std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get());
   streams_ = std::make_unique<jobs::LogStreams>(
       loop_, *journal_, layout_,
       [this](const jobs::LogStreams::Address& to, std::string_view kind, json::Object more,
@@ -201,6 +204,7 @@ void Agent::end_turn() {
 
 void Agent::react(const Event& event) {
   keeper_->hear(event);
+  prober_->hear(event);
   if (event.kind == "container") {
     if (event.what == "running") {
       // One that ended before its start was journalled has written its exit already.

@@ -18,6 +18,7 @@
 #include "agent/jobs/keeper.h"
 #include "agent/jobs/log_streams.h"
 #include "agent/jobs/observer.h"
+#include "agent/jobs/prober.h"
 #include "agent/jobs/queries.h"
 #include "agent/jobs/reboot.h"
 #include "agent/jobs/rebuild.h"
@@ -75,6 +76,7 @@ class Agent {
   std::unique_ptr<jobs::Intake> intake_;
   std::unique_ptr<jobs::Keeper> keeper_;
   std::unique_ptr<jobs::Reboot> reboot_;
+  std::unique_ptr<jobs::Prober> prober_;
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;
   std::unique_ptr<jobs::Requests> requests_;

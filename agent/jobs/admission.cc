@@ -164,10 +164,6 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
                 "container {} names neither image nor rootfs, and this node has no default image",
                 name);
   }
-  if (!spec.probes.empty()) {
-    return fail(Code::refused,
-                "container {}: this version of drover asks no probes yet; leave probes out", name);
-  }
   TRY(check_folder(node, local_path(spec)));
   for (const NetworkSpec& network : *spec.networks) {
     if (network.bridge.empty()) {

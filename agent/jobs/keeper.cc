@@ -17,10 +17,6 @@ namespace {
 /// When the journal could not be read or written, as on a full disk.
 constexpr std::int64_t kLookAgainMs = 60'000;
 
-ProgramEnd end_of(const ContainerRow& row, const Keeping& keeping) {
-  return {row.exit, keeping.health == Health::unhealthy, keeping.with_node};
-}
-
 bool is_kept(const RestartPolicy& policy, bool probed) {
   return policy.when != RestartPolicy::When::never || probed;
 }

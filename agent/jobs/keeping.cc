@@ -3,8 +3,6 @@
 #include <array>
 #include <utility>
 
-#include "agent/jobs/restart_rule.h"
-
 namespace drover::jobs {
 namespace {
 
@@ -104,6 +102,10 @@ void set_keeping(ContainerRow& row, const Keeping& keeping) {
     object.set("health", to_string(keeping.health));
   }
   row.restarts = object.empty() ? "null" : json::write(std::move(object));
+}
+
+ProgramEnd end_of(const ContainerRow& row, const Keeping& keeping) {
+  return {row.exit, keeping.health == Health::unhealthy, keeping.with_node};
 }
 
 Result<> mark_ended_with_node(Journal& journal, const std::string& name) {

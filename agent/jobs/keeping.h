@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "agent/core/container_spec.h"
 #include "agent/jobs/journal.h"
+#include "agent/jobs/restart_rule.h"
 
 namespace drover::jobs {
 
@@ -43,6 +43,9 @@ struct Keeping {
 /// `broken` when the journal holds what is none.
 Result<Keeping> keeping_of(const ContainerRow& row);
 void set_keeping(ContainerRow& row, const Keeping& keeping);
+
+/// How the program of one that is stopped has ended.
+ProgramEnd end_of(const ContainerRow& row, const Keeping& keeping);
 
 /// For whoever finds after the node's reboot that a container has ended with it: write this before
 /// its status, so that its policy knows. Loop's thread.

@@ -14,6 +14,10 @@ namespace drover::jobs {
 /// container.start of one that is in back-off. It starts nothing that has left back-off meanwhile.
 inline constexpr std::string_view kByRestartPolicy = "restart policy";
 
+/// container.stop of one that a probe, whose name is behind, has found unhealthy. It leaves what
+/// the container is wanted to be as it is, so that its restart policy applies.
+inline constexpr std::string_view kByProbe = "probe ";
+
 /// With an id of its own, dated by `clock`.
 Result<JobRequest> own_job(system::Clock& clock, Verb verb, const std::string& target);
 

@@ -97,6 +97,11 @@ Result<json::Value> Queries::container(const json::Value& question) {
                 : fail(Code::not_found, "node {} has no container {}", node_.name, name);
   }
   json::Object view = TRY(container_view(*row, node_.layout, true));
+  if (prober_ != nullptr) {
+    if (json::Array probes = prober_->view(name); !probes.empty()) {
+      view.set("probes", std::move(probes));
+    }
+  }
   return json::Value(std::move(view));
 }
 

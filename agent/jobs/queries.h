@@ -6,6 +6,7 @@
 #include "agent/jobs/disk_watch.h"
 #include "agent/jobs/journal.h"
 #include "agent/jobs/node.h"
+#include "agent/jobs/prober.h"
 #include "agent/jobs/supervisor.h"
 
 namespace drover::jobs {
@@ -13,8 +14,10 @@ namespace drover::jobs {
 /// Belongs to the loop's thread.
 class Queries {
  public:
-  Queries(Journal& journal, const Supervisor& supervisor, const Node& node, const DiskWatch& disk)
-      : journal_(journal), supervisor_(supervisor), node_(node), disk_(disk) {}
+  /// `prober`: nullptr where nothing is probed.
+  Queries(Journal& journal, const Supervisor& supervisor, const Node& node, const DiskWatch& disk,
+          const Prober* prober = nullptr)
+      : journal_(journal), supervisor_(supervisor), node_(node), disk_(disk), prober_(prober) {}
 
   /// The body of the answer to a "query." kind, whose own body is `question`.
   Result<json::Value> answer(std::string_view kind, const json::Value& question);
@@ -36,6 +39,7 @@ class Queries {
   const Supervisor& supervisor_;
   const Node& node_;
   const DiskWatch& disk_;
+  const Prober* prober_;
 };
 
 }  // namespace drover::jobs

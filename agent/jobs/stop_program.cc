@@ -12,9 +12,11 @@ bool has_program(Status status) {
 
 /// Within the step, and not around it: a later run of the job, which finds the step done, may find
 /// the container running again.
-Result<Exit> stop_now(Work& work, const Target& target, std::chrono::seconds grace) {
+Result<Exit> stop_now(Work& work, const Target& target, std::chrono::seconds grace, bool wished) {
   const runtimes::Container& container = target.container();
-  TRY(want(work, target, Wanted::stopped));
+  if (wished) {
+    TRY(want(work, target, Wanted::stopped));
+  }
   if (has_program(target.row.status)) {
     TRY(note(work, target, Status::stopping));
   }
@@ -55,9 +57,10 @@ std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Contain
                                  : container.spec.stop_grace;
 }
 
-Result<Exit> stop_program(Work& work, const Target& target, std::chrono::seconds grace) {
+Result<Exit> stop_program(Work& work, const Target& target, std::chrono::seconds grace,
+                          bool wished) {
   const json::Value ended = TRY(stop_once(work, target, [&]() -> Result<json::Value> {
-    const Exit exit = TRY(stop_now(work, target, grace));
+    const Exit exit = TRY(stop_now(work, target, grace, wished));
     return to_json(exit);
   }));
   return exit_from_json(ended);
@@ -73,7 +76,7 @@ Result<std::optional<Exit>> stop_started_program(Work& work, const Target& targe
     if (!now || now->status == Status::created) {
       return json::Value();
     }
-    const Exit exit = TRY(stop_now(work, target, grace));
+    const Exit exit = TRY(stop_now(work, target, grace, true));
     return to_json(exit);
   }));
   return ended.is_null() ? std::nullopt : std::optional(exit_from_json(ended));

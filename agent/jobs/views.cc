@@ -2,6 +2,7 @@
 
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/keeping.h"
+#include "agent/jobs/restart_rule.h"
 
 namespace drover::jobs {
 namespace {
@@ -36,7 +37,8 @@ json::Array volumes_view(const ContainerRecord& record) {
   return volumes;
 }
 
-json::Object restarts_view(const ContainerRow& row, const Keeping& keeping) {
+json::Object restarts_view(const ContainerRow& row, const Keeping& keeping,
+                           const RestartPolicy& policy) {
   json::Object view{{"count", keeping.restarts}, {"in_row", keeping.in_row}};
   if (row.status == Status::backoff) {
     if (!keeping.held.empty()) {
@@ -49,6 +51,10 @@ json::Object restarts_view(const ContainerRow& row, const Keeping& keeping) {
   }
   if (keeping.gave_up) {
     view.set("gave_up", true);
+  } else if (row.status == Status::stopped && row.wanted == Wanted::running &&
+             is_restarted(policy, end_of(row, keeping))) {
+    // Its Keeper comes to it in a moment, or once a job about it has ended.
+    view.set("pending", true);
   }
   return view;
 }
@@ -122,7 +128,7 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
       {"volumes", volumes_view(record)}};
   const Keeping keeping = TRY(keeping_of(row));
   if (container.spec.restart.when != RestartPolicy::When::never) {
-    view.set("restarts", restarts_view(row, keeping));
+    view.set("restarts", restarts_view(row, keeping, container.spec.restart));
   }
   if (keeping.health != Health::none) {
     view.set("health", to_string(keeping.health));

@@ -25,6 +25,8 @@ class FakeRuntime : public runtimes::Runtime {
     const std::lock_guard lock(mutex_);
     failures_.insert_or_assign(verb, std::move(error));
   }
+  /// What programs that exec runs end with from now on.
+  void set_exec_code(int code) { exec_code_ = code; }
   enum class Hold { before_deed, after_deed };
   /// The next call of this verb waits there until it is asked to stop, and is then cancelled: a
   /// place where an agent may end.
@@ -123,7 +125,7 @@ class FakeRuntime : public runtimes::Runtime {
       TRY(find(container));
       out("ran " + request.command.front() + "\n");
       err("without end of line");
-      return 3;
+      return exec_code_.load();
     });
   }
   Result<> update(const runtimes::Container& container, const Resources& limits,
@@ -221,6 +223,7 @@ class FakeRuntime : public runtimes::Runtime {
   runtimes::Capabilities capabilities_;
   std::atomic<std::int64_t> ends_ = 0;  // of any program; stands for the time
   std::atomic<int> held_ = 0;
+  std::atomic<int> exec_code_ = 3;
   std::mutex mutex_;
   std::map<std::string, runtimes::State> states_;  // guarded by mutex_
   std::map<std::string, int> starts_;              // guarded by mutex_

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Containers that a whole node keeps running: restart policies.
+"""Containers that a whole node keeps running: restart policies and probes.
 
 keep_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 """
@@ -9,6 +9,7 @@ import os
 import pathlib
 import signal
 import sys
+import time
 import unittest
 
 import jsonschema
@@ -34,6 +35,12 @@ class KeepLife(unittest.TestCase):
 
     def starts(self, name):
         return self.node.drover("exec", name, "--", "cat", "/starts").stdout.count("start")
+
+    def await_health(self, name, health):
+        deadline = time.monotonic() + 30
+        while (seen := self.node.inspect(name).get("health")) != health:
+            self.assertLess(time.monotonic(), deadline, f"{name} is {seen}")
+            time.sleep(0.05)
 
     def crash(self, name):
         os.kill(self.node.await_status(name, "running")["pid"], signal.SIGKILL)
@@ -70,6 +77,24 @@ class KeepLife(unittest.TestCase):
         self.assertEqual(done.stdout.split(), ["1", "2"])
         self.assertTrue(self.node.inspect("loops")["restarts"]["gave_up"])
 
+    def test_an_unhealthy_container_is_ended_and_started_again(self):
+        words = ["--restart", "on-failure", "--probe-interval", "1", "--probe-failures", "2", "--probe-http", "8080/",
+                 "--probe-exec", "test -f /ok"]
+        self.run_kept("ill", *words,
+                      script="mkdir -p /www; echo hello > /www/index.html; httpd -p 8080 -h /www; touch /ok; " + SERVE % 0)
+        self.await_health("ill", "healthy")
+        probes = {probe["name"]: probe for probe in self.node.inspect("ill")["probes"]}
+        self.assertEqual({name: probe["ok"] for name, probe in probes.items()}, {"http-8080": True, "exec": True})
+        for what, said in (["rm", "/ok"], "test ended with 1"), (["killall", "httpd"], "Connection refused"):
+            first = self.node.inspect("ill")["pid"]
+            self.node.drover("exec", "ill", "--", *what)
+            self.node.await_status("ill", "backoff")
+            self.assertEqual(self.node.inspect("ill")["exit"]["code"], 0, "it obeyed its stop signal")
+            self.await_health("ill", "healthy")
+            self.assertNotEqual(self.node.inspect("ill")["pid"], first)
+            self.assertIn(said, self.node.drover("events").stdout)
+        self.assertEqual(self.starts("ill"), 3)
+
     def test_z_its_events_are_as_the_schema_says(self):
         """The last of all: the stream followed the node through the other tests."""
         code, complaints, events = self.stream.end()
@@ -78,7 +103,8 @@ class KeepLife(unittest.TestCase):
         for event in events:
             self.assertEqual([error.message for error in check.iter_errors(event)], [], event)
         kinds = {event["type"] for event in events}
-        self.assertLessEqual({"drover.container.backoff", "drover.container.gave_up"}, kinds)
+        self.assertLessEqual({f"drover.container.{what}" for what in ["backoff", "gave_up", "healthy", "unhealthy"]},
+                             kinds)
         own = [event for event in events if event["data"].get("by") == "restart policy"]
         self.assertEqual({event["data"]["verb"] for event in own}, {"container.start"})
 

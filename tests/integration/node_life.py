@@ -65,7 +65,8 @@ class NodeLife(unittest.TestCase):
         # drained node, a full disk, a lost journal (journal_life.py), and what keep_life.py is about.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
                                          "drover.container.unknown", "drover.container.backoff",
-                                         "drover.container.gave_up",
+                                         "drover.container.gave_up", "drover.container.healthy",
+                                         "drover.container.unhealthy", "drover.container.updated",
                                          "drover.node.drained", "drover.node.undrained",
                                          "drover.node.disk_full", "drover.node.disk_ok",
                                          "drover.node.journal_rebuilt"})

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/cli/probe_options.h"
 #include "agent/cli/run_options.h"
 #include "agent/system/file.h"
 #include "fakes/temp_folder.h"
@@ -53,6 +54,46 @@ TEST(Restart, HasAPolicyAndHowOftenInARow) {
   for (const char* text : {"", "no", "never:3", "on-failure:", "on-failure:0", "always:x",
                            "always:1:2", "always:1000001"}) {
     EXPECT_FALSE(read_restart(text)) << text;
+  }
+}
+
+TEST(Probes, AreNamedForWhatTheyAsk) {
+  ProbeOptions options;
+  options.http = {"8080", "8080/ready?x=1"};
+  options.tcp = {"5432"};
+  options.exec = {"check  --fast /x", R"(["sh", "-c", "test -f '/a b'"])"};
+  options.interval_s = 30;
+  options.failures = 5;
+  const std::vector<ProbeSpec> probes = read_probes(options).value();
+  ASSERT_EQ(probes.size(), 5U);
+  EXPECT_EQ(probes[0].name, "http-8080");
+  EXPECT_EQ(probes[0].path, "/");
+  EXPECT_EQ(probes[1].path, "/ready?x=1");
+  EXPECT_EQ(probes[2].name, "tcp-5432");
+  EXPECT_EQ(probes[2].port, 5432);
+  EXPECT_EQ(probes[3].name, "exec");
+  EXPECT_EQ(probes[3].command, (std::vector<std::string>{"check", "--fast", "/x"}));
+  EXPECT_EQ(probes[4].name, "exec-2");
+  EXPECT_EQ(probes[4].command, (std::vector<std::string>{"sh", "-c", "test -f '/a b'"}));
+  for (const ProbeSpec& probe : probes) {
+    EXPECT_EQ(probe.interval, std::chrono::seconds(30));
+    EXPECT_EQ(probe.failures, 5);
+    EXPECT_EQ(probe.timeout, ProbeSpec().timeout);
+    // What is sent is what the node reads.
+    Faults faults;
+    EXPECT_EQ(read_probe(to_json(probe), "", faults), probe);
+    EXPECT_TRUE(faults.empty());
+  }
+}
+
+TEST(Probes, OfAnotherFormAreInvalid) {
+  for (const char* text : {"", "0", "65536", "x", "80x", "/path", "-1"}) {
+    EXPECT_FALSE(read_probes({.http = {text}})) << text;
+    EXPECT_FALSE(read_probes({.tcp = {text}})) << text;
+  }
+  EXPECT_FALSE(read_probes({.tcp = {"80/"}}));
+  for (const char* text : {"", "  ", "[]", "[1]", "[\"\"]", "[\"a\"", "[\"a\", 2]"}) {
+    EXPECT_FALSE(read_probes({.exec = {text}})) << text;
   }
 }
 

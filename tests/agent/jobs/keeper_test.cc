@@ -366,6 +366,24 @@ TEST_F(KeeperTest, ACrashBeforeItsJobHasEndedIsSeenWhenItHas) {
   EXPECT_EQ(status("web-1"), Status::backoff);
 }
 
+TEST_F(KeeperTest, OneThatStoppedWhileAJobIsAboutItShowsThatItWillBeStartedAgain) {
+  run_kept({{"policy", "on-failure"}});
+  const auto pending = [this] {
+    const json::Value view(container_view(row("web-1"), layout_, false).value());
+    return view.at("restarts").at("pending").boolean_or(false);
+  };
+  EXPECT_FALSE(pending());
+  ASSERT_TRUE(note_status(*books_, "web-1", Status::stopped, Exit{1, false, 1}, ""));
+  EXPECT_TRUE(pending());
+  settle();
+  EXPECT_FALSE(pending()) << "it is in back-off, and says so";
+  run(job("j2", "container.stop", "web-1"));
+  EXPECT_FALSE(pending());
+  run(job("j3", "container.start", "web-1"));
+  crash("web-1", 0);
+  EXPECT_FALSE(pending()) << "it is done";
+}
+
 TEST_F(KeeperTest, AContainerShowsItsRestarts) {
   run_kept({{"policy", "always"}});
   crash("web-1");
