@@ -138,8 +138,7 @@ void Agent::assemble() {
   keeper_ = std::make_unique<jobs::Keeper>(loop_, *books_, *intake_, clock_);
   reboot_ = std::make_unique<jobs::Reboot>(*books_, *intake_, node, clock_);
   prober_ = std::make_unique<jobs::Prober>(loop_, *books_, *intake_, clock_, node);
-  queries_ =
-      std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get());
+  queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get());
   streams_ = std::make_unique<jobs::LogStreams>(
       loop_, *journal_, layout_,
       [this](const jobs::LogStreams::Address& to, std::string_view kind, json::Object more,
