@@ -15,6 +15,7 @@ struct StorageInfo {
   std::string type;  ///< "dir", "lvmthin", "zfspool", ...
   std::vector<std::string> content;
   bool active = false;
+  bool shared = false;  ///< the same volumes on several nodes
   std::uint64_t available_bytes = 0;
 };
 

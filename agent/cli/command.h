@@ -46,6 +46,7 @@ void add_events(CLI::App& app, Action& action);
 void add_jobs(CLI::App& app, Action& action);
 void add_cancel(CLI::App& app, Action& action);
 void add_volume(CLI::App& app, Action& action);
+void add_leaks(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_node(CLI::App& app, Action& action);
 void add_drain(CLI::App& app, Action& action);

@@ -192,6 +192,18 @@ LogConfig read_log(const json::Value& value, std::string at, Faults& faults) {
   return log;
 }
 
+ReconcileConfig read_reconcile(const json::Value& value, std::string at, Faults& faults) {
+  Fields fields(value, std::move(at), faults);
+  ReconcileConfig reconcile;
+  constexpr std::int64_t kHour = 3600;
+  constexpr std::int64_t kMonth = 2'592'000;
+  reconcile.every_s = fields.integer("every_s", reconcile.every_s, 1, kHour);
+  reconcile.grace_s = fields.integer("grace_s", reconcile.grace_s, 1, kMonth);
+  reconcile.collect = fields.boolean("collect", reconcile.collect);
+  fields.finish();
+  return reconcile;
+}
+
 bool is_program(RuntimeKind kind) {
   return kind == RuntimeKind::runc || kind == RuntimeKind::crun;
 }
@@ -292,6 +304,9 @@ Result<Config> parse_config(std::string_view text) {
   });
   fields.object("log", [&](const json::Value& value, std::string at) {
     config.log = read_log(value, std::move(at), faults);
+  });
+  fields.object("reconcile", [&](const json::Value& value, std::string at) {
+    config.reconcile = read_reconcile(value, std::move(at), faults);
   });
   fields.finish();
   TRY(faults.result("the configuration is not accepted"));

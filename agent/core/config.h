@@ -107,6 +107,13 @@ struct LogConfig {
   std::int64_t keep_deleted_mib = 256;   ///< ... their logs together
 };
 
+/// Section "reconcile": what the node has, held against what it should have.
+struct ReconcileConfig {
+  std::int64_t every_s = 60;
+  std::int64_t grace_s = 600;  ///< from a leaked thing's first sight to its removal
+  bool collect = true;         ///< false: leaks are told only
+};
+
 /// Which runtime a name gets, and why.
 struct RoutingChoice {
   RuntimeKind kind = RuntimeKind::crun;
@@ -123,6 +130,7 @@ struct Config {
   BusConfig bus;
   JournalConfig journal;
   LogConfig log;
+  ReconcileConfig reconcile;
 
   /// The runtime for a container of this name: the first rule that matches, else the default.
   RoutingChoice container_type(std::string_view name) const;

@@ -109,6 +109,9 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
     case Verb::node_drain:
       options.stop_containers = fields.boolean("stop_containers", false);
       break;
+    case Verb::node_collect:
+      options.leaks = fields.strings("leaks");
+      break;
     default:
       break;
   }
@@ -158,6 +161,9 @@ json::Object to_json(const JobOptions& options) {
   set_text("address", options.address);
   set_flag("vlan_aware", options.vlan_aware);
   set_flag("stop_containers", options.stop_containers);
+  if (!options.leaks.empty()) {
+    object.set("leaks", json::Array(options.leaks.begin(), options.leaks.end()));
+  }
   return object;
 }
 

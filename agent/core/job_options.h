@@ -29,6 +29,7 @@ struct JobOptions {
   std::string address{};         ///< network.ensure: the bridge's own, CIDR; "" for none
   bool vlan_aware = false;       ///< network.ensure
   bool stop_containers = false;  ///< node.drain
+  std::vector<std::string> leaks{};  ///< node.collect: their names; none: all that wait for it
 };
 
 /// The members of "options" that `verb` takes; the others are unknown fields to it.

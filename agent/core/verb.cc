@@ -9,7 +9,7 @@
 namespace drover {
 namespace {
 
-constexpr std::array<std::pair<Verb, std::string_view>, 24> kVerbs = {{
+constexpr std::array<std::pair<Verb, std::string_view>, 25> kVerbs = {{
     {Verb::container_run, "container.run"},
     {Verb::container_create, "container.create"},
     {Verb::container_start, "container.start"},
@@ -33,6 +33,7 @@ constexpr std::array<std::pair<Verb, std::string_view>, 24> kVerbs = {{
     {Verb::network_remove, "network.remove"},
     {Verb::node_drain, "node.drain"},
     {Verb::node_undrain, "node.undrain"},
+    {Verb::node_collect, "node.collect"},
     {Verb::job_cancel, "job.cancel"},
 }};
 

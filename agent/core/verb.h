@@ -33,6 +33,7 @@ enum class Verb {
   network_remove,
   node_drain,
   node_undrain,
+  node_collect,  ///< leaked things, now
   job_cancel,
 };
 
@@ -63,7 +64,8 @@ constexpr bool starts_container(Verb verb) {
 
 /// Whether it is done while it is accepted, and waits for no worker.
 constexpr bool is_done_at_once(Verb verb) {
-  return verb == Verb::job_cancel || verb == Verb::node_drain || verb == Verb::node_undrain;
+  return verb == Verb::job_cancel || verb == Verb::node_drain || verb == Verb::node_undrain ||
+         verb == Verb::node_collect;
 }
 
 /// Whether doing it again after a failure `unavailable` may surprise nobody: what a program inside

@@ -15,7 +15,6 @@ namespace drover::daemon {
 namespace {
 
 constexpr std::chrono::seconds kBeaconEvery{1};
-constexpr std::chrono::seconds kReconcileEvery{60};
 
 std::size_t bytes_of(std::int64_t mib) {
   return static_cast<std::size_t>(mib) << 20;
@@ -137,6 +136,8 @@ void Agent::assemble() {
                           bytes_of(config_.bus.queue_mib)});
   keeper_ = std::make_unique<jobs::Keeper>(loop_, *books_, *intake_, clock_);
   reboot_ = std::make_unique<jobs::Reboot>(*books_, *intake_, node, clock_);
+  reconciler_ = std::make_unique<jobs::Reconciler>(node, *books_, *supervisor_, *intake_, clock_);
+  intake_->at_collect([this] { reconciler_->look(); });
   prober_ = std::make_unique<jobs::Prober>(loop_, *books_, *intake_, clock_, node);
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get());
   streams_ = std::make_unique<jobs::LogStreams>(
@@ -214,6 +215,13 @@ void Agent::react(const Event& event) {
     system::log_info("container {} is {}", event.object, event.what);
     return;
   }
+  if (event.kind == "resource") {
+    const json::Value data(event.data);
+    const std::string_view why = data.at("message").string_or("");
+    system::log_warning("{} {} is {}{}{}", data.at("kind").string_or(""),
+                        data.at("name").string_or(""), event.what, why.empty() ? "" : ": ", why);
+    return;
+  }
   if (event.kind != "job") {
     return;
   }
@@ -240,7 +248,8 @@ void Agent::beacon() {
 
 void Agent::reconcile() {
   observer_->look_at_all();
-  loop_.after(kReconcileEvery, [this] { reconcile(); });
+  reconciler_->look();
+  loop_.after(std::chrono::seconds(config_.reconcile.every_s), [this] { reconcile(); });
 }
 
 void Agent::pat_watchdog() {

@@ -22,6 +22,7 @@
 #include "agent/jobs/queries.h"
 #include "agent/jobs/reboot.h"
 #include "agent/jobs/rebuild.h"
+#include "agent/jobs/reconciler.h"
 #include "agent/jobs/record_keeper.h"
 #include "agent/jobs/requests.h"
 #include "agent/jobs/supervisor.h"
@@ -76,6 +77,7 @@ class Agent {
   std::unique_ptr<jobs::Intake> intake_;
   std::unique_ptr<jobs::Keeper> keeper_;
   std::unique_ptr<jobs::Reboot> reboot_;
+  std::unique_ptr<jobs::Reconciler> reconciler_;
   std::unique_ptr<jobs::Prober> prober_;
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;

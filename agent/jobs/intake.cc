@@ -2,6 +2,7 @@
 
 #include "agent/jobs/admission.h"
 #include "agent/jobs/drain.h"
+#include "agent/jobs/leaks.h"
 #include "agent/jobs/own_job.h"
 #include "agent/jobs/rebuild.h"
 #include "agent/jobs/views.h"
@@ -187,6 +188,8 @@ Result<> Intake::do_at_once(const JobRequest& request) {
         return drain(request);
       case Verb::node_undrain:
         return undrain(request);
+      case Verb::node_collect:
+        return collect(request);
       default:
         return cancel(request);
     }
@@ -223,6 +226,21 @@ Result<json::Value> Intake::drain(const JobRequest& request) {
 Result<json::Value> Intake::undrain(const JobRequest& request) {
   TRY(undrain_node(books_, request));
   return json::Value(json::Object{{"undrained", node_.name}});
+}
+
+Result<json::Value> Intake::collect(const JobRequest& request) {
+  const std::vector<LeakRow> ordered =
+      TRY(order_leaks(books_.journal(), request.options.leaks, clock_.unix_ms()));
+  json::Array collecting;
+  for (const LeakRow& row : ordered) {
+    collecting.emplace_back(json::Object{{"kind", row.kind}, {"name", row.name}});
+  }
+  books_.after_commit([this](const Result<>& committed) {
+    if (committed) {
+      collect_();
+    }
+  });
+  return json::Value(json::Object{{"collecting", std::move(collecting)}});
 }
 
 Result<> Intake::resume() {

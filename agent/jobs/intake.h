@@ -44,6 +44,9 @@ class Intake {
   /// says in its event who wants it, as "restart policy".
   Result<> submit_own(const JobRequest& request, std::string_view by);
 
+  /// Called when leaks were ordered to be taken away now, behind this turn's commit.
+  void at_collect(std::function<void()> wake) { collect_ = std::move(wake); }
+
   /// Takes up what an earlier agent left unfinished. Call it once, before the first `submit`.
   Result<> resume();
 
@@ -62,6 +65,7 @@ class Intake {
   Result<json::Value> cancel(const JobRequest& request);
   Result<json::Value> drain(const JobRequest& request);
   Result<json::Value> undrain(const JobRequest& request);
+  Result<json::Value> collect(const JobRequest& request);
 
   Books& books_;
   Supervisor& supervisor_;
@@ -69,6 +73,7 @@ class Intake {
   system::Clock& clock_;
   DiskWatch& disk_;
   Queue queue_;
+  std::function<void()> collect_ = [] {};
 };
 
 }  // namespace drover::jobs

@@ -212,6 +212,14 @@ Result<bool> Journal::has_unfinished(const std::string& container) {
   return query.step();
 }
 
+Result<std::vector<JobRow>> Journal::ended_since(std::int64_t unix_ms) {
+  // The first condition is the one of the index.
+  Statement query =
+      TRY(database_->prepare(selecting(kJobs, "WHERE ended_at > 0 AND ended_at >= ?").c_str()));
+  query.with(unix_ms);
+  return all_jobs(std::move(query));
+}
+
 Result<> Journal::put_step(const StepRow& row) {
   TRY(database_->begin());
   Statement put = TRY(database_->prepare(

@@ -97,6 +97,20 @@ struct DeletedRow {
   std::int64_t bytes = 0;  ///< of its log
 };
 
+/// A thing on the node that no other row knows (inventory.h).
+struct LeakRow {
+  std::string kind;
+  std::string place;
+  std::string name;
+  std::string container;
+  std::string job;
+  std::int64_t seen_at = 0;     ///< unix ms, for the first time
+  std::int64_t collect_at = 0;  ///< unix ms; 0 while it is not to be taken away
+  std::int64_t tries = 0;       ///< to take it away that failed
+  bool ordered = false;         ///< somebody has asked for its removal
+  std::string message{};        ///< why it is there still
+};
+
 class Journal {
  public:
   /// Opens or makes the file. A journal of a newer version is refused and left as it is.
@@ -129,6 +143,8 @@ class Journal {
   Result<std::vector<JobRow>> unfinished();
   /// Whether one of those is about the container.
   Result<bool> has_unfinished(const std::string& container);
+  /// Those that have ended at `unix_ms` or later.
+  Result<std::vector<JobRow>> ended_since(std::int64_t unix_ms);
 
   /// Strikes off at most `most` jobs, with their steps, that ended before `before` (unix ms) and
   /// whose ids are not dated later. Those whose container exists stay: their steps are how it is
@@ -186,6 +202,11 @@ class Journal {
   /// Gives at most `pages` unused pages of the file back to the file system, but for some that are
   /// soon used again. False when there is nothing to give.
   Result<bool> give_back(std::int64_t pages);
+
+  /// By kind, place and name.
+  Result<std::vector<LeakRow>> leaks();
+  Result<> put_leak(const LeakRow& row);
+  Result<> erase_leak(const LeakRow& row);
 
   /// All that was written since the last one is on the disk, or none of it.
   Result<> commit();

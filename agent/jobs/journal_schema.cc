@@ -47,8 +47,8 @@ CREATE INDEX counters_seq ON counters(seq) WHERE name >= 'object/' AND name < 'o
 )";
 
 // Images by name; volumes that outlive containers; containers that were deleted a while ago, whose
-// logs are kept. Jobs of the agent's own tell who made them; whether any is about a container is
-// asked often.
+// logs are kept; things found on the node that no other row knows (`leaks`). Jobs of the agent's
+// own tell who made them; whether any is about a container is asked often.
 constexpr const char* kVersion3 = R"(
 CREATE TABLE images(
   name TEXT PRIMARY KEY, digest TEXT NOT NULL, bytes INTEGER NOT NULL, since INTEGER NOT NULL,
@@ -62,6 +62,10 @@ CREATE TABLE deleted(
   bytes INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX deleted_name ON deleted(name, at);
 CREATE INDEX deleted_at ON deleted(at);
+CREATE TABLE leaks(
+  kind TEXT NOT NULL, place TEXT NOT NULL, name TEXT NOT NULL, container TEXT NOT NULL,
+  job TEXT NOT NULL, seen_at INTEGER NOT NULL, collect_at INTEGER NOT NULL, tries INTEGER NOT NULL,
+  ordered INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY(kind, place, name)) WITHOUT ROWID;
 ALTER TABLE jobs ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
 CREATE INDEX jobs_target ON jobs(target) WHERE ended_at = 0;
 )";

@@ -86,6 +86,15 @@ bool Lanes::remove(const std::string& job) {
   return true;
 }
 
+bool Lanes::occupy(const std::string& lane) {
+  return !lanes_.contains(lane) && busy_.insert(lane).second;
+}
+
+void Lanes::vacate(const std::string& lane) {
+  busy_.erase(lane);
+  offer(lane);
+}
+
 std::optional<Lanes::Place> Lanes::place(const std::string& job) const {
   const auto found = known_.find(job);
   if (found == known_.end() || running_.contains(job)) {

@@ -39,6 +39,10 @@ class Lanes {
   /// Whether `remove` would take it out.
   bool waits(const std::string& job) const;
 
+  /// Makes a lane busy that no job is in; false when one is.
+  bool occupy(const std::string& lane);
+  void vacate(const std::string& lane);
+
   /// What a job waits for.
   struct Place {
     enum class For { lane, worker, attempt } what;
@@ -78,7 +82,7 @@ class Lanes {
   std::unordered_map<std::string, Known> known_;  // jobs waiting, parked or running
   std::set<std::string> running_;
   std::set<std::string> parked_;                // jobs at the heads of busy lanes
-  std::set<std::string> busy_;                  // lanes with a running or parked job
+  std::set<std::string> busy_;                  // lanes with a running or parked job, or occupied
   Ordered<Head, __gnu_pbds::null_type> ready_;  // heads of the lanes that are free
 };
 

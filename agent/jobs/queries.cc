@@ -5,6 +5,7 @@
 #include "agent/core/fields.h"
 #include "agent/jobs/drain.h"
 #include "agent/jobs/kept_log.h"
+#include "agent/jobs/leaks.h"
 #include "agent/jobs/page.h"
 #include "agent/jobs/views.h"
 
@@ -50,6 +51,9 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   }
   if (kind == "query.explain") {
     return explain(question);
+  }
+  if (kind == "query.leaks") {
+    return leaks(question);
   }
   if (kind == "query.node") {
     return node();
@@ -171,6 +175,20 @@ Result<json::Value> Queries::explain(const json::Value& question) {
     view.set("program", program ? json::Value(program->native()) : json::Value());
   }
   return json::Value(std::move(view));
+}
+
+Result<json::Value> Queries::leaks(const json::Value& question) {
+  Faults faults;
+  Fields fields(question, "", faults);
+  fields.finish();
+  TRY(faults.result("the query is not understood"));
+  const std::vector<LeakRow> rows = TRY(journal_.leaks());
+  Page page;
+  bool whole = true;
+  for (auto row = rows.begin(); whole && row != rows.end(); ++row) {
+    whole = page.add(leak_view(*row));
+  }
+  return json::Value(json::Object{{"whole", whole}, {"leaks", page.take()}});
 }
 
 Result<json::Value> Queries::node() {

@@ -33,6 +33,7 @@ class Queries {
   Result<json::Value> job(const json::Value& question);
   Result<json::Value> events(const json::Value& question);
   Result<json::Value> explain(const json::Value& question);
+  Result<json::Value> leaks(const json::Value& question);
   Result<json::Value> node();
 
   Journal& journal_;

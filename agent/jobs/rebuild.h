@@ -20,8 +20,8 @@ struct LostJournal {
 /// Reads the sealed records, asks the runtimes what they have, and writes a row for each container,
 /// with the job that made it and its steps, so that it can be stopped, started and deleted. One
 /// that only a runtime knows, by our stamp, gets a row too: nobody shall take it for left behind
-/// while its program runs. What it was made of is not known, so its volumes stay when it is deleted.
-/// Touches nothing of the containers themselves; a damaged record is renamed. Tells
+/// while its program runs. What it was made of is not known, so its volumes stay when it is
+/// deleted. Touches nothing of the containers themselves; a damaged record is renamed. Tells
 /// "node.journal_rebuilt" when there was a journal or a container.
 ///
 /// For the start of an agent, before anything else reads the journal; does nothing for a journal in

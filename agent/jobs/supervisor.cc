@@ -20,8 +20,12 @@ constexpr std::int64_t kPriorityMs = 1000;
 /// After which a deadline that could not be written is looked at again.
 constexpr std::chrono::seconds kDeadlineAgain{1};
 
+std::string lane_named(TargetKind kind, const std::string& target) {
+  return fmt::format("{} {}", to_string(kind), target);
+}
+
 std::string lane_of(const JobRequest& request) {
-  return fmt::format("{} {}", to_string(target_kind_of(request.verb)), request.target);
+  return lane_named(target_kind_of(request.verb), request.target);
 }
 
 double draw() {
@@ -194,6 +198,15 @@ void Supervisor::withdraw(const std::string& job) {
     forget(job);
   }
   // A worker that has it already finds that it cannot be begun.
+}
+
+bool Supervisor::hold(const std::string& container) {
+  return lanes_.occupy(lane_named(TargetKind::container, container));
+}
+
+void Supervisor::let_go(const std::string& container) {
+  lanes_.vacate(lane_named(TargetKind::container, container));
+  start_ready();
 }
 
 void Supervisor::deadline_passed(const std::string& job) {

@@ -54,6 +54,9 @@ class Supervisor {
   Result<> cancel(const std::string& job);
   /// Forgets a job that came to be in no journal, without a word.
   void withdraw(const std::string& job);
+  /// Keeps jobs of the container from beginning until `let_go`; false when one waits or runs.
+  bool hold(const std::string& container);
+  void let_go(const std::string& container);
   /// None for a job that runs, or is not here.
   std::optional<Waiting> waits_for(const std::string& job) const;
 

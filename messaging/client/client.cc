@@ -94,6 +94,14 @@ Result<json::Value> Client::container_or_deleted(std::string_view name, const sy
 Result<json::Value> Client::explain(std::string_view name, const system::Stop& stop) {
   return query("query.explain", json::Object{{"name", name}}, stop);
 }
+Result<json::Value> Client::leaks(const system::Stop& stop) {
+  json::Value answer = TRY(query("query.leaks", json::Object(), stop));
+  json::Value* leaks = answer.object()->find("leaks");
+  if (leaks == nullptr || leaks->array() == nullptr) {
+    return fail(Code::broken, "query.leaks: the node's answer has no list of leaks");
+  }
+  return std::move(*leaks);
+}
 Result<json::Value> Client::job(std::string_view id, const system::Stop& stop) {
   return query("query.job", json::Object{{"id", id}}, stop);
 }

@@ -84,6 +84,8 @@ class Client {
   /// The same, or what the node remembers of a deleted one: its status is "gone" then.
   Result<json::Value> container_or_deleted(std::string_view name, const system::Stop& stop);
   Result<json::Value> explain(std::string_view name, const system::Stop& stop);
+  /// The array, by kind and name.
+  Result<json::Value> leaks(const system::Stop& stop);
   Result<json::Value> job(std::string_view id, const system::Stop& stop);
   /// The array, newest first.
   Result<json::Value> jobs(std::int64_t most, const system::Stop& stop);

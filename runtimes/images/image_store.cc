@@ -51,6 +51,17 @@ std::string beside(std::string_view prefix, const Path& folder) {
   return std::string(prefix) + folder.filename().native();
 }
 
+/// The root's folder that this is a half of; "" for any other.
+std::string whole_of(const Path& folder) {
+  const std::string name = folder.filename();
+  for (const std::string_view prefix : {kGone, kUnfinished}) {
+    if (name.starts_with(prefix)) {
+      return name.substr(prefix.size());
+    }
+  }
+  return "";
+}
+
 /// Unpacks into `unfinished`, which becomes `folder` once it is whole.
 Result<> unpack(const ImageReference& reference, const std::string& digest, const Path& unfinished,
                 const Path& folder, const system::Stop& stop) {
@@ -77,6 +88,40 @@ Result<> unpack(const ImageReference& reference, const std::string& digest, cons
 }  // namespace
 
 ImageStore::ImageStore(Layout layout) : layout_(std::move(layout)) {}
+
+Result<std::vector<Path>> ImageStore::unfinished() {
+  std::vector<Path> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(layout_.images(), error), end;
+       !error && entry != end; entry.increment(error)) {
+    const std::string whole = whole_of(entry->path());
+    if (whole.empty()) {
+      continue;
+    }
+    const std::shared_ptr<Root> root = root_named(whole);
+    if (const std::unique_lock lock(root->busy, std::try_to_lock); lock.owns_lock()) {
+      found.push_back(entry->path());
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(Code::broken, "list {}: {}", layout_.images().native(), error.message());
+  }
+  return found;
+}
+
+Result<> ImageStore::remove_unfinished(const Path& folder) {
+  const std::string whole = whole_of(folder);
+  if (whole.empty() || folder.parent_path() != layout_.images()) {
+    return fail(Code::refused, "{} is no half of an image", folder.native());
+  }
+  const std::shared_ptr<Root> root = root_named(whole);
+  // Whoever is at it now sees to it himself.
+  const std::unique_lock lock(root->busy, std::try_to_lock);
+  if (!lock.owns_lock()) {
+    return fail(Code::conflict, "remove {}: it is being unpacked or removed", folder.native());
+  }
+  return system::remove_tree(folder);
+}
 
 Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& stop) {
   const ImageReference reference = TRY(parse_image_reference(text));
@@ -134,19 +179,12 @@ Result<> ImageStore::remove(const std::string& digest, const std::function<Resul
 }
 
 Result<> ImageStore::sweep(const system::Stop& stop) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(layout_.images(), error), end;
-       !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().native();
-    const std::string_view prefix = name.starts_with(kGone) ? kGone : kUnfinished;
-    if (!name.starts_with(prefix)) {
-      continue;
-    }
-    TRY(stop.check("delete " + entry->path().native()));
-    const std::shared_ptr<Root> root = root_named(name.substr(prefix.size()));
-    // Whoever is at it now sees to it himself.
-    if (const std::unique_lock lock(root->busy, std::try_to_lock); lock.owns_lock()) {
-      TRY(system::remove_tree(entry->path()));
+  const std::vector<Path> halves = TRY(unfinished());
+  for (const Path& half : halves) {
+    TRY(stop.check("delete " + half.native()));
+    const Result<> removed = remove_unfinished(half);
+    if (!removed && removed.error().code != Code::conflict) {
+      return removed;
     }
   }
   return {};

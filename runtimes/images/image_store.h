@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "agent/system/stop.h"
 #include "runtimes/container.h"
@@ -34,7 +35,12 @@ class ImageStore {
   /// pinned.
   Result<> remove(const std::string& digest, const std::function<Result<bool>()>& may_go,
                   const system::Stop& stop);
-  /// Deletes what an agent that was killed had only begun to unpack or to delete.
+  /// Folders that an unpacking or a removal was cut off in, by an agent's end; not those that
+  /// somebody is at.
+  Result<std::vector<Path>> unfinished();
+  /// Removes one of them; `conflict` when somebody is at it now.
+  Result<> remove_unfinished(const Path& folder);
+  /// Removes all of them.
   Result<> sweep(const system::Stop& stop);
 
   /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout's upper folder.

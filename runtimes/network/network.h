@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/core/container_spec.h"
@@ -38,7 +39,16 @@ struct FoundInterface {
   std::string host_interface;
   std::string container;
   std::string job;
+  bool operator==(const FoundInterface&) const = default;
 };
+
+/// An address that the plugin host-local has given out here: a file named as the address.
+struct FoundAddress {
+  Path file;
+  std::string container;
+};
+/// The container that such a file's text names; "" for what is none of ours.
+std::string container_of_reservation(std::string_view text);
 
 struct NetworkOptions {
   std::vector<Path> plugin_folders;  ///< where the CNI plugins are; Debian: /usr/lib/cni
@@ -66,6 +76,14 @@ class Networks {
 
   /// Every interface on this node that was made here, also by an earlier agent.
   Result<std::vector<FoundInterface>> inventory(const system::Stop& stop) const;
+  /// Removes it if it is still the one that was found: names are used again.
+  Result<> remove_interface(const FoundInterface& found, const system::Stop& stop) const;
+  /// The containers that have a namespace named "drover-NAME", also one that pins nothing.
+  Result<std::vector<std::string>> namespaces() const;
+  /// Those given out, whatever the range they came from is called now.
+  Result<std::vector<FoundAddress>> addresses() const;
+  /// Gives it back if it is still that container's.
+  Result<> release_address(const FoundAddress& address) const;
 
  private:
   Result<json::Value> plugin_config(const NetworkSpec& spec) const;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "agent/core/json.h"
+#include "runtimes/oci/bundle.h"
 
 namespace drover::runtimes {
 namespace {
@@ -35,6 +36,7 @@ Result<LiveState> parse_live_state(std::string_view text) {
   }
   // A stopped one may still carry the number that its process had.
   state.pid = state.status == Status::stopped ? 0 : static_cast<pid_t>(pid);
+  state.job = answer.at("annotations").at(kJobAnnotation).string_or("");
   return state;
 }
 

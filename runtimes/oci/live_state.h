@@ -11,6 +11,7 @@ namespace drover::runtimes {
 struct LiveState {
   Status status = Status::unknown;
   pid_t pid = 0;
+  std::string job{};  ///< the stamp of the job that made it; "" when it carries none
 };
 
 /// Reads what `RUNTIME state` prints. `broken` when it is not what the specification says.

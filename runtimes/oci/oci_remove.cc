@@ -121,10 +121,13 @@ Result<std::vector<Found>> OciRuntime::inventory(const Stop& stop) {
     if (now) {
       found.state.status = (*now)->status;
       found.state.pid = (*now)->pid;
+      found.job = (*now)->job;
     }
     // Only ours have names that are ours and a bundle where ours are.
     if (const Result<ContainerName> name = ContainerName::parse(text)) {
-      if (const Result<Spec> bundle = read_bundle(layout_.bundle(*name))) {
+      // What the runtime itself keeps of the stamp outlives the bundle.
+      const Result<Spec> bundle = read_bundle(layout_.bundle(*name));
+      if (bundle && found.job.empty()) {
         found.job = bundle->annotation(kJobAnnotation);
       }
       if (found.state.status == Status::stopped) {

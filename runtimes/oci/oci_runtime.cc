@@ -76,7 +76,7 @@ Result<LiveState> OciRuntime::live(const Container& container, const Stop& stop)
   }
   const Result<Spec> bundle = read_bundle(layout_.bundle(container.name));
   if (bundle && bundle->annotation(kJobAnnotation) == container.job.str()) {
-    return LiveState{Status::stopped, 0};
+    return LiveState{Status::stopped, 0, container.job.str()};
   }
   return fail(Code::not_found, "{} has no container {}", to_string(kind()), container.name.str());
 }

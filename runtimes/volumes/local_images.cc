@@ -6,6 +6,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <string_view>
+
+#include "runtimes/volumes/local_volume_name.h"
 
 namespace drover::runtimes {
 namespace {
@@ -92,6 +96,31 @@ Result<> LocalImages::release(const Volume& volume, const system::Stop& stop) {
     return fail(Code::broken, "delete {}: {}", volume.path.native(), std::strerror(errno));
   }
   return {};
+}
+
+Result<std::vector<FoundVolume>> LocalImages::inventory(const system::Stop& stop) {
+  TRY(stop.check(fmt::format("list {}", layout_.local_volumes().native())));
+  std::vector<FoundVolume> all;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(layout_.local_volumes(), error), end;
+       !error && entry != end; entry.increment(error)) {
+    std::string text = entry->path().filename();
+    if (!text.ends_with(kEnding) || !std::filesystem::is_regular_file(entry->symlink_status())) {
+      continue;
+    }
+    text.resize(text.size() - std::string_view(kEnding).size());
+    if (const auto name = LocalVolumeName::parse(text)) {
+      all.push_back({"local-image", entry->path(), name->container, name->job});
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(Code::broken, "list {}: {}", layout_.local_volumes().native(), error.message());
+  }
+  return all;
+}
+
+Result<> LocalImages::release_found(const FoundVolume& found, const system::Stop& stop) {
+  return release(Volume{"", found.storage, found.id, found.id, VolumeKind::image}, stop);
 }
 
 }  // namespace drover::runtimes

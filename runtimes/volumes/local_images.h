@@ -20,6 +20,8 @@ class LocalImages : public VolumeSource {
   Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) override;
   /// `refused` for a path that does not lie directly below Layout::local_volumes().
   Result<> release(const Volume& volume, const system::Stop& stop) override;
+  Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) override;
+  Result<> release_found(const FoundVolume& found, const system::Stop& stop) override;
 
  private:
   Volume describe(const ContainerName& container, const JobId& job, const VolumeSpec& spec) const;

@@ -2,11 +2,13 @@
 
 #include <filesystem>
 
+#include "runtimes/volumes/local_volume_name.h"
+
 namespace drover::runtimes {
 
 Volume LocalVolumes::describe(const ContainerName& container, const JobId& job,
                               const VolumeSpec& spec) const {
-  // Dots cannot stand in the first two parts, so the name takes apart in one way only.
+  // As LocalVolumeName takes it apart.
   const Path path = layout_.local_volumes() / (container.str() + "." + spec.name + "." + job.str());
   return Volume{spec.name, spec.storage, path.string(), path, VolumeKind::folder};
 }
@@ -44,6 +46,28 @@ Result<> LocalVolumes::release(const Volume& volume, const system::Stop& stop) {
                 layout_.local_volumes().string());
   }
   return system::remove_tree(volume.path);
+}
+
+Result<std::vector<FoundVolume>> LocalVolumes::inventory(const system::Stop& stop) {
+  TRY(stop.check(fmt::format("list {}", layout_.local_volumes().native())));
+  std::vector<FoundVolume> all;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(layout_.local_volumes(), error), end;
+       !error && entry != end; entry.increment(error)) {
+    // What is no folder may be a volume of storage local-image.
+    const auto name = LocalVolumeName::parse(entry->path().filename().native());
+    if (name && std::filesystem::is_directory(entry->symlink_status())) {
+      all.push_back({"local-folder", entry->path(), name->container, name->job});
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(Code::broken, "list {}: {}", layout_.local_volumes().native(), error.message());
+  }
+  return all;
+}
+
+Result<> LocalVolumes::release_found(const FoundVolume& found, const system::Stop& stop) {
+  return release(Volume{"", found.storage, found.id, found.id, VolumeKind::folder}, stop);
 }
 
 }  // namespace drover::runtimes

@@ -36,16 +36,21 @@ std::string short_hash(std::string_view text) {
   return hash;
 }
 
-/// "local:9000/vm-9000-x.raw" and "local-lvm:vm-9000-x" are both called "vm-9000-x".
-std::string_view name_in(std::string_view volid) {
-  std::string_view name = volid.substr(std::min(volid.find(':') + 1, volid.size()));
-  if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos) {
-    name.remove_prefix(slash + 1);
+/// Whether proxmox_volume_name may have made it: somebody else may use the owner's number, too.
+bool is_a_name_of_ours(std::string_view name, Vmid owner) {
+  constexpr std::size_t kHash = 16;
+  if (!name.starts_with(fmt::format("vm-{}-", owner.value)) || name.size() < kHash + 1 ||
+      name[name.size() - kHash - 1] != '-') {
+    return false;
   }
-  if (name.ends_with(".raw")) {
-    name.remove_suffix(4);
-  }
-  return name;
+  name.remove_prefix(name.size() - kHash);
+  return name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+bool holds_volumes(const proxmox::StorageInfo& storage) {
+  return std::any_of(
+      storage.content.begin(), storage.content.end(),
+      [](const std::string& content) { return content == "images" || content == "rootdir"; });
 }
 
 Result<VolumeKind> kind_of(const Path& path) {
@@ -68,6 +73,17 @@ Result<VolumeKind> kind_of(const Path& path) {
 }
 
 }  // namespace
+
+std::string_view proxmox_name_in(std::string_view volid) {
+  std::string_view name = volid.substr(std::min(volid.find(':') + 1, volid.size()));
+  if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos) {
+    name.remove_prefix(slash + 1);
+  }
+  if (name.ends_with(".raw")) {
+    name.remove_suffix(4);
+  }
+  return name;
+}
 
 std::string proxmox_volume_name(Vmid owner, const ContainerName& container, const JobId& job,
                                 std::string_view volume) {
@@ -135,7 +151,7 @@ Result<Volume> ProxmoxVolumes::find(const ContainerName& container, const JobId&
   const std::string name = proxmox_volume_name(owner_, container, job, spec.name);
   const std::vector<std::string> volids = TRY(storage_.owned_by(spec.storage, owner_, stop));
   for (const std::string& volid : volids) {
-    if (name_in(volid) == name) {
+    if (proxmox_name_in(volid) == name) {
       return describe(spec, volid, stop);
     }
   }
@@ -143,7 +159,7 @@ Result<Volume> ProxmoxVolumes::find(const ContainerName& container, const JobId&
 }
 
 Result<> ProxmoxVolumes::check_owner(const Volume& volume) const {
-  if (name_in(volume.id).starts_with(fmt::format("vm-{}-", owner_.value))) {
+  if (proxmox_name_in(volume.id).starts_with(fmt::format("vm-{}-", owner_.value))) {
     return {};
   }
   return fail(Code::refused, "volume {} does not belong to {}", volume.id, owner_.value);
@@ -175,6 +191,33 @@ Result<> ProxmoxVolumes::release(const Volume& volume, const system::Stop& stop)
   TRY(check_owner(volume));
   TRY(wait_until_free(volume, clock_, stop).context("release volume " + volume.id));
   return storage_.release(volume.id, stop);
+}
+
+Result<std::vector<FoundVolume>> ProxmoxVolumes::inventory(const system::Stop& stop) {
+  const std::vector<proxmox::StorageInfo> storages = TRY(storage_.list(stop));
+  std::vector<FoundVolume> all;
+  for (const proxmox::StorageInfo& storage : storages) {
+    if (!storage.active || storage.shared || !holds_volumes(storage)) {
+      continue;
+    }
+    const std::vector<std::string> volids = TRY(storage_.owned_by(storage.id, owner_, stop));
+    for (const std::string& volid : volids) {
+      if (is_a_name_of_ours(proxmox_name_in(volid), owner_)) {
+        all.push_back({storage.id, volid, "", ""});
+      }
+    }
+  }
+  return all;
+}
+
+Result<> ProxmoxVolumes::release_found(const FoundVolume& found, const system::Stop& stop) {
+  VolumeSpec spec;
+  spec.storage = found.storage;
+  const Result<Volume> volume = describe(spec, found.id, stop);
+  if (!volume) {
+    return volume.error().code == Code::not_found ? Result<>() : Failure(volume.error());
+  }
+  return release(*volume, stop);
 }
 
 }  // namespace drover::runtimes

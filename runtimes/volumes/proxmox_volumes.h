@@ -27,6 +27,10 @@ class ProxmoxVolumes : public VolumeSource {
   /// `refused` for a volume of another owner. Proxmox frees volumes that are in use without a word,
   /// so one that a loop device or a mount of this node still holds is `unavailable`.
   Result<> release(const Volume& volume, const system::Stop& stop) override;
+  /// On storages of this node alone: what lies on one that nodes share may be another node's, whose
+  /// agent has the same owner. Neither container nor job is told; proxmox_volume_name does.
+  Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) override;
+  Result<> release_found(const FoundVolume& found, const system::Stop& stop) override;
 
  private:
   Result<Volume> describe(const VolumeSpec& spec, const std::string& volid,
@@ -43,5 +47,8 @@ class ProxmoxVolumes : public VolumeSource {
 /// hyphen counted twice, and the hash tells the whole of container, volume and job.
 std::string proxmox_volume_name(Vmid owner, const ContainerName& container, const JobId& job,
                                 std::string_view volume);
+/// That name in a volume's id: both "local:9000/vm-9000-x.raw" and "local-lvm:vm-9000-x" are
+/// "vm-9000-x".
+std::string_view proxmox_name_in(std::string_view volid);
 
 }  // namespace drover::runtimes

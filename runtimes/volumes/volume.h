@@ -28,6 +28,14 @@ struct Volume {
 json::Value to_json(const Volume& volume);
 Result<Volume> volume_from_json(const json::Value& value);
 
+/// A volume of ours that is on a storage, whoever made it.
+struct FoundVolume {
+  std::string storage;
+  std::string id;         ///< Volume::id
+  std::string container;  ///< "" where the storage's names do not tell it whole
+  std::string job;        ///< the same
+};
+
 /// Where volumes come from. Thread-safe; blocking calls end soon after `stop`.
 class VolumeSource {
  public:
@@ -44,6 +52,11 @@ class VolumeSource {
   virtual Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) = 0;
   /// Frees it with everything on it. Absent is success.
   virtual Result<> release(const Volume& volume, const system::Stop& stop) = 0;
+
+  /// All volumes that were made by this node for containers.
+  virtual Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) = 0;
+  /// As `release`, of what `inventory` has found.
+  virtual Result<> release_found(const FoundVolume& found, const system::Stop& stop) = 0;
 };
 
 /// Makes the device of a logical volume that is not active. Others need nothing.

@@ -30,6 +30,7 @@ class FakeProxmox : public proxmox::Client {
   struct Storage {
     std::string type = "dir";
     bool active = true;
+    bool shared = false;
     std::map<std::string, std::filesystem::path> volumes{};  ///< by volume id
   };
 
@@ -247,6 +248,7 @@ class FakeProxmox : public proxmox::Client {
                         {"type", storage.type},
                         {"content", "images,rootdir,vztmpl"},
                         {"active", storage.active ? 1 : 0},
+                        {"shared", storage.shared ? 1 : 0},
                         {"enabled", 1},
                         {"avail", std::int64_t{1} << 40},
                         {"total", std::int64_t{1} << 40}};

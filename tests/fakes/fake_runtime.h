@@ -4,10 +4,13 @@
 #include <poll.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "runtimes/runtime.h"
 
@@ -34,12 +37,35 @@ class FakeRuntime : public runtimes::Runtime {
     const std::lock_guard lock(mutex_);
     holds_.insert_or_assign(verb, where);
   }
+  /// The next call of this verb waits there for `let_go`: a place where others go on meanwhile.
+  void pause_next(const std::string& verb, Hold where) {
+    const std::lock_guard lock(mutex_);
+    pauses_.emplace(verb, where);
+  }
+  void let_go() {
+    {
+      const std::lock_guard lock(mutex_);
+      paused_ = false;
+    }
+    went_on_.notify_all();
+  }
   /// How many calls have come to where they are held.
   int held() const { return held_; }
   /// The container's program ends by itself.
   void end(const std::string& name, int code) {
     const std::lock_guard lock(mutex_);
     states_.at(name) = stopped(code);
+  }
+  /// Somebody else has made it; it runs.
+  void add_stranger(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    states_[name] = running();
+  }
+  /// It is there, as a job that nobody remembers has made it.
+  void add(const std::string& name, const std::string& job) {
+    add_stranger(name);
+    const std::lock_guard lock(mutex_);
+    jobs_[name] = job;
   }
   /// Nothing runs any more, and nobody knows how it ended.
   void reboot() {
@@ -151,6 +177,7 @@ class FakeRuntime : public runtimes::Runtime {
         TRY(require(found->second, "remove", container, Status::created));
       }
       states_.erase(found);
+      jobs_.erase(container.name.str());
       return {};
     });
   }
@@ -174,6 +201,7 @@ class FakeRuntime : public runtimes::Runtime {
   template <class Deed>
   auto perform(const std::string& verb, const Stop& stop, const Deed& deed) -> decltype(deed()) {
     std::unique_lock lock(mutex_);
+    pause(lock, verb, Hold::before_deed);
     if (const auto planned = failures_.extract(verb)) {
       return Failure(planned.mapped());
     }
@@ -183,11 +211,20 @@ class FakeRuntime : public runtimes::Runtime {
       return wait_for(stop);
     }
     auto done = deed();
+    pause(lock, verb, Hold::after_deed);
     if (hold) {
       lock.unlock();
       return wait_for(stop);
     }
     return done;
+  }
+  void pause(std::unique_lock<std::mutex>& lock, const std::string& verb, Hold where) {
+    if (const auto planned = pauses_.find({verb, where}); planned != pauses_.end()) {
+      pauses_.erase(planned);
+      paused_ = true;
+      ++held_;
+      went_on_.wait(lock, [this] { return !paused_; });
+    }
   }
   Failure wait_for(const Stop& stop) {
     ++held_;
@@ -231,6 +268,9 @@ class FakeRuntime : public runtimes::Runtime {
   std::map<std::string, Resources> limits_;        // guarded by mutex_
   std::map<std::string, Error> failures_;          // guarded by mutex_
   std::map<std::string, Hold> holds_;              // guarded by mutex_
+  std::set<std::pair<std::string, Hold>> pauses_;  // guarded by mutex_
+  bool paused_ = false;                            // guarded by mutex_
+  std::condition_variable went_on_;
 };
 
 }  // namespace drover::fakes

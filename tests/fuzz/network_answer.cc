@@ -7,6 +7,8 @@ using namespace drover;  // NOLINT: a program of one function
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = fuzz::text_of(data, size);
+  const std::string container = runtimes::container_of_reservation(text);
+  fuzz::require(container.empty() || text.starts_with(container), "a name that the text has not");
   const auto value = json::parse(text);
   if (!value) {
     return 0;

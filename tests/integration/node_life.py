@@ -62,14 +62,15 @@ class NodeLife(unittest.TestCase):
             names = part["then"]["properties"].get("type", {}).get("enum", [])
             every.update(names)
         # Not met in this life: a cancelled job, one that waits or is tried again, what could not be undone, a
-        # drained node, a full disk, a lost journal (journal_life.py), and what keep_life.py is about.
+        # drained node, a full disk, a lost journal (journal_life.py), leaks, and what keep_life.py is about.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
                                          "drover.container.unknown", "drover.container.backoff",
                                          "drover.container.gave_up", "drover.container.healthy",
                                          "drover.container.unhealthy", "drover.container.updated",
                                          "drover.node.drained", "drover.node.undrained",
                                          "drover.node.disk_full", "drover.node.disk_ok",
-                                         "drover.node.journal_rebuilt"})
+                                         "drover.node.journal_rebuilt", "drover.resource.leaked",
+                                         "drover.resource.kept", "drover.resource.collected"})
         counts = collections.Counter()
         for event in events:
             kind = event["type"].split(".")[1]

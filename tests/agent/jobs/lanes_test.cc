@@ -166,5 +166,33 @@ TEST(Lanes, APlaceAmongManyIsNotCountedOut) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
 }
 
+TEST(Lanes, AnOccupiedLaneLetsNoJobBeginUntilItIsVacated) {
+  Lanes lanes(8);
+  ASSERT_TRUE(lanes.occupy("web-1"));
+  EXPECT_FALSE(lanes.occupy("web-1"));
+  lanes.add("j1", "web-1");
+  lanes.add("j2", "web-2");
+  EXPECT_EQ(lanes.next(), "j2");
+  EXPECT_EQ(lanes.next(), std::nullopt);
+  EXPECT_EQ(lanes.place("j1")->what, Lanes::Place::For::lane);
+  EXPECT_EQ(lanes.running(), 1U);
+  lanes.vacate("web-1");
+  EXPECT_EQ(lanes.next(), "j1");
+}
+
+TEST(Lanes, ALaneWithAJobIsNotOccupied) {
+  Lanes lanes(8);
+  lanes.add("j1", "web-1");
+  EXPECT_FALSE(lanes.occupy("web-1")) << "it waits";
+  EXPECT_EQ(lanes.next(), "j1");
+  EXPECT_FALSE(lanes.occupy("web-1")) << "it runs";
+  lanes.park("j1");
+  EXPECT_FALSE(lanes.occupy("web-1")) << "it is parked";
+  lanes.unpark("j1");
+  EXPECT_EQ(lanes.next(), "j1");
+  lanes.finished("j1");
+  EXPECT_TRUE(lanes.occupy("web-1"));
+}
+
 }  // namespace
 }  // namespace drover::jobs

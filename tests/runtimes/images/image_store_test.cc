@@ -210,5 +210,20 @@ TEST(ImageReferenceTest, TakesTheTagFromBehindTheLastColon) {
   }
 }
 
+TEST_F(ImageStoreTest, HalvesOfImagesAreFoundAndRemoved) {
+  ImageStore store(layout_);
+  const Image whole = store.ensure(reference_, stop_).value();
+  const Path half = layout_.images() / ".sha256-0011";
+  std::filesystem::create_directories(half / "rootfs/etc");
+  EXPECT_THAT(store.unfinished().value(), ElementsAre(half));
+  EXPECT_EQ(store.remove_unfinished(whole.rootfs.parent_path()).error().code, Code::refused);
+  EXPECT_EQ(store.remove_unfinished(layout_.images() / "../.sha256-0011").error().code,
+            Code::refused);
+  ASSERT_TRUE(store.remove_unfinished(half));
+  EXPECT_FALSE(std::filesystem::exists(half));
+  EXPECT_TRUE(std::filesystem::exists(whole.rootfs));
+  EXPECT_TRUE(store.unfinished().value().empty());
+}
+
 }  // namespace
 }  // namespace drover::runtimes

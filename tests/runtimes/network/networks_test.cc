@@ -168,6 +168,40 @@ TEST_F(NetworksTest, ANamespaceHalfMadeByACrashIsMadeAnew) {
   EXPECT_THAT(inside("web-1", {"ip", "link", "show", "lo"}), HasSubstr("LOWER_UP"));
 }
 
+TEST_F(NetworksTest, WhatIsLeftOfAContainerIsFoundWithoutItsSpec) {
+  const Attachment made = attach("web-1").value();
+  ASSERT_TRUE(attach("web-2"));
+  run({"ip", "netns", "add", "vpn"});
+  EXPECT_THAT(networks_->namespaces().value(), testing::UnorderedElementsAre("web-1", "web-2"));
+  const auto addresses = networks_->addresses().value();
+  ASSERT_EQ(addresses.size(), 2U);
+  const FoundAddress& of_one = addresses.at(addresses.front().container == "web-1" ? 0 : 1);
+  EXPECT_EQ(of_one.file, layout_.cni() / "drover-vmbr0/10.83.0.10");
+
+  ASSERT_TRUE(networks_->remove_interface({made.host_interface, "web-1", "another-job"}, stop_));
+  EXPECT_EQ(networks_->inventory(stop_).value().size(), 2U);
+  ASSERT_TRUE(networks_->remove_interface({made.host_interface, "web-1", "job-1"}, stop_));
+  EXPECT_EQ(networks_->inventory(stop_).value().size(), 1U);
+  ASSERT_TRUE(networks_->release_address({of_one.file, "web-9"}));
+  EXPECT_TRUE(std::filesystem::exists(of_one.file)) << "it is another container's";
+  ASSERT_TRUE(networks_->release_address(of_one));
+  ASSERT_TRUE(networks_->release_address(of_one));
+  EXPECT_EQ(networks_->release_address({layout_.state / "journal.db", "web-1"}).error().code,
+            Code::refused);
+  run({"ip", "netns", "delete", "vpn"});
+  // It can be given out again.
+  NetworkSpec spec;
+  EXPECT_EQ(attach("web-3").value().address, "10.83.0.10/24");
+}
+
+TEST(Reservation, NamesTheContainerOrNothing) {
+  EXPECT_EQ(container_of_reservation("web-1\r\neth0"), "web-1");
+  EXPECT_EQ(container_of_reservation("web-1"), "web-1");
+  for (const char* text : {"", "\r\n", "10.83.0.10", "Web\r\neth0", "../x\r\neth0", "123"}) {
+    EXPECT_EQ(container_of_reservation(text), "") << text;
+  }
+}
+
 TEST_F(NetworksTest, AMissingPluginIsNamedWithWhereItWasLookedFor) {
   const Networks bare(layout_, NetworkOptions{{"/nowhere"}, {}});
   Networks networks = bare;

@@ -13,11 +13,13 @@ using testing::HasSubstr;
 TEST(LiveStateTest, OfRunc) {
   const auto state = parse_live_state(R"({
     "ociVersion": "1.0.2-dev", "id": "web", "pid": 23969, "status": "created",
-    "bundle": "/b", "rootfs": "/b/rootfs", "created": "2026-11-24T04:18:44.695455364Z", "owner": ""
+    "bundle": "/b", "rootfs": "/b/rootfs", "created": "2026-11-24T04:18:44.695455364Z",
+    "annotations": {"org.drover.job": "job-1", "org.drover.name": "web"}, "owner": ""
   })");
   ASSERT_TRUE(state);
   EXPECT_EQ(state->status, Status::created);
   EXPECT_EQ(state->pid, 23969);
+  EXPECT_EQ(state->job, "job-1");
 }
 
 TEST(LiveStateTest, OfCrun) {

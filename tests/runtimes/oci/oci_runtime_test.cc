@@ -247,6 +247,18 @@ TEST_P(OciRuntimeTest, TheInventoryNamesTheJobOfOurs) {
   }
 }
 
+TEST_P(OciRuntimeTest, TheInventoryKnowsTheJobAlsoWhenTheBundleIsLost) {
+  const Container container = node_.container({"sleep", "1000"});
+  node_.expect_started(container);
+  std::filesystem::remove_all(node_.layout.bundle(container.name));
+  const auto found = runtime_.inventory(never_);
+  ASSERT_TRUE(found) << to_text(found.error());
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->front().job, "job-1");
+  const auto removed = runtime_.remove(container, true, never_);
+  EXPECT_TRUE(removed) << removed.error().message;
+}
+
 TEST_P(OciRuntimeTest, TheLogHoldsBothStreams) {
   const Container container = node_.shell("echo out; echo err >&2; printf unfinished");
   EXPECT_EQ(node_.run(container).code, 0);

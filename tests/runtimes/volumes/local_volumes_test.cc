@@ -93,5 +93,22 @@ TEST_F(LocalVolumesTest, AStopEndsItBeforeAnythingIsMade) {
   EXPECT_FALSE(std::filesystem::exists(layout_.local_volumes()));
 }
 
+TEST_F(LocalVolumesTest, TheInventoryTellsWhoseTheyAreAndNamesNothingElse) {
+  EXPECT_TRUE(volumes_.inventory(stop_).value().empty()) << "there is no folder yet";
+  const Volume made = volumes_.allocate(name_, job_, spec_, stop_).value();
+  for (const char* other : {"README", "web.data", "Web.data.j1", "web..j1", ".data.j1"}) {
+    std::filesystem::create_directories(layout_.local_volumes() / other);
+  }
+  const std::vector<FoundVolume> found = volumes_.inventory(stop_).value();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().id, made.id);
+  EXPECT_EQ(found.front().container, "web-1");
+  EXPECT_EQ(found.front().job, "job.1");
+  ASSERT_TRUE(volumes_.release_found(found.front(), stop_));
+  EXPECT_FALSE(std::filesystem::exists(made.path));
+  EXPECT_EQ(volumes_.release_found({"local-folder", "/etc", "", ""}, stop_).error().code,
+            Code::refused);
+}
+
 }  // namespace
 }  // namespace drover::runtimes

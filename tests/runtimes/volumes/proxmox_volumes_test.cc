@@ -186,5 +186,24 @@ TEST(ProxmoxVolumeNameTest, FitsLvmAtItsLongest) {
   EXPECT_LE(doubled, 127U - 15U);
 }
 
+TEST_F(ProxmoxVolumesTest, TheInventoryHasOursOnStoragesOfThisNodeAlone) {
+  const Volume made = allocated();
+  api_.storages["nfs"].shared = true;
+  VolumeSpec shared = spec_;
+  shared.storage = "nfs";
+  ASSERT_TRUE(volumes_.allocate(name_, job_, shared, stop_));
+  api_.storages.at("local").volumes["local:100/vm-100-disk-0.raw"] = made.path;
+  api_.storages.at("local").volumes["local:999000000/vm-999000000-disk-0.raw"] = made.path;
+  const std::vector<FoundVolume> found = volumes_.inventory(stop_).value();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().id, made.id);
+  EXPECT_EQ(found.front().storage, "local");
+  EXPECT_EQ(proxmox_name_in(found.front().id),
+            proxmox_volume_name(Vmid{999'000'000}, name_, job_, "data"));
+  ASSERT_TRUE(volumes_.release_found(found.front(), stop_));
+  ASSERT_TRUE(volumes_.release_found(found.front(), stop_));
+  EXPECT_FALSE(std::filesystem::exists(made.path));
+}
+
 }  // namespace
 }  // namespace drover::runtimes

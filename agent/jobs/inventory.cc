@@ -1,0 +1,185 @@
+#include "agent/jobs/inventory.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "runtimes/leftovers.h"
+
+namespace drover::jobs {
+namespace {
+
+using runtimes::Leftover;
+using system::Stop;
+using Things = Result<std::vector<Thing>>;
+
+/// A container that the runtime has and that carries no stamp is somebody else's. It is told with
+/// an empty job, and what has its name is left alone with it.
+Part containers_of(runtimes::Runtime& runtime) {
+  const std::string place(to_string(runtime.kind()));
+  const auto list = [&runtime, place](const Stop& stop) -> Things {
+    const std::vector<runtimes::Found> all = TRY(runtime.inventory(stop));
+    std::vector<Thing> things;
+    for (const runtimes::Found& found : all) {
+      if (ContainerName::parse(found.name)) {
+        things.push_back({"container", place, found.name, found.name, found.job});
+      }
+    }
+    return things;
+  };
+  const auto remove = [&runtime](const Thing& thing, const Stop& stop) -> Result<> {
+    const ContainerName name = TRY(ContainerName::parse(thing.name));
+    const JobId job = TRY(JobId::parse(thing.job));
+    const runtimes::Container container{name, job, runtime.kind(), {}, {}, {},
+                                        {},   {},  std::nullopt};
+    return runtime.remove(container, true, stop);
+  };
+  return {"containers of " + place, "container", place, list, remove};
+}
+
+/// `place`: the one storage that the source knows, "" for one with several.
+Part volumes_of(runtimes::VolumeSource& source, const std::string& label,
+                const std::string& place) {
+  const auto list = [&source](const Stop& stop) -> Things {
+    const std::vector<runtimes::FoundVolume> all = TRY(source.inventory(stop));
+    std::vector<Thing> things;
+    for (const runtimes::FoundVolume& found : all) {
+      things.push_back({"volume", found.storage, found.id, found.container, found.job});
+    }
+    return things;
+  };
+  const auto remove = [&source](const Thing& thing, const Stop& stop) {
+    return source.release_found({thing.place, thing.name, thing.container, thing.job}, stop);
+  };
+  return {label, "volume", place, list, remove};
+}
+
+/// Things that are paths, told by the name of their container alone.
+Part leftovers(std::string label, std::string kind,
+               std::function<Result<std::vector<Leftover>>()> find,
+               std::function<Result<>(const Thing&, const Stop&)> remove) {
+  const auto list = [kind, find = std::move(find)](const Stop& stop) -> Things {
+    TRY(stop.check("list what is left of containers"));
+    const std::vector<Leftover> all = TRY(find());
+    std::vector<Thing> things;
+    for (const Leftover& leftover : all) {
+      things.push_back({kind, "", leftover.path, leftover.container, ""});
+    }
+    return things;
+  };
+  return {std::move(label), std::move(kind), "", list, std::move(remove)};
+}
+
+Result<> remove_path(const Thing& thing, const Stop&) {
+  return system::remove_tree(thing.name);
+}
+
+Part interfaces_of(const runtimes::Networks& networks) {
+  const auto list = [&networks](const Stop& stop) -> Things {
+    const std::vector<runtimes::FoundInterface> all = TRY(networks.inventory(stop));
+    std::vector<Thing> things;
+    for (const runtimes::FoundInterface& found : all) {
+      things.push_back({"interface", "", found.host_interface, found.container, found.job});
+    }
+    return things;
+  };
+  const auto remove = [&networks](const Thing& thing, const Stop& stop) {
+    return networks.remove_interface({thing.name, thing.container, thing.job}, stop);
+  };
+  return {"interfaces", "interface", "", list, remove};
+}
+
+Part namespaces_of(runtimes::Networks& networks) {
+  const auto list = [&networks](const Stop& stop) -> Things {
+    TRY(stop.check("list network namespaces"));
+    const std::vector<std::string> all = TRY(networks.namespaces());
+    std::vector<Thing> things;
+    for (const std::string& container : all) {
+      things.push_back({"netns", "", "drover-" + container, container, ""});
+    }
+    return things;
+  };
+  const auto remove = [&networks](const Thing& thing, const Stop& stop) -> Result<> {
+    const ContainerName name = TRY(ContainerName::parse(thing.container));
+    return networks.remove_namespace(name, stop);
+  };
+  return {"network namespaces", "netns", "", list, remove};
+}
+
+Part addresses_of(const runtimes::Networks& networks) {
+  const auto list = [&networks](const Stop& stop) -> Things {
+    TRY(stop.check("list addresses"));
+    const std::vector<runtimes::FoundAddress> all = TRY(networks.addresses());
+    std::vector<Thing> things;
+    for (const runtimes::FoundAddress& found : all) {
+      things.push_back({"address", "", found.file, found.container, ""});
+    }
+    return things;
+  };
+  const auto remove = [&networks](const Thing& thing, const Stop&) {
+    return networks.release_address({thing.name, thing.container});
+  };
+  return {"addresses", "address", "", list, remove};
+}
+
+Part images_of(runtimes::ImageStore& images) {
+  const auto list = [&images](const Stop& stop) -> Things {
+    TRY(stop.check("list images"));
+    const std::vector<system::Path> all = TRY(images.unfinished());
+    std::vector<Thing> things;
+    for (const system::Path& folder : all) {
+      things.push_back({"image", "", folder, "", ""});
+    }
+    return things;
+  };
+  const auto remove = [&images](const Thing& thing, const Stop&) {
+    return images.remove_unfinished(thing.name);
+  };
+  return {"half unpacked images", "image", "", list, remove};
+}
+
+Part job_logs_of(const runtimes::Layout& layout) {
+  const auto list = [&layout](const Stop& stop) -> Things {
+    TRY(stop.check("list logs of jobs"));
+    const std::vector<std::string> all = TRY(runtimes::job_logs(layout));
+    std::vector<Thing> things;
+    for (const std::string& job : all) {
+      things.push_back({"log", "", layout.job_logs() / job, "", job});
+    }
+    return things;
+  };
+  return {"logs of jobs", "log", "", list, remove_path};
+}
+
+}  // namespace
+
+std::vector<Part> inventory_parts(const Node& node) {
+  const runtimes::Layout& layout = node.layout;
+  std::vector<Part> parts;
+  for (const auto& [kind, runtime] : node.runtimes) {
+    parts.push_back(containers_of(*runtime));
+  }
+  parts.push_back(leftovers(
+      "mounts", "mount", [&layout] { return runtimes::container_mounts(layout); },
+      [](const Thing& thing, const Stop& stop) {
+        return runtimes::unmount_volume(thing.name, stop);
+      }));
+  parts.push_back(interfaces_of(node.networks));
+  parts.push_back(namespaces_of(node.networks));
+  parts.push_back(addresses_of(node.networks));
+  parts.push_back(volumes_of(node.local_volumes, "volumes in folders", "local-folder"));
+  parts.push_back(volumes_of(node.local_images, "volumes in files", "local-image"));
+  if (node.proxmox_volumes != nullptr) {
+    parts.push_back(volumes_of(*node.proxmox_volumes, "volumes of Proxmox", ""));
+  }
+  parts.push_back(leftovers(
+      "folders", "folder", [&layout] { return runtimes::container_folders(layout); }, remove_path));
+  parts.push_back(leftovers(
+      "exit files", "exit", [&layout] { return runtimes::exit_files(layout); }, remove_path));
+  parts.push_back(leftovers(
+      "pid files", "pid", [&layout] { return runtimes::pid_files(layout); }, remove_path));
+  parts.push_back(images_of(node.images));
+  parts.push_back(job_logs_of(layout));
+  return parts;
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,171 @@
+// Leaked volumes on storages of Proxmox, and leaked guests.
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "agent/jobs/container_record.h"
+#include "fakes/fake_proxmox.h"
+#include "fakes/private_mounts.h"
+#include "leaks_fixture.h"
+#include "runtimes/guest/guest_runtime.h"
+#include "runtimes/volumes/proxmox_volumes.h"
+
+namespace drover::jobs {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class LeaksProxmoxTest : public LeaksFixture {
+ protected:
+  void SetUp() override {
+    NodeFixture::SetUp();
+    node_->proxmox_volumes = &on_proxmox_;
+    node_->runtimes[RuntimeKind::pve_lxc] = &guests_;
+    start_reconciler();
+    look();
+  }
+  /// As the job would have made it.
+  std::string add_volume(const std::string& container, const std::string& job,
+                         const std::string& storage = "local") {
+    const VolumeSpec spec{"data", "/data", storage, 8};
+    const auto made = on_proxmox_.allocate(*ContainerName::parse(container), *JobId::parse(job),
+                                           spec, system::Stop());
+    EXPECT_TRUE(made) << made.error().message;
+    return made->id;
+  }
+  bool has_volume(const std::string& id) {
+    return api_.storages.at(id.substr(0, id.find(':'))).volumes.contains(id);
+  }
+  void add_guest(std::uint32_t vmid, const std::string& name, const std::string& tags) {
+    api_.guests[vmid].config = {{"hostname", name}, {"tags", tags}};
+  }
+
+  fakes::FakeProxmox api_{folder_ / "pve"};
+  runtimes::ProxmoxVolumes on_proxmox_{api_, clock_, Vmid{999'000'000}};
+  runtimes::GuestRuntime guests_{api_, clock_, runtimes::GuestOptions{}};
+};
+
+TEST_F(LeaksProxmoxTest, AVolumeThatNoContainerHasIsReleasedAfterTheGrace) {
+  const std::string id = add_volume("ghost", "j0");
+  look();
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked volume " + id));
+  EXPECT_EQ(data_of_last().at("place").string_or(""), "local");
+  pass_grace();
+  look();
+  EXPECT_FALSE(has_volume(id));
+  EXPECT_EQ(told_of_leaks().back(), "collected volume " + id);
+}
+
+TEST_F(LeaksProxmoxTest, VolumesOfContainersAndOfJobsAreKnownAlsoOfStoppedOnes) {
+  json::Object request = run_job("j1", "web-1");
+  request.find("spec")->object()->set("volumes",
+                                      json::Array{json::Object{{"name", "data"},
+                                                               {"target", "/data"},
+                                                               {"storage", "local"},
+                                                               {"size_mib", std::int64_t{8}}}});
+  ASSERT_EQ(run(request).state, JobState::succeeded);
+  run(job("j2", "container.stop", "web-1"));
+  // One that is allocated and of which the row knows the wish only.
+  ContainerRow row = *journal_->container("web-1").value();
+  ContainerRecord record = container_record_from(row.container).value();
+  ASSERT_EQ(record.volumes.size(), 1U);
+  const std::string id = record.volumes.front().id;
+  look();
+  record.volumes.clear();
+  row.container = json::write(to_json(record));
+  ASSERT_TRUE(journal_->put_container(row));
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+  EXPECT_TRUE(has_volume(id));
+  run(job("j3", "container.delete", "web-1"));
+}
+
+TEST_F(LeaksProxmoxTest, VolumesOfOthersAreNotTouched) {
+  auto& local = api_.storages.at("local").volumes;
+  const std::vector<std::string> theirs = {
+      "local:100/vm-100-disk-0.raw", "local:999000000/vm-999000000-disk-0.raw",
+      "local:999000000/vm-999000000-web-data-00112233445566XX.raw"};
+  for (const std::string& id : theirs) {
+    local[id] = folder_ / "pve/x";
+  }
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+  EXPECT_EQ(local.size(), theirs.size());
+}
+
+TEST_F(LeaksProxmoxTest, AStorageThatNodesShareIsLeftToThemAll) {
+  api_.storages["nfs"].shared = true;
+  const std::string id = add_volume("ghost", "j0", "nfs");
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+  EXPECT_TRUE(has_volume(id));
+}
+
+TEST_F(LeaksProxmoxTest, AnApiThatDoesNotAnswerChangesNothing) {
+  const std::string id = add_volume("ghost", "j0");
+  look();
+  pass_grace();
+  const Error down{Code::unavailable, "the API is down", {}};
+  api_.fail_next("GET /nodes/pve1/storage", down);
+  api_.fail_next("GET /nodes/pve1/storage", down);
+  look();
+  EXPECT_TRUE(has_volume(id));
+  EXPECT_EQ(journal_->leaks().value().size(), 1U);
+  api_.fail_next("DELETE", down);
+  while (has_volume(id)) {
+    look();
+    clock_.advance(std::chrono::minutes(1));
+  }
+  EXPECT_THAT(told_of_leaks(),
+              ElementsAre("leaked volume " + id, "kept volume " + id, "collected volume " + id));
+}
+
+TEST_F(LeaksProxmoxTest, AGuestOfAJobThatIsRememberedIsRemoved) {
+  run(run_job("j1", "web-1"));
+  run(job("j2", "container.delete", "web-1", {{"force", true}}));
+  add_guest(900'001, "web-1", "drover;job-j1");
+  look();
+  EXPECT_THAT(told_of_leaks(), IsEmpty()) << "the job may just have ended";
+  clock_.advance(std::chrono::seconds(1));
+  look();
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked container web-1"));
+  EXPECT_EQ(data_of_last().at("place").string_or(""), "pve-lxc");
+  pass_grace();
+  look();
+  EXPECT_THAT(api_.guests, IsEmpty());
+}
+
+TEST_F(LeaksProxmoxTest, AGuestThatThisNodeHasNeverKnownIsRemovedByOrderOnly) {
+  add_guest(900'001, "web-1", "drover;job-j7");
+  look();
+  pass_grace();
+  look();
+  ASSERT_EQ(api_.guests.size(), 1U);
+  EXPECT_THAT(std::string(data_of_last().at("message").string_or("")), HasSubstr("another"));
+  run(job("c1", "node.collect", "pve1", {{"leaks", json::Array{"web-1"}}}));
+  look();
+  EXPECT_THAT(api_.guests, IsEmpty());
+}
+
+TEST_F(LeaksProxmoxTest, GuestsWithoutOurTagAreNotTouched) {
+  add_guest(100, "db", "");
+  add_guest(900'001, "web", "job-j1;production");
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+  EXPECT_EQ(api_.guests.size(), 2U);
+}
+
+}  // namespace
+}  // namespace drover::jobs

@@ -1,0 +1,174 @@
+// What jobs do while the reconciler looks and takes away.
+#include "agent/jobs/reconciler.h"
+
+#include <gmock/gmock.h>
+
+#include "fakes/private_mounts.h"
+#include "leaks_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using fakes::FakeRuntime;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class ReconcilerTest : public LeaksFixture {
+ protected:
+  json::Object with_volume(json::Object request) {
+    request.find("spec")->object()->set(
+        "volumes", json::Array{json::Object{
+                       {"name", "data"}, {"target", "/data"}, {"size_mib", std::int64_t{8}}}});
+    return request;
+  }
+  /// A look that stands still where it lists containers, until `meanwhile` is done.
+  void look_while(FakeRuntime::Hold where, const std::function<void()>& meanwhile) {
+    const std::uint64_t looks = reconciler_->looks();
+    const int held = runtime_.held();
+    runtime_.pause_next("inventory", where);
+    begin_look();
+    await_pause(held);
+    meanwhile();
+    runtime_.let_go();
+    end_look(looks);
+  }
+  JobRow remove(const std::string& id, const std::string& name) {
+    return run(job(id, "container.delete", name, {{"force", true}}));
+  }
+  void await_all() {
+    while (!journal_->unfinished().value().empty() || journal_->dirty()) {
+      loop_->turn(std::chrono::milliseconds(50));
+    }
+  }
+};
+
+TEST_F(ReconcilerTest, AContainerMadeDuringALookIsNoLeak) {
+  look_while(FakeRuntime::Hold::before_deed, [this] {
+    EXPECT_EQ(run(with_volume(run_job("j1", "web-1"))).state, JobState::succeeded);
+  });
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, NorIsOneDeletedDuringALook) {
+  run(with_volume(run_job("j1", "web-1")));
+  look_while(FakeRuntime::Hold::after_deed,
+             [this] { EXPECT_EQ(remove("j2", "web-1").state, JobState::succeeded); });
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, NorIsOneMadeAndDeletedDuringALook) {
+  const std::uint64_t looks = reconciler_->looks();
+  const int held = runtime_.held();
+  runtime_.pause_next("inventory", FakeRuntime::Hold::before_deed);
+  runtime_.pause_next("inventory", FakeRuntime::Hold::after_deed);
+  begin_look();
+  await_pause(held);
+  run(run_job("j1", "web-1"));
+  runtime_.let_go();
+  await_pause(held + 1);
+  EXPECT_EQ(remove("j2", "web-1").state, JobState::succeeded);
+  runtime_.let_go();
+  end_look(looks);
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, AJobThatStandsStillInTheMiddleIsKnown) {
+  runtime_.hold_next("create", FakeRuntime::Hold::after_deed);
+  const int held = runtime_.held();
+  submit(with_volume(run_job("j1", "web-1")));
+  await_pause(held);
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+  EXPECT_TRUE(std::filesystem::exists(layout_.containers() / "web-1/rootfs"));
+}
+
+TEST_F(ReconcilerTest, WhileALeakIsTakenAwayNoJobOfThatContainerBegins) {
+  runtime_.add("web-1", "j0");
+  write_file(layout_.exits() / "web-1", "0");
+  look();
+  pass_grace();
+  const std::uint64_t looks = reconciler_->looks();
+  const int held = runtime_.held();
+  runtime_.pause_next("remove", FakeRuntime::Hold::before_deed);
+  begin_look();
+  await_pause(held);
+  submit(run_job("j1", "web-1"));
+  const std::optional<Waiting> waits = supervisor_->waits_for("j1");
+  ASSERT_TRUE(waits);
+  EXPECT_EQ(waits->thing, "container web-1");
+  EXPECT_EQ(journal_->job("j1").value()->attempt, 0);
+  runtime_.let_go();
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+  if (reconciler_->looks() == looks) {
+    end_look(looks);
+  }
+  EXPECT_TRUE(runtime_.has("web-1"));
+  EXPECT_EQ(runtime_.starts("web-1"), 1);
+}
+
+TEST_F(ReconcilerTest, ALeakOfAContainerThatAJobIsAboutWaitsForTheNextLook) {
+  run(run_job("j1", "web-1"));
+  write_file(layout_.local_volumes() / "web-1.data.j0/inside", "x");
+  look();
+  pass_grace();
+  runtime_.hold_next("stop", FakeRuntime::Hold::after_deed);
+  const int held = runtime_.held();
+  submit(job("j2", "container.stop", "web-1"));
+  await_pause(held);
+  look();
+  EXPECT_TRUE(std::filesystem::exists(layout_.local_volumes() / "web-1.data.j0"));
+  submit(job("c1", "job.cancel", "j2"));
+  await("j2");
+  look();
+  EXPECT_FALSE(std::filesystem::exists(layout_.local_volumes() / "web-1.data.j0"));
+}
+
+TEST_F(ReconcilerTest, AnUndoThatFailedIsTriedAgainUntilItIsDone) {
+  runtime_.fail_next("start", Error{Code::broken, "start failed", {}});
+  runtime_.fail_next("remove", Error{Code::unavailable, "device busy", {}});
+  EXPECT_EQ(run(run_job("j1", "web-1")).state, JobState::failed);
+  published_.clear();
+  look();
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked undo web-1"));
+  look();
+  await_all();
+  EXPECT_TRUE(runtime_.has("web-1")) << "it was tried again at once";
+
+  runtime_.fail_next("remove", Error{Code::unavailable, "device busy", {}});
+  clock_.advance(std::chrono::minutes(1));
+  look();
+  await_all();
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::unknown);
+  const LeakRow row = journal_->leaks().value().front();
+  EXPECT_EQ(row.tries, 1);
+  EXPECT_EQ(row.collect_at, clock_.unix_ms() + 120'000);
+
+  clock_.advance(std::chrono::minutes(2));
+  look();
+  await_all();
+  EXPECT_TRUE(leaves_nothing("web-1"));
+  look();
+  EXPECT_THAT(told_of_leaks(), Contains("collected undo web-1"));
+  EXPECT_THAT(journal_->leaks().value(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, OneThatIsUnknownButWantedIsLeftAlone) {
+  run(run_job("j1", "web-1"));
+  ContainerRow row = *journal_->container("web-1").value();
+  row.status = Status::unknown;
+  ASSERT_TRUE(journal_->put_container(row));
+  look();
+  clock_.advance(std::chrono::hours(2));
+  look();
+  await_all();
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+  EXPECT_TRUE(runtime_.has("web-1"));
+}
+
+}  // namespace
+}  // namespace drover::jobs
