@@ -11,6 +11,7 @@
 //       monitor.log                 what conmon or drover-lxc said
 //     exits/NAME                    decimal exit code, written by conmon or drover-lxc
 //     records/NAME.json             what a container is made of, should the journal be lost
+//     records/boot                  boot_id(5) of when these were last true
 //     deleted/JOB.log               log of a deleted container, by the job that had made it
 //     images/                       OCI layouts' unpacked roots, by digest
 //     volumes/                      volumes of storage "local"
@@ -49,6 +50,7 @@ struct Layout {
   Path exit_file(const ContainerName& name) const { return exits() / name.str(); }
   Path records() const { return state / "records"; }
   Path record(const ContainerName& name) const { return records() / (name.str() + ".json"); }
+  Path boot_of_records() const { return records() / "boot"; }
   Path kept_logs() const { return state / "deleted"; }
   Path kept_log(const JobId& job) const { return kept_logs() / (job.str() + ".log"); }
   Path images() const { return state / "images"; }

@@ -32,14 +32,14 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   agent->drivers_ = TRY(Drivers::make(config, clock));
   TRY(agent->open_journal());
   agent->assemble();
-  TRY(agent->rebuild());
-  TRY(agent->records_->start());
+  const std::string boot = TRY(system::boot_id());
+  TRY(agent->rebuild(boot));
+  TRY(agent->records_->start(boot));
   agent->exits_ = TRY(ExitWatch::start(
       loop, agent->layout_.exits(),
       [observer = agent->observer_.get()](const std::string& name) { observer->look_at(name); }));
   TRY(agent->disk_->start());
   TRY(agent->start_front());
-  const std::string boot = TRY(system::boot_id());
   TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
   TRY(agent->intake_->resume());
   TRY(agent->reboot_->start_again().context("start containers after a reboot"));
@@ -70,7 +70,7 @@ Agent::~Agent() {
 Result<> Agent::open_journal() {
   jobs::OpenedJournal opened = TRY(jobs::open_or_set_aside(layout_.journal(), clock_));
   journal_ = std::move(opened.journal);
-  lost_ = {opened.set_aside, opened.why};
+  lost_ = {opened.set_aside, opened.why, {}};
   if (!lost_.why.empty()) {
     system::log_error("the journal is damaged ({}){}{}", lost_.why,
                       lost_.file.empty() ? "" : "; it is kept as ", lost_.file.native());
@@ -79,8 +79,9 @@ Result<> Agent::open_journal() {
   return {};
 }
 
-Result<> Agent::rebuild() {
+Result<> Agent::rebuild(const std::string& boot_id) {
   const system::Stop never;
+  lost_.boot_id = boot_id;
   TRY(jobs::rebuild_containers(*books_, drivers_->node(), clock_, lost_, never));
   Result<> written;
   books_->after_commit([&](const Result<>& committed) { written = committed; });

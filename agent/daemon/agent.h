@@ -52,7 +52,7 @@ class Agent {
   Result<> take_lock();
   void assemble();
   Result<> open_journal();
-  Result<> rebuild();
+  Result<> rebuild(const std::string& boot_id);
   Result<> start_front();
   void end_turn();
   void publish(const std::vector<Event>& events);

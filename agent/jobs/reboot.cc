@@ -50,13 +50,17 @@ Result<> set_unseen(Journal& journal, const std::vector<std::string>& names) {
 
 }  // namespace
 
+Result<> Reboot::remember(Journal& journal, const std::string& boot_id) {
+  return journal.set_fact(kBootFact, boot_id);
+}
+
 Result<> Reboot::note(const std::string& boot_id) {
   Journal& journal = books_.journal();
   const std::string before = TRY(journal.fact(kBootFact));
   if (before == boot_id) {
     return {};
   }
-  TRY(journal.set_fact(kBootFact, boot_id));
+  TRY(remember(journal, boot_id));
   if (before.empty()) {
     // A journal of its first start, or of a version that did not keep it: nobody can tell.
     return {};

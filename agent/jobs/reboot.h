@@ -22,6 +22,9 @@ class Reboot {
   Reboot(Books& books, Intake& intake, const Node& node, system::Clock& clock)
       : books_(books), intake_(intake), node_(node), clock_(clock) {}
 
+  /// Writes that the journal was used in this boot last; "" for one that nobody knows.
+  static Result<> remember(Journal& journal, const std::string& boot_id);
+
   /// When `boot_id` is another one than the journal's: containers that ran become stopped, with the
   /// exit that their monitor has written, else an unknown one for the reason "reboot". Call it
   /// before jobs are resumed and anything is observed.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/reboot.h"
 #include "agent/jobs/sealed_record.h"
 #include "agent/system/log.h"
 #include "runtimes/exit_file.h"
@@ -15,6 +16,7 @@ namespace drover::jobs {
 namespace {
 
 constexpr const char* kMemoryBegins = "memory_begins";
+constexpr std::size_t kMostBootId = 128;
 
 struct Having {
   std::string job;
@@ -28,6 +30,10 @@ class Rebuilding {
       : books_(books), node_(node), clock_(clock), stop_(stop) {}
 
   Result<> run(const LostJournal& lost) {
+    if (const auto before = system::read_file(node_.layout.boot_of_records(), kMostBootId)) {
+      boot_before_ = *before;
+    }
+    rebooted_ = !boot_before_.empty() && boot_before_ != lost.boot_id;
     TRY(ask_runtimes());
     TRY(read_records());
     for (const auto& [name, had] : having_) {
@@ -117,7 +123,13 @@ class Rebuilding {
       row.status = asked ? Status::stopped : Status::unknown;
       row.exit = runtimes::read_exit_file(node_.layout.exit_file(name));
     }
-    return write(std::move(record.sealed));
+    const bool ended_by_reboot = rebooted_ && asked && row.status == Status::stopped &&
+                                 row.wanted == Wanted::running && !provisions_itself(kind);
+    if (ended_by_reboot) {
+      row.status = Status::running;
+      row.exit.reset();
+    }
+    return write(std::move(record.sealed), !ended_by_reboot);
   }
 
   Result<> add_without_record(const std::string& name, const Having& had) {
@@ -158,10 +170,10 @@ class Rebuilding {
                                     had.state.exit,
                                     now};
     without_record_.push_back(name);
-    return write(std::move(sealed));
+    return write(std::move(sealed), true);
   }
 
-  Result<> write(SealedRecord record) {
+  Result<> write(SealedRecord record, bool told) {
     ContainerRow& row = record.container;
     if (row.status == Status::stopped && !row.exit) {
       row.exit = Exit{};
@@ -175,6 +187,10 @@ class Rebuilding {
       TRY(journal.put_step(step));
     }
     TRY(journal.put_container(row));
+    found_.insert(row.name);
+    if (!told) {
+      return {};
+    }
     json::Object data{{"runtime", row.runtime}};
     if (row.exit) {
       data.set("exit", to_json(*row.exit));
@@ -183,13 +199,13 @@ class Rebuilding {
                           .object = row.name,
                           .what = std::string(to_string(row.status)),
                           .data = std::move(data)}));
-    found_.insert(row.name);
     return {};
   }
 
   Result<> tell(const LostJournal& lost) {
     Journal& journal = books_.journal();
     TRY(journal.set_fact(kMemoryBegins, std::to_string(clock_.unix_ms())));
+    TRY(Reboot::remember(journal, boot_before_));
     system::log_error("the journal was lost ({}); {} containers of this node are in the new one",
                       lost.why.empty() ? "its file is gone" : lost.why, found_.size());
     return books_.tell(Event{
@@ -226,6 +242,8 @@ class Rebuilding {
   const system::Stop& stop_;
   std::map<std::string, Having> having_;  // by name
   std::set<RuntimeKind> silent_;
+  std::string boot_before_;  // "" when nobody knows
+  bool rebooted_ = false;
   std::set<std::string> found_;
   std::vector<std::string> without_record_;
   std::vector<std::string> unreadable_;

@@ -33,8 +33,15 @@ RecordKeeper::~RecordKeeper() {
   thread_.join();
 }
 
-Result<> RecordKeeper::start() {
+Result<> RecordKeeper::start(const std::string& boot_id) {
   TRY(system::make_folders(layout_.records(), 0700));
+  const system::Path boot = layout_.boot_of_records();
+  if (const Result<> noted = system::write_atomically(boot, boot_id, 0600); !noted) {
+    // Without it nobody takes what ran for ended by a reboot; with that of an earlier boot one
+    // would.
+    system::log_warning("{}", noted.error().message);
+    ::unlink(boot.c_str());
+  }
   std::set<std::string> names;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(layout_.records(), error), end;

@@ -26,8 +26,9 @@ class RecordKeeper {
   RecordKeeper(const RecordKeeper&) = delete;
   RecordKeeper& operator=(const RecordKeeper&) = delete;
 
-  /// Brings all records to what the journal says, and deletes those it knows nothing of.
-  Result<> start();
+  /// Brings all records to what the journal says, deletes those it knows nothing of, and writes in
+  /// which boot of the machine that was.
+  Result<> start(const std::string& boot_id);
   /// These containers were changed, made or deleted.
   void changed(const std::set<std::string>& names);
 

@@ -6,8 +6,10 @@
 #include <fstream>
 
 #include "agent/core/ids.h"
+#include "agent/jobs/container_record.h"
 #include "agent/jobs/journal_check.h"
 #include "agent/jobs/journal_rescue.h"
+#include "agent/jobs/reboot.h"
 #include "agent/jobs/record_keeper.h"
 #include "agent/jobs/sealed_record.h"
 #include "agent/jobs/status_change.h"
@@ -36,7 +38,7 @@ class Rebuild : public NodeFixture {
   void keep_records() {
     records_ = std::make_unique<RecordKeeper>(*journal_, layout_);
     books_->on_containers([this](const std::set<std::string>& names) { records_->changed(names); });
-    ASSERT_TRUE(records_->start());
+    ASSERT_TRUE(records_->start(boot_));
   }
   /// The agent ends, the journal's file is lost, and the next agent starts.
   void lose_journal() {
@@ -54,7 +56,7 @@ class Rebuild : public NodeFixture {
     start_agent();
     clock_.advance(std::chrono::milliseconds(1));
     const Result<> rebuilt =
-        rebuild_containers(*books_, *node_, clock_, {opened.set_aside, opened.why}, never_);
+        rebuild_containers(*books_, *node_, clock_, {opened.set_aside, opened.why, boot_}, never_);
     ASSERT_TRUE(rebuilt) << to_text(rebuilt.error());
     books_->commit();
     keep_records();
@@ -81,6 +83,7 @@ class Rebuild : public NodeFixture {
   }
 
   std::unique_ptr<RecordKeeper> records_;
+  std::string boot_ = "boot-1";
   std::filesystem::path file_;
   std::string epoch_;
   std::string epoch_before_;
@@ -218,6 +221,40 @@ TEST_F(Rebuild, AfterARebootTheyAreStopped) {
   EXPECT_EQ(run(job("k2", "container.delete", "web-1", {{"force", true}})).state,
             JobState::succeeded);
   EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+// A machine that lost its power is where a journal is damaged.
+TEST_F(Rebuild, WhatAlwaysRunsIsStartedAgainAfterARebootThatTookTheJournal) {
+  for (const char* name : {"always", "never", "stopped"}) {
+    run(run_job(name, name));
+    ContainerRow row = *journal_->container(name).value();
+    ContainerRecord record = container_record_from(row.container).value();
+    if (row.name != "never") {
+      record.container.spec.restart.when = RestartPolicy::When::always;
+    }
+    row.container = json::write(to_json(record));
+    ASSERT_TRUE(journal_->put_container(row));
+    books_->commit();
+  }
+  run(job("s1", "container.stop", "stopped"));
+  for (const char* name : {"always", "never", "stopped"}) {
+    ASSERT_TRUE(remove_by_hand(name, name));
+  }
+  boot_ = "boot-2";
+  lose_journal();
+  Reboot reboot(*books_, *intake_, *node_, clock_);
+  ASSERT_TRUE(reboot.note(boot_));
+  ASSERT_TRUE(intake_->resume());
+  ASSERT_TRUE(reboot.start_again());
+  books_->commit();
+  EXPECT_EQ(journal_->container("never").value()->exit->reason, "reboot");
+  EXPECT_THAT(told("container", "never"), ElementsAre("stopped"));
+  while (!journal_->unfinished().value().empty() || journal_->dirty()) {
+    loop_->turn(std::chrono::seconds(60));
+  }
+  EXPECT_EQ(journal_->container("always").value()->status, Status::running);
+  EXPECT_EQ(journal_->container("never").value()->status, Status::stopped);
+  EXPECT_EQ(journal_->container("stopped").value()->status, Status::stopped);
 }
 
 TEST_F(Rebuild, ANewNodeTellsNothing) {
