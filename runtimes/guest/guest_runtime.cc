@@ -196,12 +196,19 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
     return {};
   }
   // The answer may have been lost, or the request to stop have come too late to keep it from being
-  // made. What is left behind nobody would look for.
+  // made.
   const Stop never;
-  Result<> removed = settle(container, stop.requested() ? never : stop);
-  if (removed) {
-    removed = remove(container, true, never);
+  const Result<> settled = settle(container, stop.requested() ? never : stop);
+  if (made.error().code == Code::timed_out && settled) {
+    const Result<proxmox::GuestInfo> found = find(container, stop);
+    if (found || found.error().code != Code::not_found) {
+      return found ? Result<>() : Failure(found.error());
+    }
+    return fail(Code::unavailable, "create {}: {}; it is not there", label(container),
+                made.error().message);
   }
+  // What is left behind nobody would look for.
+  const Result<> removed = settled ? remove(container, true, never) : settled;
   Error error = Error(made.error()).context("create " + label(container));
   if (!removed) {
     error.message += "; and what was begun could not be removed: " + removed.error().message;

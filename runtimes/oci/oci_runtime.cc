@@ -16,9 +16,9 @@ namespace {
 /// A runtime creates a container within a second; a node that swaps gets its time.
 constexpr std::chrono::seconds kCreateTime{60};
 /// What is killed may be stuck in the kernel, on storage that does not answer.
-constexpr std::chrono::seconds kKillTime{60};
+constexpr std::chrono::seconds kStopKillTime{60};
 /// The monitor of an ended container has only its log to sync.
-constexpr std::chrono::seconds kMonitorTime{10};
+constexpr std::chrono::seconds kExitFileTime{10};
 
 void send(const system::UniqueFd& process, int signal) {
   // A process that has ended meanwhile is what a signal of ours is for.
@@ -186,9 +186,9 @@ Result<Exit> OciRuntime::stop(const Container& container, int signal,
   }
   if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + grace))) {
     send(first, SIGKILL);
-    if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + kKillTime))) {
+    if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + kStopKillTime))) {
       return fail(Code::timed_out, "stop container {}: it did not end by SIGKILL within {} s",
-                  name.str(), kKillTime.count());
+                  name.str(), kStopKillTime.count());
     }
   }
   return ended(name, stop);
@@ -231,7 +231,7 @@ Result<system::UniqueFd> OciRuntime::open_first_process(const ContainerName& nam
 }
 
 Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) const {
-  TRY(monitor_.wait(name, stop, kMonitorTime));
+  TRY(monitor_.wait(name, stop, kExitFileTime));
   Exit exit = monitor_.read_exit(name);
   // On cgroup v1 conmon often ends before it has looked; the group itself remembers.
   if (exit.code == 128 + SIGKILL && had_lack_of_memory(cgroup_of(name, false))) {

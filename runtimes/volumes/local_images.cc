@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
 
+#include "agent/system/disk_space.h"
 #include "runtimes/volumes/local_volume_name.h"
 
 namespace drover::runtimes {
@@ -23,6 +25,13 @@ Result<> reserve(const Path& file, std::uint64_t size_mib) {
   struct stat found {};
   if (!fd.valid() || fstat(fd.get(), &found) != 0) {
     return fail(Code::broken, "open {}: {}", file.native(), std::strerror(errno));
+  }
+  // fallocate(2) takes all there is before it fails, and everybody else on the disk with it.
+  const system::DiskSpace disk = TRY(system::disk_space(file.parent_path()));
+  const off_t missing = size - std::min<off_t>(size, found.st_blocks * 512);
+  if (static_cast<std::uint64_t>(missing) > disk.free) {
+    return fail(Code::unavailable, "reserve {} MiB for {}: the disk has {} MiB left", size_mib,
+                file.native(), disk.free >> 20);
   }
   if (fallocate(fd.get(), 0, 0, size) == 0) {
     return fsync(fd.get()) == 0

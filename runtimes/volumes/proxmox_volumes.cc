@@ -126,11 +126,17 @@ Result<Volume> ProxmoxVolumes::allocate(const ContainerName& container, const Jo
   const std::string filename = keeps_files(storage.type) ? name + ".raw" : name;
   const Result<std::string> volid =
       storage_.allocate(spec.storage, owner_, filename, spec.size_mib, "raw", stop);
-  if (!volid && volid.error().code == Code::conflict) {
+  const Code failure = volid ? Code::broken : volid.error().code;
+  if (failure == Code::conflict || failure == Code::timed_out) {
     Result<Volume> known = find(container, job, spec, stop);
     if (known || known.error().code != Code::not_found) {
       return known;
     }
+  }
+  if (failure == Code::timed_out) {
+    // Whoever tries again finds one that is made yet: its name is the same.
+    return fail(Code::unavailable, "allocate {}: {}; it is not there", filename,
+                volid.error().message);
   }
   if (!volid) {
     return Failure(Error(volid.error()).context(fmt::format("allocate {}", filename)));

@@ -37,13 +37,29 @@ class Simulator:
         template = self.folder / "local/template/cache/busybox.tar.gz"
         sh(str(TOP / "packaging/busybox-image"), str(image), "--template", str(template))
         self.log = open(work / "pve-sim.log", "ab")
-        self.process = subprocess.Popen(
-            [build / "tests/pve-sim/pve-sim", "--directory", self.folder, "--node", "node1", "--bridge", "vmbr0",
-             "--lxc-path", self.lxc_path, "--auth-delay-ms", "1"],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
-        words = dict(word.split("=", 1) for word in self.process.stdout.readline().split() if "=" in word)
+        self.argv = [build / "tests/pve-sim/pve-sim", "--directory", self.folder, "--node", "node1", "--bridge", "vmbr0",
+                     "--lxc-path", self.lxc_path, "--auth-delay-ms", "1", "--keep"]
+        words = self.start()
+        self.argv += ["--port", words["url"].rsplit(":", 1)[1]]
         self.config = {"url": words["url"], "token_file": words["token"], "fingerprint": words["fingerprint"],
                        "lxc_path": str(self.lxc_path)}
+
+    def start(self):
+        """At the same port as before, with all that was there; what it says of itself."""
+        self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        return dict(word.split("=", 1) for word in self.process.stdout.readline().split() if "=" in word)
+
+    def kill(self):
+        """As kill -9 of the API's daemons: tasks and guests go on."""
+        self.process.kill()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+    def fault(self, *lines):
+        """What goes wrong next (tests/pve-sim/faults.h), in place of what was to go wrong before."""
+        whole = self.folder / "faults.new"
+        whole.write_text("".join(f"{line}\n" for line in lines))
+        whole.rename(self.folder / "faults")
 
     def end(self):
         self.process.terminate()
@@ -135,6 +151,22 @@ class Node:
             raise AssertionError(f"drover {words}: {done.returncode}\n{done.stderr}\n{log}")
         return done
 
+    def begin(self, *words):
+        """As `drover`, and does not wait for its end."""
+        return subprocess.Popen([self.build / "agent/cli/drover", "--bus", self.bus, *words],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def await_event(self, kind, target):
+        """One of that type about that target, also from before."""
+        client = Client(self)
+        deadline = time.monotonic() + 30
+        while not any(event["type"] == kind and target in (event["subject"], event["data"].get("target"))
+                      for event in client.all_events()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no event {kind} of {target}")
+            time.sleep(0.05)
+        client.close()
+
     def inspect(self, name):
         found = json.loads(self.drover("inspect", name, "--json").stdout)
         return found[0] if isinstance(found, list) else found
@@ -222,6 +254,14 @@ class Client:
         if answer is None or answer[0] != "answer":
             raise AssertionError(f"query.{kind} {question}: {answer}")
         return answer[1]
+
+    def all_events(self):
+        found = []
+        while True:
+            page = self.query("events", after=found[-1]["seq"] if found else 0, most=500)["events"]
+            if not page:
+                return found
+            found += page
 
     def await_end(self, job, timeout=60):
         deadline = time.monotonic() + timeout

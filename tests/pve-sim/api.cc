@@ -37,6 +37,21 @@ Answer Api::start_task(const TaskRequest& request) {
 }
 
 Answer Api::handle(const std::string& method, const std::string& target, const Form& form) {
+  const std::string line = method + " " + target;
+  if (faults_.take("refused", line)) {
+    return {595, "Connection refused", nullptr};
+  }
+  for (const char* fault : {"lock", "nospace"}) {
+    if (faults_.take(fault, line)) {
+      return error(message_of(fault, "100"));
+    }
+  }
+  const bool lost = faults_.take("lost", line);
+  Answer given = answer(method, target, form);
+  return lost ? Answer{596, "Broken pipe", nullptr} : given;
+}
+
+Answer Api::answer(const std::string& method, const std::string& target, const Form& form) {
   const std::vector<std::string> parts = split_path(target);
   const std::string what = parts.empty() ? "" : parts[0];
   if (method == "GET" && parts.size() == 1 && what == "version") {
@@ -209,7 +224,8 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
   if (parts.size() == 5 && method == "GET" && parts[4] == "status") {
     CHECKED("GET /nodes/{node}/tasks/{upid}/status", own);
     std::optional<json::Object> status = tasks_.status(parts[3]);
-    return status ? with_data(std::move(*status)) : bad_parameters({{"upid", "no such task"}});
+    return status && !tasks_.is_late(parts[3]) ? with_data(std::move(*status))
+                                               : bad_parameters({{"upid", "no such task"}});
   }
   if (parts.size() == 5 && method == "GET" && parts[4] == "log") {
     const Parameters given = CHECKED("GET /nodes/{node}/tasks/{upid}/log", own);

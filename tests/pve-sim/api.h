@@ -7,6 +7,7 @@
 
 #include "tests/pve-sim/answer.h"
 #include "tests/pve-sim/contract.h"
+#include "tests/pve-sim/faults.h"
 #include "tests/pve-sim/place.h"
 #include "tests/pve-sim/tasks.h"
 
@@ -15,12 +16,13 @@ namespace drover::pve_sim {
 /// Thread-safe.
 class Api {
  public:
-  explicit Api(const Place& place) : place_(place), tasks_(place) {}
+  explicit Api(const Place& place) : place_(place), faults_(place), tasks_(place, faults_) {}
 
   /// `target` is the decoded path below /api2/json.
   Answer handle(const std::string& method, const std::string& target, const Form& form);
 
  private:
+  Answer answer(const std::string& method, const std::string& target, const Form& form);
   Answer node(const std::string& method, const std::vector<std::string>& parts, const Form& form);
   Answer storage(const std::string& method, const std::vector<std::string>& parts,
                  const Form& form);
@@ -35,6 +37,7 @@ class Api {
 
   const Place& place_;
   Contract contract_;
+  Faults faults_;
   Tasks tasks_;
 };
 

@@ -62,6 +62,7 @@ Result<std::string> make_certificate(const path& directory) {
   for (unsigned i = 0; i < length; ++i) {
     fingerprint += fmt::format("{}{:02X}", i == 0 ? "" : ":", bytes[i]);
   }
+  TRY(system::write_atomically(directory / "fingerprint", fingerprint));
   return fingerprint;
 }
 
@@ -76,6 +77,14 @@ Result<std::string> make_token(const Place& place, const path& file) {
   }
   std::string token = fmt::format("{}!{}={}", place.user, place.token, uuid);
   TRY(system::write_atomically(file, token + "\n", 0600));
+  return token;
+}
+
+Result<std::string> read_token(const path& file) {
+  std::string token = TRY(system::read_file(file));
+  while (!token.empty() && token.back() == '\n') {
+    token.pop_back();
+  }
   return token;
 }
 

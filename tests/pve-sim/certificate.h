@@ -8,9 +8,12 @@
 
 namespace drover::pve_sim {
 
-/// Writes cert.pem and key.pem for localhost and 127.0.0.1 and returns the SHA-256 fingerprint.
+/// Writes cert.pem and key.pem for localhost and 127.0.0.1, and their SHA-256 fingerprint, which it
+/// returns, to a file of that name.
 Result<std::string> make_certificate(const path& directory);
 /// Writes "USER@REALM!ID=UUID" to `file`, readable by its owner only, and returns it.
 Result<std::string> make_token(const Place& place, const path& file);
+/// What it has written.
+Result<std::string> read_token(const path& file);
 
 }  // namespace drover::pve_sim

@@ -23,6 +23,7 @@ using namespace drover;
 struct Arguments {
   pve_sim::Place place;
   int port = 0;
+  bool keep = false;
   int auth_delay_ms = 3000;
   std::filesystem::path request;
 };
@@ -35,6 +36,11 @@ bool read_number(std::string_view text, int& out) {
 bool read_arguments(int argc, char** argv, int first, Arguments& out) {
   for (int i = first; i < argc; i += 2) {
     const std::string_view name = argv[i];
+    if (name == "--keep") {
+      out.keep = true;
+      --i;
+      continue;
+    }
     if (i + 1 == argc) {
       return false;
     }
@@ -81,11 +87,18 @@ int serve(const Arguments& arguments) {
       throw std::runtime_error(to_text(made.error()));
     }
   }
-  if (const Result<> cleaned = clean(place); !cleaned) {
+  // As a node that comes back: guests, volumes, tasks, its certificate and the token are as they
+  // were.
+  const bool comes_back = arguments.keep && std::filesystem::exists(place.directory / "token");
+  if (const Result<> cleaned = comes_back ? Result<>() : clean(place); !cleaned) {
     throw std::runtime_error(to_text(cleaned.error()));
   }
-  const Result<std::string> fingerprint = pve_sim::make_certificate(place.directory);
-  const Result<std::string> token = pve_sim::make_token(place, place.directory / "token");
+  const Result<std::string> fingerprint = comes_back
+                                              ? system::read_file(place.directory / "fingerprint")
+                                              : pve_sim::make_certificate(place.directory);
+  const Result<std::string> token = comes_back
+                                        ? pve_sim::read_token(place.directory / "token")
+                                        : pve_sim::make_token(place, place.directory / "token");
   if (!fingerprint || !token) {
     throw std::runtime_error(to_text(fingerprint ? token.error() : fingerprint.error()));
   }
@@ -120,7 +133,7 @@ int main(int argc, char** argv) {
     if (!read_arguments(argc, argv, task ? 2 : 1, arguments)) {
       fmt::print(stderr,
                  "usage: pve-sim --directory DIR [--node NAME] [--bridge NAME]... [--port N] "
-                 "[--lxc-path DIR] [--auth-delay-ms N]\n");
+                 "[--lxc-path DIR] [--auth-delay-ms N] [--keep]\n");
       return 2;
     }
     return task ? pve_sim::run_task(arguments.place, arguments.request) : serve(arguments);

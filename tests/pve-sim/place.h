@@ -22,6 +22,7 @@ struct Place {
   path templates() const { return storage() / "template" / "cache"; }
   path guests() const { return directory / "guests"; }
   path tasks() const { return directory / "tasks"; }
+  path faults() const { return directory / "faults"; }  ///< see faults.h
 };
 
 }  // namespace drover::pve_sim

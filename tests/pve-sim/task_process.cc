@@ -23,9 +23,9 @@ int run_task(const Place& place, const path& request_file) {
     return 1;
   }
   (void)system::remove_tree(request_file).has_value();
-  const TaskRequest request{std::string(parsed->at("type").string_or("")),
-                            std::string(parsed->at("id").string_or("")),
-                            *parsed->at("details").object()};
+  const TaskRequest request{
+      std::string(parsed->at("type").string_or("")), std::string(parsed->at("id").string_or("")),
+      *parsed->at("details").object(), std::string(parsed->at("fault").string_or(""))};
   const std::string upid =
       to_text(Upid{place.node, getpid(), *start, parsed->at("start_time").integer_or(0),
                    request.type, request.id, place.user + "!" + place.token});
@@ -41,14 +41,20 @@ int run_task(const Place& place, const path& request_file) {
       stop.request();
     }
   });
-  const Result<> outcome = do_task(place, request, log, stop);
+  const std::string fault = message_of(request.fault, request.id);
+  const Result<> outcome = fault.empty() ? do_task(place, request, log, stop)
+                                         : Result<>(fail(Code::broken, "{}", fault));
   done.request();
   watcher.join();
   std::string exit_status = outcome ? "OK" : outcome.error().message;
+  if (outcome && request.fault == "warnings") {
+    log.line("WARN: something is not as it should be");
+    exit_status = "WARNINGS: 1";
+  }
   if (!outcome && stop.requested()) {
     exit_status += ": received interrupt";
   }
-  log.line(outcome ? "TASK OK" : "TASK ERROR: " + exit_status);
+  log.line(outcome ? "TASK " + exit_status : "TASK ERROR: " + exit_status);
   (void)system::write_atomically(place.tasks() / (upid + ".status"), exit_status).has_value();
   return outcome ? 0 : 1;
 }

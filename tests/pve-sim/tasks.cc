@@ -71,8 +71,14 @@ Result<std::string> Tasks::start(const TaskRequest& request) {
   static std::atomic<unsigned> counter{0};
   const path file = place_.tasks() / fmt::format("request-{}-{}.json", getpid(), counter++);
   const std::int64_t now = std::time(nullptr);
-  json::Array bridges;
+  std::string fault;
+  for (const char* name : {"lock", "nospace", "warnings"}) {
+    if (faults_.take(name, request.type)) {
+      fault = name;
+    }
+  }
   const json::Object content{{"type", request.type},
+                             {"fault", fault},
                              {"id", request.id},
                              {"start_time", now},
                              {"details", request.details}};
@@ -121,6 +127,11 @@ std::optional<json::Object> Tasks::status(const std::string& text) const {
     status.set("exitstatus", "unexpected status");
   }
   return status;
+}
+
+bool Tasks::is_late(const std::string& upid) const {
+  const std::optional<Upid> task = parse_upid(upid);
+  return task && faults_.take("late", task->type);
 }
 
 std::optional<std::vector<std::string>> Tasks::log(const std::string& upid) const {

@@ -10,6 +10,7 @@
 #include "agent/core/json.h"
 #include "agent/core/result.h"
 #include "agent/system/stop.h"
+#include "tests/pve-sim/faults.h"
 #include "tests/pve-sim/place.h"
 
 namespace drover::pve_sim {
@@ -32,17 +33,20 @@ struct TaskRequest {
   std::string type;      ///< "vzcreate", "imgdel", ...
   std::string id;        ///< "100", "100@local"
   json::Object details;  ///< depends on `type`
+  std::string fault{};   ///< how it goes wrong (faults.h); "" for well
 };
 
 /// Thread-safe: what it knows is on disk, below Place::tasks().
 class Tasks {
  public:
-  explicit Tasks(const Place& place) : place_(place) {}
+  Tasks(const Place& place, Faults& faults) : place_(place), faults_(faults) {}
 
   /// Starts this program again as the task's process and returns the UPID.
   Result<std::string> start(const TaskRequest& request);
   /// As GET .../status gives it; nothing when there is no such task.
   std::optional<json::Object> status(const std::string& upid) const;
+  /// Whether somebody who asks for the task now is told that there is none.
+  bool is_late(const std::string& upid) const;
   /// The log's lines; nothing when there is no such task.
   std::optional<std::vector<std::string>> log(const std::string& upid) const;
   /// Newest first.
@@ -52,6 +56,7 @@ class Tasks {
 
  private:
   const Place& place_;
+  Faults& faults_;
 };
 
 /// The log of the task that this process is.

@@ -153,13 +153,16 @@ TEST_F(GuestRuntimeTest, AFailedCreateLeavesNothing) {
   EXPECT_TRUE(api_.guests.empty());
 }
 
-TEST_F(GuestRuntimeTest, ACreateWhoseAnswerWasLostIsTakenBack) {
-  api_.fail_next("POST /nodes/pve1/lxc", Error{Code::timed_out, "the connection was lost", {}},
-                 true);
+TEST_F(GuestRuntimeTest, ACreateWhoseAnswerWasLostIsLookedFor) {
+  const Error lost{Code::timed_out, "the connection was lost", {}};
+  api_.fail_next("POST /nodes/pve1/lxc", lost, true);
+  ASSERT_TRUE(runtime_.create(web_, stop_));
+  EXPECT_EQ(api_.guests.size(), 1U);
+  ASSERT_TRUE(runtime_.remove(web_, true, stop_));
+  api_.fail_next("POST /nodes/pve1/lxc", lost, false);
   const auto created = runtime_.create(web_, stop_);
   ASSERT_FALSE(created);
-  EXPECT_EQ(created.error().code, Code::timed_out);
-  EXPECT_TRUE(api_.guests.empty());
+  EXPECT_EQ(created.error().code, Code::unavailable) << created.error().message;
 }
 
 TEST_F(GuestRuntimeTest, ACreateThatHadEndedBeforeTheAgentDidIsNotDoneTwice) {
