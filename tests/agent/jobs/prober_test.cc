@@ -349,7 +349,7 @@ TEST_F(ProberTest, ARowOfRestartsEndsTenMinutesAfterItBecameHealthy) {
 TEST_F(ProberTest, InspectShowsWhatProbesSay) {
   run_probed(exec());
   ask_once();
-  Queries queries(*journal_, *supervisor_, *node_, prober_.get());
+  Queries queries(*journal_, *supervisor_, *node_, *disk_, prober_.get());
   const json::Value shown =
       queries.answer("query.container", json::Object{{"name", "web-1"}}).value();
   EXPECT_EQ(shown.at("health").string_or(""), "starting");
