@@ -4,6 +4,7 @@
 #include <iterator>
 #include <optional>
 
+#include "agent/jobs/own_job.h"
 #include "agent/system/log.h"
 
 namespace drover::jobs {
@@ -116,8 +117,7 @@ void Reconciler::warn_once(const Part& part, const Result<std::vector<Thing>>& l
 Result<> Reconciler::try_undoing_again() {
   const std::vector<std::string> names = TRY(leaks_.note_undone());
   for (const std::string& name : names) {
-    const JobId id = TRY(JobId::parse(make_uuid7(static_cast<std::uint64_t>(clock_.unix_ms()))));
-    JobRequest remove{id, Verb::container_delete, name, {}, {}};
+    JobRequest remove = TRY(own_job(clock_, Verb::container_delete, name));
     remove.options.force = true;
     remove.attempts = 1;  // the next one is made from here, later
     TRY(intake_.submit_own(remove, "undo that failed"));

@@ -86,6 +86,18 @@ TEST_F(LeaksProxmoxTest, VolumesOfContainersAndOfJobsAreKnownAlsoOfStoppedOnes) 
   run(job("j3", "container.delete", "web-1"));
 }
 
+TEST_F(LeaksProxmoxTest, AVolumeThatOutlivesContainersIsKnown) {
+  const JobRow made =
+      run(job("c1", "volume.create", "db", {{"storage", "local"}, {"size_mib", std::int64_t{16}}}));
+  ASSERT_EQ(made.state, JobState::succeeded) << made.result;
+  clock_.advance(std::chrono::seconds(1));
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(), IsEmpty());
+  EXPECT_EQ(api_.storages.at("local").volumes.size(), 1U);
+}
+
 TEST_F(LeaksProxmoxTest, VolumesOfOthersAreNotTouched) {
   auto& local = api_.storages.at("local").volumes;
   const std::vector<std::string> theirs = {

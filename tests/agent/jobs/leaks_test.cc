@@ -93,6 +93,7 @@ class EveryKindTest : public LeaksTest {
          [] { return std::filesystem::exists("/run/netns/drover-ghost"); }},
         file("address", layout_.cni() / "drover-vmbr0/10.9.0.5", "ghost\r\neth0"),
         folder("volume", layout_.local_volumes() / "ghost.data.j-ghost"),
+        file("volume", layout_.local_volumes() / "ghost.data.j-ghost.ext4", "x"),
         folder("folder", layout_.containers() / "ghost"),
         folder("folder", layout_.lxc() / "ghost"),
         file("exit", layout_.exits() / "ghost", "7"),
@@ -143,8 +144,9 @@ TEST_F(EveryKindTest, AllOfOneContainerAreTakenAwayInOrder) {
     EXPECT_THAT(line, testing::StartsWith("collected "));
     order.push_back(line.substr(10, line.find(' ', 10) - 10));
   }
-  EXPECT_THAT(order, ElementsAre("container", "mount", "mount", "interface", "netns", "address",
-                                 "volume", "folder", "folder", "exit", "pid", "image", "log"));
+  EXPECT_THAT(order,
+              ElementsAre("container", "mount", "mount", "interface", "netns", "address", "volume",
+                          "volume", "folder", "folder", "exit", "pid", "image", "log"));
   for (const Kind& kind : kinds()) {
     EXPECT_FALSE(kind.is_there()) << kind.kind;
   }
@@ -254,6 +256,24 @@ TEST_F(LeaksTest, AnEarlierContainersVolumeIsLeakedThoughItsNameIsInUse) {
   EXPECT_TRUE(runtime_.has("web-1"));
 }
 
+TEST_F(LeaksTest, VolumesThatOutliveContainersAreKnownAndWhatIsLeftOfOneIsNot) {
+  for (const char* storage : {"local-folder", "local-image"}) {
+    const std::string name = fmt::format("v-{}", storage);
+    run(job("c-" + name, "volume.create", name,
+            {{"storage", storage}, {"size_mib", std::int64_t{16}}}));
+    ASSERT_TRUE(journal_->volume(name).value());
+  }
+  run(job("s1", "volume.snapshot", "v-local-folder", {{"snapshot", "copy"}}));
+  const system::Path left = layout_.local_volumes() / "standing.old.j0.ext4";
+  write_file(left, "x");
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(),
+              ElementsAre("leaked volume " + left.native(), "collected volume " + left.native()));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(layout_.local_volumes()), {}), 3);
+}
+
 TEST_F(LeaksTest, ContainersInAnyStatusAreKnownWithAllThatIsTheirs) {
   run(run_job("j1", "web-1"));
   run(run_job("j2", "web-2"));
@@ -327,8 +347,9 @@ TEST_F(LeaksTest, APartThatCannotBeListedChangesNothing) {
 TEST_F(LeaksTest, TheyAreAskedFor) {
   write_file(layout_.exits() / "ghost", "0");
   look();
-  const json::Value answer =
-      Queries(*journal_, *supervisor_, *node_).answer("query.leaks", json::Object()).value();
+  const json::Value answer = Queries(*journal_, *supervisor_, *node_, *disk_)
+                                 .answer("query.leaks", json::Object())
+                                 .value();
   EXPECT_TRUE(answer.at("whole").boolean_or(false));
   ASSERT_EQ(answer.at("leaks").array()->size(), 1U);
   const json::Value& leak = answer.at("leaks").array()->front();
