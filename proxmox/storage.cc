@@ -21,8 +21,10 @@ std::vector<std::string> words(std::string_view text) {
 
 StorageInfo read_storage(const json::Value& value) {
   return {std::string(value.at("storage").string_or("")),
-          std::string(value.at("type").string_or("")), words(value.at("content").string_or("")),
-          value.at("active").boolean_or(false), value.at("shared").boolean_or(false),
+          std::string(value.at("type").string_or("")),
+          words(value.at("content").string_or("")),
+          value.at("active").boolean_or(false),
+          value.at("shared").boolean_or(false),
           static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.at("avail").integer_or(0)))};
 }
 

@@ -26,9 +26,9 @@ struct JobOptions {
   std::string storage{};                     ///< volume.create: "" for the node's default
   std::uint64_t size_mib = 0;                ///< volume.create (0: a folder), volume.resize
   std::string snapshot{};                    ///< volume.snapshot: its name
-  std::string address{};         ///< network.ensure: the bridge's own, CIDR; "" for none
-  bool vlan_aware = false;       ///< network.ensure
-  bool stop_containers = false;  ///< node.drain
+  std::string address{};             ///< network.ensure: the bridge's own, CIDR; "" for none
+  bool vlan_aware = false;           ///< network.ensure
+  bool stop_containers = false;      ///< node.drain
   std::vector<std::string> leaks{};  ///< node.collect: their names; none: all that wait for it
 };
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "fakes/request_path.h"
 #include "proxmox/client.h"
 #include "proxmox/upid.h"
 
@@ -409,28 +410,6 @@ class FakeProxmox : public proxmox::Client {
   }
 
   std::string next_digest() { return fmt::format("{:040x}", ++digest_); }
-
-  static std::string decoded(const std::string& path) {
-    std::string text;
-    for (std::size_t i = 0; i < path.size(); ++i) {
-      if (path[i] == '%' && i + 2 < path.size()) {
-        text += static_cast<char>(std::stoi(path.substr(i + 1, 2), nullptr, 16));
-        i += 2;
-      } else {
-        text += path[i];
-      }
-    }
-    return text;
-  }
-  static std::vector<std::string> parts_of(const std::string& path) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 1; at <= path.size();) {
-      const std::size_t end = std::min(path.find('/', at), path.size());
-      parts.push_back(path.substr(at, end - at));
-      at = end + 1;
-    }
-    return parts;
-  }
 
   std::string node_ = "pve1";
   std::filesystem::path folder_;

@@ -58,8 +58,8 @@ TEST(ContainerStatusTest, NamesReadBack) {
 }
 
 TEST(ExitTest, ReadsWhatItWrote) {
-  for (const Exit& exit :
-       {Exit{}, Exit{0, false, 0}, Exit{7, false, 5}, Exit{137, true, 1'700'000'000'000}, Exit{{}, false, 0, "reboot"}}) {
+  for (const Exit& exit : {Exit{}, Exit{0, false, 0}, Exit{7, false, 5},
+                           Exit{137, true, 1'700'000'000'000}, Exit{{}, false, 0, "reboot"}}) {
     EXPECT_EQ(exit_from_json(json::parse(json::write(to_json(exit))).value()), exit);
   }
 }
