@@ -1,8 +1,8 @@
-#include "agent/jobs/status_change.h"
 #include "agent/jobs/verbs.h"
 
 #include <gmock/gmock.h>
 
+#include "agent/jobs/status_change.h"
 #include "agent/jobs/views.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
