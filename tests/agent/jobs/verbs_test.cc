@@ -139,10 +139,10 @@ TEST_F(VerbsTest, VerbsOnNoContainerAreNotFound) {
 
 TEST_F(VerbsTest, AnEndWithoutAJobIsSeenAndTold) {
   run(run_job("j1", "web-1"));
-  Observer observer(
-      *node_, *books_, [this](const std::string& name, const std::optional<runtimes::State>& state) {
-        return note_observed(*books_, name, state);
-      });
+  Observer observer(*node_, *books_,
+                    [this](const std::string& name, const std::optional<runtimes::State>& state) {
+                      return note_observed(*books_, name, state);
+                    });
   runtime_.end("web-1", 7);
   observer.look_at("web-1");
   while (journal_->container("web-1").value()->status != Status::stopped) {
