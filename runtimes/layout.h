@@ -14,7 +14,8 @@
 //     records/boot                  boot_id(5) of when these were last true
 //     deleted/JOB.log               log of a deleted container, by the job that had made it
 //     images/                       OCI layouts' unpacked roots, by digest
-//     volumes/                      volumes of storage "local"
+//     volumes/                      volumes of storages "local-folder" and "local-image"
+//     volume-records/               what volumes that outlive containers are, for a lost journal
 //     lxc/                          lxcpath of the runtime lxc
 //     jobs/ID/log                   what a container.exec job printed
 //     cni/                          addresses given out by host-local
@@ -49,6 +50,8 @@ struct Layout {
   Path exits() const { return state / "exits"; }
   Path exit_file(const ContainerName& name) const { return exits() / name.str(); }
   Path records() const { return state / "records"; }
+  /// Of volumes that outlive containers, by name; for a journal that was lost.
+  Path volume_records() const { return state / "volume-records"; }
   Path record(const ContainerName& name) const { return records() / (name.str() + ".json"); }
   Path boot_of_records() const { return records() / "boot"; }
   Path kept_logs() const { return state / "deleted"; }

@@ -41,6 +41,7 @@ Result<json::Value> create_volume(Work& work, const Node& node) {
                    return json::Value();
                  }}));
   row.volume = json::write(runtimes::to_json(volume));
+  TRY(keep_volume_record(node.layout, row));
   TRY(work.write([&](Books& books) { return finish_volume(books, row.job, row, "created"); }));
   return json::Value(json::Object{{"volume", row.name},
                                   {"storage", row.storage},

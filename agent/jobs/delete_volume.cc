@@ -21,6 +21,7 @@ Result<json::Value> delete_volume(Work& work, const Node& node) {
   };
   take_turn_of(release, node, held->storage);
   TRY(work.once(release));
+  TRY(drop_volume_record(node.layout, held->name));
   TRY(work.write([&](Books& books) -> Result<> {
     TRY(books.journal().erase_volume(held->name));
     return books.tell(Event{.kind = "volume",

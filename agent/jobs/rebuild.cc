@@ -9,6 +9,7 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/reboot.h"
 #include "agent/jobs/sealed_record.h"
+#include "agent/jobs/volume_records.h"
 #include "agent/system/log.h"
 #include "runtimes/exit_file.h"
 
@@ -36,6 +37,7 @@ class Rebuilding {
     rebooted_ = !boot_before_.empty() && boot_before_ != lost.boot_id;
     TRY(ask_runtimes());
     TRY(read_records());
+    TRY(rebuild_volumes(books_.journal(), node_.layout));
     for (const auto& [name, had] : having_) {
       if (!found_.contains(name)) {
         TRY(add_without_record(name, had));

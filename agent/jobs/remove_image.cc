@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <filesystem>
+#include <string_view>
 
 #include "agent/jobs/images.h"
 #include "agent/jobs/verbs.h"
@@ -10,16 +12,27 @@ bool fits(const ImageRow& row, const std::string& target) {
   return row.name == target || row.digest == target;
 }
 
-/// The digest that the target names, or is.
-Result<std::string> find_digest(Journal& journal, const std::string& node,
-                                const std::string& target) {
+bool is_digest_of_root(const std::string& target, const runtimes::Layout& layout) {
+  constexpr std::string_view kAlgorithm = "sha256:";
+  std::error_code error;
+  return target.starts_with(kAlgorithm) &&
+         target.find_first_not_of("0123456789abcdef", kAlgorithm.size()) == std::string::npos &&
+         std::filesystem::exists(layout.image_root(target), error);
+}
+
+/// The digest that the target names, or is. One without a name is left from a journal that was
+/// lost, or from a name that stands for another image by now.
+Result<std::string> find_digest(Journal& journal, const Node& node, const std::string& target) {
   const std::vector<ImageRow> rows = TRY(journal.images());
   const auto found = std::find_if(rows.begin(), rows.end(),
                                   [&](const ImageRow& row) { return fits(row, target); });
-  if (found == rows.end()) {
-    return fail(Code::not_found, "remove image {}: node {} has no such image", target, node);
+  if (found != rows.end()) {
+    return found->digest;
   }
-  return found->digest;
+  if (is_digest_of_root(target, node.layout)) {
+    return target;
+  }
+  return fail(Code::not_found, "remove image {}: node {} has no such image", target, node.name);
 }
 
 /// Strikes off the names that the target stands for: itself, or all of a digest. Whether none is
@@ -58,7 +71,7 @@ Result<json::Value> remove_image(Work& work, const Node& node) {
       TRY(work.once({.name = "image.look", .act = [&]() -> Result<json::Value> {
                        std::string found;
                        TRY(work.write([&](Books& books) -> Result<> {
-                         found = TRY(find_digest(books.journal(), node.name, request.target));
+                         found = TRY(find_digest(books.journal(), node, request.target));
                          return {};
                        }));
                        return json::Value(std::move(found));

@@ -40,6 +40,7 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
                    return json::Value();
                  }}));
   row.size_mib = size_mib;
+  TRY(keep_volume_record(node.layout, row));
   TRY(work.write(
       [&](Books& books) { return finish_volume(books, request.id.str(), row, "resized"); }));
   return json::Value(json::Object{{"volume", row.name}, {"size_mib", size_mib}});

@@ -43,6 +43,7 @@ Result<json::Value> snapshot_volume(Work& work, const Node& node) {
                    return json::Value();
                  }}));
   copy.volume = json::write(runtimes::to_json(made));
+  TRY(keep_volume_record(node.layout, copy));
   TRY(work.write([&](Books& books) -> Result<> {
     TRY(finish_volume(books, job, copy, "created", {{"origin", row.name}}));
     return finish_volume(books, job, row, "");

@@ -110,6 +110,7 @@ Result<> undo_volume(Work& work, const Node& node) {
       continue;
     }
     TRY(undo_allocation(work, node, row));
+    TRY(drop_volume_record(node.layout, row.name));
     TRY(work.write([&](Books& books) { return books.journal().erase_volume(row.name); }));
   }
   return {};

@@ -10,6 +10,7 @@
 
 #include "agent/jobs/journal.h"
 #include "agent/jobs/node.h"
+#include "agent/jobs/volume_records.h"
 #include "agent/jobs/work.h"
 
 namespace drover::jobs {

@@ -16,7 +16,9 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr const char* kEnding = ".ext4";
+/// No container's name has an underscore, so that no image is taken for a volume that is a folder
+/// (LocalVolumes), which is called CONTAINER.VOLUME.JOB.
+constexpr const char* kImagePrefix = "image_";
 
 /// The file with at least this size and all its blocks.
 Result<> reserve(const Path& file, std::uint64_t size_mib) {
@@ -51,14 +53,14 @@ Result<> reserve(const Path& file, std::uint64_t size_mib) {
 
 Volume LocalImages::describe(const ContainerName& container, const JobId& job,
                              const VolumeSpec& spec) const {
-  const Path path =
-      layout_.local_volumes() / (container.str() + "." + spec.name + "." + job.str() + kEnding);
+  const Path path = layout_.local_volumes() /
+                    (kImagePrefix + container.str() + "." + spec.name + "." + job.str());
   return Volume{spec.name, spec.storage, path.string(), path, VolumeKind::image};
 }
 
 Result<> LocalImages::check_own(const Volume& volume) const {
   if (volume.path.parent_path() == layout_.local_volumes() &&
-      volume.path.native().ends_with(kEnding)) {
+      volume.path.filename().native().starts_with(kImagePrefix)) {
     return {};
   }
   return fail(Code::refused, "{} is no volume below {}", volume.path.string(),

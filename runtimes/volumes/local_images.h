@@ -5,7 +5,7 @@
 
 namespace drover::runtimes {
 
-/// Storage "local-image": a file Layout::local_volumes()/CONTAINER.VOLUME.JOB.ext4, whose blocks
+/// Storage "local-image": a file Layout::local_volumes()/image_CONTAINER.VOLUME.JOB, whose blocks
 /// are taken from the disk when it is made, so that nobody runs out of what he was given.
 class LocalImages : public VolumeSource {
  public:

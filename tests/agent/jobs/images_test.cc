@@ -109,6 +109,16 @@ TEST_F(ImagesTest, TheRootGoesWithItsLastName) {
   EXPECT_THAT(journal_->images().value(), IsEmpty());
 }
 
+TEST_F(ImagesTest, ARootThatNobodyNamesAnyMoreGoesByItsDigest) {
+  pull("j1", "v1");
+  const std::string was = digest();
+  ASSERT_TRUE(journal_->erase_image(image("v1")));
+  EXPECT_THAT(remove("j2", "sha256:../../state").result, HasSubstr("not_found"));
+  EXPECT_THAT(remove("j3", "sha256:").result, HasSubstr("not_found"));
+  ASSERT_EQ(remove("j4", was).state, JobState::succeeded);
+  EXPECT_EQ(roots(), 0U);
+}
+
 TEST_F(ImagesTest, AContainerThatIsBeingMadeIsAUserBeforeItsRootIsMounted) {
   pull("j1", "v1");
   runtime_.hold_next("create", fakes::FakeRuntime::Hold::before_deed);

@@ -295,5 +295,29 @@ TEST_F(Rebuild, RecordsAreMadeOfWhatIsThereAtTheStart) {
   EXPECT_GE(record.steps.size(), 4U);
 }
 
+TEST_F(Rebuild, AVolumeThatOutlivesContainersIsKnownAgainWithWhatIsOnIt) {
+  run(job("v1", "volume.create", "data"));
+  run(job("v2", "volume.create", "gone"));
+  run(job("v3", "volume.delete", "gone"));
+  json::Object request = run_job("j1", "web-1");
+  request.find("spec")->object()->set(
+      "volumes",
+      json::Array{json::Object{{"name", "data"}, {"target", "/data"}, {"from", "data"}}});
+  run(request);
+  std::ofstream(layout_.volume_mount(*ContainerName::parse("web-1"), "data") / "text") << "kept";
+  run(job("j2", "container.stop", "web-1"));
+  std::ofstream(layout_.volume_records() / "damaged.json") << "{}";
+  const VolumeRow before = *journal_->volume("data").value();
+  lose_journal();
+  const std::vector<VolumeRow> rows = journal_->volumes().value();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows.front().volume, before.volume);
+  EXPECT_EQ(rows.front().job, before.job);
+  ASSERT_EQ(run(job("j3", "container.start", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(system::read_file(layout_.volume_mount(*ContainerName::parse("web-1"), "data") / "text")
+                .value(),
+            "kept");
+}
+
 }  // namespace
 }  // namespace drover::jobs

@@ -82,7 +82,7 @@ TEST_F(LocalImagesTest, ReleasesItsOwnOnly) {
   const Volume volume = allocated();
   ASSERT_TRUE(volumes_.release(volume, stop_));
   EXPECT_TRUE(volumes_.release(volume, stop_));
-  const Path other = folder_ / "other.ext4";
+  const Path other = folder_ / "image_other";
   std::ofstream(other) << "somebody's";
   EXPECT_EQ(
       volumes_.release({"x", "local-image", "x", other, VolumeKind::image}, stop_).error().code,
