@@ -47,6 +47,7 @@ void add_jobs(CLI::App& app, Action& action);
 void add_cancel(CLI::App& app, Action& action);
 void add_volume(CLI::App& app, Action& action);
 void add_leaks(CLI::App& app, Action& action);
+void add_network(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_node(CLI::App& app, Action& action);
 void add_drain(CLI::App& app, Action& action);

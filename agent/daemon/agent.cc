@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/jobs/journal_rescue.h"
+#include "agent/jobs/own_networks.h"
 #include "agent/system/boot_id.h"
 #include "agent/system/lock_file.h"
 #include "agent/system/log.h"
@@ -40,6 +41,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
       [observer = agent->observer_.get()](const std::string& name) { observer->look_at(name); }));
   TRY(agent->disk_->start());
   TRY(agent->start_front());
+  jobs::restore_networks(*agent->journal_, agent->drivers_->node());
   TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
   TRY(agent->intake_->resume());
   TRY(agent->reboot_->start_again().context("start containers after a reboot"));

@@ -48,16 +48,6 @@ Result<> check_folder(const Node& node, const path& wanted) {
 
 }  // namespace
 
-Result<> admit_verb(Verb verb) {
-  switch (verb) {
-    case Verb::network_ensure:
-    case Verb::network_remove:
-      return fail(Code::refused, "{}: this version of drover cannot do it yet", to_string(verb));
-    default:
-      return {};
-  }
-}
-
 Result<> admit_image(const Node& node, const JobRequest& request) {
   if (request.verb != Verb::image_pull) {
     return {};

@@ -1,5 +1,6 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/make_container.h"
+#include "agent/jobs/own_networks.h"
 #include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/verbs.h"
 
@@ -63,6 +64,10 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return snapshot_volume(work, node);
     case Verb::volume_delete:
       return delete_volume(work, node);
+    case Verb::network_ensure:
+      return ensure_network(work, node);
+    case Verb::network_remove:
+      return remove_network(work, node);
     default:  // those that are done at intake (is_done_at_once)
       break;
   }
@@ -72,6 +77,9 @@ Result<json::Value> do_job(Work& work, const Node& node) {
 Result<> undo_job(Work& work, const Node& node) {
   if (target_kind_of(work.request().verb) == TargetKind::volume) {
     return undo_volume(work, node);
+  }
+  if (target_kind_of(work.request().verb) == TargetKind::network) {
+    return undo_network(work, node);
   }
   TRY(settle(work, node, work.agent_stop()));
   if (work.request().verb == Verb::container_update) {

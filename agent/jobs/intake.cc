@@ -116,7 +116,6 @@ Result<> Intake::admit(const JobRequest& request) const {
                   node_.name);
     }
   }
-  TRY(admit_verb(request.verb));
   TRY(admit_to_node(books_.journal(), node_.name, request));
   if (target_kind_of(request.verb) == TargetKind::image) {
     return admit_image(node_, request);

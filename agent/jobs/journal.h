@@ -111,6 +111,16 @@ struct LeakRow {
   std::string message{};        ///< why it is there still
 };
 
+/// A bridge of the node's own.
+struct NetworkRow {
+  std::string name{};     ///< the bridge's
+  std::string address{};  ///< its own, CIDR; "" for none
+  bool vlan_aware = false;
+  std::string job{};            ///< that made it
+  std::string busy{};           ///< the job that makes or removes it; "" for none
+  std::int64_t created_at = 0;  ///< unix ms
+};
+
 class Journal {
  public:
   /// Opens or makes the file. A journal of a newer version is refused and left as it is.
@@ -184,6 +194,12 @@ class Journal {
   Result<std::optional<VolumeRow>> volume(const std::string& name);
   /// By name; those behind `after` only.
   Result<std::vector<VolumeRow>> volumes(const std::string& after = "");
+
+  Result<> put_network(const NetworkRow& row);
+  Result<> erase_network(const std::string& name);
+  Result<std::optional<NetworkRow>> network(const std::string& name);
+  /// By name; those behind `after` only.
+  Result<std::vector<NetworkRow>> networks(const std::string& after = "");
 
   /// Numbers the event and keeps it. Only kind, object, what, job and data are read from `event`.
   Result<Event> add_event(Event event);

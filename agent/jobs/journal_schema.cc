@@ -46,9 +46,10 @@ UPDATE counters SET seq = (SELECT value FROM counters WHERE name = 'node')
 CREATE INDEX counters_seq ON counters(seq) WHERE name >= 'object/' AND name < 'object0';
 )";
 
-// Images by name; volumes that outlive containers; containers that were deleted a while ago, whose
-// logs are kept; things found on the node that no other row knows (`leaks`). Jobs of the agent's
-// own tell who made them; whether any is about a container is asked often.
+// Images by name; volumes that outlive containers; bridges of the node's own; containers that were
+// deleted a while ago, whose logs are kept; things found on the node that no other row knows
+// (`leaks`). Jobs of the agent's own tell who made them; whether any is about a container is asked
+// often.
 constexpr const char* kVersion3 = R"(
 CREATE TABLE images(
   name TEXT PRIMARY KEY, digest TEXT NOT NULL, bytes INTEGER NOT NULL, since INTEGER NOT NULL,
@@ -57,6 +58,9 @@ CREATE TABLE volumes(
   name TEXT PRIMARY KEY, storage TEXT NOT NULL, size_mib INTEGER NOT NULL, volume TEXT NOT NULL,
   origin TEXT NOT NULL, job TEXT NOT NULL, busy TEXT NOT NULL,
   created_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE networks(
+  name TEXT PRIMARY KEY, address TEXT NOT NULL, vlan_aware INTEGER NOT NULL, job TEXT NOT NULL,
+  busy TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE deleted(
   job TEXT PRIMARY KEY, name TEXT NOT NULL, view TEXT NOT NULL, at INTEGER NOT NULL,
   bytes INTEGER NOT NULL) WITHOUT ROWID;

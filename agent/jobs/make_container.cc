@@ -5,6 +5,7 @@
 #include "agent/jobs/admission.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/kept_log.h"
+#include "agent/jobs/own_networks.h"
 #include "agent/jobs/provision.h"
 #include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/start_step.h"
@@ -90,7 +91,8 @@ Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName
                    Status::creating,
                    std::nullopt,
                    work.clock().unix_ms()};
-  TRY(work.put_container(row, "creating", {}, [&](Journal& journal) {
+  TRY(work.put_container(row, "creating", {}, [&](Journal& journal) -> Result<> {
+    TRY(admit_networks(journal, row.name, record.container.spec));
     return admit_standing_volumes(journal, row.name, record.container.spec);
   }));
   return row;

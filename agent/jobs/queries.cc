@@ -40,6 +40,9 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   if (kind == "query.volumes") {
     return volumes(question);
   }
+  if (kind == "query.networks") {
+    return networks(question);
+  }
   if (kind == "query.jobs") {
     return jobs(question);
   }

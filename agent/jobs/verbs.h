@@ -34,4 +34,7 @@ Result<json::Value> resize_volume(Work& work, const Node& node);
 Result<json::Value> snapshot_volume(Work& work, const Node& node);
 Result<json::Value> delete_volume(Work& work, const Node& node);
 
+Result<json::Value> ensure_network(Work& work, const Node& node);
+Result<json::Value> remove_network(Work& work, const Node& node);
+
 }  // namespace drover::jobs

@@ -1,6 +1,9 @@
 // Network: a namespace of its own for each container and the interfaces in it.
 #pragma once
 
+#include <map>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +77,12 @@ class Networks {
   Result<> detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                   const system::Stop& stop);
 
+  /// Addresses of this range are given out on its bridge from now on, unless the options have one
+  /// for it. One without a subnet gives out none.
+  void give_out(BridgeRange range);
+  /// Forgets the bridge's range, and who had which address.
+  Result<> give_out_no_more(const std::string& bridge);
+
   /// Every interface on this node that was made here, also by an earlier agent.
   Result<std::vector<FoundInterface>> inventory(const system::Stop& stop) const;
   /// Removes it if it is still the one that was found: names are used again.
@@ -87,12 +96,16 @@ class Networks {
 
  private:
   Result<json::Value> plugin_config(const NetworkSpec& spec) const;
+  /// What is given out on the bridge; none when nobody has said.
+  std::optional<BridgeRange> range_on(const std::string& bridge) const;
   Result<> settle_host_end(const std::string& made, const std::string& name,
                            const std::string& alias, const NetworkSpec& spec,
                            const system::Stop& stop) const;
 
   Layout layout_;
   NetworkOptions options_;
+  mutable std::mutex mutex_;
+  std::map<std::string, BridgeRange> ranges_;  // of our own bridges, guarded by mutex_
 };
 
 }  // namespace drover::runtimes

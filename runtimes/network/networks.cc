@@ -21,6 +21,11 @@ std::string host_name(const ContainerName& name, const std::string& interface) {
   return fmt::format("dv{:012x}", hash >> 16U);
 }
 
+/// What the plugins are told; host-local keeps its addresses in a folder of this name.
+std::string network_name(const std::string& bridge) {
+  return "drover-" + bridge;
+}
+
 Result<> ip(std::vector<std::string> arguments, const system::Stop& stop) {
   arguments.insert(arguments.begin(), "ip");
   TRY(system::run_ok(arguments, stop));
@@ -101,11 +106,36 @@ Result<> Networks::remove_namespace(const ContainerName& name, const system::Sto
   return ip({"netns", "delete", pinned.filename()}, stop);
 }
 
-Result<json::Value> Networks::plugin_config(const NetworkSpec& spec) const {
-  const auto range =
+std::optional<BridgeRange> Networks::range_on(const std::string& bridge) const {
+  const auto configured =
       std::find_if(options_.ranges.begin(), options_.ranges.end(),
-                   [&](const BridgeRange& candidate) { return candidate.bridge == spec.bridge; });
-  const bool has_range = range != options_.ranges.end();
+                   [&](const BridgeRange& candidate) { return candidate.bridge == bridge; });
+  if (configured != options_.ranges.end()) {
+    return *configured;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto own = ranges_.find(bridge);
+  return own == ranges_.end() ? std::nullopt : std::optional(own->second);
+}
+
+void Networks::give_out(BridgeRange range) {
+  if (!range.subnet.empty()) {
+    const std::lock_guard lock(mutex_);
+    ranges_.insert_or_assign(range.bridge, range);
+  }
+}
+
+Result<> Networks::give_out_no_more(const std::string& bridge) {
+  {
+    const std::lock_guard lock(mutex_);
+    ranges_.erase(bridge);
+  }
+  return system::remove_tree(layout_.cni() / network_name(bridge));
+}
+
+Result<json::Value> Networks::plugin_config(const NetworkSpec& spec) const {
+  const std::optional<BridgeRange> range = range_on(spec.bridge);
+  const bool has_range = range.has_value();
   std::string gateway = spec.gateway;
   if (gateway.empty() && has_range) {
     gateway = range->gateway;
@@ -136,7 +166,7 @@ Result<json::Value> Networks::plugin_config(const NetworkSpec& spec) const {
     ipam.set("routes", json::Array{json::Object{{"dst", six ? "::/0" : "0.0.0.0/0"}}});
   }
   json::Object config{{"cniVersion", "1.0.0"},
-                      {"name", "drover-" + spec.bridge},
+                      {"name", network_name(spec.bridge)},
                       {"type", "bridge"},
                       {"bridge", spec.bridge},
                       {"ipam", std::move(ipam)}};

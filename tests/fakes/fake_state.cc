@@ -304,7 +304,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
                                     {"whole", next == containers.end()},
                                     {"containers", std::move(views)}});
   }
-  if (kind == "query.images" || kind == "query.volumes") {
+  if (kind == "query.images" || kind == "query.volumes" || kind == "query.networks") {
     json::Array views;
     for (const auto& [name, thing] : things[std::string(kind.substr(kind.find('.') + 1))]) {
       views.emplace_back(thing);

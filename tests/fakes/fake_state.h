@@ -58,7 +58,7 @@ class FakeState {
   std::vector<Event> events;
   std::map<std::string, FakeJob> jobs;
   std::map<std::string, FakeContainer> containers;
-  /// What else there is, as queries tell it: by "images" or "volumes", then by name.
+  /// What else there is, as queries tell it: by "images", "volumes" or "networks", then by name.
   std::map<std::string, std::map<std::string, json::Object>> things;
   static constexpr const char* kNode = "fake";
 

@@ -1,4 +1,4 @@
-// What a fake node does with images and volumes.
+// What a fake node does with images, volumes and networks.
 #include "fakes/fake_state.h"
 
 namespace drover::fakes {
@@ -14,6 +14,11 @@ json::Object made_of(const JobRequest& request, TargetKind kind) {
       thing.set("digest", "sha256:" + std::string(64, 'a'));
       thing.set("bytes", 4'500'000);
       thing.set("since", kSince);
+      break;
+    case TargetKind::network:
+      thing.set("address", request.options.address);
+      thing.set("vlan_aware", request.options.vlan_aware);
+      thing.set("created_at", kSince);
       break;
     case TargetKind::volume:
       thing.set("storage",
@@ -38,6 +43,7 @@ Result<json::Value> FakeState::act_on_thing(FakeJob& job, TargetKind kind) {
   switch (job.request.verb) {
     case Verb::image_pull:
     case Verb::volume_create:
+    case Verb::network_ensure:
       all.insert_or_assign(name, made_of(job.request, kind));
       return json::Value(json::Object());
     default:

@@ -62,11 +62,15 @@ class NodeLife(unittest.TestCase):
             names = part["then"]["properties"].get("type", {}).get("enum", [])
             every.update(names)
         # Not met in this life: a cancelled job, one that waits or is tried again, what could not be undone, a
-        # drained node, a full disk, a lost journal (journal_life.py), leaks, and what keep_life.py is about.
+        # drained node, a full disk, a lost journal (journal_life.py), leaks, and what keep_life.py and
+        # things_life.py are about.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
                                          "drover.container.unknown", "drover.container.backoff",
                                          "drover.container.gave_up", "drover.container.healthy",
                                          "drover.container.unhealthy", "drover.container.updated",
+                                         "drover.image.removed", "drover.volume.created",
+                                         "drover.volume.resized", "drover.volume.deleted",
+                                         "drover.network.created", "drover.network.removed",
                                          "drover.node.drained", "drover.node.undrained",
                                          "drover.node.disk_full", "drover.node.disk_ok",
                                          "drover.node.journal_rebuilt", "drover.resource.leaked",
@@ -86,79 +90,6 @@ class NodeLife(unittest.TestCase):
                     "--", "/bin/bash", "-c", "dpkg-query -W -f '${Package} ' bash apt && touch /new && id -u")
                 self.assertEqual(done.stdout.split(), ["apt", "bash", "0"], done.stderr)
         self.assertFalse((DEBIAN / "new").exists(), "a container wrote into the root it was made from")
-
-    def test_images_come_and_go(self):
-        layout = self.node.work / "second"
-        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
-        image = f"oci:{layout}:busybox"
-        self.node.drover("image", "pull", image)
-        self.node.drover("run", "--runtime", "runc", "--name", "of-image", "--image", image, "--", "sh", "-c", SERVE % 0)
-        (seen,) = [row for row in json.loads(self.node.drover("image", "ls", "--json").stdout) if row["name"] == image]
-        self.assertEqual(seen["containers"], ["of-image"])
-        self.assertGreater(seen["bytes"], 100_000)
-        used = self.node.drover("image", "rm", image, check=False)
-        self.assertEqual(used.returncode, 1)
-        self.assertIn("in use by of-image", used.stderr)
-        self.node.drover("rm", "--force", "of-image")
-        self.node.drover("image", "rm", image)
-        self.assertNotIn(image, self.node.drover("image", "ls", "--quiet").stdout)
-
-    def test_a_volume_outlives_its_containers_and_grows(self):
-        drover = self.node.drover
-        drover("volume", "create", "kept", "--storage", "local-image", "--size", "32M")
-        drover("volume", "create", "plain")
-        for runtime in RUNTIMES:
-            with self.subTest(runtime=runtime):
-                name = f"keeps-{runtime}"
-                drover("run", "--runtime", runtime, "--name", name, "--mount", "kept:/data", "--mount", "plain:/plain",
-                       "--", "sh", "-c", f"echo {runtime} | tee -a /plain/all >>/data/all; {SERVE % 0}")
-                self.assertIn(name, drover("volume", "rm", "kept", check=False).stderr)
-                self.assertIn("stop that before", drover("volume", "resize", "kept", "64M", check=False).stderr)
-                drover("stop", name)
-                drover("rm", name)
-        # Stopped, copied and grown, and started again with both mounted anew.
-        drover("run", "--runtime", "runc", "--name", "grows", "--mount", "kept:/data", "--", "sh", "-c",
-               f"df -m /data | tail -1 >>/data/sizes; {SERVE % 0}")
-        drover("stop", "grows")
-        drover("volume", "snapshot", "kept", "before")
-        drover("volume", "resize", "kept", "96M")
-        drover("start", "grows")
-        told = drover("exec", "grows", "--", "cat", "/data/all", "/data/sizes").stdout.split()
-        self.assertEqual(told[:3], RUNTIMES)
-        sizes = [int(told[i + 1]) for i in range(3, len(told), 6)]
-        self.assertEqual(len(sizes), 2, told)
-        self.assertLess(sizes[0], 33)
-        self.assertGreater(sizes[1], 80)
-        drover("rm", "--force", "grows")
-        seen = drover("run", "--runtime", "runc", "--name", "looks", "--mount", "before:/data:ro", "--wait", "--rm", "--",
-                      "sh", "-c", "cat /data/all; touch /data/x || echo read-only").stdout.split()
-        self.assertEqual(seen, RUNTIMES + ["read-only"])
-        drover("volume", "rm", "kept", "before", "plain")
-        self.assertEqual(drover("volume", "ls", "--quiet").stdout, "")
-        self.assertEqual(os.listdir(self.node.work / "state/volumes"), [])
-
-    def test_limits_change_while_it_runs_and_hold_after_a_restart(self):
-        for runtime in RUNTIMES:
-            with self.subTest(runtime=runtime):
-                name = f"limits-{runtime}"
-                self.node.drover("run", "--runtime", runtime, "--name", name, "-m", "64M", "--pids", "50", "--", "sh", "-c",
-                                 SERVE % 0)
-                self.node.drover("update", name, "--pids", "30")
-                for _ in range(2):
-                    self.assertEqual(self.node.inspect(name)["spec"]["resources"], {"memory_mib": 64, "pids": 30})
-                    self.assertEqual(self.pids_max(self.node.await_status(name, "running")["pid"]), "30")
-                    self.node.drover("restart", name)
-                self.node.drover("rm", "--force", name)
-
-    def pids_max(self, pid):
-        for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-            number, controllers, group = line.split(":", 2)
-            folder = "/sys/fs/cgroup" + ("/" + controllers if controllers else "")
-            if controllers == "pids" or number == "0":
-                file = pathlib.Path(folder + group) / "pids.max"
-                if file.exists():
-                    return file.read_text().strip()
-        return None
 
     def test_exit_codes_come_through(self):
         for runtime in RUNTIMES:
@@ -255,37 +186,6 @@ class NodeLife(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline)
         self.assertEqual(self.node.inspect("stays")["status"], "running")
         self.node.drover("rm", "--force", "stays")
-
-
-class NodeOfProxmox(unittest.TestCase):
-    """What is different where volumes lie on a storage of Proxmox (tests/pve-sim)."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.node = Node(BUILD, proxmox=True)
-        cls.addClassCleanup(cls.node.tear_down)
-        cls.node.start()
-
-    def test_a_volume_outlives_its_containers_and_grows(self):
-        drover = self.node.drover
-        drover("volume", "create", "kept", "--size", "32M")
-        drover("run", "--runtime", "runc", "--name", "one", "--network", "none", "--mount", "kept:/data", "--", "sh", "-c",
-               f"echo one >/data/text; {SERVE % 0}")
-        drover("stop", "one")
-        drover("volume", "snapshot", "kept", "copy")
-        drover("volume", "resize", "kept", "64M")
-        volumes = {row["name"]: row for row in json.loads(drover("volume", "ls", "--json").stdout)}
-        for name, size in {"kept": 64, "copy": 32}.items():
-            self.assertTrue(volumes[name]["id"].startswith("local:999000000/vm-999000000-standing-"), volumes[name])
-            self.assertEqual(volumes[name]["size_mib"], size)
-        drover("rm", "one")
-        for name in ["kept", "copy"]:
-            seen = drover("run", "--runtime", "runc", "--name", "two", "--network", "none", "--mount", f"{name}:/data",
-                          "--wait", "--rm", "--", "cat", "/data/text")
-            self.assertEqual(seen.stdout, "one\n")
-        drover("volume", "rm", "kept", "copy")
-        folder = self.node.simulator.folder
-        self.assertEqual([str(path) for path in folder.rglob("vm-999000000-*")], [])
 
 
 if __name__ == "__main__":

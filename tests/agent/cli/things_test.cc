@@ -48,5 +48,19 @@ TEST_F(Things, VolumesAreMadeGrownCopiedListedAndDeleted) {
   EXPECT_EQ(drover({"volume", "resize", "data", "much"}).ending.code, 2);
 }
 
+TEST_F(Things, NetworksAreEnsuredListedAndRemoved) {
+  EXPECT_EQ(drover({"network", "ensure", "apps", "--address", "10.84.0.1/24", "--vlan-aware"}).out,
+            "apps\n");
+  EXPECT_EQ(drover({"network", "ensure", "bare"}).ending.code, 0);
+  in_use("networks", "apps");
+  EXPECT_EQ(drover({"network", "ls"}).out,
+            "NAME  ADDRESS       VLANS  CREATED     CONTAINERS\n"
+            "apps  10.84.0.1/24  yes    2027-01-15  web-1, web-2\n"
+            "bare  -             no     2027-01-15  -\n");
+  EXPECT_EQ(drover({"network", "rm", "bare"}).ending.code, 0);
+  EXPECT_EQ(drover({"network", "rm", "apps"}).ending.code, 1);
+  EXPECT_EQ(drover({"network", "ensure", "name-of-16-bytes"}).ending.code, 1);
+}
+
 }  // namespace
 }  // namespace drover::cli

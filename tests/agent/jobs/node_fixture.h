@@ -37,17 +37,18 @@ class NodeFixture : public testing::Test {
     std::filesystem::create_directories(layout_.containers());
     root_ = folder_.path() / "root";
     std::filesystem::create_directories(root_);
-    node_ = std::make_unique<Node>(Node{
-        "pve1",
-        config_,
-        layout_,
-        {{RuntimeKind::runc, &runtime_}},
-        *(volumes_ = std::make_unique<runtimes::LocalVolumes>(layout_)),
-        *(volume_images_ = std::make_unique<runtimes::LocalImages>(layout_)),
-        nullptr,
-        nullptr,
-        *(networks_ = std::make_unique<runtimes::Networks>(layout_, runtimes::NetworkOptions{})),
-        *(images_ = std::make_unique<runtimes::ImageStore>(layout_))});
+    node_ = std::make_unique<Node>(
+        Node{"pve1",
+             config_,
+             layout_,
+             {{RuntimeKind::runc, &runtime_}},
+             *(volumes_ = std::make_unique<runtimes::LocalVolumes>(layout_)),
+             *(volume_images_ = std::make_unique<runtimes::LocalImages>(layout_)),
+             nullptr,
+             nullptr,
+             *(networks_ = std::make_unique<runtimes::Networks>(
+                   layout_, runtimes::NetworkOptions{{"/usr/lib/cni"}, {}})),
+             *(images_ = std::make_unique<runtimes::ImageStore>(layout_))});
     start_agent();
   }
   void TearDown() override { end_agent(); }

@@ -203,8 +203,7 @@ TEST(Reservation, NamesTheContainerOrNothing) {
 }
 
 TEST_F(NetworksTest, AMissingPluginIsNamedWithWhereItWasLookedFor) {
-  const Networks bare(layout_, NetworkOptions{{"/nowhere"}, {}});
-  Networks networks = bare;
+  Networks networks(layout_, NetworkOptions{{"/nowhere"}, {}});
   ASSERT_TRUE(networks.make_namespace(container("web-1"), stop_));
   NetworkSpec spec;
   spec.bridge = "vmbr0";

@@ -1,0 +1,112 @@
+#include "agent/jobs/own_networks.h"
+#include "agent/jobs/verbs.h"
+
+namespace drover::jobs {
+namespace {
+
+bool asks_for_something(const JobOptions& options) {
+  return !options.address.empty() || options.vlan_aware;
+}
+
+/// Of one that this node has made before: fine as it is, unless the job wants another.
+Result<> check_same(const JobRequest& request, const NetworkRow& row) {
+  const JobOptions& options = request.options;
+  if (!row.busy.empty()) {
+    return fail(Code::unavailable, "ensure network {}: job {} works on it", row.name, row.busy);
+  }
+  if (asks_for_something(options) &&
+      (options.address != row.address || options.vlan_aware != row.vlan_aware)) {
+    return fail(Code::conflict,
+                "ensure network {}: it is there with address \"{}\"{}; remove it before, or choose "
+                "another name",
+                row.name, row.address, row.vlan_aware ? " and VLANs" : "");
+  }
+  return {};
+}
+
+/// Of one that the journal does not know: whether there is a bridge of somebody else, which will
+/// do.
+Result<bool> look_for_other(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const std::string what = "ensure network " + request.target;
+  switch (TRY(runtimes::look_at_bridge(request.target, work.stop()))) {
+    case runtimes::BridgeKind::other:
+      if (asks_for_something(request.options)) {
+        return fail(Code::refused,
+                    "{}: there is a bridge of that name that is not Drover's; it is left as it is, "
+                    "so give no options, or choose another name",
+                    what);
+      }
+      return true;
+    case runtimes::BridgeKind::no_bridge:
+      return fail(Code::conflict, "{}: there is an interface of that name that is no bridge", what);
+    case runtimes::BridgeKind::none:
+    case runtimes::BridgeKind::ours:
+      break;
+  }
+  if (node.proxmox_network != nullptr) {
+    return fail(Code::refused,
+                "{}: on a node of Proxmox bridges are Proxmox's: make it there (System, Network)",
+                what);
+  }
+  return false;
+}
+
+/// The network's row, written; none when a bridge of somebody else serves.
+Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const std::string job = request.id.str();
+  std::optional<NetworkRow> row;
+  const auto read = [&](Books& books) -> Result<> {
+    row = TRY(books.journal().network(request.target));
+    return !row || row->job == job ? Result<>() : check_same(request, *row);
+  };
+  TRY(work.write(read));
+  if (row) {
+    return row;
+  }
+  if (TRY(look_for_other(work, node))) {
+    return std::optional<NetworkRow>();
+  }
+  row = NetworkRow{.name = request.target,
+                   .address = request.options.address,
+                   .vlan_aware = request.options.vlan_aware,
+                   .job = job,
+                   .busy = job,
+                   .created_at = work.clock().unix_ms()};
+  TRY(work.write([&](Books& books) { return books.journal().put_network(*row); }));
+  return row;
+}
+
+}  // namespace
+
+Result<json::Value> ensure_network(Work& work, const Node& node) {
+  const std::optional<NetworkRow> row = TRY(begin_network(work, node));
+  json::Object result{{"network", work.request().target}, {"own", row.has_value()}};
+  if (!row) {
+    return json::Value(std::move(result));
+  }
+  work.plan(1);
+  TRY(work.once({.name = "network.make", .act = [&]() -> Result<json::Value> {
+                   TRY(runtimes::make_bridge(bridge_of(*row), work.stop()));
+                   return json::Value();
+                 }}));
+  node.networks.give_out(runtimes::range_of(bridge_of(*row)));
+  result.set("address", row->address);
+  TRY(work.write([&](Books& books) -> Result<> {
+    std::optional<NetworkRow> now = TRY(books.journal().network(row->name));
+    if (!now || now->busy != work.request().id.str()) {
+      return {};
+    }
+    now->busy.clear();
+    TRY(books.journal().put_network(*now));
+    return books.tell(Event{.kind = "network",
+                            .object = now->name,
+                            .what = "created",
+                            .job = now->job,
+                            .data = {{"address", now->address}, {"vlan_aware", now->vlan_aware}}});
+  }));
+  return json::Value(std::move(result));
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,86 @@
+#include "agent/jobs/own_networks.h"
+
+#include "agent/jobs/container_record.h"
+#include "agent/system/log.h"
+
+namespace drover::jobs {
+
+Result<std::map<std::string, std::vector<std::string>>> network_users(Journal& journal) {
+  std::map<std::string, std::vector<std::string>> users;
+  const std::vector<ContainerRow> rows = TRY(journal.containers());
+  for (const ContainerRow& row : rows) {
+    const ContainerRecord record = TRY(container_record_from(row.container));
+    if (!record.container.spec.networks) {
+      continue;
+    }
+    for (const NetworkSpec& network : *record.container.spec.networks) {
+      std::vector<std::string>& names = users[network.bridge];
+      if (names.empty() || names.back() != row.name) {
+        names.push_back(row.name);
+      }
+    }
+  }
+  return users;
+}
+
+Result<> admit_networks(Journal& journal, const std::string& container, const ContainerSpec& spec) {
+  if (!spec.networks) {
+    return {};
+  }
+  for (const NetworkSpec& network : *spec.networks) {
+    const std::optional<NetworkRow> row = TRY(journal.network(network.bridge));
+    if (row && !row->busy.empty()) {
+      return fail(Code::unavailable, "container {}: job {} works on network {}", container,
+                  row->busy, row->name);
+    }
+  }
+  return {};
+}
+
+runtimes::OwnBridge bridge_of(const NetworkRow& row) {
+  return {row.name, row.address, row.vlan_aware};
+}
+
+void restore_networks(Journal& journal, const Node& node) {
+  const Result<std::vector<NetworkRow>> rows = journal.networks();
+  if (!rows) {
+    system::log_error("make the node's networks again: {}", rows.error().message);
+    return;
+  }
+  const system::Stop never;
+  for (const NetworkRow& row : *rows) {
+    if (!row.busy.empty()) {
+      continue;  // its job is gone on with
+    }
+    node.networks.give_out(runtimes::range_of(bridge_of(row)));
+    if (const Result<> made = runtimes::make_bridge(bridge_of(row), never); !made) {
+      system::log_error("network {}: {}", row.name, made.error().message);
+    }
+  }
+}
+
+Result<> undo_network(Work& work, const Node& node) {
+  const std::string job = work.request().id.str();
+  std::optional<NetworkRow> row;
+  TRY(work.write([&](Books& books) -> Result<> {
+    row = TRY(books.journal().network(work.request().target));
+    return {};
+  }));
+  if (!row || row->busy != job) {
+    return {};
+  }
+  if (row->job == job) {
+    TRY(runtimes::remove_bridge(row->name, work.agent_stop()));
+    TRY(node.networks.give_out_no_more(row->name));
+    return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
+  }
+  // It was to be removed, and is perhaps half gone.
+  node.networks.give_out(runtimes::range_of(bridge_of(*row)));
+  TRY(runtimes::make_bridge(bridge_of(*row), work.agent_stop()));
+  return work.write([&](Books& books) {
+    row->busy.clear();
+    return books.journal().put_network(*row);
+  });
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,142 @@
+#include "runtimes/network/bridges.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "agent/core/json.h"
+#include "agent/system/child.h"
+
+namespace drover::runtimes {
+namespace {
+
+std::string alias_of(const std::string& name) {
+  return "drover:network:" + name;
+}
+
+/// Of the name, always the same (FNV-1a).
+std::uint64_t hash_of(const std::string& name) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : name) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  }
+  return hash;
+}
+
+Result<> ip_tool(std::vector<std::string> arguments, const system::Stop& stop) {
+  arguments.insert(arguments.begin(), "ip");
+  TRY(system::run_ok(arguments, stop));
+  return {};
+}
+
+/// What it is called until its alias is set: a crash in between leaves this one, and no bridge
+/// whose owner nobody can tell.
+std::string unfinished_name(const std::string& name) {
+  return fmt::format("dn{:012x}", hash_of(name) >> 16U);
+}
+
+/// A bridge without one of its own takes the lowest of its ports', and so another with each
+/// container that comes or goes. Locally administered, unicast.
+std::string hardware_address(const std::string& name) {
+  const std::uint64_t hash = hash_of(name);
+  const auto byte = [&](unsigned at) { return static_cast<unsigned>(hash >> (8 * at)) & 0xffU; };
+  return fmt::format("02:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", byte(0), byte(1), byte(2), byte(3),
+                     byte(4));
+}
+
+Result<> add_bridge(const OwnBridge& bridge, const system::Stop& stop) {
+  const std::string unfinished = unfinished_name(bridge.name);
+  [[maybe_unused]] const Result<> left = ip_tool({"link", "delete", "dev", unfinished}, stop);
+  std::vector<std::string> add = {"link",     "add",     "name",
+                                  unfinished, "address", hardware_address(bridge.name),
+                                  "type",     "bridge"};
+  // Named only where it is wanted: there are kernels without it.
+  if (bridge.vlan_aware) {
+    add.insert(add.end(), {"vlan_filtering", "1"});
+  }
+  TRY(ip_tool(std::move(add), stop));
+  TRY(ip_tool({"link", "set", "dev", unfinished, "alias", alias_of(bridge.name)}, stop));
+  return ip_tool({"link", "set", "dev", unfinished, "name", bridge.name}, stop);
+}
+
+/// "192.0.2.1/24" as "192.0.2.0/24": the plugin takes no subnet with bits of a host.
+std::string subnet_of(const std::string& cidr) {
+  const std::size_t slash = cidr.find('/');
+  const std::string address = cidr.substr(0, slash);
+  const int family = address.find(':') == std::string::npos ? AF_INET : AF_INET6;
+  const std::size_t size = family == AF_INET ? 4 : 16;
+  unsigned prefix = 0;
+  std::from_chars(cidr.data() + slash + 1, cidr.data() + cidr.size(), prefix);
+  std::array<unsigned char, 16> bytes{};
+  inet_pton(family, address.c_str(), bytes.data());
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t kept = std::min<std::size_t>(8, prefix > 8 * i ? prefix - 8 * i : 0);
+    bytes.at(i) &= static_cast<unsigned char>(0xff00U >> kept);
+  }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(family, bytes.data(), text.data(), text.size());
+  return fmt::format("{}/{}", text.data(), prefix);
+}
+
+}  // namespace
+
+Result<BridgeKind> look_at_bridge(const std::string& name, const system::Stop& stop) {
+  // By netlink and not by /sys, which shows the interfaces of whoever mounted it.
+  const system::Output output =
+      TRY(system::run({"ip", "-details", "-json", "link", "show", "dev", name}, stop));
+  const Result<json::Value> links = json::parse(output.out);
+  if (output.ending.code != 0 || !links || links->array() == nullptr || links->array()->empty()) {
+    return BridgeKind::none;
+  }
+  const json::Value& link = links->array()->front();
+  if (link.at("linkinfo").at("info_kind").string_or("") != "bridge") {
+    return BridgeKind::no_bridge;
+  }
+  return link.at("ifalias").string_or("") == alias_of(name) ? BridgeKind::ours : BridgeKind::other;
+}
+
+Result<> make_bridge(const OwnBridge& bridge, const system::Stop& stop) {
+  const std::string what = "make bridge " + bridge.name;
+  switch (TRY(look_at_bridge(bridge.name, stop))) {
+    case BridgeKind::none:
+      TRY(add_bridge(bridge, stop).context(what));
+      break;
+    case BridgeKind::ours:
+      break;
+    case BridgeKind::other:
+    case BridgeKind::no_bridge:
+      return fail(Code::conflict, "{}: there is an interface of that name that is not Drover's",
+                  what);
+  }
+  if (!bridge.address.empty()) {
+    TRY(ip_tool({"address", "replace", bridge.address, "dev", bridge.name}, stop).context(what));
+  }
+  return ip_tool({"link", "set", "dev", bridge.name, "up"}, stop).context(what);
+}
+
+Result<> remove_bridge(const std::string& name, const system::Stop& stop) {
+  switch (TRY(look_at_bridge(name, stop))) {
+    case BridgeKind::none:
+      return {};
+    case BridgeKind::ours:
+      break;
+    case BridgeKind::other:
+    case BridgeKind::no_bridge:
+      return fail(Code::refused, "remove bridge {}: it is not Drover's", name);
+  }
+  return ip_tool({"link", "delete", "dev", name}, stop).context("remove bridge " + name);
+}
+
+BridgeRange range_of(const OwnBridge& bridge) {
+  if (bridge.address.empty()) {
+    return {bridge.name, "", "", "", ""};
+  }
+  return {bridge.name, subnet_of(bridge.address), "", "",
+          bridge.address.substr(0, bridge.address.find('/'))};
+}
+
+}  // namespace drover::runtimes

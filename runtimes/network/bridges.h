@@ -1,0 +1,37 @@
+// Bridges that Drover makes itself, on nodes without Proxmox. Whose a bridge is says its alias,
+// which is there before its name: "drover:network:NAME".
+#pragma once
+
+#include <string>
+
+#include "agent/core/result.h"
+#include "agent/system/stop.h"
+#include "runtimes/network/network.h"
+
+namespace drover::runtimes {
+
+struct OwnBridge {
+  std::string name;     ///< at most 15 bytes (IFNAMSIZ)
+  std::string address;  ///< its own, CIDR; "" for none
+  bool vlan_aware = false;
+};
+
+enum class BridgeKind {
+  none,       ///< there is no interface of that name
+  ours,       ///< made here, also by an earlier agent
+  other,      ///< a bridge of somebody else
+  no_bridge,  ///< another interface
+};
+Result<BridgeKind> look_at_bridge(const std::string& name, const system::Stop& stop);
+
+/// Makes it, and brings it up with its address; one of ours is brought to that. Whatever else has
+/// the name is `conflict`, and stays as it is.
+Result<> make_bridge(const OwnBridge& bridge, const system::Stop& stop);
+/// Absent is success; `refused` for one that is not ours.
+Result<> remove_bridge(const std::string& name, const system::Stop& stop);
+
+/// The addresses to give out on it: those of its own address's subnet. Without an address none, and
+/// programs inside have to ask a DHCP server.
+BridgeRange range_of(const OwnBridge& bridge);
+
+}  // namespace drover::runtimes

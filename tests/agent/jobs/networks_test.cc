@@ -1,0 +1,148 @@
+// network.ensure and network.remove: whose a bridge is, who is on it, what a reboot and an agent's
+// end leave.
+#include <gmock/gmock.h>
+
+#include "agent/jobs/own_networks.h"
+#include "agent/system/child.h"
+#include "fakes/private_mounts.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using runtimes::BridgeKind;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+class OwnNetworksTest : public NodeFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    NodeFixture::SetUp();
+  }
+  JobRow ensure(const std::string& id, const std::string& name, json::Object options = {}) {
+    return run(job(id, "network.ensure", name, std::move(options)));
+  }
+  JobRow remove(const std::string& id, const std::string& name) {
+    return run(job(id, "network.remove", name));
+  }
+  BridgeKind kind_of(const std::string& name) {
+    return runtimes::look_at_bridge(name, system::Stop()).value();
+  }
+  void ip(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "ip");
+    const auto ran = system::run_ok(arguments, system::Stop());
+    ASSERT_TRUE(ran) << ran.error().message;
+  }
+};
+
+TEST_F(OwnNetworksTest, IsMadeOnceAndRemoved) {
+  const JobRow row = ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr("\"own\":true"));
+  EXPECT_EQ(kind_of("apps"), BridgeKind::ours);
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created"));
+  EXPECT_EQ(ensure("j2", "apps").state, JobState::succeeded);
+  EXPECT_EQ(ensure("j3", "apps", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  EXPECT_THAT(ensure("j4", "apps", {{"address", "10.85.0.1/24"}}).result,
+              HasSubstr("it is there with address"));
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created"));
+  ASSERT_EQ(remove("j5", "apps").state, JobState::succeeded);
+  EXPECT_EQ(kind_of("apps"), BridgeKind::none);
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created", "removed"));
+  EXPECT_THAT(remove("j6", "apps").result, HasSubstr("not_found"));
+}
+
+TEST_F(OwnNetworksTest, AnothersBridgeWillDoAndIsLeftAsItIs) {
+  ip({"link", "add", "vmbr0", "type", "bridge"});
+  const JobRow row = ensure("j1", "vmbr0");
+  EXPECT_EQ(row.state, JobState::succeeded);
+  EXPECT_THAT(row.result, HasSubstr("\"own\":false"));
+  EXPECT_THAT(ensure("j2", "vmbr0", {{"address", "10.84.0.1/24"}}).result, HasSubstr("refused"));
+  EXPECT_THAT(remove("j3", "vmbr0").result, HasSubstr("not Drover's"));
+  EXPECT_EQ(kind_of("vmbr0"), BridgeKind::other);
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+  ip({"link", "add", "dummy0", "type", "veth", "peer", "name", "dummy1"});
+  EXPECT_THAT(ensure("j4", "dummy0").result, HasSubstr("conflict"));
+}
+
+TEST_F(OwnNetworksTest, ANetworkWithContainersStays) {
+  ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  json::Object request = run_job("j2", "web-1");
+  request.find("spec")->object()->set(
+      "networks", json::Array{json::Object{{"interface", "eth0"}, {"bridge", "apps"}}});
+  const JobRow row = run(request);
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(network_users(*journal_).value().at("apps"), ElementsAre("web-1"));
+  EXPECT_THAT(remove("j3", "apps").result, HasSubstr("on it are web-1"));
+  EXPECT_EQ(kind_of("apps"), BridgeKind::ours);
+  run(job("j4", "container.delete", "web-1", {{"force", true}}));
+  EXPECT_EQ(remove("j5", "apps").state, JobState::succeeded);
+  EXPECT_FALSE(std::filesystem::exists(layout_.cni() / "drover-apps"));
+}
+
+TEST_F(OwnNetworksTest, AfterARebootItIsMadeAgain) {
+  ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  ip({"link", "delete", "dev", "apps"});
+  restore_networks(*journal_, *node_);
+  EXPECT_EQ(kind_of("apps"), BridgeKind::ours);
+}
+
+/// The journal as a kill -9 leaves it in a job's last step.
+void cut_off_network_job(Journal& journal, const std::string& id, const NetworkRow& row) {
+  StepRow step = std::vector<StepRow>(journal.steps(id).value()).back();
+  step.state = StepState::intent;
+  ASSERT_TRUE(journal.put_step(step));
+  ASSERT_TRUE(journal.put_network(row));
+  ASSERT_TRUE(journal.set_job(id, JobState::running, "null", 0));
+  ASSERT_TRUE(journal.begin_job(id));
+  ASSERT_TRUE(journal.commit());
+}
+
+TEST_F(OwnNetworksTest, WhatAnAgentsEndCutOffIsGoneOnWithOrTakenBack) {
+  for (const bool cancelled : {false, true}) {
+    const std::string id = cancelled ? "j2" : "j1";
+    ensure(id, id, {{"address", "10.84.0.1/24"}});
+    cut_off_network_job(*journal_, id, {id, "10.84.0.1/24", false, id, id, 1});
+    if (cancelled) {
+      ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
+      ASSERT_TRUE(journal_->commit());
+    }
+    end_agent();
+    start_agent();
+    ASSERT_TRUE(intake_->resume());
+    EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
+    EXPECT_EQ(kind_of(id), cancelled ? BridgeKind::none : BridgeKind::ours);
+    EXPECT_EQ(journal_->network(id).value().has_value(), !cancelled);
+  }
+}
+
+TEST_F(OwnNetworksTest, ACutOffRemovalIsDoneByTheNextAgentAndACancelledOneMadeGood) {
+  for (const bool cancelled : {false, true}) {
+    const std::string name = cancelled ? "kept" : "gone";
+    ensure(name + "-1", name, {{"address", "10.84.0.1/24"}});
+    NetworkRow row = *journal_->network(name).value();
+    const std::string id = name + "-2";
+    remove(id, name);
+    row.busy = id;
+    cut_off_network_job(*journal_, id, row);
+    if (cancelled) {
+      ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
+      ASSERT_TRUE(journal_->commit());
+    }
+    end_agent();
+    start_agent();
+    ASSERT_TRUE(intake_->resume());
+    EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
+    EXPECT_EQ(kind_of(name), cancelled ? BridgeKind::ours : BridgeKind::none);
+    if (cancelled) {
+      EXPECT_EQ(journal_->network(name).value()->busy, "");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace drover::jobs

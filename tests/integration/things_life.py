@@ -1,0 +1,201 @@
+#!/usr/bin/python3
+"""What a whole node has besides containers: images, volumes and networks of their own, and limits that change.
+
+things_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import unittest
+
+import jsonschema
+
+from whole_node import SERVE, TOP, EventStream, Node
+
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+RUNTIMES = ["runc", "crun", "lxc"]
+
+
+class ThingsLife(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(BUILD)
+        cls.addClassCleanup(cls.node.tear_down)
+        cls.node.start()
+        cls.stream = EventStream(cls.node)
+
+    def test_z_every_event_was_told_as_the_schema_says(self):
+        """The last of all: the stream followed the node through the other tests."""
+        head = json.loads(self.node.drover("node", "--json").stdout)["seq"]
+        deadline = time.monotonic() + 20
+        while f'"seq":{head},' not in pathlib.Path(f"/proc/self/fd/{self.stream.output.fileno()}").read_text():
+            self.assertLess(time.monotonic(), deadline, "the stream did not come to the last event")
+            time.sleep(0.05)
+        code, complaints, events = self.stream.end()
+        self.assertEqual((code, complaints), (130, ""))
+        check = jsonschema.Draft7Validator(json.loads((TOP / "docs/schema/event.schema.json").read_text()))
+        for event in events:
+            self.assertEqual([error.message for error in check.iter_errors(event)], [], event)
+        kinds = {event["type"].removeprefix("drover.") for event in events}
+        for kind in ["image.pulled", "image.removed", "volume.created", "volume.resized", "volume.deleted",
+                     "network.created", "network.removed", "container.updated"]:
+            self.assertIn(kind, kinds)
+
+    def test_images_come_and_go(self):
+        layout = self.node.work / "second"
+        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
+        image = f"oci:{layout}:busybox"
+        self.node.drover("image", "pull", image)
+        self.node.drover("run", "--runtime", "runc", "--name", "of-image", "--image", image, "--", "sh", "-c", SERVE % 0)
+        (seen,) = [row for row in json.loads(self.node.drover("image", "ls", "--json").stdout) if row["name"] == image]
+        self.assertEqual(seen["containers"], ["of-image"])
+        self.assertGreater(seen["bytes"], 100_000)
+        used = self.node.drover("image", "rm", image, check=False)
+        self.assertEqual(used.returncode, 1)
+        self.assertIn("in use by of-image", used.stderr)
+        self.node.drover("rm", "--force", "of-image")
+        self.node.drover("image", "rm", image)
+        self.assertNotIn(image, self.node.drover("image", "ls", "--quiet").stdout)
+
+    def test_a_volume_outlives_its_containers_and_grows(self):
+        drover = self.node.drover
+        drover("volume", "create", "kept", "--storage", "local-image", "--size", "32M")
+        drover("volume", "create", "plain")
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"keeps-{runtime}"
+                drover("run", "--runtime", runtime, "--name", name, "--mount", "kept:/data", "--mount", "plain:/plain",
+                       "--", "sh", "-c", f"echo {runtime} | tee -a /plain/all >>/data/all; {SERVE % 0}")
+                self.assertIn(name, drover("volume", "rm", "kept", check=False).stderr)
+                self.assertIn("stop that before", drover("volume", "resize", "kept", "64M", check=False).stderr)
+                drover("stop", name)
+                drover("rm", name)
+        # Stopped, copied and grown, and started again with both mounted anew.
+        drover("run", "--runtime", "runc", "--name", "grows", "--mount", "kept:/data", "--", "sh", "-c",
+               f"df -m /data | tail -1 >>/data/sizes; {SERVE % 0}")
+        drover("stop", "grows")
+        drover("volume", "snapshot", "kept", "before")
+        drover("volume", "resize", "kept", "96M")
+        drover("start", "grows")
+        told = drover("exec", "grows", "--", "cat", "/data/all", "/data/sizes").stdout.split()
+        self.assertEqual(told[:3], RUNTIMES)
+        sizes = [int(told[i + 1]) for i in range(3, len(told), 6)]
+        self.assertEqual(len(sizes), 2, told)
+        self.assertLess(sizes[0], 33)
+        self.assertGreater(sizes[1], 80)
+        drover("rm", "--force", "grows")
+        seen = drover("run", "--runtime", "runc", "--name", "looks", "--mount", "before:/data:ro", "--wait", "--rm", "--",
+                      "sh", "-c", "cat /data/all; touch /data/x || echo read-only").stdout.split()
+        self.assertEqual(seen, RUNTIMES + ["read-only"])
+        drover("volume", "rm", "kept", "before", "plain")
+        self.assertEqual(drover("volume", "ls", "--quiet").stdout, "")
+        self.assertEqual(os.listdir(self.node.work / "state/volumes"), [])
+        self.assertEqual(os.listdir(self.node.work / "state/volume-records"), [])
+
+    def test_limits_change_while_it_runs_and_hold_after_a_restart(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"limits-{runtime}"
+                self.node.drover("run", "--runtime", runtime, "--name", name, "-m", "64M", "--pids", "50", "--", "sh", "-c",
+                                 SERVE % 0)
+                self.node.drover("update", name, "--pids", "30")
+                for _ in range(2):
+                    self.assertEqual(self.node.inspect(name)["spec"]["resources"], {"memory_mib": 64, "pids": 30})
+                    self.assertEqual(self.pids_max(self.node.await_status(name, "running")["pid"]), "30")
+                    self.node.drover("restart", name)
+                self.node.drover("rm", "--force", name)
+
+    def pids_max(self, pid):
+        for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            number, controllers, group = line.split(":", 2)
+            folder = "/sys/fs/cgroup" + ("/" + controllers if controllers else "")
+            if controllers == "pids" or number == "0":
+                file = pathlib.Path(folder + group) / "pids.max"
+                if file.exists():
+                    return file.read_text().strip()
+        return None
+
+    def reach(self, name):
+        """From the node; a container may send no such packets itself."""
+        (network,) = self.node.inspect(name)["networks"]
+        subprocess.run(["busybox", "ping", "-c", "1", "-w", "5", network["address"].split("/")[0]], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def test_a_network_of_its_own_is_there_again_after_a_reboot(self):
+        drover = self.node.drover
+        drover("network", "ensure", "apps", "--address", "10.84.0.1/24")
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"net-{runtime}"
+                drover("run", "--runtime", runtime, "--name", name, "--network", "eth0=apps", "--", "sh", "-c", SERVE % 0)
+                self.assertIn("default via 10.84.0.1", drover("exec", name, "--", "ip", "route").stdout)
+                self.reach(name)
+                self.assertIn(f"on it are {name}", drover("network", "rm", "apps", check=False).stderr)
+                drover("rm", "--force", name)
+        # As a reboot leaves it: no bridge. The next agent makes it.
+        self.node.end()
+        subprocess.run(["ip", "link", "delete", "dev", "apps"], check=True)
+        self.node.start()
+        drover("run", "--runtime", "runc", "--name", "again", "--network", "eth0=apps", "--", "sh", "-c", SERVE % 0)
+        self.reach("again")
+        drover("rm", "--force", "again")
+        drover("network", "rm", "apps")
+        self.assertNotIn("apps", subprocess.run(["ip", "link"], stdout=subprocess.PIPE, text=True, check=True).stdout)
+        subprocess.run(["ip", "link", "add", "not-ours", "type", "bridge"], check=True)
+        drover("network", "ensure", "not-ours")
+        self.assertIn("not Drover's", drover("network", "rm", "not-ours", check=False).stderr)
+
+
+class NodeOfProxmox(unittest.TestCase):
+    """What is different where volumes lie on a storage of Proxmox (tests/pve-sim)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(BUILD, proxmox=True)
+        cls.addClassCleanup(cls.node.tear_down)
+        cls.node.start()
+
+    def test_a_volume_outlives_its_containers_and_grows(self):
+        drover = self.node.drover
+        drover("volume", "create", "kept", "--size", "32M")
+        drover("run", "--runtime", "runc", "--name", "one", "--network", "none", "--mount", "kept:/data", "--", "sh", "-c",
+               f"echo one >/data/text; {SERVE % 0}")
+        drover("stop", "one")
+        drover("volume", "snapshot", "kept", "copy")
+        drover("volume", "resize", "kept", "64M")
+        volumes = {row["name"]: row for row in json.loads(drover("volume", "ls", "--json").stdout)}
+        for name, size in {"kept": 64, "copy": 32}.items():
+            self.assertTrue(volumes[name]["id"].startswith("local:999000000/vm-999000000-standing-"), volumes[name])
+            self.assertEqual(volumes[name]["size_mib"], size)
+        drover("rm", "one")
+        for name in ["kept", "copy"]:
+            seen = drover("run", "--runtime", "runc", "--name", "two", "--network", "none", "--mount", f"{name}:/data",
+                          "--wait", "--rm", "--", "cat", "/data/text")
+            self.assertEqual(seen.stdout, "one\n")
+        drover("volume", "rm", "kept", "copy")
+        folder = self.node.simulator.folder
+        self.assertEqual([str(path) for path in folder.rglob("vm-999000000-*")], [])
+
+    def test_limits_of_a_guest_change_in_its_configuration(self):
+        drover = self.node.drover
+        drover("run", "--runtime", "pve-lxc", "--name", "guest", "--image", "local:vztmpl/busybox.tar.gz", "-m", "64M")
+        drover("update", "guest", "-m", "128M", "--cpus", "1.5")
+        (config,) = [path.read_text() for path in (self.node.simulator.folder / "guests").rglob("*") if path.is_file()]
+        for setting in ['memory', '128', 'cpulimit', '1.50']:
+            self.assertIn(setting, config)
+        refused = drover("update", "guest", "--pids", "10", check=False)
+        self.assertIn("Proxmox bounds no guest's processes", refused.stderr)
+        drover("rm", "--force", "guest")
+
+    def test_a_bridge_is_made_in_proxmox_only(self):
+        drover = self.node.drover
+        drover("network", "ensure", "vmbr0")
+        self.assertIn("make it there", drover("network", "ensure", "apps", check=False).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
