@@ -24,9 +24,9 @@ struct LostJournal {
 /// steps, so that it can be stopped, started and deleted. One that only a runtime knows, by our
 /// stamp, gets a row too: nobody shall take it for left behind while its program runs. What it was
 /// made of is not known, so its volumes stay when it is deleted. Touches nothing of the containers
-/// themselves; a damaged record is renamed. Tells "node.journal_rebuilt" when there was a journal or
-/// a container. Those that a reboot since has ended get the row of one that runs, for Reboot::note
-/// (reboot.h) to see to, which comes later.
+/// themselves; a damaged record is renamed. Tells "node.journal_rebuilt" when there was a journal
+/// or a container. Those that a reboot since has ended get the row of one that runs, for
+/// Reboot::note (reboot.h) to see to, which comes later.
 ///
 /// For the start of an agent, before anything else reads the journal; does nothing for a journal in
 /// which something was told already.

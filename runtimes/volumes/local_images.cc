@@ -116,10 +116,11 @@ Result<std::vector<FoundVolume>> LocalImages::inventory(const system::Stop& stop
   for (std::filesystem::directory_iterator entry(layout_.local_volumes(), error), end;
        !error && entry != end; entry.increment(error)) {
     std::string text = entry->path().filename();
-    if (!text.ends_with(kEnding) || !std::filesystem::is_regular_file(entry->symlink_status())) {
+    if (!text.starts_with(kImagePrefix) ||
+        !std::filesystem::is_regular_file(entry->symlink_status())) {
       continue;
     }
-    text.resize(text.size() - std::string_view(kEnding).size());
+    text.erase(0, std::string_view(kImagePrefix).size());
     if (const auto name = LocalVolumeName::parse(text)) {
       all.push_back({"local-image", entry->path(), name->container, name->job});
     }
