@@ -21,7 +21,7 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr std::chrono::milliseconds kKillTime{10'000};
+constexpr std::chrono::milliseconds kMonitorKillTime{10'000};
 constexpr std::chrono::milliseconds kCancelTime{2'000};
 /// conmon sends at most 8 kB of the runtime's words, escaped.
 constexpr std::size_t kMostAnswer = 65536;
@@ -187,7 +187,7 @@ Result<> Monitor::end(const ContainerName& name, const system::Stop& stop,
   if (monitor.valid()) {
     syscall(SYS_pidfd_send_signal, monitor.get(), SIGKILL, nullptr, 0U);
   }
-  return wait(name, stop, kKillTime);
+  return wait(name, stop, kMonitorKillTime);
 }
 
 Exit Monitor::read_exit(const ContainerName& name) const {

@@ -13,7 +13,7 @@ namespace drover::runtimes {
 namespace {
 
 constexpr std::chrono::seconds kEndTime{10};
-constexpr std::chrono::seconds kMonitorTime{10};
+constexpr std::chrono::seconds kRemovedMonitorTime{10};
 
 /// Kills the process that `pid_file` names, if it is one of the container's still.
 Result<> end_process_in(const Path& pid_file, const ContainerName& name, const Stop& stop) {
@@ -93,7 +93,7 @@ Result<> OciRuntime::take_away(const ContainerName& name, const Stop& stop) cons
     TRY(system::remove_tree(runtime_.root() / name.str()));
     TRY(remove_cgroup(cgroup_of(name, false), stop));
   }
-  TRY(monitor_.end(name, stop, kMonitorTime));
+  TRY(monitor_.end(name, stop, kRemovedMonitorTime));
   return monitor_.forget(name);
 }
 
