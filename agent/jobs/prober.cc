@@ -64,9 +64,13 @@ void Prober::hear(const Event& event) {
     }
     return;
   }
+  begin(name, event.at_unix_ms);
+}
+
+void Prober::begin(const std::string& name, std::int64_t now) {
   const Result<std::optional<ContainerRow>> row = books_.journal().container(name);
   if (row && *row && (*row)->status == Status::running) {
-    begin(**row, event.at_unix_ms);
+    begin(**row, now);
   }
 }
 
@@ -209,6 +213,13 @@ Result<> Prober::become_unhealthy(const std::string& name, const Probe& probe) {
   TRY(intake_.submit_own(stop, std::string(kByProbe) + probe.spec.name));
   stopping_.emplace(stop.id.str(), name);
   rest(name);
+  books_.after_commit([this, name, job = stop.id.str()](const Result<>& committed) {
+    if (!committed) {
+      // As on a full disk. Nobody knows of the job, so nothing tells its end.
+      stopping_.erase(job);
+      begin(name, clock_.unix_ms());
+    }
+  });
   return {};
 }
 

@@ -56,6 +56,8 @@ class Prober {
   };
 
   void begin(const ContainerRow& row, std::int64_t now);
+  /// If it runs by the journal.
+  void begin(const std::string& name, std::int64_t now);
   Result<> try_to_begin(const ContainerRow& row, std::int64_t now);
   void rest(const std::string& name);
   void rest(Probed& probed);

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "agent/jobs/own_job.h"
 #include "agent/jobs/queries.h"
 #include "fakes/inner_listener.h"
@@ -322,6 +324,42 @@ TEST_F(ProberTest, OneThatCannotBeEndedIsAskedOn) {
   runtime_.set_exec_code(0);
   ask_once();
   EXPECT_THAT(told_of_it(), ElementsAre("unhealthy", "stopping", "running", "healthy"));
+}
+
+class FullDiskProberTest : public ProberTest {
+ protected:
+  void SetUp() override {
+    const std::string state = folder_.path() / "state";
+    std::filesystem::create_directories(state);
+    ASSERT_EQ(mount("tmpfs", state.c_str(), "tmpfs", 0, "size=16m"), 0);
+    ProberTest::SetUp();
+  }
+  void TearDown() override {
+    ProberTest::TearDown();
+    umount2(layout_.state.c_str(), MNT_DETACH);
+  }
+  std::filesystem::path filler() const { return layout_.state / "filler"; }
+  void fill() {
+    std::ofstream file(filler());
+    while (file << std::string(4096, 'x') << std::flush) {
+    }
+  }
+};
+
+TEST_F(FullDiskProberTest, WhatCouldNotBeWrittenOfAnUnhealthyOneIsFoundOutAgain) {
+  run_probed(exec(), {{"failures", 1}});
+  fill();
+  clock_.advance(10s);
+  for (int turns = 0; turns < 40; ++turns) {
+    loop_->turn(5ms);
+  }
+  EXPECT_THAT(told_of_it(), IsEmpty()) << "there was no space to write it";
+  std::filesystem::remove(filler());
+  for (int turns = 0; turns < 500 && status("web-1") != Status::stopped; ++turns) {
+    clock_.advance(200ms);
+    loop_->turn(5ms);
+  }
+  EXPECT_THAT(told_of_it(), ElementsAre("unhealthy", "stopping", "stopped"));
 }
 
 TEST_F(ProberTest, HealthyIsNotToldAgainByTheNextAgent) {
