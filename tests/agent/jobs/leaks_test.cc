@@ -93,7 +93,7 @@ class EveryKindTest : public LeaksTest {
          [] { return std::filesystem::exists("/run/netns/drover-ghost"); }},
         file("address", layout_.cni() / "drover-vmbr0/10.9.0.5", "ghost\r\neth0"),
         folder("volume", layout_.local_volumes() / "ghost.data.j-ghost"),
-        file("volume", layout_.local_volumes() / "ghost.data.j-ghost.ext4", "x"),
+        file("volume", layout_.local_volumes() / "image_ghost.data.j-ghost", "x"),
         folder("folder", layout_.containers() / "ghost"),
         folder("folder", layout_.lxc() / "ghost"),
         file("exit", layout_.exits() / "ghost", "7"),
@@ -264,7 +264,7 @@ TEST_F(LeaksTest, VolumesThatOutliveContainersAreKnownAndWhatIsLeftOfOneIsNot) {
     ASSERT_TRUE(journal_->volume(name).value());
   }
   run(job("s1", "volume.snapshot", "v-local-folder", {{"snapshot", "copy"}}));
-  const system::Path left = layout_.local_volumes() / "standing.old.j0.ext4";
+  const system::Path left = layout_.local_volumes() / "image_standing.old.j0";
   write_file(left, "x");
   look();
   pass_grace();
