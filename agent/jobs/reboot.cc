@@ -5,6 +5,7 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/drain.h"
 #include "agent/jobs/keeping.h"
+#include "agent/jobs/own_job.h"
 #include "agent/jobs/status_change.h"
 #include "agent/system/log.h"
 #include "runtimes/exit_file.h"
@@ -122,8 +123,8 @@ Result<> Reboot::start(const std::string& name) {
   if (!row || !TRY(is_started_again(*row))) {
     return {};
   }
-  const JobId id = TRY(JobId::parse(make_uuid7(static_cast<std::uint64_t>(clock_.unix_ms()))));
-  return intake_.submit_own(JobRequest{id, Verb::container_start, name, {}, {}}, kReason);
+  const JobRequest request = TRY(own_job(clock_, Verb::container_start, name));
+  return intake_.submit_own(request, kReason);
 }
 
 Result<> Reboot::start_again() {

@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+"""Runs and deletes containers again and again, and looks whether the agent is afterwards what it was before.
+
+cycles.py BUILD [--cycles N] [--clients N], in a mount and a network namespace of its own (cycles).
+
+A first part of the cycles warms up what is made once. Then resident memory may have grown by a mebibyte, and open files,
+mounts, control groups and network namespaces by none.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from leftovers import leftovers  # noqa: E402
+from whole_node import Client, Node  # noqa: E402
+
+RUNTIMES = ["runc", "crun", "lxc"]
+MOST_GROWTH = 1 << 20
+WARM_UP = 0.2
+
+
+class Cycler(threading.Thread):
+    def __init__(self, node, number, cycles):
+        super().__init__(name=f"cycler-{number}")
+        self.node, self.number, self.cycles = node, number, cycles
+        self.failed = []
+
+    def run(self):
+        client = Client(self.node)
+        for cycle in range(self.cycles):
+            name = f"cycle-{self.number}"
+            spec = {"runtime": RUNTIMES[cycle % len(RUNTIMES)], "command": ["true"],
+                    "volumes": [{"name": "data", "target": "/data"}]}
+            stamp = f"{self.number}-{time.monotonic_ns()}"
+            try:
+                for job in ({"id": f"run-{stamp}", "verb": "container.run", "target": name, "spec": spec},
+                            {"id": f"rm-{stamp}", "verb": "container.delete", "target": name, "options": {"force": True}}):
+                    ended = client.run(job)
+                    if ended["state"] != "succeeded":
+                        self.failed.append(f"{job['verb']}: {ended.get('error')}")
+            except AssertionError as fault:
+                self.failed.append(str(fault))
+        client.close()
+
+
+def cycle(node, clients, cycles):
+    cyclers = [Cycler(node, number, cycles // clients) for number in range(clients)]
+    for cycler in cyclers:
+        cycler.start()
+    for cycler in cyclers:
+        cycler.join()
+    return [fault for cycler in cyclers for fault in cycler.failed]
+
+
+def measure(node):
+    agent = f"/proc/{node.agent.pid}"
+    pages = int(pathlib.Path(f"{agent}/statm").read_text().split()[1])
+    cgroups = subprocess.run(["find", "/sys/fs/cgroup", "-type", "d", "-name", "*cycle-*"], stdout=subprocess.PIPE, text=True,
+                             check=False).stdout.split()
+    return {
+        "rss": pages * os.sysconf("SC_PAGE_SIZE"),
+        "files": len(os.listdir(f"{agent}/fd")),
+        "threads": len(os.listdir(f"{agent}/task")),
+        "mounts": len(pathlib.Path(f"{agent}/mountinfo").read_text().splitlines()),
+        "namespaces": len(os.listdir("/run/netns")),
+        "cgroups": len(cgroups),
+    }
+
+
+def settled(node):
+    """What is measured once nothing moves any more: descriptors close a moment after a job's end."""
+    before = measure(node)
+    for _ in range(50):
+        time.sleep(0.2)
+        now = measure(node)
+        if now == before:
+            return now
+        before = now
+    return before
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("build", type=pathlib.Path)
+    arguments.add_argument("--cycles", type=int, default=10_000)
+    arguments.add_argument("--clients", type=int, default=4)
+    chosen = arguments.parse_args()
+    node = Node(chosen.build.resolve())
+    try:
+        node.start()
+        faults = cycle(node, chosen.clients, max(chosen.clients, int(chosen.cycles * WARM_UP)))
+        before = settled(node)
+        begun = time.monotonic()
+        faults += cycle(node, chosen.clients, chosen.cycles)
+        took = time.monotonic() - begun
+        after = settled(node)
+        for what, count in before.items():
+            print(f"{what:12} {count:12} {after[what]:12} {after[what] - count:+d}")
+            if after[what] - count > (MOST_GROWTH if what == "rss" else 0):
+                faults.append(f"{what} grew from {count} to {after[what]}")
+        if left := leftovers(node, "cycle"):
+            faults.append(f"left behind: {left}")
+        print(f"{chosen.cycles} cycles in {took:.0f} s, {len(faults)} faults")
+        for fault in faults[:20]:
+            print("FAULT", fault)
+        return 1 if faults else 0
+    finally:
+        node.tear_down()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
