@@ -10,14 +10,13 @@ mounts, control groups and network namespaces by none.
 import argparse
 import os
 import pathlib
-import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from leftovers import leftovers  # noqa: E402
+from leftovers import cgroups_of, leftovers  # noqa: E402
 from whole_node import Client, Node  # noqa: E402
 
 RUNTIMES = ["runc", "crun", "lxc"]
@@ -36,7 +35,7 @@ class Cycler(threading.Thread):
         for cycle in range(self.cycles):
             name = f"cycle-{self.number}"
             spec = {"runtime": RUNTIMES[cycle % len(RUNTIMES)], "command": ["true"],
-                    "volumes": [{"name": "data", "target": "/data"}]}
+                    "volumes": [{"name": "data", "target": "/data", "size_mib": 8}]}
             stamp = f"{self.number}-{time.monotonic_ns()}"
             try:
                 for job in ({"id": f"run-{stamp}", "verb": "container.run", "target": name, "spec": spec},
@@ -61,15 +60,13 @@ def cycle(node, clients, cycles):
 def measure(node):
     agent = f"/proc/{node.agent.pid}"
     pages = int(pathlib.Path(f"{agent}/statm").read_text().split()[1])
-    cgroups = subprocess.run(["find", "/sys/fs/cgroup", "-type", "d", "-name", "*cycle-*"], stdout=subprocess.PIPE, text=True,
-                             check=False).stdout.split()
     return {
         "rss": pages * os.sysconf("SC_PAGE_SIZE"),
         "files": len(os.listdir(f"{agent}/fd")),
         "threads": len(os.listdir(f"{agent}/task")),
         "mounts": len(pathlib.Path(f"{agent}/mountinfo").read_text().splitlines()),
         "namespaces": len(os.listdir("/run/netns")),
-        "cgroups": len(cgroups),
+        "cgroups": len(cgroups_of("cycle")),
     }
 
 

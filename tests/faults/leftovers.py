@@ -37,7 +37,7 @@ def _processes(folder):
     return found
 
 
-def _cgroups(name):
+def cgroups_of(name):
     """Folders with the container's name, in every control group file system that is mounted."""
     done = subprocess.run(
         ["find", "/sys/fs/cgroup", "(", "-fstype", "cgroup", "-o", "-fstype", "cgroup2", ")", "-type", "d",
@@ -61,7 +61,7 @@ def leftovers(node, name):
         "namespaces": os.listdir("/run/netns"),
         "interfaces": [link["ifname"] for link in links if "ifname" in link],
         "processes": _processes(node.work),
-        "cgroups": _cgroups(name),
+        "cgroups": cgroups_of(name),
     }
     if node.simulator:
         found["guests"] = _entries(node.simulator.folder / "guests") + _entries(node.simulator.lxc_path)
