@@ -2,27 +2,89 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace drover {
+namespace {
 
-bool is_cidr(const std::string& text) {
+struct Cidr {
+  std::array<std::uint8_t, 16> bytes{};  // of an IPv4 address the first four
+  unsigned bits = 0;
+  bool is_v4 = false;
+
+  unsigned length() const { return is_v4 ? 32 : 128; }
+  bool bit(unsigned at) const { return (bytes.at(at / 8) >> (7 - at % 8) & 1U) != 0; }
+  /// Whether all bits behind the prefix are `value`.
+  bool host_is_all(bool value) const {
+    for (unsigned at = bits; at < length(); ++at) {
+      if (bit(at) != value) {
+        return false;
+      }
+    }
+    return true;
+  }
+};
+
+std::optional<Cidr> parse_cidr(const std::string& text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string::npos) {
-    return false;
+    return std::nullopt;
   }
   const std::string address = text.substr(0, slash);
-  const std::string_view bits_text = std::string_view(text).substr(slash + 1);
-  unsigned bits = 0;
-  const auto [stop, error] =
-      std::from_chars(bits_text.data(), bits_text.data() + bits_text.size(), bits);
-  if (error != std::errc() || stop != bits_text.data() + bits_text.size()) {
+  const std::string_view bits = std::string_view(text).substr(slash + 1);
+  Cidr cidr;
+  const auto [stop, error] = std::from_chars(bits.data(), bits.data() + bits.size(), cidr.bits);
+  if (error != std::errc() || stop != bits.data() + bits.size()) {
+    return std::nullopt;
+  }
+  cidr.is_v4 = inet_pton(AF_INET, address.c_str(), cidr.bytes.data()) == 1;
+  if (!cidr.is_v4 && inet_pton(AF_INET6, address.c_str(), cidr.bytes.data()) != 1) {
+    return std::nullopt;
+  }
+  return cidr.bits <= cidr.length() ? std::optional(cidr) : std::nullopt;
+}
+
+/// Addresses that no host has: unspecified, loopback, multicast and above.
+bool is_special(const Cidr& cidr) {
+  if (cidr.is_v4) {
+    const std::uint8_t first = cidr.bytes.at(0);
+    return first == 0 || first == 127 || first >= 224;
+  }
+  const bool small = std::all_of(cidr.bytes.begin(), cidr.bytes.end() - 1,
+                                 [](std::uint8_t byte) { return byte == 0; });
+  return cidr.bytes.at(0) == 0xff || (small && cidr.bytes.back() <= 1);
+}
+
+}  // namespace
+
+bool is_cidr(const std::string& text) {
+  return parse_cidr(text).has_value();
+}
+
+bool is_host_cidr(const std::string& text) {
+  const std::optional<Cidr> cidr = parse_cidr(text);
+  // Two more bits than none: the network's own, the broadcast's, this one, and somebody beside it.
+  return cidr && cidr->bits > 0 && cidr->bits + 2 <= cidr->length() && !is_special(*cidr) &&
+         !cidr->host_is_all(false) && !(cidr->is_v4 && cidr->host_is_all(true));
+}
+
+bool overlap(const std::string& cidr, const std::string& other) {
+  const std::optional<Cidr> one = parse_cidr(cidr);
+  const std::optional<Cidr> two = parse_cidr(other);
+  if (!one || !two || one->is_v4 != two->is_v4) {
     return false;
   }
-  in6_addr parsed{};
-  return (inet_pton(AF_INET, address.c_str(), &parsed) == 1 && bits <= 32) ||
-         (inet_pton(AF_INET6, address.c_str(), &parsed) == 1 && bits <= 128);
+  for (unsigned at = 0; at < std::min(one->bits, two->bits); ++at) {
+    if (one->bit(at) != two->bit(at)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool is_address(const std::string& text) {

@@ -59,8 +59,10 @@ void read_snapshot(Fields& fields, JobOptions& options) {
 
 void read_bridge(Fields& fields, JobOptions& options) {
   options.address = fields.string("address");
-  if (!options.address.empty() && !is_cidr(options.address)) {
-    fields.fault("address", "must be an address with its prefix length, as 192.0.2.1/24");
+  if (!options.address.empty() && !is_host_cidr(options.address)) {
+    fields.fault("address",
+                 "must be an address that a host can have, with its prefix length and room for "
+                 "others in its subnet, as 192.0.2.1/24");
   }
   options.vlan_aware = fields.boolean("vlan_aware", false);
 }

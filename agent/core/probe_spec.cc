@@ -11,6 +11,8 @@ namespace drover {
 namespace {
 
 constexpr std::array<std::string_view, 3> kKinds = {"exec", "http", "tcp"};
+/// Few ask all probes of a node: one that is never answered holds one of them this long.
+constexpr std::int64_t kMostTimeoutSeconds = 60;
 constexpr std::int64_t kMostSeconds = 86400;
 constexpr std::size_t kMostPath = 1024;
 
@@ -74,11 +76,11 @@ ProbeSpec read_probe(const json::Value& value, std::string pointer, Faults& faul
   }
   read_question(value, fields, probe, faults);
   const auto seconds = [&fields](std::string_view key, std::chrono::seconds otherwise,
-                                 std::int64_t least) {
-    return std::chrono::seconds(fields.integer(key, otherwise.count(), least, kMostSeconds));
+                                 std::int64_t least, std::int64_t most = kMostSeconds) {
+    return std::chrono::seconds(fields.integer(key, otherwise.count(), least, most));
   };
   probe.interval = seconds("interval_s", probe.interval, 1);
-  probe.timeout = seconds("timeout_s", probe.timeout, 1);
+  probe.timeout = seconds("timeout_s", probe.timeout, 1, kMostTimeoutSeconds);
   probe.failures = fields.integer("failures", probe.failures, 1, 1000);
   probe.start_period = seconds("start_period_s", probe.start_period, 0);
   fields.finish();

@@ -45,6 +45,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
   TRY(agent->intake_->resume());
   TRY(agent->reboot_->start_again().context("start containers after a reboot"));
+  TRY(agent->commit().context("write down what a reboot has ended"));
   TRY(agent->keeper_->take_up());
   TRY(agent->prober_->take_up());
   agent->books_->commit();
@@ -85,10 +86,14 @@ Result<> Agent::rebuild(const std::string& boot_id) {
   const system::Stop never;
   lost_.boot_id = boot_id;
   TRY(jobs::rebuild_containers(*books_, drivers_->node(), clock_, lost_, never));
+  return commit().context("rebuild the journal");
+}
+
+Result<> Agent::commit() {
   Result<> written;
   books_->after_commit([&](const Result<>& committed) { written = committed; });
   books_->commit();
-  return std::move(written).context("rebuild the journal");
+  return written;
 }
 
 Result<> Agent::prepare_folders() {

@@ -53,6 +53,8 @@ class Agent {
   void assemble();
   Result<> open_journal();
   Result<> rebuild(const std::string& boot_id);
+  /// All that was written since the last one, now, and whether it is on the disk.
+  Result<> commit();
   Result<> start_front();
   void end_turn();
   void publish(const std::vector<Event>& events);

@@ -90,8 +90,10 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   if (request.verb == Verb::volume_create) {
     const runtimes::VolumeSource* source = TRY(node.volumes(request.options.storage));
     if (source != &node.local_volumes && request.options.size_mib == 0) {
-      return fail(Code::invalid, "{}: give size_mib; only folders (local-folder) have no size",
-                  what);
+      return fail(
+          Code::invalid,
+          "{}: give a size (--size, size_mib); only volumes on storage local-folder have none",
+          what);
     }
     return {};
   }

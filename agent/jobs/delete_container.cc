@@ -2,6 +2,7 @@
 #include "agent/jobs/target.h"
 #include "agent/jobs/undo.h"
 #include "agent/jobs/verbs.h"
+#include "agent/system/log.h"
 
 namespace drover::jobs {
 
@@ -34,8 +35,11 @@ Result<json::Value> delete_container(Work& work, const Node& node) {
     TRY(note(work, target, Status::unknown));
     return Failure(undone.error());
   }
-  const auto kept = TRY(remember(node, target.row, work.clock().unix_ms()));
-  TRY(work.erase_container(target.row.name, kept));
+  const auto kept = remember(node, target.row, work.clock().unix_ms());
+  if (!kept) {
+    system::log_warning("keep the log of container {}: {}", target.row.name, kept.error().message);
+  }
+  TRY(work.erase_container(target.row.name, kept ? *kept : std::nullopt));
   return json::Value();
 }
 

@@ -33,6 +33,7 @@ bool eases_the_disk(Verb verb) {
     case Verb::volume_delete:
     case Verb::network_remove:
     case Verb::node_drain:
+    case Verb::node_collect:
     case Verb::job_cancel:
       return true;
     default:

@@ -1,3 +1,4 @@
+#include "agent/core/ip_address.h"
 #include "agent/jobs/own_networks.h"
 #include "agent/jobs/verbs.h"
 
@@ -20,6 +21,19 @@ Result<> check_same(const JobRequest& request, const NetworkRow& row) {
                 "ensure network {}: it is there with address \"{}\"{}; remove it before, or choose "
                 "another name",
                 row.name, row.address, row.vlan_aware ? " and VLANs" : "");
+  }
+  return {};
+}
+
+/// `conflict` when another network of this node has addresses of the same subnet.
+Result<> check_subnet(Journal& journal, const JobRequest& request) {
+  const std::vector<NetworkRow> rows = TRY(journal.networks());
+  for (const NetworkRow& other : rows) {
+    if (overlap(request.options.address, other.address)) {
+      return fail(Code::conflict,
+                  "ensure network {}: {} is in the subnet of network {}, {}; choose another",
+                  request.target, request.options.address, other.name, other.address);
+    }
   }
   return {};
 }
@@ -59,7 +73,10 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   std::optional<NetworkRow> row;
   const auto read = [&](Books& books) -> Result<> {
     row = TRY(books.journal().network(request.target));
-    return !row || row->job == job ? Result<>() : check_same(request, *row);
+    if (row) {
+      return row->job == job ? Result<>() : check_same(request, *row);
+    }
+    return check_subnet(books.journal(), request);
   };
   TRY(work.write(read));
   if (row) {

@@ -50,7 +50,8 @@ Part volumes_of(runtimes::VolumeSource& source, const std::string& label,
   const auto remove = [&source](const Thing& thing, const Stop& stop) {
     return source.release_found({thing.place, thing.name, thing.container, thing.job}, stop);
   };
-  return {label, "volume", place, list, remove};
+  const auto places = [&source](const Stop& stop) { return source.storages(stop); };
+  return {label, "volume", place, list, remove, places};
 }
 
 /// Things that are paths, told by the name of their container alone.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct Part {
   std::function<Result<std::vector<Thing>>(const system::Stop& stop)> list;
   /// Takes one away that `list` has given. Absent is success.
   std::function<Result<>(const Thing& thing, const system::Stop& stop)> remove;
+  /// Where `list` looks now, of a part with several places; none where it is `place` alone.
+  std::function<Result<std::set<std::string>>(const system::Stop& stop)> places{};
 };
 
 /// All parts in the order in which things are taken away: what runs before what it stands on.

@@ -24,8 +24,6 @@ class Known {
 
   /// A thing with a stamp by its job, any other by the name of its container. Loop's thread.
   Result<bool> has(Journal& journal, const Thing& thing) const;
-  /// Whether the job is one of these.
-  bool has_job(const std::string& job) const { return jobs_.contains(job); }
 
  private:
   Result<> add_standing(Journal& journal, const Node& node);

@@ -19,8 +19,8 @@ std::int64_t delay_after(std::int64_t tries) {
   return std::min(kLongestDelayMs, kFirstDelayMs << doublings);
 }
 
-std::string fact_of(const Part& part) {
-  return "reconciled " + part.label;
+std::string fact_of(const std::string& label, const std::string& place) {
+  return fmt::format("reconciled {} {}", label, place);
 }
 
 using Key = std::tuple<std::string, std::string, std::string>;
@@ -114,11 +114,15 @@ Result<> Leaks::note(const std::vector<Part>& parts, const Sight& sight, const K
       rows.emplace(key_of(thing_of(row)), row);
     }
   }
-  std::set<std::string> first_looks;
-  for (const Part& part : parts) {
-    if (!sight.failed.contains(part.label) && TRY(journal.fact(fact_of(part))).empty()) {
-      first_looks.insert(part.label);
-      TRY(journal.set_fact(fact_of(part), "1"));
+  // Each place has its own: a storage may come, or come back, at any time.
+  std::set<std::pair<std::string, std::string>> first_looks;
+  for (const auto& [label, places] : sight.places) {
+    for (const std::string& place : places) {
+      const std::string fact = fact_of(label, place);
+      if (TRY(journal.fact(fact)).empty()) {
+        first_looks.emplace(label, place);
+        TRY(journal.set_fact(fact, "1"));
+      }
     }
   }
   for (const Thing& thing : sight.things) {
@@ -131,14 +135,14 @@ Result<> Leaks::note(const std::vector<Part>& parts, const Sight& sight, const K
       continue;
     }
     const Part* part = part_of(parts, thing);
-    TRY(add(thing, part != nullptr && first_looks.contains(part->label)));
+    TRY(add(thing, part != nullptr && first_looks.contains({part->label, thing.place})));
     if (row != rows.end()) {
       rows.erase(row);
     }
   }
   for (const auto& [key, row] : rows) {
     const Part* part = part_of(parts, thing_of(row));
-    if (part != nullptr && !sight.failed.contains(part->label)) {
+    if (part != nullptr && sight.has_looked_at(*part, row.place)) {
       TRY(strike_off(row));
     }
   }
@@ -159,7 +163,11 @@ Result<std::vector<std::string>> Leaks::note_undone() {
   std::vector<std::string> due;
   for (const ContainerRow& container : containers) {
     const auto row = rows.find(container.name);
-    const bool failed = container.status == Status::unknown && container.wanted == Wanted::gone;
+    const bool is_waited_for =
+        std::any_of(jobs.begin(), jobs.end(),
+                    [&container](const JobRow& job) { return job.target == container.name; });
+    // Nobody is deleting it, and yet it was to go.
+    const bool failed = container.wanted == Wanted::gone && !is_waited_for;
     if (row != rows.end() && row->second.job != container.job) {
       continue;  // another container of that name: the one that was left is gone
     }
@@ -173,10 +181,7 @@ Result<std::vector<std::string>> Leaks::note_undone() {
       }
       continue;
     }
-    const bool is_waited_for =
-        std::any_of(jobs.begin(), jobs.end(),
-                    [&container](const JobRow& job) { return job.target == container.name; });
-    if (failed && !is_waited_for && TRY(is_due(row->second))) {
+    if (failed && TRY(is_due(row->second))) {
       row->second.collect_at = clock_.unix_ms() + delay_after(++row->second.tries);
       TRY(journal.put_leak(row->second));
       due.push_back(container.name);

@@ -1,6 +1,7 @@
 // Leaks: the books about things of ours that nothing in the journal knows any more.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,7 +16,14 @@ namespace drover::jobs {
 /// What one look at the node has given.
 struct Sight {
   std::vector<Thing> things;
-  std::set<std::string> failed;  ///< labels of the parts that could not be listed
+  std::set<std::string> failed;                         ///< labels of parts that gave nothing
+  std::map<std::string, std::set<std::string>> places;  ///< by part: where it has looked
+
+  /// Whether a thing of this part that is not among `things` is not there.
+  bool has_looked_at(const Part& part, const std::string& place) const {
+    const auto found = places.find(part.label);
+    return found != places.end() && found->second.contains(place);
+  }
 };
 
 /// Belongs to the loop's thread. Of a new leak it tells resource.leaked, and once it is taken away

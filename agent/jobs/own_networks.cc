@@ -70,6 +70,15 @@ Result<> undo_network(Work& work, const Node& node) {
     return {};
   }
   if (row->job == job) {
+    // A lost journal knows nothing of a bridge of ours that containers are on already.
+    std::map<std::string, std::vector<std::string>> users;
+    TRY(work.write([&](Books& books) -> Result<> {
+      users = TRY(network_users(books.journal()));
+      return {};
+    }));
+    if (users.contains(row->name)) {
+      return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
+    }
     TRY(runtimes::remove_bridge(row->name, work.agent_stop()));
     TRY(node.networks.give_out_no_more(row->name));
     return work.write([&](Books& books) { return books.journal().erase_network(row->name); });

@@ -37,13 +37,13 @@ class Rebuilding {
     rebooted_ = !boot_before_.empty() && boot_before_ != lost.boot_id;
     TRY(ask_runtimes());
     TRY(read_records());
-    TRY(rebuild_volumes(books_.journal(), node_.layout));
+    const std::int64_t volumes = TRY(rebuild_volumes(books_.journal(), node_.layout));
     for (const auto& [name, had] : having_) {
       if (!found_.contains(name)) {
         TRY(add_without_record(name, had));
       }
     }
-    if (lost.why.empty() && found_.empty() && unreadable_.empty()) {
+    if (lost.why.empty() && found_.empty() && unreadable_.empty() && volumes == 0) {
       return {};  // a node that is new
     }
     return tell(lost);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "agent/jobs/own_job.h"
 #include "agent/system/log.h"
@@ -89,7 +90,10 @@ Result<> Reconciler::round() {
 Sight Reconciler::see() {
   Sight sight;
   for (const Part& part : parts_) {
-    Result<std::vector<Thing>> listed = part.list(stop_);
+    Result<std::set<std::string>> places =
+        part.places ? part.places(stop_) : std::set<std::string>{part.place};
+    Result<std::vector<Thing>> listed =
+        places ? part.list(stop_) : Result<std::vector<Thing>>(Failure(places.error()));
     if (stop_.requested()) {
       break;
     }
@@ -98,6 +102,7 @@ Sight Reconciler::see() {
       sight.failed.insert(part.label);
       continue;
     }
+    sight.places.emplace(part.label, std::move(*places));
     std::move(listed->begin(), listed->end(), std::back_inserter(sight.things));
   }
   return sight;
@@ -157,7 +162,7 @@ Result<> Reconciler::collect(const Sight& sight) {
       continue;
     }
     const bool due =
-        !sight.failed.contains(part_of(parts_, thing_of(row))->label) && TRY(leaks_.is_due(row));
+        sight.has_looked_at(*part_of(parts_, thing_of(row)), row.place) && TRY(leaks_.is_due(row));
     if (!due || !TRY(take_away(row, strangers))) {
       held_back.insert(row.container);
     }
@@ -169,9 +174,10 @@ Result<bool> Reconciler::take_away(const LeakRow& row, const Known& strangers) {
   if (row.container.empty()) {
     return take_away_held(row, strangers);
   }
+  // A change is made again when its commit had to wait (books.h).
   bool held = false;
   TRY(books_.write([&](Books&) -> Result<> {
-    held = supervisor_.hold(row.container);
+    held = held || supervisor_.hold(row.container);
     return {};
   }));
   if (!held) {
@@ -179,7 +185,9 @@ Result<bool> Reconciler::take_away(const LeakRow& row, const Known& strangers) {
   }
   const Result<bool> gone = take_away_held(row, strangers);
   TRY(books_.write([&](Books&) -> Result<> {
-    supervisor_.let_go(row.container);
+    if (std::exchange(held, false)) {
+      supervisor_.let_go(row.container);
+    }
     return {};
   }));
   return gone;

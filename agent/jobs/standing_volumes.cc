@@ -44,7 +44,10 @@ Result<std::map<std::string, std::vector<VolumeUser>>> volume_users(Journal& jou
   const std::vector<ContainerRow> rows = TRY(journal.containers());
   for (const ContainerRow& row : rows) {
     const ContainerRecord record = TRY(container_record_from(row.container));
-    const bool at_rest = row.status == Status::stopped && row.wanted != Wanted::running;
+    // One that has ended by itself is still wanted running, and nobody starts it without a policy.
+    const bool starts_again = row.wanted == Wanted::running &&
+                              record.container.spec.restart.when != RestartPolicy::When::never;
+    const bool at_rest = row.status == Status::stopped && !starts_again;
     for (const VolumeSpec& spec : record.container.spec.volumes) {
       if (!spec.from.empty()) {
         users[spec.from].push_back({row.name, spec.name, spec.read_only, at_rest});

@@ -5,8 +5,11 @@
 namespace drover::jobs {
 namespace {
 
-bool belongs_to_its_job(Status status) {
-  return status == Status::creating || status == Status::created || status == Status::deleting;
+bool belongs_to_its_job(const ContainerRow& row) {
+  return row.status == Status::creating || row.status == Status::created ||
+         row.status == Status::deleting ||
+         // What could not be taken back wholly: it is deleted again, whatever is left of it does.
+         (row.status == Status::unknown && row.wanted == Wanted::gone);
 }
 
 }  // namespace
@@ -36,7 +39,7 @@ Result<> note_status(Books& books, const std::string& name, Status status,
 Result<> note_observed(Books& books, const std::string& name,
                        const std::optional<runtimes::State>& state) {
   const std::optional<ContainerRow> row = TRY(books.journal().container(name));
-  if (!row || belongs_to_its_job(row->status)) {
+  if (!row || belongs_to_its_job(*row)) {
     return {};
   }
   // One that waits to be started again has no program, and its end was noted before.

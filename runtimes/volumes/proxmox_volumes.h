@@ -30,6 +30,8 @@ class ProxmoxVolumes : public VolumeSource {
   /// On storages of this node alone: what lies on one that nodes share may be another node's, whose
   /// agent has the same owner. Neither container nor job is told; proxmox_volume_name does.
   Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) override;
+  /// Those of this node alone that are active and keep volumes.
+  Result<std::set<std::string>> storages(const system::Stop& stop) override;
   Result<> release_found(const FoundVolume& found, const system::Stop& stop) override;
 
  private:

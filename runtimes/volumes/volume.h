@@ -1,6 +1,7 @@
 // Volume: storage made for one container, or to outlive containers.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ class VolumeSource {
 
   /// All volumes that were made by this node for containers.
   virtual Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) = 0;
+  /// The storages that `inventory` looks into now.
+  virtual Result<std::set<std::string>> storages(const system::Stop& stop) = 0;
   /// As `release`, of what `inventory` has found.
   virtual Result<> release_found(const FoundVolume& found, const system::Stop& stop) = 0;
 };

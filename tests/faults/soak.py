@@ -213,6 +213,11 @@ class Soak:
             user.join()
         return self.judge(users)
 
+    def left(self):
+        left = leftovers(self.node, "u")
+        left["mounts"] = [mount for mount in left.get("mounts", []) if mount != str(self.node.work / "state")]
+        return {kind: things for kind, things in left.items() if things}
+
     def judge(self, users):
         wrong = [fault for user in users for fault in user.wrong]
         accepted = [job for user in users for job in user.accepted]
@@ -223,7 +228,7 @@ class Soak:
         wrong += [f"job {job} ended {ends[job]} times" for job in accepted if ends[job] != 1]
         # What only a look finds is taken away after its grace.
         deadline = time.monotonic() + 60
-        while (left := leftovers(self.node, "u")) and time.monotonic() < deadline:
+        while (left := self.left()) and time.monotonic() < deadline:
             time.sleep(1)
         if left:
             wrong.append(f"left behind: {left}")

@@ -30,7 +30,7 @@ class NodeReconcile(unittest.TestCase):
         cls.node.write_config()
         cls.node.start()
         cls.state = cls.node.work / "state"
-        cls.await_true(lambda: cls.fact("reconciled volumes of Proxmox") == "1", "the first look")
+        cls.await_true(lambda: cls.fact("reconciled volumes of Proxmox local") == "1", "the first look")
 
     @classmethod
     def fact(cls, name):

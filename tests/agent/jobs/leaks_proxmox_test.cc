@@ -123,6 +123,23 @@ TEST_F(LeaksProxmoxTest, AStorageThatNodesShareIsLeftToThemAll) {
   EXPECT_TRUE(has_volume(id));
 }
 
+TEST_F(LeaksProxmoxTest, WhatIsOnAStorageThatCameLaterIsTakenAwayByOrderOnly) {
+  api_.storages["late"];
+  const std::string id = add_volume("ghost", "j0", "late");
+  look();
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked volume " + id));
+  EXPECT_TRUE(data_of_last().at("collect_at").is_null());
+  api_.storages["late"].active = false;
+  look();
+  EXPECT_EQ(journal_->leaks().value().size(), 1U) << "nobody has looked there";
+  api_.storages["late"].active = true;
+  look();
+  pass_grace();
+  look();
+  EXPECT_TRUE(has_volume(id));
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked volume " + id));
+}
+
 TEST_F(LeaksProxmoxTest, AnApiThatDoesNotAnswerChangesNothing) {
   const std::string id = add_volume("ghost", "j0");
   look();

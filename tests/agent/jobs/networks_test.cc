@@ -84,6 +84,14 @@ TEST_F(OwnNetworksTest, ANetworkWithContainersStays) {
   EXPECT_FALSE(std::filesystem::exists(layout_.cni() / "drover-apps"));
 }
 
+TEST_F(OwnNetworksTest, TwoNetworksHaveNotOneSubnet) {
+  EXPECT_EQ(ensure("j1", "apps", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  const JobRow row = ensure("j2", "more", {{"address", "10.84.0.9/16"}});
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
+  EXPECT_EQ(kind_of("more"), BridgeKind::none);
+}
+
 TEST_F(OwnNetworksTest, AfterARebootItIsMadeAgain) {
   ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
   ip({"link", "delete", "dev", "apps"});
@@ -105,8 +113,9 @@ void cut_off_network_job(Journal& journal, const std::string& id, const NetworkR
 TEST_F(OwnNetworksTest, WhatAnAgentsEndCutOffIsGoneOnWithOrTakenBack) {
   for (const bool cancelled : {false, true}) {
     const std::string id = cancelled ? "j2" : "j1";
-    ensure(id, id, {{"address", "10.84.0.1/24"}});
-    cut_off_network_job(*journal_, id, {id, "10.84.0.1/24", false, id, id, 1});
+    const std::string address = cancelled ? "10.85.0.1/24" : "10.84.0.1/24";
+    ensure(id, id, {{"address", address}});
+    cut_off_network_job(*journal_, id, {id, address, false, id, id, 1});
     if (cancelled) {
       ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
       ASSERT_TRUE(journal_->commit());

@@ -137,6 +137,17 @@ TEST_F(VerbsTest, VerbsOnNoContainerAreNotFound) {
   }
 }
 
+TEST_F(VerbsTest, WhatCouldNotBeTakenBackStaysUnknownWhateverItsRuntimeSays) {
+  run(run_job("j1", "web-1"));
+  ContainerRow row = *journal_->container("web-1").value();
+  row.status = Status::unknown;
+  row.wanted = Wanted::gone;
+  ASSERT_TRUE(journal_->put_container(row));
+  ASSERT_TRUE(note_observed(*books_, "web-1", runtimes::State{Status::running, 1, {}}));
+  ASSERT_TRUE(note_observed(*books_, "web-1", std::nullopt));
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::unknown);
+}
+
 TEST_F(VerbsTest, AnEndWithoutAJobIsSeenAndTold) {
   run(run_job("j1", "web-1"));
   Observer observer(*node_, *books_,

@@ -1,0 +1,39 @@
+#include "agent/core/ip_address.h"
+
+#include <gtest/gtest.h>
+
+namespace drover {
+namespace {
+
+TEST(IpAddress, ACidrIsAnAddressWithItsPrefixLength) {
+  for (const char* good : {"10.0.0.1/8", "0.0.0.0/0", "fd00::1/64", "10.0.0.1/32"}) {
+    EXPECT_TRUE(is_cidr(good)) << good;
+  }
+  for (const char* bad : {"", "10.0.0.1", "10.0.0.1/", "10.0.0.1/33", "10.0.0/8", "fd00::1/129",
+                          "10.0.0.1/8x", "10.0.0.1/-1"}) {
+    EXPECT_FALSE(is_cidr(bad)) << bad;
+  }
+}
+
+TEST(IpAddress, AHostHasNeitherTheSubnetsOwnAddressNorOneOfNobody) {
+  for (const char* good : {"10.84.0.1/24", "10.84.0.1/30", "192.168.255.254/16", "fd00::1/64"}) {
+    EXPECT_TRUE(is_host_cidr(good)) << good;
+  }
+  for (const char* bad :
+       {"0.0.0.0/0", "10.0.0.1/0", "127.0.0.1/8", "10.86.0.0/24", "10.86.0.255/24", "10.87.0.1/32",
+        "10.87.0.1/31", "224.0.0.1/24", "255.255.255.254/24", "::1/64", "fd00::/64", "ff02::1/64",
+        "fd00::1/128", "x"}) {
+    EXPECT_FALSE(is_host_cidr(bad)) << bad;
+  }
+}
+
+TEST(IpAddress, SubnetsOverlapWhenOneHoldsTheOther) {
+  EXPECT_TRUE(overlap("10.84.0.1/24", "10.84.0.9/24"));
+  EXPECT_TRUE(overlap("10.84.0.1/24", "10.1.2.3/8"));
+  EXPECT_FALSE(overlap("10.84.0.1/24", "10.84.1.1/24"));
+  EXPECT_FALSE(overlap("10.84.0.1/24", "fd00::1/64"));
+  EXPECT_FALSE(overlap("", "10.84.0.1/24")) << "a bridge without an address";
+}
+
+}  // namespace
+}  // namespace drover
