@@ -10,8 +10,8 @@
 namespace drover::cli {
 
 void add_undrain(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("undrain", "Let a drained node take containers again; those that wait in backoff start");
+  CLI::App* command = app.add_subcommand(
+      "undrain", "Let a drained node take containers again; those that wait in backoff start");
   const auto flags = std::make_shared<JobFlags>();
   add_job_flags(*command, *flags);
   command->footer(kExitStatus);
