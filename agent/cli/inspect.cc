@@ -36,6 +36,9 @@ Result<int> show_inspect(Session& session, const InspectOptions& options) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     write_time(*all[i].object(), "created_at");
     write_time(*all[i].object(), "deleted_at");
+    if (json::Value* exit = all[i].object()->find("exit"); exit != nullptr && exit->object()) {
+      write_time(*exit->object(), "at");
+    }
     if (json::Value* restarts = all[i].object()->find("restarts")) {
       write_time(*restarts->object(), "next_at");
     }

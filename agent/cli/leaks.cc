@@ -56,6 +56,9 @@ Result<int> collect_leaks(Session& session, const LeaksOptions& options) {
   const json::Value job = TRY(watch.wait());
   TRY(outcome_of(job));
   if (const json::Array* leaks = job.at("result").at("collecting").array()) {
+    if (leaks->empty()) {
+      fmt::print(stderr, "nothing is told as leaked; droverd looks once in reconcile.every_s\n");
+    }
     for (const json::Value& leak : *leaks) {
       fmt::print("{}\n", printable(leak.at("name").string_or("")));
     }

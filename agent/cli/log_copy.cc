@@ -12,6 +12,10 @@ constexpr std::chrono::seconds kQuiet{5};
 
 void write_line(const LogLine& line, bool times) {
   std::FILE* out = line.is_error ? stderr : stdout;
+  if (line.is_error) {
+    // Both may go to one file, in the order in which they came.
+    std::fflush(stdout);
+  }
   if (times && !line.time.empty()) {
     std::fwrite(line.time.data(), 1, line.time.size(), out);
     std::fputc(' ', out);

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "agent/jobs/standing_volumes.h"
+#include "agent/jobs/status_change.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 #include "runtimes/volumes/mount_table.h"
@@ -113,6 +114,15 @@ TEST_F(VolumesTest, ItsSizeIsKeptAndGrowsWithItsFileSystem) {
   EXPECT_THAT(run(job("j8", "volume.resize", "data", {{"size_mib", std::int64_t{32}}})).result,
               HasSubstr("volumes only grow"));
   EXPECT_EQ(journal_->volume("data").value()->busy, "");
+}
+
+TEST_F(VolumesTest, TheVolumeOfOneThatEndedByItselfIsAtRest) {
+  create("j1", "data", json::Object{});
+  run(run_with("j2", "web-1", "data"));
+  runtime_.end("web-1", 0);
+  ASSERT_TRUE(note_observed(*books_, "web-1", runtimes::State{Status::stopped, 0, Exit{0}}));
+  EXPECT_EQ(run(job("j3", "volume.snapshot", "data", {{"snapshot", "copy"}})).state,
+            JobState::succeeded);
 }
 
 TEST_F(VolumesTest, ASnapshotIsAVolumeOfItsOwn) {
