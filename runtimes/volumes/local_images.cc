@@ -110,25 +110,8 @@ Result<> LocalImages::release(const Volume& volume, const system::Stop& stop) {
 }
 
 Result<std::vector<FoundVolume>> LocalImages::inventory(const system::Stop& stop) {
-  TRY(stop.check(fmt::format("list {}", layout_.local_volumes().native())));
-  std::vector<FoundVolume> all;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(layout_.local_volumes(), error), end;
-       !error && entry != end; entry.increment(error)) {
-    std::string text = entry->path().filename();
-    if (!text.starts_with(kImagePrefix) ||
-        !std::filesystem::is_regular_file(entry->symlink_status())) {
-      continue;
-    }
-    text.erase(0, std::string_view(kImagePrefix).size());
-    if (const auto name = LocalVolumeName::parse(text)) {
-      all.push_back({"local-image", entry->path(), name->container, name->job});
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail(Code::broken, "list {}: {}", layout_.local_volumes().native(), error.message());
-  }
-  return all;
+  return find_local_volumes(layout_.local_volumes(), "local-image",
+                            std::filesystem::file_type::regular, kImagePrefix, stop);
 }
 
 Result<> LocalImages::release_found(const FoundVolume& found, const system::Stop& stop) {

@@ -19,4 +19,27 @@ std::optional<LocalVolumeName> LocalVolumeName::parse(std::string_view text) {
                          job->str()};
 }
 
+Result<std::vector<FoundVolume>> find_local_volumes(const Path& folder, const std::string& storage,
+                                                    std::filesystem::file_type type,
+                                                    std::string_view prefix,
+                                                    const system::Stop& stop) {
+  TRY(stop.check("list " + folder.native()));
+  std::vector<FoundVolume> all;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string text = entry->path().filename();
+    if (!text.starts_with(prefix) || entry->symlink_status().type() != type) {
+      continue;
+    }
+    if (const auto name = LocalVolumeName::parse(std::string_view(text).substr(prefix.size()))) {
+      all.push_back({storage, entry->path(), name->container, name->job});
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(Code::broken, "list {}: {}", folder.native(), error.message());
+  }
+  return all;
+}
+
 }  // namespace drover::runtimes

@@ -1,9 +1,13 @@
 // LocalVolumeName: what volumes below Layout::local_volumes() are called.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
 
@@ -17,5 +21,12 @@ struct LocalVolumeName {
   /// None for what is nobody's volume.
   static std::optional<LocalVolumeName> parse(std::string_view text);
 };
+
+/// What stands in `folder` as a volume of `storage`: of this type, and with `prefix` before its
+/// name. Everything else is left out; a folder that does not exist holds none.
+Result<std::vector<FoundVolume>> find_local_volumes(const Path& folder, const std::string& storage,
+                                                    std::filesystem::file_type type,
+                                                    std::string_view prefix,
+                                                    const system::Stop& stop);
 
 }  // namespace drover::runtimes

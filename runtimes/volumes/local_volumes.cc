@@ -49,21 +49,8 @@ Result<> LocalVolumes::release(const Volume& volume, const system::Stop& stop) {
 }
 
 Result<std::vector<FoundVolume>> LocalVolumes::inventory(const system::Stop& stop) {
-  TRY(stop.check(fmt::format("list {}", layout_.local_volumes().native())));
-  std::vector<FoundVolume> all;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(layout_.local_volumes(), error), end;
-       !error && entry != end; entry.increment(error)) {
-    // What is no folder may be a volume of storage local-image.
-    const auto name = LocalVolumeName::parse(entry->path().filename().native());
-    if (name && std::filesystem::is_directory(entry->symlink_status())) {
-      all.push_back({"local-folder", entry->path(), name->container, name->job});
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail(Code::broken, "list {}: {}", layout_.local_volumes().native(), error.message());
-  }
-  return all;
+  return find_local_volumes(layout_.local_volumes(), "local-folder",
+                            std::filesystem::file_type::directory, "", stop);
 }
 
 Result<> LocalVolumes::release_found(const FoundVolume& found, const system::Stop& stop) {
