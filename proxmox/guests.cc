@@ -11,26 +11,6 @@ using std::chrono::milliseconds;
 constexpr std::chrono::minutes kCreateTimeout{30};
 constexpr std::chrono::minutes kTaskTimeout{5};
 
-std::vector<std::string> split(std::string_view text, char at) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(at), text.size());
-    if (end > 0) {
-      parts.emplace_back(text.substr(0, end));
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
-std::string join(const std::vector<std::string>& parts, char with) {
-  std::string text;
-  for (const std::string& part : parts) {
-    text += (text.empty() ? "" : std::string(1, with)) + part;
-  }
-  return text;
-}
-
 std::string guests_path(const Client& client) {
   return "/nodes/" + path_segment(client.node()) + "/lxc";
 }
@@ -43,7 +23,7 @@ GuestInfo read_guest(const json::Value& value) {
   return {Vmid{static_cast<std::uint32_t>(value.at("vmid").integer_or(0))},
           std::string(value.at("name").string_or("")),
           value.at("status").string_or("") == "running",
-          std::string(value.at("lock").string_or("")), split(value.at("tags").string_or(""), ';')};
+          std::string(value.at("lock").string_or("")), split_tags(value.at("tags").string_or(""))};
 }
 
 Form form_of(const GuestRequest& request, Vmid vmid) {
@@ -58,7 +38,7 @@ Form form_of(const GuestRequest& request, Vmid vmid) {
     form.emplace_back("mp" + std::to_string(i), request.mount_points.at(i));
   }
   if (!request.tags.empty()) {
-    form.emplace_back("tags", join(request.tags, ';'));
+    form.emplace_back("tags", join_tags(request.tags));
   }
   form.insert(form.end(), request.more.begin(), request.more.end());
   return form;
@@ -82,6 +62,26 @@ bool is_taken(const Error& error, Vmid vmid) {
 }
 
 }  // namespace
+
+std::vector<std::string> split_tags(std::string_view text) {
+  std::vector<std::string> tags;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(';'), text.size());
+    if (end > 0) {
+      tags.emplace_back(text.substr(0, end));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return tags;
+}
+
+std::string join_tags(const std::vector<std::string>& tags) {
+  std::string text;
+  for (const std::string& tag : tags) {
+    text += (text.empty() ? "" : ";") + tag;
+  }
+  return text;
+}
 
 Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last, const Stop& stop) {
   // Numbers that are seen to be taken are not tried; one taken by another cluster node meanwhile

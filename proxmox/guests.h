@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/core/ids.h"
@@ -18,6 +19,10 @@ struct GuestInfo {
   std::string lock;      ///< "create", "backup", ...; "" for none
   std::vector<std::string> tags;
 };
+
+/// Tags as the API has them in one text, "a;b".
+std::vector<std::string> split_tags(std::string_view text);
+std::string join_tags(const std::vector<std::string>& tags);
 
 /// What POST /nodes/N/lxc is given. Net and mount strings are in pct.conf(5)'s form.
 struct GuestRequest {

@@ -37,26 +37,6 @@ system::UniqueFd open_init(pid_t init) {
   return fd ? std::move(*fd) : system::UniqueFd();
 }
 
-std::string joined(const std::vector<std::string>& tags) {
-  std::string text;
-  for (const std::string& tag : tags) {
-    text += (text.empty() ? "" : ";") + tag;
-  }
-  return text;
-}
-
-std::vector<std::string> split_tags(std::string_view text) {
-  std::vector<std::string> tags;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(';'), text.size());
-    if (end > 0) {
-      tags.emplace_back(text.substr(0, end));
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return tags;
-}
-
 }  // namespace
 
 GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options)
@@ -222,13 +202,15 @@ Result<> GuestRuntime::change_tags(Vmid vmid, const ChangeTags& change, const St
   constexpr int kMostTries = 5;
   for (int tries = 1;; ++tries) {
     const json::Value config = TRY(client_.get(path, {}, stop));
-    std::vector<std::string> tags = split_tags(config.at("tags").string_or(""));
+    std::vector<std::string> tags = proxmox::split_tags(config.at("tags").string_or(""));
     if (!change(tags)) {
       return {};
     }
-    const Result<json::Value> put = client_.put(
-        path, {{"tags", joined(tags)}, {"digest", std::string(config.at("digest").string_or(""))}},
-        stop);
+    const Result<json::Value> put =
+        client_.put(path,
+                    {{"tags", proxmox::join_tags(tags)},
+                     {"digest", std::string(config.at("digest").string_or(""))}},
+                    stop);
     if (put) {
       return {};
     }

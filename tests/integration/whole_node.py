@@ -208,6 +208,14 @@ class EventStream:
             [node.build / "agent/cli/drover", "--bus", node.bus, "events", "-f", "--after", "0", "--json"],
             stdout=self.output, stderr=subprocess.PIPE, text=True)
 
+    def come_to(self, head):
+        """Waits until the event of that number is there."""
+        deadline = time.monotonic() + 20
+        while f'"seq":{head},' not in pathlib.Path(f"/proc/self/fd/{self.output.fileno()}").read_text():
+            if time.monotonic() > deadline:
+                raise AssertionError("the stream did not come to the last event")
+            time.sleep(0.05)
+
     def end(self):
         """Ends it as a person would, by Ctrl-C; returns its exit code, its complaints and the events."""
         self.process.send_signal(signal.SIGINT)
