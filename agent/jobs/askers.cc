@@ -7,29 +7,20 @@
 
 namespace drover::jobs {
 
-Askers::Askers(system::Loop& loop, std::size_t threads) : loop_(loop), free_(threads) {
+Askers::Askers(system::Loop& loop, std::size_t threads)
+    : loop_(loop), free_(threads), pool_(threads, [this](const Task& task) { put(task); }) {
   loop_.watch(answers_.fd(), EPOLLIN, [this](std::uint32_t) { take_answers(); });
-  for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { work(); });
-  }
 }
 
 Askers::~Askers() {
-  {
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-    tasks_.clear();
-  }
+  pool_.close();
   for (auto& [ticket, question] : questions_) {
     question.stop->request();
     if (question.late != 0) {
       loop_.cancel(question.late);
     }
   }
-  changed_.notify_all();
-  for (std::thread& thread : threads_) {
-    thread.join();
-  }
+  pool_.join();
   loop_.unwatch(answers_.fd());
 }
 
@@ -68,11 +59,7 @@ void Askers::hand_out() {
       late.timed_out = true;
       late.stop->request();
     });
-    {
-      const std::lock_guard lock(mutex_);
-      tasks_.push_back({ticket, question.ask, question.stop});
-    }
-    changed_.notify_one();
+    pool_.give({ticket, question.ask, question.stop});
   }
 }
 
@@ -94,25 +81,15 @@ void Askers::take_answers() {
   hand_out();
 }
 
-void Askers::work() {
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
-    if (closing_) {
-      return;
-    }
-    const Task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    lock.unlock();
-    Finding finding;
-    try {
-      finding = task.ask(*task.stop);
-    } catch (const std::exception& error) {
-      // A bug of ours must cost this question only.
-      finding.message = fmt::format("unexpected failure: {}", error.what());
-    }
-    answers_.post({task.ticket, std::move(finding)});
+void Askers::put(const Task& task) {
+  Finding finding;
+  try {
+    finding = task.ask(*task.stop);
+  } catch (const std::exception& error) {
+    // A bug of ours must cost this question only.
+    finding.message = fmt::format("unexpected failure: {}", error.what());
   }
+  answers_.post({task.ticket, std::move(finding)});
 }
 
 }  // namespace drover::jobs

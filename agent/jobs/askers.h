@@ -2,20 +2,17 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 #include "agent/jobs/ask_probe.h"
 #include "agent/system/inbox.h"
 #include "agent/system/loop.h"
 #include "agent/system/stop.h"
+#include "agent/system/worker_pool.h"
 
 namespace drover::jobs {
 
@@ -60,7 +57,8 @@ class Askers {
 
   void hand_out();
   void take_answers();
-  void work();
+  /// On one of the threads.
+  void put(const Task& task);
 
   system::Loop& loop_;
   std::map<Ticket, Question> questions_;  // waiting or asked
@@ -68,12 +66,7 @@ class Askers {
   std::size_t free_;  // threads
   Ticket next_ = 1;
   system::Inbox<Answer> answers_;
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Task> tasks_;  // guarded by mutex_
-  bool closing_ = false;    // guarded by mutex_
-  std::vector<std::thread> threads_;
+  system::WorkerPool<Task> pool_;
 };
 
 }  // namespace drover::jobs

@@ -83,19 +83,17 @@ Result<> write_end(Books& books, const std::string& job, const std::string& targ
 
 Supervisor::Supervisor(system::Loop& loop, Books& books, system::Clock& clock, std::size_t workers,
                        Deeds deeds)
-    : loop_(loop), books_(books), clock_(clock), deeds_(std::move(deeds)), lanes_(workers) {
+    : loop_(loop),
+      books_(books),
+      clock_(clock),
+      deeds_(std::move(deeds)),
+      lanes_(workers),
+      workers_(workers, [this](const Task& task) { left_.post(run_one(task)); }) {
   loop_.watch(left_.fd(), EPOLLIN, [this](std::uint32_t) { reap(); });
-  for (std::size_t i = 0; i < workers; ++i) {
-    workers_.emplace_back([this] { work(); });
-  }
 }
 
 Supervisor::~Supervisor() {
-  {
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-    tasks_.clear();
-  }
+  workers_.close();
   books_.close();
   agent_stop_.request();
   for (auto& [job, entry] : entries_) {
@@ -106,10 +104,7 @@ Supervisor::~Supervisor() {
       }
     }
   }
-  changed_.notify_all();
-  for (std::thread& worker : workers_) {
-    worker.join();
-  }
+  workers_.join();
   loop_.unwatch(left_.fd());
 }
 
@@ -248,11 +243,7 @@ std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
 
 void Supervisor::start_ready() {
   while (std::optional<std::string> job = lanes_.next()) {
-    {
-      const std::lock_guard lock(mutex_);
-      tasks_.push_back(entries_.at(*job).next);
-    }
-    changed_.notify_one();
+    workers_.give(entries_.at(*job).next);
   }
 }
 
@@ -278,20 +269,6 @@ void Supervisor::try_again(const std::string& job) {
   entries_.at(job).again = 0;
   lanes_.unpark(job);
   start_ready();
-}
-
-void Supervisor::work() {
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return closing_ || !tasks_.empty(); });
-    if (closing_) {
-      return;
-    }
-    const Task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    lock.unlock();
-    left_.post(run_one(task));
-  }
 }
 
 Supervisor::Left Supervisor::run_one(const Task& task) {

@@ -1,15 +1,10 @@
 // Supervisor: runs accepted jobs on a bounded number of threads and writes how they ended.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <unordered_map>
-#include <vector>
 
 #include "agent/core/job.h"
 #include "agent/jobs/books.h"
@@ -18,6 +13,7 @@
 #include "agent/jobs/work.h"
 #include "agent/system/inbox.h"
 #include "agent/system/loop.h"
+#include "agent/system/worker_pool.h"
 
 namespace drover::jobs {
 
@@ -92,7 +88,6 @@ class Supervisor {
   void deadline_passed(const std::string& job);
   void ask_to_stop(Entry& entry, const std::string& job);
   void forget(const std::string& job);
-  void work();
   Left run_one(const Task& task);
   /// Nothing when the agent ends, or the way is left open for another attempt.
   std::optional<Error> fail_for_good(const Task& task, Error error);
@@ -110,12 +105,7 @@ class Supervisor {
   std::size_t bytes_ = 0;                           // of all entries
   system::Inbox<Left> left_;
   system::Stop agent_stop_;
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Task> tasks_;  // guarded by mutex_
-  bool closing_ = false;    // guarded by mutex_
-  std::vector<std::thread> workers_;
+  system::WorkerPool<Task> workers_;
 };
 
 /// Writes the end of a job and tells it. `outcome` is what it gave or its error.
