@@ -11,15 +11,15 @@ started as often as the jobs say and no more, its exit code is the true one; and
 
 import argparse
 import dataclasses
+import functools
 import pathlib
-import signal
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+from crash_table import CrashTable  # noqa: E402
 from leftovers import leftovers  # noqa: E402
-from whole_node import Client, Node  # noqa: E402
 
 CODE = 5
 PROGRAM = f'echo started >>/data/starts; trap "exit {CODE}" TERM; while :; do sleep 0.05; done'
@@ -65,18 +65,11 @@ SCENARIOS = [
 ]
 
 
-class Table:
+class Table(CrashTable):
     def __init__(self, build, runtime):
+        super().__init__(build, proxmox=True)
         self.runtime = runtime
-        self.node = Node(build, proxmox=True)
-        self.client = Client(self.node)
-        self.crash = self.node.work / "crash"
-        self.crash.mkdir()
         self.count = 0
-        self.crashes = 0
-        self.missed = 0  # points that were passed the first time only
-        self.seq = 0
-        self.faults = []
 
     def spec(self, changes):
         spec = {"runtime": self.runtime, "volumes": [{"name": "data", "target": "/data", "size_mib": 8}],
@@ -97,7 +90,7 @@ class Table:
             job["options"] = options
         return job
 
-    def do(self, name, verb):
+    def prepare(self, name, verb):
         ended = self.client.run(self.job(name, verb))
         assert ended["state"] == "succeeded", f"{verb} {name}, before the crash: {ended}"
         if verb == "container.run" and self.runtime != "pve-lxc":
@@ -126,16 +119,6 @@ class Table:
                 return seen
             time.sleep(0.02)
 
-    def events(self, job):
-        """All there are since the last call."""
-        found = []
-        while True:
-            answer = self.client.query("events", after=self.seq, most=500)
-            if not answer["events"]:
-                return [event for event in found if event["subject"] == job]
-            found += answer["events"]
-            self.seq = answer["events"][-1]["seq"]
-
     def exists(self, name):
         return name in self.node.names()
 
@@ -144,10 +127,8 @@ class Table:
         wrong = []
         if ended["state"] not in scenario.states:
             wrong.append(f"the job has {ended['state']}: {ended.get('error')}")
-        ends = [event["type"] for event in self.events(job["id"])
-                if event["type"] in ("drover.job.succeeded", "drover.job.failed", "drover.job.cancelled")]
-        if len(ends) != 1:
-            wrong.append(f"it ended {len(ends)} times: {ends}")
+        if (ends := self.ends(job)) != 1:
+            wrong.append(f"it ended {ends} times")
         if scenario.status is None:
             if self.exists(name):
                 wrong.append(f"{name} is still there: {self.client.query('container', name=name)['status']}")
@@ -179,77 +160,28 @@ class Table:
                 wrong.append(f"the exit code is told as {codes}")
         return wrong
 
-    def submit(self, job):
-        """Until it is accepted, over the agent's death, as every client does."""
-        deadline = time.monotonic() + 60
-        while True:
-            answer = self.client.submit(job, timeout=0.05)
-            if answer is not None:
-                assert answer[0] == "job.accepted", f"{job}: {answer}"
-                return
-            if self.node.agent.poll() is not None:
-                return
-            assert time.monotonic() < deadline, "neither an answer nor a crash"
-
-    def start_agent(self):
-        self.node.start(DROVER_CRASH=str(self.crash))
-
-    def await_crash(self, job):
-        """Or the job's end: what it passes may depend on how fast a program ends."""
-        deadline = time.monotonic() + 60
-        while self.node.agent.poll() is None and time.monotonic() < deadline:
-            seen = self.client.ask("query", "query.job", {"id": job["id"]}, timeout=0.05)
-            if seen and seen[0] == "answer" and seen[1]["state"] not in ("queued", "running"):
-                # The last points come behind the end.
-                time.sleep(0.1)
-                return
-
-    def once(self, scenario, point=None):
-        """Runs the scenario, with a crash at the point if there is one; returns the points that were passed."""
+    def once(self, scenario, point):
         name = f"{self.runtime}-{self.count}"
         for verb in scenario.before:
-            self.do(name, verb)
-        (self.crash / "passed").write_text("")
-        if point:
-            (self.crash / "at").write_text(point)
+            self.prepare(name, verb)
         job = self.job(name, scenario.verb, scenario.options, scenario.spec)
-        self.submit(job)
-        wrong = []
-        if point:
-            self.await_crash(job)
-            (self.crash / "at").unlink()
-            if self.node.agent.poll() is not None:
-                self.crashes += 1
-                self.start_agent()
-                self.submit(job)
-            else:
-                self.missed += 1
-        ended = self.client.await_end(job["id"])
-        wrong += self.check(scenario, name, job, ended)
-        passed = (self.crash / "passed").read_text().splitlines()
+        ended = self.do(job, point)
+        wrong = self.check(scenario, name, job, ended)
+        passed = self.passed()
         if self.exists(name):
             deleted = self.client.run(self.job(name, "container.delete", {"force": True}))
             if deleted["state"] != "succeeded":
                 wrong.append(f"it cannot be deleted: {deleted.get('error')}")
-        left = leftovers(self.node, name)
-        if left:
+        if left := leftovers(self.node, name):
             wrong.append(f"left behind: {left}")
-        for fault in wrong:
-            self.faults.append(f"{scenario.name}, {'at ' + repr(point) if point else 'undisturbed'}: {fault}")
-            print("FAULT", self.faults[-1], flush=True)
-        return list(dict.fromkeys(passed))
+        self.record(scenario.name, point, wrong)
+        return passed
 
-    def run(self, only, every, first):
-        self.start_agent()
+    def all(self, only, every, first):
         for scenario in SCENARIOS:
             if (only and scenario.name != only) or (self.runtime == "pve-lxc" and not scenario.guests):
                 continue
-            begun = time.monotonic()
-            points = self.once(scenario)
-            assert len(points) > 4, f"{scenario.name}: only {points} are passed; is this a build with crash points?"
-            for point in points[first::every]:
-                self.once(scenario, point)
-            print(f"{self.runtime}: {scenario.name}: {len(points[first::every])} crashes, {time.monotonic() - begun:.1f} s", flush=True)
+            self.each(f"{self.runtime}: {scenario.name}", functools.partial(self.once, scenario), every, first)
 
 
 def main():
@@ -261,17 +193,8 @@ def main():
     arguments.add_argument("--from", type=int, default=0, dest="first", metavar="K", help="beginning with the Kth, from 0")
     chosen = arguments.parse_args()
     table = Table(chosen.build.resolve(), chosen.runtime)
-    try:
-        table.run(chosen.only, chosen.every, chosen.first)
-    except BaseException:
-        print((table.node.work / "droverd.log").read_text()[-4000:], file=sys.stderr)
-        raise
-    finally:
-        table.node.tear_down()
-    print(f"{table.runtime}: {table.crashes} crashes, {table.missed} points not met again, {len(table.faults)} faults")
-    return 1 if table.faults or table.missed > table.crashes / 10 else 0
+    return table.run(lambda: table.all(chosen.only, chosen.every, chosen.first))
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -190,7 +190,13 @@ class Soak:
     def run(self):
         state = self.node.work / "state"
         state.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", str(state)], check=True)
+        disk = self.node.work / "disk"
+        with open(disk, "wb") as file:
+            file.truncate(128 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
+        subprocess.run(["mount", "-o", "loop", str(disk), str(state)], check=True)
+        (state / "lost+found").rmdir()
+        state.chmod(0o700)
         self.node.config["journal"] = {"reserve_mib": 16}
         self.node.config["proxmox"]["timeout_s"] = 5
         self.node.config["reconcile"] = {"every_s": 5, "grace_s": 5}

@@ -7,30 +7,25 @@ says, and nobody works on it; and once everything is deleted nothing is left.
 """
 
 import argparse
+import functools
 import json
 import pathlib
-import signal
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from whole_node import SERVE, Client, Node  # noqa: E402
+from crash_table import CrashTable  # noqa: E402
+from whole_node import SERVE  # noqa: E402
 
 IMAGE = {"storage": "local-image", "size_mib": 16}
 
 
-class Things:
+class Things(CrashTable):
     def __init__(self, build):
-        self.node = Node(build)
-        self.client = Client(self.node)
-        self.crash = self.node.work / "crash"
-        self.crash.mkdir()
+        super().__init__(build)
         self.image = f"oci:{self.node.work}/image:busybox"
         self.count = 0
-        self.crashes = 0
-        self.faults = []
         volume = ("volume.create", "data", IMAGE)
         address = {"address": "10.84.0.1/24"}
         # What is done before, the job, and what the node has then.
@@ -57,22 +52,9 @@ class Things:
             job["options"] = options
         return job
 
-    def do(self, verb, target, options):
+    def prepare(self, verb, target, options):
         ended = self.client.run(self.job(verb, target, options))
         assert ended["state"] == "succeeded", f"{verb} {target}: {ended}"
-
-    def submit(self, job):
-        """Until it is accepted, over the agent's death, as every client does."""
-        deadline = time.monotonic() + 60
-        while self.node.agent.poll() is None:
-            answer = self.client.submit(job, timeout=0.05)
-            if answer is not None:
-                assert answer[0] == "job.accepted", f"{job}: {answer}"
-                return
-            assert time.monotonic() < deadline, "neither an answer nor a crash"
-
-    def start_agent(self):
-        self.node.start(DROVER_CRASH=str(self.crash))
 
     def things(self):
         return {kind: self.client.query(kind)[kind] for kind in ("containers", "images", "volumes", "networks")}
@@ -94,10 +76,8 @@ class Things:
             limits = self.client.query("container", name="limited")["spec"].get("resources")
             if limits != {"pids": 30}:
                 wrong.append(f"the limits are {limits}")
-        told = [event for event in self.client.query("events", after=self.seq)["events"]
-                if event["subject"] == job["id"] and event["type"].split(".")[-1] in ("succeeded", "failed", "cancelled")]
-        if len(told) != 1:
-            wrong.append(f"its end was told {len(told)} times")
+        if (ends := self.ends(job)) != 1:
+            wrong.append(f"its end was told {ends} times")
         return wrong
 
     def clear(self):
@@ -106,7 +86,7 @@ class Things:
         for kind, verb in (("containers", "container.delete"), ("images", "image.remove"), ("volumes", "volume.delete"),
                            ("networks", "network.remove")):
             for row in things[kind]:
-                self.do(verb, row["name"], {"force": True} if kind == "containers" else {})
+                self.prepare(verb, row["name"], {"force": True} if kind == "containers" else {})
         state = self.node.work / "state"
         links = json.loads(subprocess.run(["ip", "-j", "link", "show", "type", "bridge"], stdout=subprocess.PIPE, text=True,
                                           check=True).stdout or "[]")
@@ -116,46 +96,21 @@ class Things:
                  if (state / folder).exists() for path in (state / folder).iterdir()] +
                 [link["ifname"] for link in links if "ifname" in link] + [loop for loop in loops if str(state) in loop])
 
-    def once(self, before, wanted, expected, point=None):
+    def once(self, before, wanted, expected, point):
         for step in before:
-            self.do(*step)
-        self.seq = self.client.query("node")["seq"]
-        (self.crash / "passed").write_text("")
-        if point:
-            (self.crash / "at").write_text(point)
+            self.prepare(*step)
         job = self.job(*wanted)
-        self.submit(job)
-        wrong = []
-        if point:
-            try:
-                self.node.agent.wait(30)
-            except subprocess.TimeoutExpired:
-                wrong.append("the point was not passed this time")
-            (self.crash / "at").unlink()
-            if self.node.agent.poll() is not None:
-                self.start_agent()
-                self.submit(job)
-            self.crashes += 1
-        wrong += self.check(job, self.client.await_end(job["id"]), expected)
-        passed = (self.crash / "passed").read_text().splitlines()
+        wrong = self.check(job, self.do(job, point), expected)
+        passed = self.passed()
         if left := self.clear():
             wrong.append(f"left behind: {left}")
-        for fault in wrong:
-            self.faults.append(f"{wanted[0]}, {'at ' + repr(point) if point else 'undisturbed'}: {fault}")
-            print("FAULT", self.faults[-1], flush=True)
-        return list(dict.fromkeys(passed))
+        self.record(wanted[0], point, wrong)
+        return passed
 
-    def run(self, only):
-        self.start_agent()
+    def all(self, only):
         for before, wanted, expected in self.scenarios:
-            if only and wanted[0] != only:
-                continue
-            begun = time.monotonic()
-            points = self.once(before, wanted, expected)
-            assert len(points) > 4, f"{wanted[0]}: only {points} are passed; is this a build with crash points?"
-            for point in points:
-                self.once(before, wanted, expected, point)
-            print(f"{wanted[0]}: {len(points)} crashes, {time.monotonic() - begun:.1f} s", flush=True)
+            if not only or wanted[0] == only:
+                self.each(wanted[0], functools.partial(self.once, before, wanted, expected))
 
 
 def main():
@@ -164,17 +119,8 @@ def main():
     arguments.add_argument("--only", metavar="VERB")
     chosen = arguments.parse_args()
     table = Things(chosen.build.resolve())
-    try:
-        table.run(chosen.only)
-    except BaseException:
-        print((table.node.work / "droverd.log").read_text()[-4000:], file=sys.stderr)
-        raise
-    finally:
-        table.node.tear_down()
-    print(f"{table.crashes} crashes, {len(table.faults)} faults")
-    return 1 if table.faults else 0
+    return table.run(lambda: table.all(chosen.only))
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
