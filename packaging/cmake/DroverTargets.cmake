@@ -45,10 +45,23 @@ endfunction()
 # drover_test(NAME [LINKS lib...] [LABELS label...] [ARGS arg...] SOURCES file...): a GoogleTest program
 # that is one test of ctest's (its own output names the cases). The target threads_tests builds those
 # labelled "threads".
+#
+# GoogleTest and the standard library's large headers are half the time of compiling a test: they are
+# compiled once, into test_headers.
 add_custom_target(threads_tests)
 function(drover_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS")
+  if(NOT TARGET test_headers)
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/test_headers.cc" CONTENT "")
+    add_library(test_headers OBJECT "${PROJECT_BINARY_DIR}/test_headers.cc")
+    drover_compile_settings(test_headers)
+    target_link_libraries(test_headers PRIVATE GTest::gmock)
+    target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <algorithm>
+                              <chrono> <filesystem> <fstream> <functional> <map> <optional> <string>
+                              <thread> <vector>)
+  endif()
   drover_program(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM test_headers)
   target_include_directories(${name} PRIVATE "${PROJECT_BINARY_DIR}/include/tests")
   add_test(NAME ${name} COMMAND ${name})
   if(arg_LABELS)
