@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,7 @@ struct Found {
   std::string name;
   std::string job;  ///< stamp of the job that made it; "" when it is not ours
   State state;
+  std::optional<Vmid> vmid{};  ///< of a guest: several may have one name
 };
 
 /// All verbs block, may be called from several threads at once (one at a time for each container;

@@ -12,6 +12,19 @@ using runtimes::Leftover;
 using system::Stop;
 using Things = Result<std::vector<Thing>>;
 
+/// What a runtime itself calls a container: Proxmox knows guests by their numbers, and lets several
+/// have one name.
+std::string name_of(const runtimes::Found& found) {
+  return found.vmid ? std::to_string(found.vmid->value) : found.name;
+}
+
+std::optional<Vmid> vmid_of(const Thing& thing) {
+  if (thing.name == thing.container) {
+    return std::nullopt;
+  }
+  return Vmid{static_cast<std::uint32_t>(json::Value(thing.name).integer_or(0))};
+}
+
 /// A container that the runtime has and that carries no stamp is somebody else's. It is told with
 /// an empty job, and what has its name is left alone with it.
 Part containers_of(runtimes::Runtime& runtime) {
@@ -21,16 +34,16 @@ Part containers_of(runtimes::Runtime& runtime) {
     std::vector<Thing> things;
     for (const runtimes::Found& found : all) {
       if (ContainerName::parse(found.name)) {
-        things.push_back({"container", place, found.name, found.name, found.job});
+        things.push_back({"container", place, name_of(found), found.name, found.job});
       }
     }
     return things;
   };
   const auto remove = [&runtime](const Thing& thing, const Stop& stop) -> Result<> {
-    const ContainerName name = TRY(ContainerName::parse(thing.name));
+    const ContainerName name = TRY(ContainerName::parse(thing.container));
     const JobId job = TRY(JobId::parse(thing.job));
     const runtimes::Container container{name, job, runtime.kind(), {}, {}, {},
-                                        {},   {},  std::nullopt};
+                                        {},   {},  vmid_of(thing)};
     return runtime.remove(container, true, stop);
   };
   return {"containers of " + place, "container", place, list, remove};

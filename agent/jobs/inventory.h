@@ -14,7 +14,7 @@ namespace drover::jobs {
 struct Thing {
   std::string kind;       ///< "container", "mount", "volume", ... (docs/events.md)
   std::string place;      ///< the runtime, the storage; "" where there is one place only
-  std::string name;       ///< as those call it who keep it
+  std::string name;       ///< as those call it who keep it: of a guest its number
   std::string container;  ///< "" when it does not tell
   std::string job;        ///< stamp of the job that made it; "" when it carries none
   bool operator==(const Thing&) const = default;

@@ -19,8 +19,10 @@ namespace {
 constexpr const char* kMemoryBegins = "memory_begins";
 constexpr std::size_t kMostBootId = 128;
 
+/// A container's name and the job that made it: several guests may have one name.
+using Made = std::pair<std::string, std::string>;
+
 struct Having {
-  std::string job;
   RuntimeKind runtime;
   runtimes::State state;
 };
@@ -38,9 +40,9 @@ class Rebuilding {
     TRY(ask_runtimes());
     TRY(read_records());
     const std::int64_t volumes = TRY(rebuild_volumes(books_.journal(), node_.layout));
-    for (const auto& [name, had] : having_) {
-      if (!found_.contains(name)) {
-        TRY(add_without_record(name, had));
+    for (const auto& [made, had] : having_) {
+      if (!found_.contains(made.first)) {
+        TRY(add_without_record(made, had));
       }
     }
     if (lost.why.empty() && found_.empty() && unreadable_.empty() && volumes == 0) {
@@ -50,7 +52,7 @@ class Rebuilding {
   }
 
  private:
-  /// By name. A runtime that does not answer keeps its containers: what is known of them stands in
+  /// A runtime that does not answer keeps its containers: what is known of them stands in
   /// their records.
   Result<> ask_runtimes() {
     for (const auto& [kind, runtime] : node_.runtimes) {
@@ -63,7 +65,7 @@ class Rebuilding {
       }
       for (const runtimes::Found& one : *all) {
         if (!one.job.empty() && ContainerName::parse(one.name)) {
-          having_.insert_or_assign(one.name, Having{one.job, kind, one.state});
+          having_.insert_or_assign({one.name, one.job}, Having{kind, one.state});
         }
       }
     }
@@ -111,8 +113,8 @@ class Rebuilding {
     ContainerRow& row = record.sealed.container;
     const ContainerRecord& parsed = record.container;
     const ContainerName& name = parsed.container.name;
-    const auto had = having_.find(row.name);
-    const bool same = had != having_.end() && had->second.job == row.job;
+    const auto had = having_.find({row.name, row.job});
+    const bool same = had != having_.end();
     const RuntimeKind kind = parsed.container.runtime;
     const bool asked = node_.runtimes.contains(kind) && !silent_.contains(kind);
     if (asked && !same && !is_there(node_.layout.container(name))) {
@@ -134,9 +136,10 @@ class Rebuilding {
     return write(std::move(record.sealed), !ended_by_reboot);
   }
 
-  Result<> add_without_record(const std::string& name, const Having& had) {
+  Result<> add_without_record(const Made& made, const Having& had) {
+    const std::string& name = made.first;
     const ContainerName parsed = TRY(ContainerName::parse(name));
-    const Result<JobId> job = JobId::parse(had.job);
+    const Result<JobId> job = JobId::parse(made.second);
     if (!job) {
       return {};  // no stamp of ours
     }
@@ -242,7 +245,7 @@ class Rebuilding {
   const Node& node_;
   system::Clock& clock_;
   const system::Stop& stop_;
-  std::map<std::string, Having> having_;  // by name
+  std::map<Made, Having> having_;
   std::set<RuntimeKind> silent_;
   std::string boot_before_;  // "" when nobody knows
   bool rebooted_ = false;

@@ -158,7 +158,9 @@ Result<> Reconciler::collect(const Sight& sight) {
   }
   for (const LeakRow& row : rows) {
     TRY(stop_.check("take away what is leaked"));
-    if (!row.container.empty() && held_back.contains(row.container)) {
+    // What stands on a container waits for it; a container waits for none of its name.
+    const bool stands_on = row.kind != "container" && !row.container.empty();
+    if (stands_on && held_back.contains(row.container)) {
       continue;
     }
     const bool due =

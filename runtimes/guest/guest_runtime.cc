@@ -348,7 +348,7 @@ Result<std::vector<Found>> GuestRuntime::inventory(const Stop& stop) {
     if (stamp.ours) {
       state = TRY(state_of(guest, stop));
     }
-    all.push_back({stamp.name, stamp.job, state});
+    all.push_back({stamp.name, stamp.job, state, guest.vmid});
   }
   return all;
 }

@@ -16,6 +16,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Key;
 
 const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
@@ -167,8 +168,9 @@ TEST_F(LeaksProxmoxTest, AGuestOfAJobThatIsRememberedIsRemoved) {
   EXPECT_THAT(told_of_leaks(), IsEmpty()) << "the job may just have ended";
   clock_.advance(std::chrono::seconds(1));
   look();
-  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked container web-1"));
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked container 900001"));
   EXPECT_EQ(data_of_last().at("place").string_or(""), "pve-lxc");
+  EXPECT_EQ(data_of_last().at("container").string_or(""), "web-1");
   pass_grace();
   look();
   EXPECT_THAT(api_.guests, IsEmpty());
@@ -181,9 +183,28 @@ TEST_F(LeaksProxmoxTest, AGuestThatThisNodeHasNeverKnownIsRemovedByOrderOnly) {
   look();
   ASSERT_EQ(api_.guests.size(), 1U);
   EXPECT_THAT(std::string(data_of_last().at("message").string_or("")), HasSubstr("another"));
-  run(job("c1", "node.collect", "pve1", {{"leaks", json::Array{"web-1"}}}));
+  run(job("c1", "node.collect", "pve1", {{"leaks", json::Array{"900001"}}}));
   look();
   EXPECT_THAT(api_.guests, IsEmpty());
+}
+
+TEST_F(LeaksProxmoxTest, TwoGuestsOfOneNameAreTwoLeaks) {
+  add_guest(900'001, "web-1", "drover;job-j7");
+  add_guest(900'002, "web-1", "drover;job-j8");
+  add_guest(900'003, "web-1", "drover;job-j8");  // cloned with its tags
+  look();
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked container 900001", "leaked container 900002",
+                                           "leaked container 900003"));
+  EXPECT_EQ(journal_->leaks().value().size(), 3U);
+  look();
+  EXPECT_EQ(told_of_leaks().size(), 3U) << "each is told once";
+  run(job("c1", "node.collect", "pve1", {{"leaks", json::Array{"900003"}}}));
+  look();
+  EXPECT_THAT(api_.guests, ElementsAre(Key(900'001U), Key(900'002U)));
+  EXPECT_EQ(journal_->leaks().value().size(), 2U);
+  run(job("c2", "node.collect", "pve1", {{"leaks", json::Array{"900001"}}}));
+  look();
+  EXPECT_THAT(api_.guests, ElementsAre(Key(900'002U)));
 }
 
 TEST_F(LeaksProxmoxTest, GuestsWithoutOurTagAreNotTouched) {

@@ -13,8 +13,10 @@
 #include "agent/jobs/record_keeper.h"
 #include "agent/jobs/sealed_record.h"
 #include "agent/jobs/status_change.h"
+#include "fakes/fake_proxmox.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
+#include "runtimes/guest/guest_runtime.h"
 
 namespace drover::jobs {
 namespace {
@@ -174,6 +176,42 @@ TEST_F(Rebuild, OfAGuestItsRuntimeKnowsWhetherItIsThere) {
   lose_journal();
   EXPECT_FALSE(journal_->container("web-1").value());
   EXPECT_EQ(journal_->container("web-2").value()->status, Status::running);
+}
+
+TEST_F(Rebuild, AnotherGuestOfItsNameDoesNotHideIt) {
+  fakes::FakeProxmox api{folder_ / "pve"};
+  runtimes::GuestRuntime guests{api, clock_, runtimes::GuestOptions{}};
+  node_->runtimes[RuntimeKind::pve_lxc] = &guests;
+  for (const auto& [vmid, id] : {std::pair(900'001U, "j0"), {900'002U, "j1"}, {900'003U, "j2"}}) {
+    api.guests[vmid].config = {{"hostname", "web-1"}, {"tags", fmt::format("drover;job-{}", id)}};
+  }
+  ContainerRecord record{{*ContainerName::parse("web-1"),
+                          *JobId::parse("j1"),
+                          RuntimeKind::pve_lxc,
+                          {},
+                          {},
+                          {},
+                          {},
+                          {},
+                          {}},
+                         {},
+                         {},
+                         {}};
+  ASSERT_TRUE(journal_->add_job({"j1", "container.run", "web-1", "{}", JobState::succeeded, "null",
+                                 clock_.unix_ms(), clock_.unix_ms()}));
+  ASSERT_TRUE(journal_->put_container({"web-1",
+                                       "pve-lxc",
+                                       "j1",
+                                       json::write(to_json(record)),
+                                       Status::created,
+                                       {},
+                                       clock_.unix_ms()}));
+  books_->commit();
+  lose_journal();
+  const auto row = journal_->container("web-1").value();
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->job, "j1");
+  EXPECT_EQ(told_of_the_node().at("without_record").array()->size(), 0U);
 }
 
 TEST_F(Rebuild, OneWhoseRuntimeDoesNotAnswerIsUnknownUntilItDoes) {
