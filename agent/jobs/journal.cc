@@ -5,6 +5,7 @@
 
 #include "agent/core/ids.h"
 #include "agent/jobs/journal_schema.h"
+#include "agent/jobs/rows.h"
 
 namespace drover::jobs {
 namespace {
@@ -18,10 +19,6 @@ constexpr std::string_view kContainers =
 
 /// The counter that holds the highest number of all counters of objects that were forgotten.
 constexpr std::string_view kForgotten = "forgotten";
-
-std::string selecting(std::string_view columns, std::string_view which) {
-  return std::string(columns) += which;
-}
 
 constexpr std::array<std::string_view, 3> kWanted = {"running", "stopped", "gone"};
 
@@ -52,12 +49,9 @@ JobRow job_of(const Statement& row) {
                 row.text(12)};
 }
 
-Result<std::vector<JobRow>> all_jobs(Statement query) {
-  std::vector<JobRow> rows;
-  while (TRY(query.step())) {
-    rows.push_back(job_of(query));
-  }
-  return rows;
+StepRow step_of(const Statement& row) {
+  return {row.text(0), row.number(1), row.text(2), row.text(3), step_state_from(row.text(4)),
+          row.text(5)};
 }
 
 Result<ContainerRow> container_of(const Statement& row) {
@@ -185,23 +179,18 @@ Result<> Journal::begin_undo(const std::string& id, const std::string& error) {
 
 Result<std::optional<JobRow>> Journal::job(const std::string& id) {
   Statement query = TRY(database_->prepare(selecting(kJobs, "WHERE id = ?").c_str()));
-  query.with(id);
-  if (!TRY(query.step())) {
-    return std::optional<JobRow>();
-  }
-  return std::optional<JobRow>(job_of(query));
+  return first_row(query.with(id), job_of);
 }
 
 Result<std::vector<JobRow>> Journal::jobs(std::int64_t most) {
   Statement query = TRY(database_->prepare(selecting(kJobs, "ORDER BY n DESC LIMIT ?").c_str()));
-  query.with(most);
-  return all_jobs(std::move(query));
+  return all_rows(query.with(most), job_of);
 }
 
 Result<std::vector<JobRow>> Journal::unfinished() {
   Statement query =
       TRY(database_->prepare(selecting(kJobs, "WHERE ended_at = 0 ORDER BY n").c_str()));
-  return all_jobs(std::move(query));
+  return all_rows(query, job_of);
 }
 
 Result<bool> Journal::has_unfinished(const std::string& container) {
@@ -216,8 +205,7 @@ Result<std::vector<JobRow>> Journal::ended_since(std::int64_t unix_ms) {
   // The first condition is the one of the index.
   Statement query =
       TRY(database_->prepare(selecting(kJobs, "WHERE ended_at > 0 AND ended_at >= ?").c_str()));
-  query.with(unix_ms);
-  return all_jobs(std::move(query));
+  return all_rows(query.with(unix_ms), job_of);
 }
 
 Result<> Journal::put_step(const StepRow& row) {
@@ -232,13 +220,7 @@ Result<> Journal::put_step(const StepRow& row) {
 Result<std::vector<StepRow>> Journal::steps(const std::string& job) {
   Statement query = TRY(database_->prepare(
       "SELECT job, number, name, subject, state, data FROM steps WHERE job = ? ORDER BY number"));
-  query.with(job);
-  std::vector<StepRow> rows;
-  while (TRY(query.step())) {
-    rows.push_back(StepRow{query.text(0), query.number(1), query.text(2), query.text(3),
-                           step_state_from(query.text(4)), query.text(5)});
-  }
-  return rows;
+  return all_rows(query.with(job), step_of);
 }
 
 Result<> Journal::put_container(const ContainerRow& row) {

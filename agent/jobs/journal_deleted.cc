@@ -1,20 +1,12 @@
 // What the journal remembers of containers that are no more.
-#include <utility>
-
 #include "agent/jobs/journal.h"
+#include "agent/jobs/rows.h"
 
 namespace drover::jobs {
 namespace {
 
 DeletedRow deleted_row(const Statement& row) {
   return {row.text(0), row.text(1), row.text(2), row.number(3), row.number(4)};
-}
-
-Result<std::optional<DeletedRow>> first_deleted(Statement query) {
-  if (!TRY(query.step())) {
-    return std::optional<DeletedRow>();
-  }
-  return std::optional(deleted_row(query));
 }
 
 }  // namespace
@@ -29,15 +21,13 @@ Result<> Journal::put_deleted(const DeletedRow& row) {
 Result<std::optional<DeletedRow>> Journal::deleted(const std::string& name) {
   Statement query = TRY(database_->prepare(
       "SELECT job, name, view, at, bytes FROM deleted WHERE name = ? ORDER BY at DESC LIMIT 1"));
-  query.with(name);
-  return first_deleted(std::move(query));
+  return first_row(query.with(name), deleted_row);
 }
 
 Result<std::optional<DeletedRow>> Journal::deleted_of(const std::string& job) {
   Statement query = TRY(
       database_->prepare("SELECT job, name, view, at, bytes FROM deleted WHERE job = ? LIMIT 1"));
-  query.with(job);
-  return first_deleted(std::move(query));
+  return first_row(query.with(job), deleted_row);
 }
 
 Result<std::vector<std::string>> Journal::forget_deleted(std::int64_t before, std::int64_t keep,

@@ -1,8 +1,11 @@
 // The journal's images.
 #include "agent/jobs/journal.h"
+#include "agent/jobs/rows.h"
 
 namespace drover::jobs {
 namespace {
+
+constexpr std::string_view kImages = "SELECT name, digest, bytes, since, job FROM images ";
 
 ImageRow image_of(const Statement& row) {
   return ImageRow{row.text(0), row.text(1), static_cast<std::uint64_t>(row.number(2)),
@@ -26,21 +29,14 @@ Result<> Journal::erase_image(const std::string& name) {
 }
 
 Result<std::optional<ImageRow>> Journal::image(const std::string& name) {
-  Statement query =
-      TRY(database_->prepare("SELECT name, digest, bytes, since, job FROM images WHERE name = ?"));
-  query.with(name);
-  return TRY(query.step()) ? std::optional(image_of(query)) : std::nullopt;
+  Statement query = TRY(database_->prepare(selecting(kImages, "WHERE name = ?").c_str()));
+  return first_row(query.with(name), image_of);
 }
 
 Result<std::vector<ImageRow>> Journal::images(const std::string& after) {
-  Statement query = TRY(database_->prepare(
-      "SELECT name, digest, bytes, since, job FROM images WHERE name > ? ORDER BY name"));
-  query.with(after);
-  std::vector<ImageRow> rows;
-  while (TRY(query.step())) {
-    rows.push_back(image_of(query));
-  }
-  return rows;
+  Statement query =
+      TRY(database_->prepare(selecting(kImages, "WHERE name > ? ORDER BY name").c_str()));
+  return all_rows(query.with(after), image_of);
 }
 
 }  // namespace drover::jobs

@@ -1,8 +1,12 @@
 // The journal's networks.
 #include "agent/jobs/journal.h"
+#include "agent/jobs/rows.h"
 
 namespace drover::jobs {
 namespace {
+
+constexpr std::string_view kNetworks =
+    "SELECT name, address, vlan_aware, job, busy, created_at FROM networks ";
 
 NetworkRow network_of(const Statement& row) {
   return NetworkRow{row.text(0), row.text(1), row.number(2) != 0,
@@ -27,22 +31,14 @@ Result<> Journal::erase_network(const std::string& name) {
 }
 
 Result<std::optional<NetworkRow>> Journal::network(const std::string& name) {
-  Statement query = TRY(database_->prepare(
-      "SELECT name, address, vlan_aware, job, busy, created_at FROM networks WHERE name = ?"));
-  query.with(name);
-  return TRY(query.step()) ? std::optional(network_of(query)) : std::nullopt;
+  Statement query = TRY(database_->prepare(selecting(kNetworks, "WHERE name = ?").c_str()));
+  return first_row(query.with(name), network_of);
 }
 
 Result<std::vector<NetworkRow>> Journal::networks(const std::string& after) {
-  Statement query = TRY(
-      database_->prepare("SELECT name, address, vlan_aware, job, busy, created_at FROM networks "
-                         "WHERE name > ? ORDER BY name"));
-  query.with(after);
-  std::vector<NetworkRow> rows;
-  while (TRY(query.step())) {
-    rows.push_back(network_of(query));
-  }
-  return rows;
+  Statement query =
+      TRY(database_->prepare(selecting(kNetworks, "WHERE name > ? ORDER BY name").c_str()));
+  return all_rows(query.with(after), network_of);
 }
 
 }  // namespace drover::jobs

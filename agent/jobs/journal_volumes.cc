@@ -1,8 +1,12 @@
 // The journal's volumes that outlive containers.
 #include "agent/jobs/journal.h"
+#include "agent/jobs/rows.h"
 
 namespace drover::jobs {
 namespace {
+
+constexpr std::string_view kVolumes =
+    "SELECT name, storage, size_mib, volume, origin, job, busy, created_at FROM volumes ";
 
 VolumeRow standing_volume_of(const Statement& row) {
   return VolumeRow{row.text(0), row.text(1),  static_cast<std::uint64_t>(row.number(2)),
@@ -29,23 +33,14 @@ Result<> Journal::erase_volume(const std::string& name) {
 }
 
 Result<std::optional<VolumeRow>> Journal::volume(const std::string& name) {
-  Statement query = TRY(database_->prepare(
-      "SELECT name, storage, size_mib, volume, origin, job, busy, created_at FROM volumes "
-      "WHERE name = ?"));
-  query.with(name);
-  return TRY(query.step()) ? std::optional(standing_volume_of(query)) : std::nullopt;
+  Statement query = TRY(database_->prepare(selecting(kVolumes, "WHERE name = ?").c_str()));
+  return first_row(query.with(name), standing_volume_of);
 }
 
 Result<std::vector<VolumeRow>> Journal::volumes(const std::string& after) {
-  Statement query = TRY(database_->prepare(
-      "SELECT name, storage, size_mib, volume, origin, job, busy, created_at FROM volumes "
-      "WHERE name > ? ORDER BY name"));
-  query.with(after);
-  std::vector<VolumeRow> rows;
-  while (TRY(query.step())) {
-    rows.push_back(standing_volume_of(query));
-  }
-  return rows;
+  Statement query =
+      TRY(database_->prepare(selecting(kVolumes, "WHERE name > ? ORDER BY name").c_str()));
+  return all_rows(query.with(after), standing_volume_of);
 }
 
 }  // namespace drover::jobs
