@@ -111,6 +111,9 @@ struct LeakRow {
   std::string message{};        ///< why it is there still
 };
 
+/// "KIND:PLACE:NAME", which no two have in common.
+std::string id_of(const LeakRow& row);
+
 /// A bridge of the node's own.
 struct NetworkRow {
   std::string name{};     ///< the bridge's
@@ -219,8 +222,8 @@ class Journal {
   /// soon used again. False when there is nothing to give.
   Result<bool> give_back(std::int64_t pages);
 
-  /// By kind, place and name.
-  Result<std::vector<LeakRow>> leaks();
+  /// By id; those behind `after` only.
+  Result<std::vector<LeakRow>> leaks(const std::string& after = "");
   Result<> put_leak(const LeakRow& row);
   Result<> erase_leak(const LeakRow& row);
 

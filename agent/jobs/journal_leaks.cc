@@ -1,19 +1,27 @@
 // The journal's rows of things that were found on the node and that nothing else in it knows.
 #include "agent/jobs/journal.h"
+#include "agent/jobs/rows.h"
 
 namespace drover::jobs {
+namespace {
 
-Result<std::vector<LeakRow>> Journal::leaks() {
+LeakRow leak_of(const Statement& row) {
+  return {row.text(0),   row.text(1),   row.text(2),   row.text(3),        row.text(4),
+          row.number(5), row.number(6), row.number(7), row.number(8) != 0, row.text(9)};
+}
+
+}  // namespace
+
+std::string id_of(const LeakRow& row) {
+  return fmt::format("{}:{}:{}", row.kind, row.place, row.name);
+}
+
+Result<std::vector<LeakRow>> Journal::leaks(const std::string& after) {
+  // As id_of makes it.
   Statement query = TRY(database_->prepare(
-      "SELECT kind, place, name, container, job, seen_at, collect_at, tries, ordered, message "
-      "FROM leaks ORDER BY kind, place, name"));
-  std::vector<LeakRow> rows;
-  while (TRY(query.step())) {
-    rows.push_back(LeakRow{query.text(0), query.text(1), query.text(2), query.text(3),
-                           query.text(4), query.number(5), query.number(6), query.number(7),
-                           query.number(8) != 0, query.text(9)});
-  }
-  return rows;
+      "SELECT kind, place, name, container, job, seen_at, collect_at, tries, ordered, message, "
+      "kind || ':' || place || ':' || name AS id FROM leaks WHERE id > ? ORDER BY id"));
+  return all_rows(query.with(after), leak_of);
 }
 
 Result<> Journal::put_leak(const LeakRow& row) {

@@ -49,8 +49,9 @@ const Part* part_of(const std::vector<Part>& parts, const Thing& thing) {
 }
 
 json::Object leak_view(const LeakRow& row) {
-  json::Object view{{"kind", row.kind},           {"place", row.place}, {"name", row.name},
-                    {"container", row.container}, {"job", row.job},     {"seen_at", row.seen_at}};
+  json::Object view{{"id", id_of(row)},      {"kind", row.kind},           {"place", row.place},
+                    {"name", row.name},      {"container", row.container}, {"job", row.job},
+                    {"seen_at", row.seen_at}};
   view.set("collect_at", row.collect_at == 0 ? json::Value() : json::Value(row.collect_at));
   view.set("tries", row.tries);
   view.set("message", row.message);

@@ -6,7 +6,6 @@
 #include "agent/jobs/drain.h"
 #include "agent/jobs/kept_log.h"
 #include "agent/jobs/leaks.h"
-#include "agent/jobs/page.h"
 #include "agent/jobs/views.h"
 
 namespace drover::jobs {
@@ -76,17 +75,9 @@ Result<std::string> Queries::after_which(const json::Value& question) {
 Result<json::Value> Queries::containers(const json::Value& question) {
   const std::string after = TRY(after_which(question));
   const std::vector<ContainerRow> rows = TRY(journal_.containers(after));
-  Page page;
-  bool whole = true;
-  for (auto row = rows.begin(); whole && row != rows.end(); ++row) {
-    json::Object view = TRY(container_view(*row, node_.layout, false));
-    whole = page.add(std::move(view));
-  }
-  return json::Value(json::Object{{"node", node_.name},
-                                  {"epoch", journal_.epoch()},
-                                  {"seq", journal_.head()},
-                                  {"whole", whole},
-                                  {"containers", page.take()}});
+  return page_of("containers", rows, [this](const ContainerRow& row) {
+    return container_view(row, node_.layout, false);
+  });
 }
 
 Result<json::Value> Queries::container(const json::Value& question) {
@@ -181,17 +172,10 @@ Result<json::Value> Queries::explain(const json::Value& question) {
 }
 
 Result<json::Value> Queries::leaks(const json::Value& question) {
-  Faults faults;
-  Fields fields(question, "", faults);
-  fields.finish();
-  TRY(faults.result("the query is not understood"));
-  const std::vector<LeakRow> rows = TRY(journal_.leaks());
-  Page page;
-  bool whole = true;
-  for (auto row = rows.begin(); whole && row != rows.end(); ++row) {
-    whole = page.add(leak_view(*row));
-  }
-  return json::Value(json::Object{{"whole", whole}, {"leaks", page.take()}});
+  const std::string after = TRY(after_which(question));
+  const std::vector<LeakRow> rows = TRY(journal_.leaks(after));
+  return page_of("leaks", rows,
+                 [](const LeakRow& row) { return Result<json::Object>(leak_view(row)); });
 }
 
 Result<json::Value> Queries::node() {

@@ -56,6 +56,10 @@ Result<json::Value> Client::node(const system::Stop& stop) {
   return query("query.node", json::Object(), stop);
 }
 Result<json::Value> Client::all(const std::string& things, const system::Stop& stop) {
+  return pages(things, "name", stop);
+}
+Result<json::Value> Client::pages(const std::string& things, std::string_view key,
+                                  const system::Stop& stop) {
   const std::string kind = "query." + things;
   json::Value first = TRY(query(kind, json::Object(), stop));
   bool whole = first.at("whole").boolean_or(true);
@@ -64,7 +68,7 @@ Result<json::Value> Client::all(const std::string& things, const system::Stop& s
     if (list == nullptr || list->array() == nullptr || list->array()->empty()) {
       return fail(Code::broken, "{}: the node's answer is a part with no {}", kind, things);
     }
-    const std::string last(list->array()->back().at("name").string_or(""));
+    const std::string last(list->array()->back().at(key).string_or(""));
     json::Value next = TRY(query(kind, json::Object{{"after", last}}, stop));
     if (next.at("epoch") != first.at("epoch")) {
       return fail(Code::unavailable, "{}: the node's journal was made anew while it was read",
@@ -72,7 +76,7 @@ Result<json::Value> Client::all(const std::string& things, const system::Stop& s
     }
     json::Value* more = next.object()->find(things);
     if (more == nullptr || more->array() == nullptr || more->array()->empty() ||
-        more->array()->front().at("name").string_or("") <= last) {
+        more->array()->front().at(key).string_or("") <= last) {
       return fail(Code::broken, "{}: the node's answer does not go on behind {}", kind, last);
     }
     std::move(more->array()->begin(), more->array()->end(), std::back_inserter(*list->array()));
@@ -95,7 +99,7 @@ Result<json::Value> Client::explain(std::string_view name, const system::Stop& s
   return query("query.explain", json::Object{{"name", name}}, stop);
 }
 Result<json::Value> Client::leaks(const system::Stop& stop) {
-  json::Value answer = TRY(query("query.leaks", json::Object(), stop));
+  json::Value answer = TRY(pages("leaks", "id", stop));
   json::Value* leaks = answer.object()->find("leaks");
   if (leaks == nullptr || leaks->array() == nullptr) {
     return fail(Code::broken, "query.leaks: the node's answer has no list of leaks");

@@ -84,7 +84,7 @@ class Client {
   /// The same, or what the node remembers of a deleted one: its status is "gone" then.
   Result<json::Value> container_or_deleted(std::string_view name, const system::Stop& stop);
   Result<json::Value> explain(std::string_view name, const system::Stop& stop);
-  /// The array, by kind and name.
+  /// The array of all, page by page, by kind, place and name.
   Result<json::Value> leaks(const system::Stop& stop);
   Result<json::Value> job(std::string_view id, const system::Stop& stop);
   /// The array, newest first.
@@ -99,6 +99,9 @@ class Client {
  private:
   Client(std::shared_ptr<Bus> bus, ClientOptions options);
   Result<Channel*> channel_for(std::string_view kind);
+  /// As `all`; `key` is the member by which the node has them in order.
+  Result<json::Value> pages(const std::string& things, std::string_view key,
+                            const system::Stop& stop);
 
   std::shared_ptr<Bus> bus_;
   ClientOptions options_;

@@ -295,7 +295,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
   if (kind == "query.containers") {
     json::Array views;
     auto next = containers.upper_bound(std::string(body.at("after").string_or("")));
-    for (; next != containers.end() && views.size() < most_containers; ++next) {
+    for (; next != containers.end() && views.size() < most_elements; ++next) {
       views.emplace_back(container_view(next->first, next->second));
     }
     return json::Value(json::Object{{"node", kNode},
@@ -304,13 +304,17 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
                                     {"whole", next == containers.end()},
                                     {"containers", std::move(views)}});
   }
-  if (kind == "query.images" || kind == "query.volumes" || kind == "query.networks") {
+  if (kind == "query.images" || kind == "query.volumes" || kind == "query.networks" ||
+      kind == "query.leaks") {
+    const std::string which(kind.substr(kind.find('.') + 1));
+    const std::map<std::string, json::Object>& all = things[which];
     json::Array views;
-    for (const auto& [name, thing] : things[std::string(kind.substr(kind.find('.') + 1))]) {
-      views.emplace_back(thing);
+    auto next = all.upper_bound(std::string(body.at("after").string_or("")));
+    for (; next != all.end() && views.size() < most_elements; ++next) {
+      views.emplace_back(next->second);
     }
-    return json::Value(json::Object{
-        {"whole", true}, {std::string(kind.substr(kind.find('.') + 1)), std::move(views)}});
+    return json::Value(
+        json::Object{{"epoch", epoch}, {"whole", next == all.end()}, {which, std::move(views)}});
   }
   const std::string name(body.at("name").string_or(""));
   if (kind == "query.container") {

@@ -54,11 +54,12 @@ class FakeState {
   void renew_epoch();
 
   std::string epoch = "epoch-1";
-  std::size_t most_containers = 1000;  ///< containers of one answer
+  std::size_t most_elements = 1000;  ///< of a list in one answer
   std::vector<Event> events;
   std::map<std::string, FakeJob> jobs;
   std::map<std::string, FakeContainer> containers;
-  /// What else there is, as queries tell it: by "images", "volumes" or "networks", then by name.
+  /// What else there is, as queries tell it: by "images", "volumes", "networks" or "leaks", then by
+  /// name, of leaks by id.
   std::map<std::string, std::map<std::string, json::Object>> things;
   static constexpr const char* kNode = "fake";
 

@@ -66,7 +66,7 @@ TEST_F(ClientRequest, SubmitsAndAsks) {
 
 TEST_F(ClientRequest, ManyContainersComePageByPage) {
   node_.call([](fakes::FakeState& state, auto&) {
-    state.most_containers = 3;
+    state.most_elements = 3;
     for (int number = 10; number < 17; ++number) {
       state.containers["web-" + std::to_string(number)] = fakes::FakeContainer{};
     }

@@ -1,4 +1,8 @@
 // Commands about what a node has besides containers.
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "agent/core/json.h"
 #include "drover_program.h"
 
@@ -60,6 +64,29 @@ TEST_F(Things, NetworksAreEnsuredListedAndRemoved) {
   EXPECT_EQ(drover({"network", "rm", "bare"}).ending.code, 0);
   EXPECT_EQ(drover({"network", "rm", "apps"}).ending.code, 1);
   EXPECT_EQ(drover({"network", "ensure", "name-of-16-bytes"}).ending.code, 1);
+}
+
+TEST_F(Things, AllLeaksAreListedThoughOneAnswerHoldsAFew) {
+  node_.call([](State& state, Faults&) {
+    state.most_elements = 3;
+    for (int number = 10; number < 18; ++number) {
+      // Two of each name.
+      const std::string name = fmt::format("web-{}", number / 2);
+      const std::string kind = number % 2 == 0 ? "container" : "undo";
+      const std::string id = fmt::format("{}::{}", kind, name);
+      state.things["leaks"][id] = {{"id", id},
+                                   {"kind", kind},
+                                   {"name", name},
+                                   {"container", name},
+                                   {"seen_at", std::int64_t{1'800'000'000'000}}};
+    }
+  });
+  const json::Value leaks = json::parse(drover({"leaks", "--json"}).out).value();
+  ASSERT_EQ(leaks.array()->size(), 8U);
+  EXPECT_EQ(leaks.array()->back().at("id").string_or(""), "undo::web-8");
+  const std::string table = drover({"leaks"}).out;
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 9) << table;
+  EXPECT_GE(node_.count("query.leaks"), 6U);
 }
 
 }  // namespace

@@ -173,6 +173,35 @@ TEST_F(RequestsTest, MoreContainersThanFitAFrameComeInPages) {
   EXPECT_GT(pages, 1);
 }
 
+TEST_F(RequestsTest, MoreLeaksThanFitAFrameComeInPages) {
+  constexpr int kCount = 2000;
+  for (int number = 0; number < kCount; ++number) {
+    // Half of them have the names of the other half.
+    LeakRow row{number % 2 == 0 ? "container" : "undo", number % 2 == 0 ? "runc" : "",
+                fmt::format("c-{:04}", number / 2), "", ""};
+    row.message = std::string(200, 'x');
+    ASSERT_TRUE(journal_->put_leak(row));
+  }
+  std::set<std::string> seen;
+  std::string after;
+  int pages = 0;
+  for (bool whole = false; !whole; ++pages) {
+    const auto answers = ask("observe", "query.leaks", json::write(json::Object{{"after", after}}));
+    ASSERT_EQ(kind_of(answers.at(0)), "answer");
+    EXPECT_LE(answers.at(0).body.size(), messaging::kMostBody);
+    const json::Value page = json::parse(answers.at(0).body).value();
+    for (const json::Value& leak : *page.at("leaks").array()) {
+      const std::string id(leak.at("id").string_or(""));
+      EXPECT_LT(after, id);
+      after = id;
+      seen.insert(id);
+    }
+    whole = page.at("whole").boolean_or(true);
+  }
+  EXPECT_EQ(seen.size(), std::size_t{kCount});
+  EXPECT_GT(pages, 1);
+}
+
 TEST_F(RequestsTest, AStreamGoesAsFarAsItsCreditAndThenOn) {
   run(run_job("j1", "web-1"));
   write_log("web-1", "0123456789");
