@@ -13,6 +13,7 @@ namespace {
 struct Invariant {
   const char* query;
   const char* fault;
+  std::int64_t since = 1;  ///< the version whose tables it asks
 };
 
 constexpr std::array kInvariants = {
@@ -53,6 +54,38 @@ constexpr std::array kInvariants = {
               "last FROM events GROUP BY kind, object) WHERE last <> coalesce((SELECT value FROM "
               "counters WHERE name = 'object/' || kind || '/' || object), 0)",
               "counters of objects that are not those of their newest events"},
+    Invariant{"SELECT count(*), min(id) FROM jobs WHERE NOT json_valid(error)",
+              "jobs whose error is no JSON", 2},
+    Invariant{"SELECT count(*), min(name) FROM containers WHERE NOT json_valid(restarts) OR "
+              "wanted NOT IN ('running', 'stopped', 'gone')",
+              "containers of which nobody can tell whether they shall run", 2},
+    Invariant{"SELECT count(*), min(name) FROM images WHERE digest NOT GLOB 'sha256:?*' "
+              "OR substr(digest, 8) GLOB '*[^0-9a-f]*' OR bytes < 0",
+              "images whose digest or size is none", 3},
+    Invariant{"SELECT count(*), min(name) FROM volumes WHERE NOT json_valid(volume) OR "
+              "size_mib < 0 OR job = ''",
+              "volumes whose record, size or job is none", 3},
+    Invariant{"SELECT count(*), min(name) FROM volumes WHERE busy <> '' AND "
+              "busy NOT IN (SELECT id FROM jobs WHERE ended_at = 0)",
+              "volumes held by a job that is not there, or has ended", 3},
+    Invariant{"SELECT count(*), min(name) FROM volumes WHERE volume = 'null' AND busy = ''",
+              "volumes that were never made, and that no job makes", 3},
+    Invariant{"SELECT count(*), min(name) FROM networks WHERE vlan_aware NOT IN (0, 1) OR job = ''",
+              "networks whose kind or job is none", 3},
+    Invariant{"SELECT count(*), min(name) FROM networks WHERE busy <> '' AND "
+              "busy NOT IN (SELECT id FROM jobs WHERE ended_at = 0)",
+              "networks held by a job that is not there, or has ended", 3},
+    Invariant{"SELECT count(*), min(job) FROM deleted WHERE NOT json_valid(view) OR at <= 0 OR "
+              "bytes < 0",
+              "deleted containers whose view, time or size is none", 3},
+    Invariant{"SELECT count(*), min(job) FROM deleted WHERE job IN (SELECT job FROM containers)",
+              "deleted containers that are there", 3},
+    Invariant{"SELECT count(*), min(kind || ' ' || name) FROM leaks WHERE kind = '' OR name = '' "
+              "OR seen_at <= 0 OR collect_at < 0 OR tries < 0 OR ordered NOT IN (0, 1)",
+              "leaks without a kind or name, or with a time that is none", 3},
+    Invariant{"SELECT count(*), min(kind || ' ' || name) FROM leaks WHERE ordered = 1 AND "
+              "collect_at = 0",
+              "leaks whose removal was ordered for no time", 3},
 };
 
 /// Faults that SQLite names are followed up to this one.
@@ -98,6 +131,9 @@ Result<> count(Database& database, JournalReport& report) {
 
 Result<> check_invariants(Database& database, JournalReport& report) {
   for (const Invariant& invariant : kInvariants) {
+    if (invariant.since > report.version) {
+      continue;
+    }
     Statement query = TRY(database.prepare(invariant.query));
     if (TRY(query.step()) && query.number(0) != 0) {
       report.faults.push_back(

@@ -24,6 +24,12 @@ class JournalCheck : public testing::Test {
         journal_->add_job({"j1", "container.run", "web-1", "{}", JobState::queued, "null", 1, 0}));
     ASSERT_TRUE(journal_->put_step({"j1", 1, "folder.make", "", StepState::done, "null"}));
     ASSERT_TRUE(journal_->put_container({"web-1", "runc", "j1", "{}", Status::running, {}, 1}));
+    ASSERT_TRUE(journal_->put_image({"oci:/web:1", "sha256:" + std::string(64, 'a'), 7, 1, "j1"}));
+    ASSERT_TRUE(journal_->put_volume(
+        {.name = "data", .storage = "local-folder", .job = "j1", .busy = "j1", .created_at = 1}));
+    ASSERT_TRUE(journal_->put_network({.name = "apps", .job = "j0", .busy = "j1"}));
+    ASSERT_TRUE(journal_->put_deleted({"j0", "web-0", "{}", 1, 7}));
+    ASSERT_TRUE(journal_->put_leak({"exit", "", "/exits/ghost", "ghost", "", 1}));
     for (const char* what : {"accepted", "started", "succeeded"}) {
       ASSERT_TRUE(journal_->add_event(Event{.kind = "job", .object = "j1", .what = what}));
     }
@@ -93,6 +99,25 @@ TEST_F(JournalCheck, NamesWhatDoesNotFitTogether) {
       {"UPDATE counters SET value = 2 WHERE name = 'kind/job'", "counters of kinds"},
       {"DELETE FROM counters WHERE name = 'object/container/web-1'", "counters of objects"},
       {"DELETE FROM meta WHERE key = 'epoch'", "it has no epoch"},
+      {"UPDATE jobs SET error = ''", "jobs whose error is no JSON; the first: j1"},
+      {"UPDATE containers SET wanted = 'perhaps'", "whether they shall run; the first: web-1"},
+      {"UPDATE containers SET restarts = '}'", "whether they shall run; the first: web-1"},
+      {"UPDATE images SET digest = 'sha256:../..'", "images whose digest or size is none"},
+      {"UPDATE images SET digest = 'sha256:'", "images whose digest or size is none"},
+      {"UPDATE images SET bytes = -1", "digest or size is none; the first: oci:/web:1"},
+      {"UPDATE volumes SET volume = '{'", "volumes whose record, size or job is none"},
+      {"UPDATE volumes SET size_mib = -8", "size or job is none; the first: data"},
+      {"UPDATE volumes SET busy = 'lost'", "volumes held by a job that is not there"},
+      {"UPDATE volumes SET busy = ''", "volumes that were never made"},
+      {"UPDATE networks SET vlan_aware = 7", "networks whose kind or job is none"},
+      {"UPDATE networks SET job = ''", "kind or job is none; the first: apps"},
+      {"UPDATE networks SET busy = 'lost'", "networks held by a job that is not there"},
+      {"UPDATE deleted SET view = ''", "deleted containers whose view, time or size is none"},
+      {"UPDATE deleted SET at = 0", "view, time or size is none; the first: j0"},
+      {"UPDATE deleted SET job = 'j1'", "deleted containers that are there; the first: j1"},
+      {"UPDATE leaks SET name = ''", "leaks without a kind or name"},
+      {"UPDATE leaks SET ordered = 2", "time that is none; the first: exit /exits/ghost"},
+      {"UPDATE leaks SET ordered = 1", "leaks whose removal was ordered for no time"},
   };
   for (const auto& [sql, fault] : cases) {
     journal_.reset();
@@ -102,6 +127,16 @@ TEST_F(JournalCheck, NamesWhatDoesNotFitTogether) {
     execute(sql);
     EXPECT_THAT(check().faults, testing::Contains(HasSubstr(fault))) << sql;
   }
+}
+
+TEST_F(JournalCheck, AnOlderVersionIsAskedForWhatItHas) {
+  journal_.reset();
+  execute(
+      "DROP TABLE images; DROP TABLE volumes; DROP TABLE networks; DROP TABLE deleted; "
+      "DROP TABLE leaks; PRAGMA user_version = 2");
+  EXPECT_THAT(check().faults, IsEmpty());
+  execute("UPDATE containers SET wanted = 'perhaps'");
+  EXPECT_THAT(check().faults, ElementsAre(HasSubstr("whether they shall run")));
 }
 
 TEST_F(JournalCheck, ANewerVersionIsNamedAndNotJudged) {
