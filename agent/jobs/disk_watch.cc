@@ -23,8 +23,11 @@ constexpr std::uint64_t kLeastFiles = 64;
 constexpr const char* kFullSince = "disk_full";
 constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
 
-/// What ends something, or gives space back.
-bool eases_the_disk(Verb verb) {
+/// What ends something, gives space back, or is done at once and leaves nothing behind.
+bool is_taken_in_always(Verb verb) {
+  if (is_done_at_once(verb)) {
+    return true;
+  }
   switch (verb) {
     case Verb::container_stop:
     case Verb::container_kill:
@@ -32,9 +35,6 @@ bool eases_the_disk(Verb verb) {
     case Verb::image_remove:
     case Verb::volume_delete:
     case Verb::network_remove:
-    case Verb::node_drain:
-    case Verb::node_collect:
-    case Verb::job_cancel:
       return true;
     default:
       return false;
@@ -142,7 +142,7 @@ Result<> DiskWatch::tell_one(const std::string& what, const std::string& fact) {
 }
 
 Result<> DiskWatch::admit(const JobRequest& request) {
-  if (eases_the_disk(request.verb)) {
+  if (is_taken_in_always(request.verb)) {
     return {};
   }
   measure();

@@ -39,7 +39,8 @@ class DiskWatch {
   void look();
 
   /// `unavailable`, naming the disk and what to do, for a job that a full disk does not take. Those
-  /// that give space back, or only end something, are taken as long as they can be written down.
+  /// that give space back, only end something, or are done at once, are taken as long as they can
+  /// be written down.
   Result<> admit(const JobRequest& request);
   /// As queries show it.
   json::Object view() const;

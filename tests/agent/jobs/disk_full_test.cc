@@ -78,6 +78,24 @@ TEST_F(DiskFull, BelowTheReserveNothingIsTakenInButWhatEasesTheDisk) {
   EXPECT_EQ(run(run_job("j2", "web-2")).state, JobState::succeeded);
 }
 
+// What it costs is a line in the journal, and a client that is told "later" would wait for space.
+TEST_F(DiskFull, AnUndrainIsTakenInAsADrainIs) {
+  ASSERT_EQ(run(job("d1", "node.drain", "pve1")).state, JobState::succeeded);
+  fill(reserve_ / 2);
+  turn_until([&] { return told_of_the_disk().size() == 2; });
+  EXPECT_EQ(run(job("u1", "node.undrain", "pve1")).state, JobState::succeeded);
+  EXPECT_EQ(told_of_the_disk(), (std::vector<std::string>{"drained", "disk_full", "undrained"}));
+  EXPECT_THAT(std::string(submit(run_job("j1", "web-1")).body.at("message").string_or("")),
+              HasSubstr("is full"))
+      << "no longer for the drain, but for the disk";
+  fill(0);
+  journal_->set_fact("large", std::string(std::size_t{20} << 20, 'x')).has_value();
+  const Answer refused = submit(job("d2", "node.drain", "pve1"));
+  EXPECT_EQ(refused.body.at("code").string_or(""), "unavailable") << "it cannot be written down";
+  make_room();
+  EXPECT_EQ(run(run_job("j2", "web-2")).state, JobState::succeeded) << "nor was it done";
+}
+
 TEST_F(DiskFull, ANodeAtItsBoundDoesNotTellTheOneAndTheOther) {
   fill(reserve_ - 64 * 1024);
   disk_->look();
