@@ -20,17 +20,25 @@ struct Thing {
   bool operator==(const Thing&) const = default;
 };
 
-/// One kind of things in one place. Both functions block and may be called from any thread, and end
-/// soon after `stop`.
+/// What a part has now.
+struct Listing {
+  std::vector<Thing> things;
+  std::set<std::string> places;  ///< where it has looked, also where nothing is
+};
+
+/// Asked at last, while nobody can begin to use a thing: whether it may go still.
+using MayGo = std::function<Result<bool>()>;
+
+/// One kind of things, in one place or ("") in several. Both functions block and may be called from
+/// any thread, and end soon after `stop`.
 struct Part {
   std::string label;  ///< "containers of runc", for messages
   std::string kind;
   std::string place;
-  std::function<Result<std::vector<Thing>>(const system::Stop& stop)> list;
-  /// Takes one away that `list` has given. Absent is success.
-  std::function<Result<>(const Thing& thing, const system::Stop& stop)> remove;
-  /// Where `list` looks now, of a part with several places; none where it is `place` alone.
-  std::function<Result<std::set<std::string>>(const system::Stop& stop)> places{};
+  std::function<Result<Listing>(const system::Stop& stop)> list;
+  /// Takes one away that `list` has given. Absent is success, as is one that may not go, of which
+  /// `may_go` is asked only where jobs could begin to use it meanwhile.
+  std::function<Result<>(const Thing& thing, const MayGo& may_go, const system::Stop& stop)> remove;
 };
 
 /// All parts in the order in which things are taken away: what runs before what it stands on.

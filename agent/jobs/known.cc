@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/images.h"
 #include "agent/jobs/standing_volumes.h"
 #include "runtimes/volumes/proxmox_volumes.h"
 
@@ -27,6 +28,18 @@ Result<> Known::add_standing(Journal& journal, const Node& node) {
     const JobId job = TRY(JobId::parse(row.job));
     jobs_.insert(row.job);
     volumes_.insert(runtimes::proxmox_volume_name(owner, standing_owner(), job, row.name));
+  }
+  return {};
+}
+
+Result<> Known::add_images(Journal& journal, const Node& node) {
+  const std::vector<ImageRow> images = TRY(journal.images());
+  for (const ImageRow& row : images) {
+    images_.insert(row.digest);
+  }
+  const auto users = TRY(image_users(journal, node.layout));
+  for (const auto& [digest, containers] : users) {
+    images_.insert(digest);
   }
   return {};
 }
@@ -65,6 +78,7 @@ Result<Known> Known::read(Journal& journal, const Node& node, std::int64_t since
     }
   }
   TRY(known.add_standing(journal, node));
+  TRY(known.add_images(journal, node));
   std::vector<JobRow> jobs = TRY(journal.unfinished());
   std::vector<JobRow> ended = TRY(journal.ended_since(since_unix_ms));
   std::move(ended.begin(), ended.end(), std::back_inserter(jobs));
@@ -85,6 +99,7 @@ void Known::add(const Known& other) {
   names_.insert(other.names_.begin(), other.names_.end());
   jobs_.insert(other.jobs_.begin(), other.jobs_.end());
   volumes_.insert(other.volumes_.begin(), other.volumes_.end());
+  images_.insert(other.images_.begin(), other.images_.end());
 }
 
 Result<bool> Known::has(Journal& journal, const Thing& thing) const {
@@ -99,6 +114,9 @@ Result<bool> Known::has(Journal& journal, const Thing& thing) const {
   if (thing.kind == "volume" && thing.job.empty()) {
     return volumes_.contains(thing.name) ||
            volumes_.contains(std::string(runtimes::proxmox_name_in(thing.name)));
+  }
+  if (thing.kind == "root") {
+    return images_.contains(thing.name);
   }
   if (thing.kind == "image") {
     return false;  // the store names none that is being unpacked

@@ -27,6 +27,7 @@ class Known {
 
  private:
   Result<> add_standing(Journal& journal, const Node& node);
+  Result<> add_images(Journal& journal, const Node& node);
   /// Volumes that an unfinished job, or one that has just ended, may have made at Proxmox.
   Result<> add_volumes_of(const Node& node, const JobRow& job);
   Result<> add_volumes(const Node& node, const std::string& container, const std::string& job,
@@ -35,6 +36,7 @@ class Known {
   std::set<std::string> names_;    // of containers
   std::set<std::string> jobs_;     // ids
   std::set<std::string> volumes_;  // on Proxmox: ids, and names without their storage
+  std::set<std::string> images_;   // digests that a name stands for, or a container has
 };
 
 }  // namespace drover::jobs

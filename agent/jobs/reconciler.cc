@@ -90,10 +90,7 @@ Result<> Reconciler::round() {
 Sight Reconciler::see() {
   Sight sight;
   for (const Part& part : parts_) {
-    Result<std::set<std::string>> places =
-        part.places ? part.places(stop_) : std::set<std::string>{part.place};
-    Result<std::vector<Thing>> listed =
-        places ? part.list(stop_) : Result<std::vector<Thing>>(Failure(places.error()));
+    Result<Listing> listed = part.list(stop_);
     if (stop_.requested()) {
       break;
     }
@@ -102,13 +99,13 @@ Sight Reconciler::see() {
       sight.failed.insert(part.label);
       continue;
     }
-    sight.places.emplace(part.label, std::move(*places));
-    std::move(listed->begin(), listed->end(), std::back_inserter(sight.things));
+    sight.places.emplace(part.label, std::move(listed->places));
+    std::move(listed->things.begin(), listed->things.end(), std::back_inserter(sight.things));
   }
   return sight;
 }
 
-void Reconciler::warn_once(const Part& part, const Result<std::vector<Thing>>& listed) {
+void Reconciler::warn_once(const Part& part, const Result<Listing>& listed) {
   if (listed) {
     if (failing_.erase(part.label) != 0) {
       system::log_info("{} can be listed again", part.label);
@@ -199,23 +196,30 @@ Result<bool> Reconciler::take_away_held(const LeakRow& row, const Known& strange
   const Thing thing = thing_of(row);
   const Part& part = *part_of(parts_, thing);
   // Names are used again: only what still is as it was seen is taken away.
-  const Result<std::vector<Thing>> listed = part.list(stop_);
+  const Result<Listing> listed = part.list(stop_);
   if (!listed) {
     return false;
   }
-  bool is_leaked = std::find(listed->begin(), listed->end(), thing) != listed->end();
-  TRY(books_.write([&](Books& books) -> Result<> {
-    Known known = TRY(Known::read(books.journal(), node_, clock_.unix_ms()));
-    known.add(strangers);
-    is_leaked = is_leaked && !TRY(known.has(books.journal(), thing));
-    return is_leaked ? Result<>() : leaks_.strike_off(row);
-  }));
-  if (!is_leaked) {
+  bool is_leaked =
+      std::find(listed->things.begin(), listed->things.end(), thing) != listed->things.end();
+  const auto may_go = [&]() -> Result<bool> {
+    TRY(books_.write([&](Books& books) -> Result<> {
+      Known known = TRY(Known::read(books.journal(), node_, clock_.unix_ms()));
+      known.add(strangers);
+      is_leaked = is_leaked && !TRY(known.has(books.journal(), thing));
+      return is_leaked ? Result<>() : leaks_.strike_off(row);
+    }));
+    return is_leaked;
+  };
+  if (!TRY(may_go())) {
     return true;
   }
-  const Result<> removed = part.remove(thing, stop_);
+  const Result<> removed = part.remove(thing, may_go, stop_);
   if (!removed && stop_.requested()) {
     return Failure(removed.error());
+  }
+  if (!is_leaked) {
+    return true;  // a job was faster
   }
   TRY(books_.write([&](Books&) {
     return removed ? leaks_.collected(row) : leaks_.kept(row, removed.error().message);

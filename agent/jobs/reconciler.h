@@ -35,7 +35,7 @@ class Reconciler {
   void work();
   Result<> round();
   Sight see();
-  void warn_once(const Part& part, const Result<std::vector<Thing>>& listed);
+  void warn_once(const Part& part, const Result<Listing>& listed);
   Result<> collect(const Sight& sight);
   /// Whether the leak is no more.
   Result<bool> take_away(const LeakRow& row, const Known& strangers);

@@ -62,6 +62,17 @@ std::string whole_of(const Path& folder) {
   return "";
 }
 
+/// The inverse of Layout::image; "" for what is no root's folder.
+std::string digest_in(std::string_view folder) {
+  constexpr std::string_view kAlgorithm = "sha256-";
+  constexpr std::size_t kDigits = 64;
+  if (!folder.starts_with(kAlgorithm) || folder.size() != kAlgorithm.size() + kDigits ||
+      folder.find_first_not_of("0123456789abcdef", kAlgorithm.size()) != std::string_view::npos) {
+    return "";
+  }
+  return fmt::format("sha256:{}", folder.substr(kAlgorithm.size()));
+}
+
 /// Unpacks into `unfinished`, which becomes `folder` once it is whole.
 Result<> unpack(const ImageReference& reference, const std::string& digest, const Path& unfinished,
                 const Path& folder, const system::Stop& stop) {
@@ -89,23 +100,46 @@ Result<> unpack(const ImageReference& reference, const std::string& digest, cons
 
 ImageStore::ImageStore(Layout layout) : layout_(std::move(layout)) {}
 
-Result<std::vector<Path>> ImageStore::unfinished() {
+Result<std::vector<Path>> ImageStore::folders() const {
   std::vector<Path> found;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(layout_.images(), error), end;
        !error && entry != end; entry.increment(error)) {
-    const std::string whole = whole_of(entry->path());
-    if (whole.empty()) {
-      continue;
-    }
-    const std::shared_ptr<Root> root = root_named(whole);
-    if (const std::unique_lock lock(root->busy, std::try_to_lock); lock.owns_lock()) {
-      found.push_back(entry->path());
-    }
+    found.push_back(entry->path());
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     return fail(Code::broken, "list {}: {}", layout_.images().native(), error.message());
   }
+  return found;
+}
+
+Result<std::vector<std::string>> ImageStore::digests() {
+  const std::vector<Path> all = TRY(folders());
+  std::vector<std::string> found;
+  for (const Path& folder : all) {
+    std::string digest = digest_in(folder.filename().native());
+    if (digest.empty()) {
+      continue;
+    }
+    const std::shared_ptr<Root> root = root_named(folder.filename());
+    const std::unique_lock lock(root->busy, std::try_to_lock);
+    if (lock.owns_lock() && root->pin.expired()) {
+      found.push_back(std::move(digest));
+    }
+  }
+  return found;
+}
+
+Result<std::vector<Path>> ImageStore::unfinished() {
+  std::vector<Path> found = TRY(folders());
+  std::erase_if(found, [this](const Path& folder) {
+    const std::string whole = whole_of(folder);
+    if (whole.empty()) {
+      return true;
+    }
+    const std::shared_ptr<Root> root = root_named(whole);
+    return !std::unique_lock(root->busy, std::try_to_lock).owns_lock();
+  });
   return found;
 }
 

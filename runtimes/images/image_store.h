@@ -35,6 +35,8 @@ class ImageStore {
   /// pinned.
   Result<> remove(const std::string& digest, const std::function<Result<bool>()>& may_go,
                   const system::Stop& stop);
+  /// Of all roots that are whole; not those that somebody is at, or has pinned.
+  Result<std::vector<std::string>> digests();
   /// Folders that an unpacking or a removal was cut off in, by an agent's end; not those that
   /// somebody is at.
   Result<std::vector<Path>> unfinished();
@@ -56,6 +58,8 @@ class ImageStore {
     std::weak_ptr<const void> pin;  // guarded by busy
   };
   std::shared_ptr<Root> root_named(const std::string& folder);
+  /// All that lie in the store.
+  Result<std::vector<Path>> folders() const;
 
   Layout layout_;
   std::mutex mutex_;

@@ -109,7 +109,7 @@ Result<> LocalImages::release(const Volume& volume, const system::Stop& stop) {
   return {};
 }
 
-Result<std::vector<FoundVolume>> LocalImages::inventory(const system::Stop& stop) {
+Result<FoundVolumes> LocalImages::inventory(const system::Stop& stop) {
   return find_local_volumes(layout_.local_volumes(), "local-image",
                             std::filesystem::file_type::regular, kImagePrefix, stop);
 }

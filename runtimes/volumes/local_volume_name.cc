@@ -19,12 +19,11 @@ std::optional<LocalVolumeName> LocalVolumeName::parse(std::string_view text) {
                          job->str()};
 }
 
-Result<std::vector<FoundVolume>> find_local_volumes(const Path& folder, const std::string& storage,
-                                                    std::filesystem::file_type type,
-                                                    std::string_view prefix,
-                                                    const system::Stop& stop) {
+Result<FoundVolumes> find_local_volumes(const Path& folder, const std::string& storage,
+                                        std::filesystem::file_type type, std::string_view prefix,
+                                        const system::Stop& stop) {
   TRY(stop.check("list " + folder.native()));
-  std::vector<FoundVolume> all;
+  FoundVolumes all{{}, {storage}};
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -33,7 +32,7 @@ Result<std::vector<FoundVolume>> find_local_volumes(const Path& folder, const st
       continue;
     }
     if (const auto name = LocalVolumeName::parse(std::string_view(text).substr(prefix.size()))) {
-      all.push_back({storage, entry->path(), name->container, name->job});
+      all.volumes.push_back({storage, entry->path(), name->container, name->job});
     }
   }
   if (error && error != std::errc::no_such_file_or_directory) {

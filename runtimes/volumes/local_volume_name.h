@@ -24,9 +24,8 @@ struct LocalVolumeName {
 
 /// What stands in `folder` as a volume of `storage`: of this type, and with `prefix` before its
 /// name. Everything else is left out; a folder that does not exist holds none.
-Result<std::vector<FoundVolume>> find_local_volumes(const Path& folder, const std::string& storage,
-                                                    std::filesystem::file_type type,
-                                                    std::string_view prefix,
-                                                    const system::Stop& stop);
+Result<FoundVolumes> find_local_volumes(const Path& folder, const std::string& storage,
+                                        std::filesystem::file_type type, std::string_view prefix,
+                                        const system::Stop& stop);
 
 }  // namespace drover::runtimes

@@ -48,7 +48,7 @@ Result<> LocalVolumes::release(const Volume& volume, const system::Stop& stop) {
   return system::remove_tree(volume.path);
 }
 
-Result<std::vector<FoundVolume>> LocalVolumes::inventory(const system::Stop& stop) {
+Result<FoundVolumes> LocalVolumes::inventory(const system::Stop& stop) {
   return find_local_volumes(layout_.local_volumes(), "local-folder",
                             std::filesystem::file_type::directory, "", stop);
 }

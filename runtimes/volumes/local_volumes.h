@@ -18,10 +18,7 @@ class LocalVolumes : public VolumeSource {
   Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) override;
   /// `refused` for a path that does not lie directly below Layout::local_volumes().
   Result<> release(const Volume& volume, const system::Stop& stop) override;
-  Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) override;
-  Result<std::set<std::string>> storages(const system::Stop&) override {
-    return std::set<std::string>{"local-folder"};
-  }
+  Result<FoundVolumes> inventory(const system::Stop& stop) override;
   Result<> release_found(const FoundVolume& found, const system::Stop& stop) override;
 
  private:

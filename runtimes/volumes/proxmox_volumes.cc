@@ -199,25 +199,18 @@ Result<> ProxmoxVolumes::release(const Volume& volume, const system::Stop& stop)
   return storage_.release(volume.id, stop);
 }
 
-Result<std::set<std::string>> ProxmoxVolumes::storages(const system::Stop& stop) {
-  const std::vector<proxmox::StorageInfo> all = TRY(storage_.list(stop));
-  std::set<std::string> ids;
-  for (const proxmox::StorageInfo& storage : all) {
-    if (storage.active && !storage.shared && holds_volumes(storage)) {
-      ids.insert(storage.id);
+Result<FoundVolumes> ProxmoxVolumes::inventory(const system::Stop& stop) {
+  const std::vector<proxmox::StorageInfo> storages = TRY(storage_.list(stop));
+  FoundVolumes all;
+  for (const proxmox::StorageInfo& storage : storages) {
+    if (!storage.active || storage.shared || !holds_volumes(storage)) {
+      continue;
     }
-  }
-  return ids;
-}
-
-Result<std::vector<FoundVolume>> ProxmoxVolumes::inventory(const system::Stop& stop) {
-  const std::set<std::string> ids = TRY(storages(stop));
-  std::vector<FoundVolume> all;
-  for (const std::string& id : ids) {
-    const std::vector<std::string> volids = TRY(storage_.owned_by(id, owner_, stop));
+    all.storages.insert(storage.id);
+    const std::vector<std::string> volids = TRY(storage_.owned_by(storage.id, owner_, stop));
     for (const std::string& volid : volids) {
       if (is_a_name_of_ours(proxmox_name_in(volid), owner_)) {
-        all.push_back({id, volid, "", ""});
+        all.volumes.push_back({storage.id, volid, "", ""});
       }
     }
   }

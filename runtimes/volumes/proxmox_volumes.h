@@ -28,10 +28,9 @@ class ProxmoxVolumes : public VolumeSource {
   /// so one that a loop device or a mount of this node still holds is `unavailable`.
   Result<> release(const Volume& volume, const system::Stop& stop) override;
   /// On storages of this node alone: what lies on one that nodes share may be another node's, whose
-  /// agent has the same owner. Neither container nor job is told; proxmox_volume_name does.
-  Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) override;
-  /// Those of this node alone that are active and keep volumes.
-  Result<std::set<std::string>> storages(const system::Stop& stop) override;
+  /// agent has the same owner. Only those that are active and keep volumes. Neither container nor
+  /// job is told; proxmox_volume_name does.
+  Result<FoundVolumes> inventory(const system::Stop& stop) override;
   Result<> release_found(const FoundVolume& found, const system::Stop& stop) override;
 
  private:

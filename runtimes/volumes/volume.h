@@ -37,6 +37,11 @@ struct FoundVolume {
   std::string job;        ///< the same
 };
 
+struct FoundVolumes {
+  std::vector<FoundVolume> volumes;
+  std::set<std::string> storages;  ///< that were looked into, also those that have none
+};
+
 /// Where volumes come from. Thread-safe; blocking calls end soon after `stop`.
 class VolumeSource {
  public:
@@ -55,9 +60,7 @@ class VolumeSource {
   virtual Result<> release(const Volume& volume, const system::Stop& stop) = 0;
 
   /// All volumes that were made by this node for containers.
-  virtual Result<std::vector<FoundVolume>> inventory(const system::Stop& stop) = 0;
-  /// The storages that `inventory` looks into now.
-  virtual Result<std::set<std::string>> storages(const system::Stop& stop) = 0;
+  virtual Result<FoundVolumes> inventory(const system::Stop& stop) = 0;
   /// As `release`, of what `inventory` has found.
   virtual Result<> release_found(const FoundVolume& found, const system::Stop& stop) = 0;
 };

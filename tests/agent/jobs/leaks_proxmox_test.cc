@@ -124,6 +124,13 @@ TEST_F(LeaksProxmoxTest, AStorageThatNodesShareIsLeftToThemAll) {
   EXPECT_TRUE(has_volume(id));
 }
 
+TEST_F(LeaksProxmoxTest, StoragesAreAskedForOnceALook) {
+  add_volume("ghost", "j0");
+  api_.requests.clear();
+  look();
+  EXPECT_EQ(std::count(api_.requests.begin(), api_.requests.end(), "GET /nodes/pve1/storage"), 1);
+}
+
 TEST_F(LeaksProxmoxTest, WhatIsOnAStorageThatCameLaterIsTakenAwayByOrderOnly) {
   api_.storages["late"];
   const std::string id = add_volume("ghost", "j0", "late");
@@ -146,7 +153,6 @@ TEST_F(LeaksProxmoxTest, AnApiThatDoesNotAnswerChangesNothing) {
   look();
   pass_grace();
   const Error down{Code::unavailable, "the API is down", {}};
-  api_.fail_next("GET /nodes/pve1/storage", down);
   api_.fail_next("GET /nodes/pve1/storage", down);
   look();
   EXPECT_TRUE(has_volume(id));

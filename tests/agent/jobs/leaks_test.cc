@@ -77,6 +77,8 @@ class EveryKindTest : public LeaksTest {
     return {kind, [=] { write_file(path / "inside", "x"); },
             [=] { return std::filesystem::exists(path); }};
   }
+  const std::string kDigest = "sha256:" + std::string(64, 'a');
+
   std::vector<Kind> kinds() {
     const system::Path mounted = layout_.containers() / "ghost/volumes/data";
     return {
@@ -99,6 +101,8 @@ class EveryKindTest : public LeaksTest {
         file("exit", layout_.exits() / "ghost", "7"),
         file("pid", layout_.pids() / "ghost.monitor", "4711"),
         folder("image", layout_.images() / ".sha256-0011"),
+        {"root", [this] { write_file(layout_.image_root(kDigest) / "inside", "x"); },
+         [this] { return std::filesystem::exists(layout_.image(kDigest)); }},
         folder("log", layout_.job_logs() / "j-ghost"),
     };
   }
@@ -146,7 +150,7 @@ TEST_F(EveryKindTest, AllOfOneContainerAreTakenAwayInOrder) {
   }
   EXPECT_THAT(order,
               ElementsAre("container", "mount", "mount", "interface", "netns", "address", "volume",
-                          "volume", "folder", "folder", "exit", "pid", "image", "log"));
+                          "volume", "folder", "folder", "exit", "pid", "image", "root", "log"));
   for (const Kind& kind : kinds()) {
     EXPECT_FALSE(kind.is_there()) << kind.kind;
   }
@@ -272,6 +276,41 @@ TEST_F(LeaksTest, VolumesThatOutliveContainersAreKnownAndWhatIsLeftOfOneIsNot) {
   EXPECT_THAT(told_of_leaks(),
               ElementsAre("leaked volume " + left.native(), "collected volume " + left.native()));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(layout_.local_volumes()), {}), 3);
+}
+
+TEST_F(LeaksTest, AnUnpackedImageIsKnownByItsNameOrItsContainer) {
+  const auto digest = [](char digit) { return "sha256:" + std::string(64, digit); };
+  for (const char digit : {'a', 'b', 'c'}) {
+    write_file(layout_.image_root(digest(digit)) / "inside", "x");
+  }
+  ASSERT_TRUE(journal_->put_image({"oci:/web:1", digest('a'), 1, clock_.unix_ms(), "j0"}));
+  root_ = layout_.image_root(digest('b'));
+  run(run_job("j1", "web-1"));
+  look();
+  pass_grace();
+  look();
+  EXPECT_THAT(told_of_leaks(),
+              ElementsAre("leaked root " + digest('c'), "collected root " + digest('c')));
+  EXPECT_TRUE(std::filesystem::exists(layout_.image_root(digest('a')) / "inside"));
+  EXPECT_TRUE(std::filesystem::exists(layout_.image_root(digest('b')) / "inside"));
+  EXPECT_FALSE(std::filesystem::exists(layout_.image(digest('c'))));
+  run(job("j2", "container.delete", "web-1", {{"force", true}}));
+  clock_.advance(std::chrono::seconds(1));
+  look();
+  EXPECT_EQ(told_of_leaks().back(), "leaked root " + digest('b'));
+}
+
+TEST_F(LeaksTest, AnImageThatAJobTakesUpMeanwhileStays) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  write_file(layout_.image_root(digest) / "inside", "x");
+  const std::vector<Part> parts = inventory_parts(*node_);
+  const Thing root{"root", "", digest, "", ""};
+  const Part* part = part_of(parts, root);
+  ASSERT_NE(part, nullptr);
+  EXPECT_EQ(part->list(system::Stop()).value().things, std::vector<Thing>{root});
+  ASSERT_TRUE(part->remove(
+      root, [] { return Result<bool>(false); }, system::Stop()));
+  EXPECT_TRUE(std::filesystem::exists(layout_.image_root(digest) / "inside"));
 }
 
 TEST_F(LeaksTest, ContainersInAnyStatusAreKnownWithAllThatIsTheirs) {

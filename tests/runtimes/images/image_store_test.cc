@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "agent/system/child.h"
@@ -208,6 +209,18 @@ TEST(ImageReferenceTest, TakesTheTagFromBehindTheLastColon) {
   for (const char* bad : {"oci:", "oci:relative:x", "oci:/srv/a", "oci:/srv/a:", "", "alpine"}) {
     EXPECT_FALSE(parse_image_reference(bad)) << bad;
   }
+}
+
+TEST_F(ImageStoreTest, RootsThatNobodyHoldsAreFoundByDigest) {
+  ImageStore store(layout_);
+  EXPECT_TRUE(store.digests().value().empty());
+  std::optional<Image> image = store.ensure(reference_, stop_).value();
+  std::filesystem::create_directories(layout_.images() / ".sha256-0011/rootfs");
+  std::filesystem::create_directories(layout_.images() / "sha256-0011/rootfs");
+  EXPECT_TRUE(store.digests().value().empty()) << "whoever has it may be about to use it";
+  const std::string digest = image->digest;
+  image.reset();
+  EXPECT_THAT(store.digests().value(), ElementsAre(digest));
 }
 
 TEST_F(ImageStoreTest, HalvesOfImagesAreFoundAndRemoved) {

@@ -94,12 +94,12 @@ TEST_F(LocalVolumesTest, AStopEndsItBeforeAnythingIsMade) {
 }
 
 TEST_F(LocalVolumesTest, TheInventoryTellsWhoseTheyAreAndNamesNothingElse) {
-  EXPECT_TRUE(volumes_.inventory(stop_).value().empty()) << "there is no folder yet";
+  EXPECT_TRUE(volumes_.inventory(stop_).value().volumes.empty()) << "there is no folder yet";
   const Volume made = volumes_.allocate(name_, job_, spec_, stop_).value();
   for (const char* other : {"README", "web.data", "Web.data.j1", "web..j1", ".data.j1"}) {
     std::filesystem::create_directories(layout_.local_volumes() / other);
   }
-  const std::vector<FoundVolume> found = volumes_.inventory(stop_).value();
+  const std::vector<FoundVolume> found = volumes_.inventory(stop_).value().volumes;
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found.front().id, made.id);
   EXPECT_EQ(found.front().container, "web-1");

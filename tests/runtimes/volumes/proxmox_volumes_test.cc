@@ -192,7 +192,7 @@ TEST_F(ProxmoxVolumesTest, TheInventoryHasOursOnStoragesOfThisNodeAlone) {
   ASSERT_TRUE(volumes_.allocate(name_, job_, shared, stop_));
   api_.storages.at("local").volumes["local:100/vm-100-disk-0.raw"] = made.path;
   api_.storages.at("local").volumes["local:999000000/vm-999000000-disk-0.raw"] = made.path;
-  const std::vector<FoundVolume> found = volumes_.inventory(stop_).value();
+  const std::vector<FoundVolume> found = volumes_.inventory(stop_).value().volumes;
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found.front().id, made.id);
   EXPECT_EQ(found.front().storage, "local");
