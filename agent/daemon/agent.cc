@@ -211,6 +211,7 @@ void Agent::end_turn() {
 }
 
 void Agent::react(const Event& event) {
+  records_->hear(event);
   keeper_->hear(event);
   prober_->hear(event);
   if (event.kind == "container") {

@@ -24,12 +24,16 @@ Result<std::optional<Drained>> drained(Journal& journal) {
       Drained{value.at("since").integer_or(0), std::string(value.at("job").string_or(""))});
 }
 
+Result<> set_drained(Journal& journal, const Drained& drained) {
+  return journal.set_fact(
+      kFact, json::write(json::Object{{"since", drained.since_unix_ms}, {"job", drained.job}}));
+}
+
 Result<> drain_node(Books& books, const JobRequest& request, std::int64_t now_unix_ms) {
   if (TRY(drained(books.journal()))) {
     return {};
   }
-  TRY(books.journal().set_fact(
-      kFact, json::write(json::Object{{"since", now_unix_ms}, {"job", request.id.str()}})));
+  TRY(set_drained(books.journal(), {now_unix_ms, request.id.str()}));
   return tell(books, request, "drained");
 }
 
@@ -72,10 +76,11 @@ Result<> admit_to_node(Journal& journal, const std::string& node, const JobReque
   }
   if (const auto since = TRY(drained(journal))) {
     return fail(Code::conflict,
-                "{} {}: node {} is drained since {} (job {}): choose another node, or submit "
+                "{} {}: node {} is drained since {} ({}): choose another node, or submit "
                 "node.undrain before",
                 to_string(request.verb), request.target, node, to_rfc3339(since->since_unix_ms),
-                since->job);
+                since->job.empty() ? "its journal was lost, and whether it was drained before"
+                                   : "job " + since->job);
   }
   return {};
 }

@@ -12,11 +12,14 @@ namespace drover::jobs {
 
 struct Drained {
   std::int64_t since_unix_ms = 0;
-  std::string job;  ///< that asked for it
+  std::string job;  ///< that asked for it; "" when that was forgotten with a lost journal
 };
 
 /// All belong to the loop's thread. None for a node that takes containers.
 Result<std::optional<Drained>> drained(Journal& journal);
+
+/// Writes that it is, as one was whose journal was lost, and tells nobody.
+Result<> set_drained(Journal& journal, const Drained& drained);
 
 /// Writes that the node takes no more and tells so. Drained already is success, and told by nobody.
 Result<> drain_node(Books& books, const JobRequest& request, std::int64_t now_unix_ms);

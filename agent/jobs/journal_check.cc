@@ -70,8 +70,8 @@ constexpr std::array kInvariants = {
               "volumes held by a job that is not there, or has ended", 3},
     Invariant{"SELECT count(*), min(name) FROM volumes WHERE volume = 'null' AND busy = ''",
               "volumes that were never made, and that no job makes", 3},
-    Invariant{"SELECT count(*), min(name) FROM networks WHERE vlan_aware NOT IN (0, 1) OR job = ''",
-              "networks whose kind or job is none", 3},
+    Invariant{"SELECT count(*), min(name) FROM networks WHERE vlan_aware NOT IN (0, 1)",
+              "networks whose kind is none", 3},
     Invariant{"SELECT count(*), min(name) FROM networks WHERE busy <> '' AND "
               "busy NOT IN (SELECT id FROM jobs WHERE ended_at = 0)",
               "networks held by a job that is not there, or has ended", 3},

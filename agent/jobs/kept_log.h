@@ -19,6 +19,12 @@ void keep_log(const Node& node, const ContainerRecord& record);
 Result<std::optional<DeletedRow>> remember(const Node& node, const ContainerRow& row,
                                            std::int64_t now_unix_ms);
 
+/// Has what lies among the kept logs kept for its time, from when it came there, after a journal
+/// was lost: whose logs they were is not known. Returns how many they are. Loop's thread, once the
+/// containers are known again.
+Result<std::int64_t> rebuild_kept_logs(Journal& journal, const runtimes::Layout& layout,
+                                       std::int64_t now_unix_ms);
+
 /// The view that `remember` wrote. Its status is "gone".
 Result<json::Value> view_of(const DeletedRow& row);
 

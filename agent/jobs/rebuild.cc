@@ -7,11 +7,16 @@
 #include <utility>
 
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/drain.h"
+#include "agent/jobs/kept_log.h"
+#include "agent/jobs/node_record.h"
 #include "agent/jobs/reboot.h"
 #include "agent/jobs/sealed_record.h"
+#include "agent/jobs/unrecorded.h"
 #include "agent/jobs/volume_records.h"
 #include "agent/system/log.h"
 #include "runtimes/exit_file.h"
+#include "runtimes/network/bridges.h"
 
 namespace drover::jobs {
 namespace {
@@ -45,7 +50,12 @@ class Rebuilding {
         TRY(add_without_record(made, had));
       }
     }
-    if (lost.why.empty() && found_.empty() && unreadable_.empty() && volumes == 0) {
+    TRY(read_node_record());
+    TRY(add_bridges());
+    const std::int64_t logs =
+        TRY(rebuild_kept_logs(books_.journal(), node_.layout, clock_.unix_ms()));
+    if (lost.why.empty() && found_.empty() && unreadable_.empty() && volumes + logs == 0 &&
+        networks_.empty() && !drained_) {
       return {};  // a node that is new
     }
     return tell(lost);
@@ -70,6 +80,55 @@ class Rebuilding {
       }
     }
     return stop_.check("rebuild the journal");
+  }
+
+  static Result<NodeRecord> load_node_record(const system::Path& path) {
+    const std::string text = TRY(system::read_file(path));
+    return unseal_node_record(text);
+  }
+
+  Result<> read_node_record() {
+    const system::Path path = node_.layout.node_record();
+    Result<NodeRecord> record = load_node_record(path);
+    if (!record && record.error().code == Code::not_found) {
+      return {};  // of a version without it, or of a node that is new
+    }
+    if (!record) {
+      put_away(path, record.error());
+      // Whoever has drained it may be at its cables.
+      record = NodeRecord{Drained{clock_.unix_ms(), ""}, {}};
+    }
+    if (record->drained) {
+      drained_ = true;
+      TRY(set_drained(books_.journal(), *record->drained));
+    }
+    for (const NetworkRow& row : record->networks) {
+      TRY(add_network(row));
+    }
+    return {};
+  }
+
+  /// Those that the record does not know.
+  Result<> add_bridges() {
+    const Result<std::vector<runtimes::OwnBridge>> bridges = runtimes::own_bridges(stop_);
+    if (!bridges) {
+      system::log_warning("rebuild the journal: look for bridges: {}", bridges.error().message);
+      return stop_.check("rebuild the journal");
+    }
+    for (const runtimes::OwnBridge& bridge : *bridges) {
+      if (!TRY(books_.journal().network(bridge.name))) {
+        TRY(add_network({.name = bridge.name,
+                         .address = bridge.address,
+                         .vlan_aware = bridge.vlan_aware,
+                         .created_at = clock_.unix_ms()}));
+      }
+    }
+    return {};
+  }
+
+  Result<> add_network(const NetworkRow& row) {
+    networks_.push_back(row.name);
+    return books_.journal().put_network(row);
   }
 
   struct Read {
@@ -137,45 +196,17 @@ class Rebuilding {
   }
 
   Result<> add_without_record(const Made& made, const Having& had) {
-    const std::string& name = made.first;
-    const ContainerName parsed = TRY(ContainerName::parse(name));
+    const ContainerName name = TRY(ContainerName::parse(made.first));
     const Result<JobId> job = JobId::parse(made.second);
     if (!job) {
       return {};  // no stamp of ours
     }
-    ContainerRecord record{{parsed, *job, had.runtime, {}, {}, {}, {}, {}, {}}, {}, {}, {}};
-    SealedRecord sealed;
-    const auto add_step = [&](const std::string& step, const std::string& subject) {
-      const auto number = static_cast<std::int64_t>(sealed.steps.size()) + 1;
-      sealed.steps.push_back({job->str(), number, step, subject, StepState::done, "null"});
-    };
-    if (provisions_itself(had.runtime)) {
-      add_step("runtime.create", "");
-    } else {
-      record.container.rootfs = node_.layout.rootfs(parsed);
-      record.container.netns = runtimes::Layout::netns(parsed);
-      add_step("folder.make", "");
-      // What the volumes are nobody knows; but they must not be in the folder's way when it goes.
-      const system::Path mounts = node_.layout.volume_mount(parsed, "any").parent_path();
-      for (const system::Path& mount : children(mounts)) {
-        add_step("volume.mount", mount.filename().native());
-      }
-      for (const char* step : {"network.namespace", "rootfs.mount", "runtime.create"}) {
-        add_step(step, "");
-      }
-    }
-    const std::int64_t now = clock_.unix_ms();
-    sealed.job =
-        JobRow{job->str(), "container.run", name, "{}", JobState::succeeded, "null", now, now};
-    sealed.container = ContainerRow{name,
-                                    std::string(to_string(had.runtime)),
-                                    job->str(),
-                                    json::write(to_json(record)),
-                                    had.state.status,
-                                    had.state.exit,
-                                    now};
-    without_record_.push_back(name);
-    return write(std::move(sealed), true);
+    SealedRecord record =
+        TRY(unrecorded(books_.journal(), node_, name, *job, had.runtime, clock_.unix_ms()));
+    record.container.status = had.state.status;
+    record.container.exit = had.state.exit;
+    without_record_.push_back(name.str());
+    return write(std::move(record), true);
   }
 
   Result<> write(SealedRecord record, bool told) {
@@ -220,6 +251,8 @@ class Rebuilding {
         .data = {{"file", lost.file.native()},
                  {"message", lost.why.empty() ? "its file is gone" : lost.why},
                  {"containers", static_cast<std::int64_t>(found_.size())},
+                 {"networks", json::Array(networks_.begin(), networks_.end())},
+                 {"drained", drained_},
                  {"without_record", json::Array(without_record_.begin(), without_record_.end())},
                  {"unreadable", json::Array(unreadable_.begin(), unreadable_.end())}}});
   }
@@ -252,6 +285,8 @@ class Rebuilding {
   std::set<std::string> found_;
   std::vector<std::string> without_record_;
   std::vector<std::string> unreadable_;
+  std::vector<std::string> networks_;  // names
+  bool drained_ = false;
 };
 
 }  // namespace

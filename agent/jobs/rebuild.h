@@ -1,4 +1,4 @@
-// Rebuild: containers of a node whose journal was lost are put into the new one.
+// Rebuild: what a node has whose journal was lost is put into the new one.
 #pragma once
 
 #include <string>
@@ -19,14 +19,16 @@ struct LostJournal {
       boot_id;  ///< of now: a journal that was lost when the machine went down is no rare one
 };
 
-/// Puts back volumes that outlive containers (volume_records.h). Reads the sealed records, asks the
-/// runtimes what they have, and writes a row for each container, with the job that made it and its
-/// steps, so that it can be stopped, started and deleted. One that only a runtime knows, by our
-/// stamp, gets a row too: nobody shall take it for left behind while its program runs. What it was
-/// made of is not known, so its volumes stay when it is deleted. Touches nothing of the containers
-/// themselves; a damaged record is renamed. Tells "node.journal_rebuilt" when there was a journal
-/// or a container. Those that a reboot since has ended get the row of one that runs, for
-/// Reboot::note (reboot.h) to see to, which comes later.
+/// Puts back volumes that outlive containers (volume_records.h), the node's own bridges and whether
+/// it was drained (node_record.h); a bridge of ours is known by its stamp too, and a node whose
+/// record is damaged is taken for drained. Logs of deleted containers are kept on, under no name.
+/// Reads the sealed records, asks the runtimes what they have, and writes a row for each container,
+/// with the job that made it and its steps, so that it can be stopped, started and deleted. One
+/// that only a runtime knows, by our stamp, gets a row too (unrecorded.h): nobody shall take it for
+/// left behind while its program runs. Touches nothing of the containers themselves; a damaged
+/// record is renamed. Tells "node.journal_rebuilt" when there was a journal or any of that. Those
+/// that a reboot since has ended get the row of one that runs, for Reboot::note (reboot.h) to see
+/// to, which comes later.
 ///
 /// For the start of an agent, before anything else reads the journal; does nothing for a journal in
 /// which something was told already.

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/jobs/node_record.h"
 #include "agent/jobs/sealed_record.h"
 #include "agent/system/log.h"
 
@@ -56,7 +57,25 @@ Result<> RecordKeeper::start(const std::string& boot_id) {
     names.insert(row.name);
   }
   changed(names);
+  note_node();
   return {};
+}
+
+void RecordKeeper::hear(const Event& event) {
+  const bool of_drain =
+      event.kind == "node" && (event.what == "drained" || event.what == "undrained");
+  if (of_drain || event.kind == "network") {
+    note_node();
+  }
+}
+
+void RecordKeeper::note_node() {
+  const Result<NodeRecord> record = node_record(journal_);
+  if (record) {
+    post(layout_.node_record(), seal(*record));
+  } else {
+    system::log_warning("record of the node: {}", record.error().message);
+  }
 }
 
 void RecordKeeper::changed(const std::set<std::string>& names) {
@@ -77,14 +96,16 @@ void RecordKeeper::changed(const std::set<std::string>& names) {
     } else {
       known_.erase(name);
     }
-    post(name, std::move(text));
+    if (const Result<ContainerName> parsed = ContainerName::parse(name)) {
+      post(layout_.record(*parsed), std::move(text));
+    }
   }
 }
 
-void RecordKeeper::post(const std::string& name, Text text) {
+void RecordKeeper::post(const system::Path& file, Text text) {
   {
     const std::lock_guard lock(mutex_);
-    due_.insert_or_assign(name, std::move(text));
+    due_.insert_or_assign(file, std::move(text));
   }
   woken_.notify_one();
 }
@@ -101,8 +122,7 @@ void RecordKeeper::work() {
     lock.unlock();
     const Result<> written = write(next.key(), next.mapped());
     if (!written && !std::exchange(told, true)) {
-      system::log_warning("record of container {}: {}; it is tried again", next.key(),
-                          written.error().message);
+      system::log_warning("{}; it is tried again", written.error().message);
     }
     lock.lock();
     if (written) {
@@ -118,14 +138,12 @@ void RecordKeeper::work() {
   }
 }
 
-Result<> RecordKeeper::write(const std::string& name, const Text& text) {
-  const ContainerName parsed = TRY(ContainerName::parse(name));
-  const system::Path path = layout_.record(parsed);
+Result<> RecordKeeper::write(const system::Path& file, const Text& text) {
   if (text) {
-    return system::write_atomically(path, *text, 0600);
+    return system::write_atomically(file, *text, 0600);
   }
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return fail(Code::broken, "delete {}: {}", path.native(), std::strerror(errno));
+  if (unlink(file.c_str()) != 0 && errno != ENOENT) {
+    return fail(Code::broken, "delete {}: {}", file.native(), std::strerror(errno));
   }
   return {};
 }

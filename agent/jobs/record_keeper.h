@@ -1,4 +1,4 @@
-// RecordKeeper: keeps a sealed record of each container beside the journal.
+// RecordKeeper: keeps a sealed record of each container, and one of the node, beside the journal.
 #pragma once
 
 #include <condition_variable>
@@ -31,13 +31,16 @@ class RecordKeeper {
   Result<> start(const std::string& boot_id);
   /// These containers were changed, made or deleted.
   void changed(const std::set<std::string>& names);
+  /// Of an event that is committed: writes what has changed of the node itself.
+  void hear(const Event& event);
 
  private:
   using Text = std::optional<std::string>;  // none: the file goes
 
-  void post(const std::string& name, Text text);
+  void note_node();
+  void post(const system::Path& file, Text text);
   void work();
-  Result<> write(const std::string& name, const Text& text);
+  static Result<> write(const system::Path& file, const Text& text);
 
   Journal& journal_;
   runtimes::Layout layout_;
@@ -45,8 +48,8 @@ class RecordKeeper {
 
   std::mutex mutex_;
   std::condition_variable woken_;
-  std::map<std::string, Text> due_;  // guarded by mutex_
-  bool closing_ = false;             // guarded by mutex_
+  std::map<system::Path, Text> due_;  // guarded by mutex_
+  bool closing_ = false;              // guarded by mutex_
   std::thread thread_;
 };
 

@@ -83,38 +83,46 @@ Result<SealedRecord> record_from_json(const json::Value& value) {
 
 }  // namespace
 
-std::string seal(const SealedRecord& record) {
-  json::Array steps;
-  for (const StepRow& step : record.steps) {
-    steps.push_back(step_to_json(step));
-  }
-  const std::string sealed =
-      json::write(json::Object{{"name", record.container.name},
-                               {"runtime", record.container.runtime},
-                               {"created_at", record.container.created_at},
-                               {"wanted", to_string(record.container.wanted)},
-                               {"container", parsed(record.container.container)},
-                               {"job", json::Object{{"id", record.job.id},
-                                                    {"verb", record.job.verb},
-                                                    {"request", parsed(record.job.request)},
-                                                    {"result", parsed(record.job.result)},
-                                                    {"created_at", record.job.created_at},
-                                                    {"ended_at", record.job.ended_at}}},
-                               {"steps", std::move(steps)}});
+std::string seal_json(const json::Object& record) {
+  const std::string sealed = json::write(record);
   return json::write(json::Object{
              {"v", kSealVersion}, {"sum", checksum(sealed)}, {"record", parsed(sealed)}}) +
          "\n";
 }
 
-Result<SealedRecord> unseal(std::string_view text) {
-  const json::Value value = TRY(json::parse(text));
+Result<json::Value> unseal_json(std::string_view text) {
+  json::Value value = TRY(json::parse(text));
   if (value.at("v").integer_or(0) != kSealVersion) {
     return fail(Code::broken, "its version is not {}", kSealVersion);
   }
   if (value.at("sum").string_or("") != checksum(json::write(value.at("record")))) {
     return fail(Code::broken, "its checksum is another");
   }
-  return record_from_json(value.at("record"));
+  return value.at("record");
+}
+
+std::string seal(const SealedRecord& record) {
+  json::Array steps;
+  for (const StepRow& step : record.steps) {
+    steps.push_back(step_to_json(step));
+  }
+  return seal_json({{"name", record.container.name},
+                    {"runtime", record.container.runtime},
+                    {"created_at", record.container.created_at},
+                    {"wanted", to_string(record.container.wanted)},
+                    {"container", parsed(record.container.container)},
+                    {"job", json::Object{{"id", record.job.id},
+                                         {"verb", record.job.verb},
+                                         {"request", parsed(record.job.request)},
+                                         {"result", parsed(record.job.result)},
+                                         {"created_at", record.job.created_at},
+                                         {"ended_at", record.job.ended_at}}},
+                    {"steps", std::move(steps)}});
+}
+
+Result<SealedRecord> unseal(std::string_view text) {
+  const json::Value record = TRY(unseal_json(text));
+  return record_from_json(record);
 }
 
 Result<std::optional<SealedRecord>> sealed_record(Journal& journal, const std::string& name) {

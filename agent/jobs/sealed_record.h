@@ -18,7 +18,11 @@ struct SealedRecord {
   std::vector<StepRow> steps;  ///< of that job: how it is taken away
 };
 
-/// JSON with a checksum over it.
+/// A line of JSON with a checksum over `record`.
+std::string seal_json(const json::Object& record);
+/// `broken` for a text that is not as `seal_json` wrote it.
+Result<json::Value> unseal_json(std::string_view text);
+
 std::string seal(const SealedRecord& record);
 /// `broken` for a text that is not as `seal` wrote it.
 Result<SealedRecord> unseal(std::string_view text);

@@ -99,6 +99,30 @@ Result<BridgeKind> look_at_bridge(const std::string& name, const system::Stop& s
   return link.at("ifalias").string_or("") == alias_of(name) ? BridgeKind::ours : BridgeKind::other;
 }
 
+Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop) {
+  const std::string output =
+      TRY(system::run_ok({"ip", "-details", "-json", "address", "show", "type", "bridge"}, stop));
+  const json::Value links = TRY(json::parse(output).context("list bridges"));
+  std::vector<OwnBridge> bridges;
+  const json::Array none;
+  for (const json::Value& link : links.array() == nullptr ? none : *links.array()) {
+    OwnBridge bridge{std::string(link.at("ifname").string_or("")), "", false};
+    if (bridge.name.empty() || link.at("ifalias").string_or("") != alias_of(bridge.name)) {
+      continue;
+    }
+    bridge.vlan_aware = link.at("linkinfo").at("info_data").at("vlan_filtering").integer_or(0) == 1;
+    const json::Array* addresses = link.at("addr_info").array();
+    for (const json::Value& address : addresses == nullptr ? none : *addresses) {
+      if (bridge.address.empty() && address.at("scope").string_or("") == "global") {
+        bridge.address = fmt::format("{}/{}", address.at("local").string_or(""),
+                                     address.at("prefixlen").integer_or(0));
+      }
+    }
+    bridges.push_back(std::move(bridge));
+  }
+  return bridges;
+}
+
 Result<> make_bridge(const OwnBridge& bridge, const system::Stop& stop) {
   const std::string what = "make bridge " + bridge.name;
   switch (TRY(look_at_bridge(bridge.name, stop))) {

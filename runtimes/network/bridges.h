@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/core/result.h"
 #include "agent/system/stop.h"
@@ -23,6 +24,9 @@ enum class BridgeKind {
   no_bridge,  ///< another interface
 };
 Result<BridgeKind> look_at_bridge(const std::string& name, const system::Stop& stop);
+
+/// All of ours that there are, with the first address of each that is not of the link alone.
+Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop);
 
 /// Makes it, and brings it up with its address; one of ours is brought to that. Whatever else has
 /// the name is `conflict`, and stays as it is.

@@ -11,6 +11,9 @@ namespace drover::runtimes {
 /// not in use; a folder is never said to be.
 Result<bool> is_in_use(const Volume& volume);
 
+/// Whether it is this volume that is mounted at `target`, in this process's mount namespace.
+Result<bool> is_mounted_at(const Volume& volume, const Path& target);
+
 /// Waits some seconds for what lets go of it a moment after its unmount; the kernel tells nobody.
 /// `unavailable` when it is still in use then.
 Result<> wait_until_free(const Volume& volume, system::Clock& clock, const system::Stop& stop);

@@ -38,6 +38,24 @@ std::vector<std::string_view> fields_of(std::string_view line) {
   }
 }
 
+/// Of an overlay's options, in which a comma or colon of the folder's own name is escaped.
+std::string lower_in(std::string_view options) {
+  constexpr std::string_view kLower = "lowerdir=";
+  while (!options.empty() && !options.starts_with(kLower)) {
+    options.remove_prefix(std::min(options.find(','), options.size() - 1) + 1);
+  }
+  options.remove_prefix(std::min(kLower.size(), options.size()));
+  std::string path;
+  const std::string text = decoded(options.substr(0, options.find(',')));
+  for (std::size_t i = 0; i < text.size() && text[i] != ':'; ++i) {
+    if (text[i] == '\\' && i + 1 < text.size()) {
+      ++i;
+    }
+    path.push_back(text[i]);
+  }
+  return path;
+}
+
 }  // namespace
 
 std::vector<MountPoint> parse_mount_table(std::string_view text) {
@@ -55,19 +73,30 @@ std::vector<MountPoint> parse_mount_table(std::string_view text) {
     if (fields.end() - hyphen < 3) {
       continue;
     }
-    table.push_back({decoded(fields[4]), decoded(hyphen[1]), decoded(hyphen[2])});
+    MountPoint point{decoded(fields[4]), decoded(hyphen[1]), decoded(hyphen[2])};
+    if (point.type == "overlay" && fields.end() - hyphen > 3) {
+      point.lower = lower_in(hyphen[3]);
+    }
+    table.push_back(std::move(point));
   }
   return table;
 }
 
-Result<bool> is_mounted(const system::Path& target) {
+Result<std::optional<MountPoint>> mounted_at(const system::Path& target) {
   const std::string text = TRY(system::read_file("/proc/self/mountinfo"));
   std::error_code error;
   const system::Path resolved = std::filesystem::weakly_canonical(target, error);
   const system::Path& wanted = error ? target : resolved;
-  const std::vector<MountPoint> table = parse_mount_table(text);
-  return std::any_of(table.begin(), table.end(),
-                     [&](const MountPoint& point) { return point.target == wanted; });
+  std::vector<MountPoint> table = parse_mount_table(text);
+  // The last one lies on top of the others.
+  const auto found = std::find_if(table.rbegin(), table.rend(),
+                                  [&](const MountPoint& point) { return point.target == wanted; });
+  return found == table.rend() ? std::nullopt : std::optional(std::move(*found));
+}
+
+Result<bool> is_mounted(const system::Path& target) {
+  const std::optional<MountPoint> point = TRY(mounted_at(target));
+  return point.has_value();
 }
 
 }  // namespace drover::runtimes

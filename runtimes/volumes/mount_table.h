@@ -1,6 +1,7 @@
 // What is mounted in this process's mount namespace.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,14 +13,17 @@ namespace drover::runtimes {
 
 struct MountPoint {
   system::Path target;
-  std::string type;    ///< file system type
-  std::string source;  ///< device, or what the mounter called it
+  std::string type;     ///< file system type
+  std::string source;   ///< device, or what the mounter called it
+  std::string lower{};  ///< of an overlay: the folder below it, of several the first
 };
 
 /// The lines of /proc/self/mountinfo (proc(5)), in the kernel's order; blanks and the like, which
 /// the kernel writes as \040, are decoded.
 std::vector<MountPoint> parse_mount_table(std::string_view text);
 
+/// What is mounted exactly at `target`, which is resolved as far as it exists; none for nothing.
+Result<std::optional<MountPoint>> mounted_at(const system::Path& target);
 /// Whether something is mounted exactly at `target`, which is resolved as far as it exists.
 Result<bool> is_mounted(const system::Path& target);
 

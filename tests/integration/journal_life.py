@@ -51,7 +51,7 @@ class JournalLife(unittest.TestCase):
         mounts = pathlib.Path("/proc/self/mountinfo").read_text()
         self.assertNotIn(str(self.state / "containers"), mounts)
         deadline = time.monotonic() + 10
-        while os.listdir(self.state / "records") != ["boot"]:  # written behind the journal
+        while set(os.listdir(self.state / "records")) != {"boot", "node"}:  # written behind the journal
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.02)
 
@@ -74,6 +74,8 @@ class JournalLife(unittest.TestCase):
                 pid = self.serve("runs", 21, "-v", "data:/data:1M")
                 self.serve("stopped", 22)
                 self.node.drover("stop", "stopped")
+                self.node.drover("network", "ensure", "apps", "--address", "10.84.0.1/24")
+                self.node.drover("drain")
                 epoch = json.loads(self.node.drover("node", "--json").stdout)["epoch"]
                 self.node.end()
                 self.assertEqual(self.check().returncode, 0)
@@ -87,6 +89,11 @@ class JournalLife(unittest.TestCase):
                 self.assertEqual(os.path.exists(told["data"]["file"]), what != "it is empty")
                 self.assertEqual(told["data"]["containers"], 2)
                 self.assertEqual(told["data"]["without_record"], [])
+                self.assertEqual((told["data"]["networks"], told["data"]["drained"]), (["apps"], True))
+                self.assertEqual(self.node.drover("network", "ls", "-q").stdout, "apps\n")
+                self.assertEqual(self.node.drover("start", "stopped", check=False).returncode, 1)
+                self.node.drover("undrain")
+                self.node.drover("network", "rm", "apps")
                 self.assertEqual(self.node.names(), ["runs", "stopped"])
                 seen = self.node.inspect("runs")
                 self.assertEqual((seen["status"], seen["pid"]), ("running", pid))

@@ -5,17 +5,14 @@
 
 #include <fstream>
 
-#include "agent/core/ids.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/journal_check.h"
-#include "agent/jobs/journal_rescue.h"
 #include "agent/jobs/reboot.h"
-#include "agent/jobs/record_keeper.h"
 #include "agent/jobs/sealed_record.h"
 #include "agent/jobs/status_change.h"
 #include "fakes/fake_proxmox.h"
 #include "fakes/private_mounts.h"
-#include "node_fixture.h"
+#include "rebuild_fixture.h"
 #include "runtimes/guest/guest_runtime.h"
 
 namespace drover::jobs {
@@ -26,71 +23,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
-class Rebuild : public NodeFixture {
- protected:
-  void SetUp() override {
-    NodeFixture::SetUp();
-    keep_records();
-  }
-  void TearDown() override {
-    records_.reset();
-    NodeFixture::TearDown();
-  }
-  void keep_records() {
-    records_ = std::make_unique<RecordKeeper>(*journal_, layout_);
-    books_->on_containers([this](const std::set<std::string>& names) { records_->changed(names); });
-    ASSERT_TRUE(records_->start(boot_));
-  }
-  /// The agent ends, the journal's file is lost, and the next agent starts.
-  void lose_journal() {
-    records_.reset();  // writes what is left
-    end_agent();
-    epoch_before_ = epoch_;
-    std::ofstream(layout_.journal()) << "not a journal any more";
-    published_.clear();
-    start_again();
-  }
-  /// As droverd does (agent/daemon/agent.cc).
-  void start_again() {
-    const OpenedJournal opened = open_or_set_aside(layout_.journal(), clock_).value();
-    file_ = opened.set_aside;
-    start_agent();
-    clock_.advance(std::chrono::milliseconds(1));
-    const Result<> rebuilt =
-        rebuild_containers(*books_, *node_, clock_, {opened.set_aside, opened.why, boot_}, never_);
-    ASSERT_TRUE(rebuilt) << to_text(rebuilt.error());
-    books_->commit();
-    keep_records();
-  }
-  json::Object run_with_volume(const std::string& id, const std::string& name) {
-    json::Object request = run_job(id, name);
-    request.find("spec")->object()->set(
-        "volumes",
-        json::Array{json::Object{{"name", "data"}, {"target", "/data"}, {"size_mib", 1}}});
-    return request;
-  }
-  Result<> remove_by_hand(const std::string& name, const std::string& id) {
-    const runtimes::Container container{
-        *ContainerName::parse(name), *JobId::parse(id), RuntimeKind::runc, {}, {}, {}, {}, {}, {}};
-    return runtime_.remove(container, true, never_);
-  }
-  json::Value told_of_the_node() {
-    for (const Event& event : published_) {
-      if (event.kind == "node" && event.what == "journal_rebuilt") {
-        return event.data;
-      }
-    }
-    return {};
-  }
-
-  std::unique_ptr<RecordKeeper> records_;
-  std::string boot_ = "boot-1";
-  std::filesystem::path file_;
-  std::string epoch_;
-  std::string epoch_before_;
-  system::Stop never_;
-};
 
 TEST_F(Rebuild, ContainersAreKnownAgainAndCanBeStoppedStartedAndDeleted) {
   runtime_.set_capabilities({.restartable = true});

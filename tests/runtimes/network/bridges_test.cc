@@ -46,6 +46,22 @@ TEST_F(BridgesTest, IsMadeWithAliasAddressAndAHardwareAddressOfItsOwn) {
   EXPECT_EQ(kind_of("apps"), BridgeKind::none);
 }
 
+TEST_F(BridgesTest, AllOfOursAreFoundWithTheirAddresses) {
+  EXPECT_TRUE(own_bridges(stop_).value().empty());
+  ASSERT_TRUE(make_bridge({"apps", "10.84.0.1/24", false}, stop_));
+  ASSERT_TRUE(make_bridge({"bare", "", false}, stop_));
+  run({"ip", "link", "add", "vmbr0", "type", "bridge"});
+  run({"ip", "link", "add", "copy", "type", "bridge"});
+  run({"ip", "link", "set", "dev", "copy", "alias", "drover:network:apps"});
+  const std::vector<OwnBridge> found = own_bridges(stop_).value();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found.at(0).name, "apps");
+  EXPECT_EQ(found.at(0).address, "10.84.0.1/24");
+  EXPECT_FALSE(found.at(0).vlan_aware);
+  EXPECT_EQ(found.at(1).name, "bare");
+  EXPECT_EQ(found.at(1).address, "");
+}
+
 TEST_F(BridgesTest, FiltersVlansOrLeavesNothingWhereTheKernelCannot) {
   const auto made = make_bridge({"apps", "", true}, stop_);
   if (made) {

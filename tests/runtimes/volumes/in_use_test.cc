@@ -9,6 +9,7 @@
 #include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
 #include "loop_device.h"
+#include "runtimes/volumes/mount_table.h"
 
 namespace drover::runtimes {
 namespace {
@@ -23,6 +24,7 @@ class InUseTest : public testing::Test {
     std::filesystem::resize_file(file_, 8 << 20);
   }
 
+  system::Stop never_;
   fakes::TempFolder folder_;
   const Path file_ = folder_ / "image file";
 };
@@ -52,6 +54,35 @@ TEST_F(InUseTest, WhatIsNotThereIsNot) {
   EXPECT_FALSE(is_in_use({"a", "s", "i", folder_ / "no", VolumeKind::image}).value());
   EXPECT_FALSE(is_in_use({"a", "s", "i", folder_ / "no", VolumeKind::block}).value());
   EXPECT_FALSE(is_in_use({"a", "s", "i", folder_.path(), VolumeKind::folder}).value());
+}
+
+TEST_F(InUseTest, AVolumeIsToldFromAnotherByWhatIsMounted) {
+  const Path target = folder_ / "target";
+  const Path one = folder_ / "one";
+  const Path other = folder_ / "other";
+  for (const Path& path : {target, one, other}) {
+    std::filesystem::create_directories(path);
+  }
+  const Volume first{"data", "local-folder", one, one, VolumeKind::folder};
+  const Volume second{"data", "local-folder", other, other, VolumeKind::folder};
+  EXPECT_FALSE(is_mounted_at(first, target).value());
+  ASSERT_TRUE(mount_volume(first, target, never_));
+  EXPECT_TRUE(is_mounted_at(first, target).value());
+  EXPECT_FALSE(is_mounted_at(second, target).value());
+  ASSERT_TRUE(unmount_volume(target, never_));
+
+  const Volume image{"data", "local-image", file_, file_, VolumeKind::image};
+  std::filesystem::copy_file(file_, folder_ / "copy");
+  const Volume copy{"data", "local-image", "copy", folder_ / "copy", VolumeKind::image};
+  ASSERT_TRUE(mount_volume(image, target, never_));
+  EXPECT_TRUE(is_mounted_at(image, target).value());
+  EXPECT_FALSE(is_mounted_at(copy, target).value());
+  EXPECT_FALSE(is_mounted_at({"x", "x", "x", "/dev/null", VolumeKind::block}, target).value());
+  EXPECT_FALSE(is_mounted_at(first, target).value());
+  const std::optional<MountPoint> point = mounted_at(target).value();
+  EXPECT_TRUE(
+      is_mounted_at({"x", "x", "x", point.value().source, VolumeKind::block}, target).value());
+  ASSERT_TRUE(unmount_volume(target, never_));
 }
 
 }  // namespace

@@ -33,6 +33,22 @@ TEST(MountTableTest, DecodesWhatTheKernelWritesInOctal) {
   EXPECT_EQ(table[0].source, "#x");
 }
 
+TEST(MountTableTest, OfAnOverlayItReadsTheFolderBelow) {
+  const auto table = parse_mount_table(
+      "1 2 0:5 / /a rw - overlay overlay rw,lowerdir=/images/a,upperdir=/u,workdir=/w\n"
+      "1 2 0:5 / /b rw - overlay overlay "
+      "rw,upperdir=/u,lowerdir=/a\\040b\\134:c\\134\\054d:/second\n"
+      "1 2 0:5 / /c rw - overlay overlay rw\n"
+      "1 2 0:5 / /d rw - overlay overlay\n"
+      "1 2 0:5 / /e rw - tmpfs tmpfs rw,lowerdir=/x\n");
+  ASSERT_EQ(table.size(), 5U);
+  EXPECT_EQ(table[0].lower, "/images/a");
+  EXPECT_EQ(table[1].lower, "/a b:c,d");
+  for (std::size_t i = 2; i < table.size(); ++i) {
+    EXPECT_EQ(table[i].lower, "");
+  }
+}
+
 TEST(MountTableTest, AnEmptySourceIsAFieldToo) {
   const auto table = parse_mount_table("1 2 0:5 / /a rw shared:7 - tmpfs  rw,size=4k\n");
   ASSERT_EQ(table.size(), 1U);
