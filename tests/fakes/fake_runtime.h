@@ -71,7 +71,7 @@ class FakeRuntime : public runtimes::Runtime {
   void reboot() {
     const std::lock_guard lock(mutex_);
     for (auto& [name, state] : states_) {
-      if (state.status != Status::stopped) {
+      if (state.status != Status::stopped && state.status != Status::created) {
         state = {Status::stopped, 0, Exit{}};
       }
     }

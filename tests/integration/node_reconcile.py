@@ -136,7 +136,7 @@ class NodeReconcile(unittest.TestCase):
             record["spec"]["restart"] = {"policy": "always"}
             journal.execute("UPDATE containers SET container = ? WHERE name = 'always'", (json.dumps(record),))
         journal.close()
-        self.end_as_a_power_cut_does(pids)
+        self.end_as_a_power_cut_does(dict(zip(["ran", "always"], pids)))
         self.node.start()
         ran = self.node.inspect("ran")
         self.assertEqual((ran["status"], ran["exit"]), ("stopped", {"code": None, "reason": "reboot"}))
@@ -148,15 +148,55 @@ class NodeReconcile(unittest.TestCase):
         for name in ["ran", "always"]:
             self.node.drover("rm", "--force", name)
 
+    def test_a_reboot_that_a_full_disk_kept_out_of_the_journal_is_told_by_the_next_start(self):
+        self.node.drover("run", "--runtime", "runc", "--name", "ran", "--", "sh", "-c", SERVE % 0)
+        pid = self.node.inspect("ran")["pid"]
+        self.node.end()
+        with sqlite3.connect(self.state / "journal.db") as journal:
+            journal.execute("UPDATE meta SET value = '00000000-0000-0000-0000-000000000000' WHERE key = 'boot_id'")
+        journal.close()
+        self.end_as_a_power_cut_does({"ran": pid})
+        small = self.node.work / "small"
+        small.mkdir()
+        sh("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(small))
+        sh("cp", "-a", f"{self.state}/.", str(small))
+        sh("mount", "--move", str(small), str(self.state))
+        # Enough to open the journal with, and not to write into it.
+        filler = self.state / "filler"
+        log = self.node.work / "droverd.log"
+        for left in range(24, 200, 4):
+            with open(filler, "wb", buffering=0) as file:
+                free = os.statvfs(self.state).f_bavail * os.statvfs(self.state).f_bsize
+                os.posix_fallocate(file.fileno(), 0, free - (left << 10))
+            seen = len(log.read_text())
+            with self.assertRaisesRegex(AssertionError, "droverd did not start"):
+                self.node.start()
+            filler.unlink()
+            if "write down what a reboot has ended" in log.read_text()[seen:]:
+                break
+        else:
+            self.fail("no start came as far as the reboot")
+        self.node.start()
+        ran = self.node.inspect("ran")
+        self.assertEqual((ran["status"], ran["exit"]), ("stopped", {"code": None, "reason": "reboot"}))
+        told = [event["type"].split(".")[-1] for event in self.events("container") if event["subject"] == "ran"]
+        self.assertEqual(told.count("stopped"), 1)
+        self.node.drover("rm", "--force", "ran")
+        self.node.end()
+        sh("mount", "--move", str(self.state), str(small))
+        sh("cp", "-a", f"{small}/journal.db", str(self.state / "journal.db"))
+        sh("umount", str(small))
+        self.node.start()
+
     def end_as_a_power_cut_does(self, pids):
-        """Monitors first, so that nobody writes how their containers end; then all that a boot begins without."""
+        """Of containers by name. Monitors first, so that nobody writes how they end; then all that a boot begins
+        without."""
         run = self.node.work / "run"
-        for name in ["ran", "always"]:
+        for name in pids:
             os.kill(int((run / f"pids/{name}.monitor").read_text()), 9)
-        for pid in pids:
+        for name, pid in pids.items():
             os.kill(pid, 9)
-            self.await_true(lambda: not os.path.exists(f"/proc/{pid}"), f"process {pid} to end")
-        for name in ["ran", "always"]:
+            self.await_true(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), f"process {pid} to end")
             sh("ip", "netns", "delete", f"drover-{name}")
             sh("umount", str(self.state / f"containers/{name}/rootfs"))
         for folder in ["runc", "pids"]:

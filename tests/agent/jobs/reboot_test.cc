@@ -190,6 +190,72 @@ TEST_F(RebootTest, AJobThatTheRebootCutOffDecides) {
   EXPECT_EQ(row().status, Status::stopped);
 }
 
+/// Where the machine goes down, and whether the runtime remembers its containers then (lxc) or not
+/// (runc, whose state lies in /run).
+struct CutOff {
+  const char* verb;
+  fakes::FakeRuntime::Hold where;
+  bool remembers;
+};
+class CutOffTest : public RebootTest, public testing::WithParamInterface<CutOff> {};
+
+TEST_P(CutOffTest, ARunThatTheRebootCutOffEndsOnceAndTruly) {
+  runtime_.set_capabilities({.restartable = GetParam().remembers});
+  runtime_.hold_next(GetParam().verb, GetParam().where);
+  submit(run_job("j2", "web-2"));
+  while (runtime_.held() == 0) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  end_agent();
+  runtime_.reboot();
+  if (!GetParam().remembers) {
+    runtime_.forget("web-2");
+  }
+  start_agent();
+  ASSERT_FALSE(is_final(journal_->job("j2").value()->state)) << "the machine cut it off";
+  begin("boot 2");
+  const JobRow job = await("j2");
+  EXPECT_THAT(jobs_since(), IsEmpty());
+  const std::vector<std::string> words = told("job", "j2");
+  EXPECT_EQ(std::count_if(words.begin(), words.end(),
+                          [](const std::string& what) {
+                            const auto state = job_state_from(what);
+                            return state && is_final(*state);
+                          }),
+            1);
+  const auto made = journal_->container("web-2").value();
+  if (job.state == JobState::succeeded) {
+    ASSERT_TRUE(made) << job.result;
+    // As the agent does when it is told that one runs.
+    const runtimes::Container container = container_record_from(made->container).value().container;
+    const runtimes::State live = runtime_.state(container, system::Stop()).value();
+    ASSERT_TRUE(reboot_->note_observed("web-2", live));
+    books_->commit();
+    const bool was_ended = GetParam().remembers && GetParam().verb == std::string("start") &&
+                           GetParam().where == fakes::FakeRuntime::Hold::after_deed;
+    const ContainerRow now = *journal_->container("web-2").value();
+    EXPECT_EQ(now.status, was_ended ? Status::stopped : Status::running);
+    EXPECT_EQ(now.status, live.status);
+    EXPECT_FALSE(now.exit && now.exit->code) << "nobody knows how it ended";
+  } else {
+    EXPECT_EQ(job.state, JobState::failed);
+    EXPECT_FALSE(made) << job.result;
+    EXPECT_TRUE(leaves_nothing("web-2")) << job.result;
+  }
+  reboot("boot 2");
+  EXPECT_EQ(await("j2").attempt, job.attempt) << "it is not begun again";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Everywhere, CutOffTest,
+    testing::Values(CutOff{"create", fakes::FakeRuntime::Hold::before_deed, false},
+                    CutOff{"create", fakes::FakeRuntime::Hold::after_deed, false},
+                    CutOff{"create", fakes::FakeRuntime::Hold::after_deed, true},
+                    CutOff{"start", fakes::FakeRuntime::Hold::before_deed, false},
+                    CutOff{"start", fakes::FakeRuntime::Hold::before_deed, true},
+                    CutOff{"start", fakes::FakeRuntime::Hold::after_deed, false},
+                    CutOff{"start", fakes::FakeRuntime::Hold::after_deed, true}));
+
 TEST_F(RebootTest, ADrainedNodeStartsNothing) {
   always();
   run(job("d1", "node.drain", "pve1"));

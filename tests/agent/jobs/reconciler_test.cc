@@ -170,5 +170,82 @@ TEST_F(ReconcilerTest, OneThatIsUnknownButWantedIsLeftAlone) {
   EXPECT_TRUE(runtime_.has("web-1"));
 }
 
+/// On a disk that a test can fill up in the middle of a turn.
+class FullDiskReconcilerTest : public ReconcilerTest {
+ protected:
+  void SetUp() override {
+    const std::string state = folder_.path() / "state";
+    std::filesystem::create_directories(state);
+    ASSERT_EQ(mount("tmpfs", state.c_str(), "tmpfs", 0, "size=16m"), 0);
+    ReconcilerTest::SetUp();
+  }
+  void TearDown() override {
+    ReconcilerTest::TearDown();
+    umount2(layout_.state.c_str(), MNT_DETACH);
+  }
+  /// A look of which each change is made twice: the first time its turn cannot be committed.
+  void look_with_stalls() {
+    const std::string too_large(std::size_t{20} << 20, 'x');
+    const std::uint64_t looks = reconciler_->looks();
+    begin_look();
+    while (reconciler_->looks() == looks) {
+      EXPECT_FALSE(journal_->set_fact("too large", too_large));
+      loop_->turn(std::chrono::milliseconds(5));
+      if (books_->stalled() > 0) {
+        ++stalls_;
+        books_->try_again();
+        books_->commit();
+      }
+    }
+  }
+  int stalls_ = 0;
+};
+
+// The lane of the container is held while something of it is taken away. Held twice it was not to
+// be had, and let go of twice it was another's.
+TEST_F(FullDiskReconcilerTest, ALaneIsHeldAndLetGoOfOnceThoughACommitFailed) {
+  runtime_.add("ghost", "j-ghost");
+  look();
+  pass_grace();
+  look_with_stalls();
+  EXPECT_GE(stalls_, 4);
+  EXPECT_FALSE(runtime_.has("ghost"));
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked container ghost", "collected container ghost"));
+  EXPECT_EQ(run(run_job("j1", "ghost")).state, JobState::succeeded) << "its lane is free";
+  EXPECT_EQ(remove("j2", "ghost").state, JobState::succeeded);
+}
+
+TEST_F(FullDiskReconcilerTest, AJobThatTookTheLaneSinceKeepsIt) {
+  runtime_.add("ghost", "j-ghost");
+  look();
+  pass_grace();
+  // It stands still where it takes the container away, with the lane held.
+  const std::uint64_t looks = reconciler_->looks();
+  const int held = runtime_.held();
+  runtime_.pause_next("remove", FakeRuntime::Hold::after_deed);
+  begin_look();
+  await_pause(held);
+  submit(run_job("j1", "ghost"));
+  submit(job("j2", "container.stop", "ghost"));
+  runtime_.pause_next("start", FakeRuntime::Hold::before_deed);
+  runtime_.let_go();
+  const std::string too_large(std::size_t{20} << 20, 'x');
+  // Every change from here on is made twice, the one that lets go too, until the job has begun.
+  while (reconciler_->looks() == looks) {
+    EXPECT_FALSE(journal_->set_fact("too large", too_large));
+    loop_->turn(std::chrono::milliseconds(5));
+    books_->try_again();
+    books_->commit();
+  }
+  while (runtime_.held() == held + 1) {
+    loop_->turn(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(journal_->job("j2").value()->state, JobState::queued) << "the first has the lane";
+  runtime_.let_go();
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
+  EXPECT_EQ(remove("j3", "ghost").state, JobState::succeeded);
+}
+
 }  // namespace
 }  // namespace drover::jobs
