@@ -1,6 +1,7 @@
 #include "agent/core/ip_address.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,12 @@ struct Cidr {
 
   unsigned length() const { return is_v4 ? 32 : 128; }
   bool bit(unsigned at) const { return (bytes.at(at / 8) >> (7 - at % 8) & 1U) != 0; }
+  /// The address alone.
+  std::string text() const {
+    std::array<char, INET6_ADDRSTRLEN> written{};
+    inet_ntop(is_v4 ? AF_INET : AF_INET6, bytes.data(), written.data(), written.size());
+    return written.data();
+  }
   /// Whether all bits behind the prefix are `value`.
   bool host_is_all(bool value) const {
     for (unsigned at = bits; at < length(); ++at) {
@@ -69,8 +76,34 @@ bool is_cidr(const std::string& text) {
 bool is_host_cidr(const std::string& text) {
   const std::optional<Cidr> cidr = parse_cidr(text);
   // Two more bits than none: the network's own, the broadcast's, this one, and somebody beside it.
-  return cidr && cidr->bits > 0 && cidr->bits + 2 <= cidr->length() && !is_special(*cidr) &&
-         !cidr->host_is_all(false) && !(cidr->is_v4 && cidr->host_is_all(true));
+  return is_assignable(text) && cidr->bits > 0 && cidr->bits + 2 <= cidr->length();
+}
+
+bool is_assignable(const std::string& text) {
+  const std::optional<Cidr> cidr = parse_cidr(text);
+  if (!cidr || is_special(*cidr)) {
+    return false;
+  }
+  // A subnet of two addresses has neither one of its own nor a broadcast (RFC 3021, RFC 6164).
+  return cidr->bits + 1 >= cidr->length() ||
+         (!cidr->host_is_all(false) && !(cidr->is_v4 && cidr->host_is_all(true)));
+}
+
+std::string address_of(const std::string& text) {
+  const std::optional<Cidr> cidr =
+      parse_cidr(text.find('/') == std::string::npos ? text + "/0" : text);
+  return cidr ? cidr->text() : "";
+}
+
+std::string subnet_of(const std::string& text) {
+  std::optional<Cidr> cidr = parse_cidr(text);
+  if (!cidr) {
+    return "";
+  }
+  for (unsigned at = cidr->bits; at < cidr->length(); ++at) {
+    cidr->bytes.at(at / 8) &= static_cast<std::uint8_t>(~(1U << (7 - at % 8)));
+  }
+  return fmt::format("{}/{}", cidr->text(), cidr->bits);
 }
 
 bool overlap(const std::string& cidr, const std::string& other) {

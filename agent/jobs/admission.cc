@@ -1,7 +1,10 @@
 #include "agent/jobs/admission.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "agent/core/ip_address.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/limits.h"
 #include "agent/jobs/standing_volumes.h"
@@ -44,6 +47,24 @@ Result<> check_folder(const Node& node, const path& wanted) {
   }
   return fail(Code::refused, "{} lies below none of the folders this node allows: {}",
               wanted.native(), folders);
+}
+
+Result<> check_networks(const Node& node, const std::vector<NetworkSpec>& networks) {
+  std::set<std::pair<std::string, std::string>> addresses;
+  for (const NetworkSpec& network : networks) {
+    if (network.bridge.empty()) {
+      return fail(Code::invalid,
+                  "interface {} names no bridge, and this node has no default bridge",
+                  network.interface);
+    }
+    TRY(node.networks.check_address(network));
+    if (!network.address.empty() &&
+        !addresses.emplace(network.bridge, address_of(network.address)).second) {
+      return fail(Code::invalid, "interface {}: another one has address {} on bridge {}, too",
+                  network.interface, address_of(network.address), network.bridge);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -157,13 +178,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
                 name);
   }
   TRY(check_folder(node, local_path(spec)));
-  for (const NetworkSpec& network : *spec.networks) {
-    if (network.bridge.empty()) {
-      return fail(Code::invalid,
-                  "interface {} names no bridge, and this node has no default bridge",
-                  network.interface);
-    }
-  }
+  TRY(check_networks(node, *spec.networks));
   for (const VolumeSpec& volume : spec.volumes) {
     if (volume.from.empty()) {
       TRY(node.volumes(volume.storage));

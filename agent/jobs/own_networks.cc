@@ -1,5 +1,8 @@
 #include "agent/jobs/own_networks.h"
 
+#include <algorithm>
+
+#include "agent/core/ip_address.h"
 #include "agent/jobs/container_record.h"
 #include "agent/system/log.h"
 
@@ -23,6 +26,38 @@ Result<std::map<std::string, std::vector<std::string>>> network_users(Journal& j
   return users;
 }
 
+namespace {
+
+/// The container's address on the bridge, chosen or given out.
+bool has_address(const ContainerRecord& record, const std::string& bridge,
+                 const std::string& address) {
+  const auto is_it = [&](const auto& interface) {
+    return interface.bridge == bridge && address_of(interface.address) == address;
+  };
+  const std::vector<NetworkSpec> chosen =
+      record.container.spec.networks.value_or(std::vector<NetworkSpec>());
+  return std::any_of(chosen.begin(), chosen.end(), is_it) ||
+         std::any_of(record.interfaces.begin(), record.interfaces.end(), is_it);
+}
+
+/// `conflict` when another container has the address that the interface shall have.
+Result<> admit_address(Journal& journal, const std::string& container, const NetworkSpec& network) {
+  const std::string address = address_of(network.address);
+  const std::vector<ContainerRow> rows = TRY(journal.containers());
+  for (const ContainerRow& row : rows) {
+    const ContainerRecord record = TRY(container_record_from(row.container));
+    if (row.name != container && has_address(record, network.bridge, address)) {
+      return fail(Code::conflict,
+                  "container {}: container {} has address {} on bridge {}; choose another, or "
+                  "delete that one before",
+                  container, row.name, address, network.bridge);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<> admit_networks(Journal& journal, const std::string& container, const ContainerSpec& spec) {
   if (!spec.networks) {
     return {};
@@ -32,6 +67,9 @@ Result<> admit_networks(Journal& journal, const std::string& container, const Co
     if (row && !row->busy.empty()) {
       return fail(Code::unavailable, "container {}: job {} works on network {}", container,
                   row->busy, row->name);
+    }
+    if (!network.address.empty()) {
+      TRY(admit_address(journal, container, network));
     }
   }
   return {};

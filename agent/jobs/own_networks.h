@@ -16,7 +16,8 @@ namespace drover::jobs {
 /// Names of containers by the bridges they are on. Loop's thread, as all that takes a journal.
 Result<std::map<std::string, std::vector<std::string>>> network_users(Journal& journal);
 
-/// `unavailable` while a job makes or removes a network of the spec.
+/// `unavailable` while a job makes or removes a network of the spec; `conflict`, naming who has it,
+/// for an address of it that is another container's.
 Result<> admit_networks(Journal& journal, const std::string& container, const ContainerSpec& spec);
 
 runtimes::OwnBridge bridge_of(const NetworkRow& row);

@@ -1,13 +1,10 @@
 #include "runtimes/network/bridges.h"
 
-#include <arpa/inet.h>
-
-#include <array>
-#include <charconv>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include "agent/core/ip_address.h"
 #include "agent/core/json.h"
 #include "agent/system/child.h"
 
@@ -61,25 +58,6 @@ Result<> add_bridge(const OwnBridge& bridge, const system::Stop& stop) {
   TRY(ip_tool(std::move(add), stop));
   TRY(ip_tool({"link", "set", "dev", unfinished, "alias", alias_of(bridge.name)}, stop));
   return ip_tool({"link", "set", "dev", unfinished, "name", bridge.name}, stop);
-}
-
-/// "192.0.2.1/24" as "192.0.2.0/24": the plugin takes no subnet with bits of a host.
-std::string subnet_of(const std::string& cidr) {
-  const std::size_t slash = cidr.find('/');
-  const std::string address = cidr.substr(0, slash);
-  const int family = address.find(':') == std::string::npos ? AF_INET : AF_INET6;
-  const std::size_t size = family == AF_INET ? 4 : 16;
-  unsigned prefix = 0;
-  std::from_chars(cidr.data() + slash + 1, cidr.data() + cidr.size(), prefix);
-  std::array<unsigned char, 16> bytes{};
-  inet_pton(family, address.c_str(), bytes.data());
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::size_t kept = std::min<std::size_t>(8, prefix > 8 * i ? prefix - 8 * i : 0);
-    bytes.at(i) &= static_cast<unsigned char>(0xff00U >> kept);
-  }
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(family, bytes.data(), text.data(), text.size());
-  return fmt::format("{}/{}", text.data(), prefix);
 }
 
 }  // namespace
@@ -159,8 +137,8 @@ BridgeRange range_of(const OwnBridge& bridge) {
   if (bridge.address.empty()) {
     return {bridge.name, "", "", "", ""};
   }
-  return {bridge.name, subnet_of(bridge.address), "", "",
-          bridge.address.substr(0, bridge.address.find('/'))};
+  // The plugin takes no subnet with bits of a host.
+  return {bridge.name, subnet_of(bridge.address), "", "", address_of(bridge.address)};
 }
 
 }  // namespace drover::runtimes

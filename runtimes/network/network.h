@@ -5,7 +5,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "agent/core/container_spec.h"
@@ -50,8 +49,6 @@ struct FoundAddress {
   Path file;
   std::string container;
 };
-/// The container that such a file's text names; "" for what is none of ours.
-std::string container_of_reservation(std::string_view text);
 
 struct NetworkOptions {
   std::vector<Path> plugin_folders;  ///< where the CNI plugins are; Debian: /usr/lib/cni
@@ -64,12 +61,19 @@ class Networks {
  public:
   Networks(Layout layout, NetworkOptions options);
 
+  /// Whether `spec.address` can be a container's on that bridge, as far as the node knows without
+  /// looking: `invalid` for what no host can have, the gateway's, and one outside the subnet that
+  /// is given out there. A VLAN has subnets of its own. Without side effects.
+  Result<> check_address(const NetworkSpec& spec) const;
+
   /// The pinned namespace Layout::netns(name), loopback up. One that is there already is success.
   Result<> make_namespace(const ContainerName& name, const system::Stop& stop);
   Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);
   /// Plugs `spec.interface` into `spec.bridge`, which must exist on this node: a bridge is never
   /// made here. It gets `spec.address`, else one from the bridge's range, else none (the program
-  /// inside may ask a DHCP server). The host's end has a stable name, and its alias carries the job
+  /// inside may ask a DHCP server). `conflict`, naming who has it, for an address that is another's
+  /// on that bridge, whatever the VLAN. The host's end has a stable name, and its alias carries the
+  /// job
   /// ("drover:NAME:JOB"). `refused` for a VLAN on a bridge that does not filter them.
   Result<Attachment> attach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                             const system::Stop& stop);
@@ -96,6 +100,8 @@ class Networks {
 
  private:
   Result<json::Value> plugin_config(const NetworkSpec& spec) const;
+  /// Of an address that the job has chosen: its file, see reservations.h.
+  Path reservation(const NetworkSpec& spec) const;
   /// What is given out on the bridge; none when nobody has said.
   std::optional<BridgeRange> range_on(const std::string& bridge) const;
   Result<> settle_host_end(const std::string& made, const std::string& name,

@@ -3,9 +3,11 @@
 #include <fstream>
 #include <utility>
 
+#include "agent/core/ip_address.h"
 #include "agent/system/child.h"
 #include "runtimes/network/cni.h"
 #include "runtimes/network/network.h"
+#include "runtimes/network/reservations.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::runtimes {
@@ -59,7 +61,7 @@ class KeptSetting {
 Result<> check_bridge(const NetworkSpec& spec, const system::Stop& stop) {
   const std::string what = fmt::format("plug {} into bridge {}", spec.interface, spec.bridge);
   const system::Output output =
-      TRY(system::run({"ip", "-details", "-json", "link", "show", "dev", spec.bridge}, stop));
+      TRY(system::run({"ip", "-details", "-json", "address", "show", "dev", spec.bridge}, stop));
   const Result<json::Value> links = json::parse(output.out);
   const json::Value* link = nullptr;
   if (output.ending.code == 0 && links && links->array() != nullptr && !links->array()->empty()) {
@@ -73,6 +75,14 @@ Result<> check_bridge(const NetworkSpec& spec, const system::Stop& stop) {
     return fail(Code::refused,
                 "{} with VLAN {}: the bridge does not filter VLANs (set bridge-vlan-aware yes)",
                 what, spec.vlan);
+  }
+  const json::Array* addresses = link->at("addr_info").array();
+  for (const json::Value& own : addresses != nullptr ? *addresses : json::Array()) {
+    if (!spec.address.empty() &&
+        address_of(std::string(own.at("local").string_or(""))) == address_of(spec.address)) {
+      return fail(Code::conflict, "{}: address {} is the bridge's own: choose another", what,
+                  address_of(spec.address));
+    }
   }
   return {};
 }
@@ -137,7 +147,9 @@ Result<json::Value> Networks::plugin_config(const NetworkSpec& spec) const {
   const std::optional<BridgeRange> range = range_on(spec.bridge);
   const bool has_range = range.has_value();
   std::string gateway = spec.gateway;
-  if (gateway.empty() && has_range) {
+  // One of another subnet than the address is no gateway for it.
+  if (gateway.empty() && has_range &&
+      (spec.address.empty() || overlap(spec.address, range->subnet))) {
     gateway = range->gateway;
   }
   json::Object ipam;
@@ -193,9 +205,46 @@ Result<> Networks::settle_host_end(const std::string& made, const std::string& n
   return ip({"link", "set", "dev", name, "up"}, stop);
 }
 
+Result<> Networks::check_address(const NetworkSpec& spec) const {
+  if (spec.address.empty()) {
+    return {};
+  }
+  const std::string what =
+      fmt::format("interface {} with address {}", spec.interface, spec.address);
+  if (!is_assignable(spec.address)) {
+    return fail(Code::invalid,
+                "{}: no host can have it; give neither the subnet's own nor its broadcast address",
+                what);
+  }
+  const std::optional<BridgeRange> range = range_on(spec.bridge);
+  const bool bounded = range && spec.vlan == 0;
+  if (bounded && subnet_of(spec.address) != subnet_of(range->subnet)) {
+    return fail(Code::invalid,
+                "{}: bridge {} has the subnet {}; give an address of that, with its "
+                "prefix length",
+                what, spec.bridge, subnet_of(range->subnet));
+  }
+  for (const std::string& gateway : {spec.gateway, bounded ? range->gateway : std::string()}) {
+    if (address_of(gateway) == address_of(spec.address)) {
+      return fail(Code::invalid, "{}: it is the gateway's; choose another", what);
+    }
+  }
+  return {};
+}
+
+Path Networks::reservation(const NetworkSpec& spec) const {
+  return layout_.cni() / network_name(spec.bridge) / address_of(spec.address);
+}
+
 Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
                                     const NetworkSpec& spec, const system::Stop& stop) {
+  TRY(check_address(spec));
   TRY(check_bridge(spec, stop));
+  if (!spec.address.empty()) {
+    const Path file = reservation(spec);
+    TRY(reserve_address(file.parent_path(), file.filename(), {name.str(), spec.interface})
+            .context(fmt::format("plug {} into bridge {}", spec.interface, spec.bridge)));
+  }
   json::Value config = TRY(plugin_config(spec));
   const KeptSetting advertisements(Path("/proc/sys/net/ipv6/conf") / spec.bridge / "accept_ra");
   const std::string host = host_name(name, spec.interface);
@@ -231,6 +280,9 @@ Result<> Networks::detach(const ContainerName& name, const JobId&, const Network
   const bool there = std::filesystem::exists(pinned, error);
   TRY(call_cni({"DEL", name.str(), there ? pinned : Path(), spec.interface, std::move(config)},
                options_.plugin_folders, stop));
+  if (!spec.address.empty()) {
+    TRY(free_address(reservation(spec), {name.str(), spec.interface}));
+  }
   // Without its namespace the plugin only gives the address back.
   remove_link(host_name(name, spec.interface), stop);
   return {};

@@ -1,20 +1,14 @@
 // What is left on the node of networks of containers, found and taken away without their specs.
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "agent/system/child.h"
 #include "runtimes/network/network.h"
+#include "runtimes/network/reservations.h"
 
 namespace drover::runtimes {
 namespace {
 
 constexpr std::string_view kNamespacePrefix = "drover-";
-/// A file of host-local holds two short lines.
-constexpr std::size_t kMostReservation = 4096;
 
 Failure failed_to_list(const Path& folder, const std::error_code& error) {
   return fail(Code::broken, "list {}: {}", folder.native(), error.message());
@@ -25,8 +19,7 @@ Result<> add_addresses(const Path& folder, std::vector<FoundAddress>& found) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    const Result<std::string> text = system::read_file(entry->path(), kMostReservation);
-    const std::string container = text ? container_of_reservation(*text) : "";
+    const std::string container = holder_at(entry->path()).container;
     if (!container.empty()) {
       found.push_back({entry->path(), container});
     }
@@ -35,13 +28,6 @@ Result<> add_addresses(const Path& folder, std::vector<FoundAddress>& found) {
 }
 
 }  // namespace
-
-std::string container_of_reservation(std::string_view text) {
-  // "CONTAINER\r\nINTERFACE"; plugins before 0.8 wrote the container alone.
-  const std::string_view first = text.substr(0, text.find_first_of("\r\n"));
-  const Result<ContainerName> name = ContainerName::parse(first);
-  return name ? name->str() : "";
-}
 
 Result<std::vector<std::string>> Networks::namespaces() const {
   const Path folder = "/run/netns";
@@ -91,21 +77,7 @@ Result<> Networks::release_address(const FoundAddress& address) const {
     return fail(Code::refused, "{} is no address given out below {}", address.file.native(),
                 layout_.cni().native());
   }
-  // host-local's own lock: it gives out an address, or takes one back, only while it has this.
-  const Path file = address.file.parent_path() / "lock";
-  const system::UniqueFd lock(
-      ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.valid() || flock(lock.get(), LOCK_EX) != 0) {
-    return fail(Code::broken, "lock {}: {}", file.native(), std::strerror(errno));
-  }
-  const Result<std::string> text = system::read_file(address.file, kMostReservation);
-  if (!text || container_of_reservation(*text) != address.container) {
-    return {};
-  }
-  std::error_code error;
-  std::filesystem::remove(address.file, error);
-  return error ? fail(Code::broken, "remove {}: {}", address.file.native(), error.message())
-               : Result<>();
+  return free_address(address.file, {address.container, ""});
 }
 
 }  // namespace drover::runtimes

@@ -27,6 +27,25 @@ TEST(IpAddress, AHostHasNeitherTheSubnetsOwnAddressNorOneOfNobody) {
   }
 }
 
+TEST(IpAddress, AHostMayBeAlone) {
+  for (const char* good : {"10.84.0.1/24", "10.87.0.0/32", "10.87.0.0/31", "fd00::/128"}) {
+    EXPECT_TRUE(is_assignable(good)) << good;
+  }
+  for (const char* bad : {"10.86.0.0/24", "10.86.0.255/24", "127.0.0.1/32", "fd00::/64", "x"}) {
+    EXPECT_FALSE(is_assignable(bad)) << bad;
+  }
+}
+
+TEST(IpAddress, IsWrittenInOneWay) {
+  EXPECT_EQ(address_of("10.84.7.129/22"), "10.84.7.129");
+  EXPECT_EQ(address_of("fd00:0:0:0::1"), "fd00::1");
+  EXPECT_EQ(address_of(""), "");
+  EXPECT_EQ(subnet_of("10.84.7.129/22"), "10.84.4.0/22");
+  EXPECT_EQ(subnet_of("10.84.7.129/32"), "10.84.7.129/32");
+  EXPECT_EQ(subnet_of("fd00:1:2:3:4::1/64"), "fd00:1:2:3::/64");
+  EXPECT_EQ(subnet_of("10.84.7.129"), "");
+}
+
 TEST(IpAddress, SubnetsOverlapWhenOneHoldsTheOther) {
   EXPECT_TRUE(overlap("10.84.0.1/24", "10.84.0.9/24"));
   EXPECT_TRUE(overlap("10.84.0.1/24", "10.1.2.3/8"));

@@ -29,6 +29,16 @@ class OwnNetworksTest : public NodeFixture {
   JobRow remove(const std::string& id, const std::string& name) {
     return run(job(id, "network.remove", name));
   }
+  /// A container on the bridge apps; "" has an address picked.
+  json::Object run_on(const std::string& id, const std::string& name, const std::string& address) {
+    json::Object network{{"interface", "eth0"}, {"bridge", "apps"}};
+    if (!address.empty()) {
+      network.set("address", address);
+    }
+    json::Object request = run_job(id, name);
+    request.find("spec")->object()->set("networks", json::Array{std::move(network)});
+    return request;
+  }
   BridgeKind kind_of(const std::string& name) {
     return runtimes::look_at_bridge(name, system::Stop()).value();
   }
@@ -71,10 +81,7 @@ TEST_F(OwnNetworksTest, AnothersBridgeWillDoAndIsLeftAsItIs) {
 
 TEST_F(OwnNetworksTest, ANetworkWithContainersStays) {
   ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
-  json::Object request = run_job("j2", "web-1");
-  request.find("spec")->object()->set(
-      "networks", json::Array{json::Object{{"interface", "eth0"}, {"bridge", "apps"}}});
-  const JobRow row = run(request);
+  const JobRow row = run(run_on("j2", "web-1", ""));
   ASSERT_EQ(row.state, JobState::succeeded) << row.result;
   EXPECT_THAT(network_users(*journal_).value().at("apps"), ElementsAre("web-1"));
   EXPECT_THAT(remove("j3", "apps").result, HasSubstr("on it are web-1"));
@@ -82,6 +89,41 @@ TEST_F(OwnNetworksTest, ANetworkWithContainersStays) {
   run(job("j4", "container.delete", "web-1", {{"force", true}}));
   EXPECT_EQ(remove("j5", "apps").state, JobState::succeeded);
   EXPECT_FALSE(std::filesystem::exists(layout_.cni() / "drover-apps"));
+}
+
+TEST_F(OwnNetworksTest, AnAddressThatAnotherContainerHasCostsNothing) {
+  ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  ASSERT_EQ(run(run_on("j2", "web-1", "10.84.0.2/24")).state, JobState::succeeded);
+  for (const char* address : {"10.84.0.2/24", "10.84.0.3/24"}) {
+    // The second one was given out, before anybody has chosen it.
+    const bool given_out = std::string(address) == "10.84.0.3/24";
+    if (given_out) {
+      ASSERT_EQ(run(run_on("j3", "web-3", "")).state, JobState::succeeded);
+    }
+    const std::string id = given_out ? "j5" : "j4";
+    const JobRow row = run(run_on(id, "web-2", address));
+    EXPECT_EQ(row.state, JobState::failed);
+    EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
+    EXPECT_THAT(row.result, HasSubstr(given_out ? "container web-3 has address 10.84.0.3"
+                                                : "container web-1 has address 10.84.0.2"));
+    EXPECT_THAT(journal_->steps(id).value(), IsEmpty());
+    EXPECT_TRUE(leaves_nothing("web-2"));
+  }
+  run(job("j6", "container.delete", "web-1", {{"force", true}}));
+  EXPECT_EQ(run(run_on("j7", "web-2", "10.84.0.2/24")).state, JobState::succeeded);
+}
+
+TEST_F(OwnNetworksTest, AnAddressThatNobodyCanHaveThereIsRefusedBeforeItIsAccepted) {
+  ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"10.84.0.1/24", "it is the gateway's"},
+      {"10.84.0.255/24", "no host can have it"},
+      {"10.85.0.2/24", "bridge apps has the subnet 10.84.0.0/24"}};
+  for (const auto& [address, why] : cases) {
+    const Answer answer = submit(run_on("j2", "web-1", address));
+    EXPECT_EQ(answer.kind, "error");
+    EXPECT_THAT(json::write(answer.body), HasSubstr(why));
+  }
 }
 
 TEST_F(OwnNetworksTest, TwoNetworksHaveNotOneSubnet) {

@@ -7,6 +7,7 @@
 #include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
 #include "runtimes/network/network.h"
+#include "runtimes/network/reservations.h"
 
 namespace drover::runtimes {
 namespace {
@@ -117,6 +118,54 @@ TEST_F(NetworksTest, AnAddressOfTheJobsOwnIsTaken) {
   EXPECT_THAT(inside("web-1", {"ip", "address", "show", "lan"}), HasSubstr("10.83.0.200/24"));
 }
 
+TEST_F(NetworksTest, AChosenAddressIsOneContainersUntilItIsGivenBack) {
+  NetworkSpec spec;
+  spec.address = "10.83.0.10/24";
+  ASSERT_TRUE(attach("web-1", spec));
+  const auto taken = attach("web-2", spec);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, Code::conflict);
+  EXPECT_THAT(taken.error().message, HasSubstr("taken by interface eth0 of container web-1"));
+  ASSERT_TRUE(detach("web-2", spec)) << "as after a failure: it is not the one who has it";
+  // Neither does the plugin give it to another, nor is one that it has given out to be had.
+  EXPECT_EQ(attach("web-2").value().address, "10.83.0.11/24");
+  spec.address = "10.83.0.11/24";
+  spec.interface = "eth1";
+  EXPECT_THAT(attach("web-1", spec).error().message, HasSubstr("container web-2"));
+  spec = {};
+  spec.address = "10.83.0.10/24";
+  ASSERT_TRUE(detach("web-1", spec));
+  ASSERT_TRUE(detach("web-1", spec));
+  EXPECT_EQ(attach("web-3").value().address, "10.83.0.10/24");
+}
+
+TEST_F(NetworksTest, AnAddressThatNoContainerCanHaveIsRefusedWithWhy) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"10.83.0.0/24", "no host can have it"},
+      {"10.83.0.255/24", "no host can have it"},
+      {"10.83.0.1/24", "it is the gateway's"},
+      {"10.84.0.9/24", "has the subnet 10.83.0.0/24"},
+      {"10.83.0.9/16", "has the subnet 10.83.0.0/24"},
+      {"fd00::9/64", "has the subnet"}};
+  for (const auto& [address, why] : cases) {
+    NetworkSpec spec;
+    spec.address = address;
+    const auto refused = attach("web-1", spec);
+    ASSERT_FALSE(refused) << address;
+    EXPECT_EQ(refused.error().code, Code::invalid) << address;
+    EXPECT_THAT(refused.error().message, HasSubstr(why));
+  }
+  run({"ip", "address", "add", "10.83.0.2/24", "dev", "vmbr0"});
+  NetworkSpec spec;
+  spec.address = "10.83.0.2/24";
+  EXPECT_THAT(attach("web-1", spec).error().message, HasSubstr("is the bridge's own"));
+  EXPECT_TRUE(networks_->addresses().value().empty());
+  spec.bridge = "vmbr0";
+  spec.address = "10.99.0.9/24";
+  spec.vlan = 42;
+  EXPECT_TRUE(networks_->check_address(spec)) << "a VLAN has a subnet of its own";
+}
+
 TEST_F(NetworksTest, ABridgeWithoutARangeGivesAnInterfaceWithoutAddress) {
   run({"ip", "link", "add", "vmbr7", "type", "bridge"});
   NetworkSpec spec;
@@ -195,10 +244,12 @@ TEST_F(NetworksTest, WhatIsLeftOfAContainerIsFoundWithoutItsSpec) {
 }
 
 TEST(Reservation, NamesTheContainerOrNothing) {
-  EXPECT_EQ(container_of_reservation("web-1\r\neth0"), "web-1");
-  EXPECT_EQ(container_of_reservation("web-1"), "web-1");
+  EXPECT_EQ(holder_of("web-1\r\neth0"), (AddressHolder{"web-1", "eth0"}));
+  EXPECT_EQ(holder_of("web-1\neth0\n"), (AddressHolder{"web-1", "eth0"}));
+  EXPECT_EQ(holder_of("web-1"), (AddressHolder{"web-1", ""}));
+  EXPECT_EQ(holder_of("web-1\r\n"), (AddressHolder{"web-1", ""}));
   for (const char* text : {"", "\r\n", "10.83.0.10", "Web\r\neth0", "../x\r\neth0", "123"}) {
-    EXPECT_EQ(container_of_reservation(text), "") << text;
+    EXPECT_EQ(holder_of(text), AddressHolder()) << text;
   }
 }
 
