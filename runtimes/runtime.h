@@ -12,6 +12,8 @@
 #include "agent/core/result.h"
 #include "agent/system/stop.h"
 #include "runtimes/container.h"
+#include "runtimes/network/network.h"
+#include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
 
@@ -25,6 +27,13 @@ struct Capabilities {
   bool knows_exit_code = true;
   bool checkpoints = false;           ///< writes its processes to the disk, and restores them
   std::string_view no_checkpoints{};  ///< why not, for whoever has asked
+};
+
+/// What a runtime that `provisions_itself` has given a container.
+struct Provided {
+  std::optional<Vmid> vmid;
+  std::vector<Attachment> interfaces;
+  std::vector<Volume> volumes;
 };
 
 struct ExecRequest {
@@ -66,6 +75,10 @@ class Runtime {
   /// Makes it, with its program not yet running. `conflict` when there is one of that name. What a
   /// failed create had begun is undone.
   virtual Result<> create(const Container& container, const Stop& stop) = 0;
+  /// Of one that it has created; nothing where others provision for it.
+  virtual Result<Provided> provided(const Container& /*container*/, const Stop& /*stop*/) {
+    return Provided{};
+  }
   /// Legal from created, and from stopped where `restartable`.
   virtual Result<> start(const Container& container, const Stop& stop) = 0;
   /// Signal 1 to 64 to its first process. `conflict` when it is not running or paused.

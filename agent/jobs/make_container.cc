@@ -54,6 +54,15 @@ class Making {
       step.clear = [&] { return runtime_.remove(record_.container, true, work_.stop()); };
     }
     TRY(work_.once(step));
+    return runtime_.capabilities().provisions_itself ? take_in_provided() : Result<>();
+  }
+
+  /// What the runtime has made by itself belongs to the record as what was made for it does.
+  Result<> take_in_provided() {
+    runtimes::Provided provided = TRY(runtime_.provided(record_.container, work_.stop()));
+    record_.container.vmid = provided.vmid;
+    record_.interfaces = std::move(provided.interfaces);
+    record_.volumes = std::move(provided.volumes);
     return {};
   }
 

@@ -10,6 +10,7 @@
 
 #include "agent/system/process.h"
 #include "runtimes/guest/exit_status.h"
+#include "runtimes/guest/guest_parts.h"
 #include "runtimes/guest/guest_request.h"
 
 namespace drover::runtimes {
@@ -94,12 +95,11 @@ Result<proxmox::GuestInfo> GuestRuntime::find(const Container& container, const 
     return stamp.ours && stamp.name == container.name.str() && stamp.job == container.job.str();
   };
   if (container.vmid) {
-    proxmox::GuestInfo guest = TRY(guests_.status(*container.vmid, stop));
-    if (fits(guest)) {
+    Result<proxmox::GuestInfo> guest = guests_.status(*container.vmid, stop);
+    if (guest ? fits(*guest) : guest.error().code != Code::not_found) {
       return guest;
     }
-    return fail(Code::not_found, "guest {} is not that of container {}", guest.vmid.value,
-                container.name.str());
+    // An admin may have given it another number: restored it from a backup.
   }
   const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
   const auto found = std::find_if(guests.begin(), guests.end(), fits);
@@ -196,8 +196,19 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
   return Failure(std::move(error));
 }
 
+Result<Provided> GuestRuntime::provided(const Container& container, const Stop& stop) {
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  const json::Value config =
+      TRY(client_.get(config_path(guest.vmid), {}, stop).context("look at " + label(container)));
+  return parts_of_guest(guest.vmid, container.spec, config);
+}
+
+std::string GuestRuntime::config_path(Vmid vmid) const {
+  return fmt::format("/nodes/{}/lxc/{}/config", client_.node(), vmid.value);
+}
+
 Result<> GuestRuntime::change_tags(Vmid vmid, const ChangeTags& change, const Stop& stop) {
-  const std::string path = fmt::format("/nodes/{}/lxc/{}/config", client_.node(), vmid.value);
+  const std::string path = config_path(vmid);
   // An admin may change the configuration between the two calls, which the digest tells.
   constexpr int kMostTries = 5;
   for (int tries = 1;; ++tries) {

@@ -16,8 +16,8 @@ namespace drover::runtimes {
 
 /// Makes, starts, stops and removes guests through the API; freezes them, signals their init and
 /// runs programs in them through LXC, which therefore must be on this node. A guest is ours by its
-/// tags alone: it is found by the name and the job they carry, also when Container::vmid is known,
-/// and a guest that somebody else has tagged differently is `not_found`.
+/// tags alone: it is found by the name and the job they carry, first where Container::vmid says,
+/// then among all, and a guest that somebody else has tagged differently is `not_found`.
 ///
 /// An exit code is known only of a guest that `stop` has ended, on kernels that tell it (6.15).
 class GuestRuntime final : public Runtime {
@@ -31,6 +31,7 @@ class GuestRuntime final : public Runtime {
   Result<> accepts(const ContainerSpec& spec) const override;
   /// One that this very job has made before is success.
   Result<> create(const Container& container, const Stop& stop) override;
+  Result<Provided> provided(const Container& container, const Stop& stop) override;
   Result<> start(const Container& container, const Stop& stop) override;
   /// SIGKILL through the API, every other signal to the init itself, whose kernel drops those that
   /// it has no handler for.
@@ -60,6 +61,7 @@ class GuestRuntime final : public Runtime {
   /// `conflict` unless it is in this status.
   Result<Live> live_as(const Container& container, Status wanted, std::string_view verb,
                        const Stop& stop);
+  std::string config_path(Vmid vmid) const;
   Result<> mark_started(Vmid vmid, const Stop& stop);
   Result<> unmark_unless_started(const Container& container, const Stop& stop);
   /// Says whether it has changed them.

@@ -17,6 +17,7 @@ std::vector<std::string> copying(const Volume& from, const Volume& to) {
     case VolumeKind::image:
       return {"cp", "--reflink=auto", "--sparse=auto", "--", from.path.native(), to.path.native()};
     case VolumeKind::block:
+    case VolumeKind::guest_disk:
       break;
   }
   return {"dd",    "if=" + from.path.native(), "of=" + to.path.native(),

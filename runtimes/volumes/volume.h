@@ -13,9 +13,10 @@
 namespace drover::runtimes {
 
 enum class VolumeKind {
-  folder,  ///< a directory, ready to be bound
-  image,   ///< a raw file: loop device and file system needed
-  block,   ///< a block device: file system needed
+  folder,      ///< a directory, ready to be bound
+  image,       ///< a raw file: loop device and file system needed
+  block,       ///< a block device: file system needed
+  guest_disk,  ///< of a guest of Proxmox, which alone has to do with it; has no path here
 };
 
 struct Volume {

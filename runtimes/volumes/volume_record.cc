@@ -11,6 +11,8 @@ std::string_view to_string(VolumeKind kind) {
       return "image";
     case VolumeKind::block:
       return "block";
+    case VolumeKind::guest_disk:
+      return "guest_disk";
   }
   return "";
 }
@@ -31,11 +33,13 @@ Result<Volume> volume_from_json(const json::Value& value) {
                 std::string(value.at("id").string_or("")),
                 Path(std::string(value.at("path").string_or(""))), VolumeKind::folder};
   const std::string_view kind = value.at("kind").string_or("");
-  if (volume.name.empty() || volume.id.empty() || volume.path.empty()) {
+  const bool needs_path = kind != to_string(VolumeKind::guest_disk);
+  if (volume.name.empty() || volume.id.empty() || (needs_path && volume.path.empty())) {
     return fail(Code::broken, "the record of a volume lacks its name, id or path: {}",
                 json::write(value));
   }
-  for (const VolumeKind known : {VolumeKind::folder, VolumeKind::image, VolumeKind::block}) {
+  for (const VolumeKind known :
+       {VolumeKind::folder, VolumeKind::image, VolumeKind::block, VolumeKind::guest_disk}) {
     if (kind == to_string(known)) {
       volume.kind = known;
       return volume;

@@ -143,7 +143,7 @@ class ThingsLife(unittest.TestCase):
         drover("network", "rm", "apps")
         self.assertNotIn("apps", subprocess.run(["ip", "link"], stdout=subprocess.PIPE, text=True, check=True).stdout)
         subprocess.run(["ip", "link", "add", "not-ours", "type", "bridge"], check=True)
-        drover("network", "ensure", "not-ours")
+        self.assertIn("is not Drover's", drover("network", "ensure", "not-ours").stderr)
         self.assertIn("not Drover's", drover("network", "rm", "not-ours", check=False).stderr)
 
 
@@ -179,7 +179,13 @@ class NodeOfProxmox(unittest.TestCase):
 
     def test_limits_of_a_guest_change_in_its_configuration(self):
         drover = self.node.drover
-        drover("run", "--runtime", "pve-lxc", "--name", "guest", "--image", "local:vztmpl/busybox.tar.gz", "-m", "64M")
+        drover("run", "--runtime", "pve-lxc", "--name", "guest", "--image", "local:vztmpl/busybox.tar.gz", "-m", "64M",
+               "--network", "eth0=vmbr0,address=10.83.0.200/24", "--volume", "data:/data:64M")
+        seen = self.node.inspect("guest")
+        self.assertGreaterEqual(seen["vmid"], 900000)
+        self.assertEqual(seen["networks"][0]["address"], "10.83.0.200/24")
+        self.assertEqual(seen["volumes"][0]["target"], "/data")
+        self.assertIn(f"vm-{seen['vmid']}-disk-", seen["volumes"][0]["id"])
         drover("update", "guest", "-m", "128M", "--cpus", "1.5")
         (config,) = [path.read_text() for path in (self.node.simulator.folder / "guests").rglob("*") if path.is_file()]
         for setting in ['memory', '128', 'cpulimit', '1.50']:

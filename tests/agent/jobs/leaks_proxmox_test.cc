@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/views.h"
 #include "fakes/fake_proxmox.h"
 #include "fakes/private_mounts.h"
 #include "leaks_fixture.h"
@@ -47,7 +48,8 @@ class LeaksProxmoxTest : public LeaksFixture {
 
   fakes::FakeProxmox api_{folder_ / "pve"};
   runtimes::ProxmoxVolumes on_proxmox_{api_, clock_, Vmid{999'000'000}};
-  runtimes::GuestRuntime guests_{api_, clock_, runtimes::GuestOptions{}};
+  runtimes::GuestRuntime guests_{
+      api_, clock_, {"local", 512, Vmid{5000}, Vmid{5002}, folder_ / "lxc", "vmbr0", "local"}};
 };
 
 TEST_F(LeaksProxmoxTest, AVolumeThatNoContainerHasIsReleasedAfterTheGrace) {
@@ -59,6 +61,28 @@ TEST_F(LeaksProxmoxTest, AVolumeThatNoContainerHasIsReleasedAfterTheGrace) {
   look();
   EXPECT_FALSE(has_volume(id));
   EXPECT_EQ(told_of_leaks().back(), "collected volume " + id);
+}
+
+TEST_F(LeaksProxmoxTest, AGuestsNumberInterfacesAndVolumesAreInItsRecord) {
+  api_.storages["local"];
+  json::Object request = run_job("j1", "web-1");
+  json::Object spec{
+      {"runtime", "pve-lxc"},
+      {"image", "local:vztmpl/busybox.tar.gz"},
+      {"volumes", json::Array{json::Object{{"name", "data"},
+                                           {"target", "/data"},
+                                           {"storage", "local"},
+                                           {"size_mib", std::int64_t{8}}}}},
+      {"networks", json::Array{json::Object{
+                       {"interface", "eth0"}, {"bridge", "vmbr0"}, {"address", "192.0.2.9/24"}}}}};
+  request.set("spec", std::move(spec));
+  const JobRow row = run(request);
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  const json::Value view =
+      container_view(*journal_->container("web-1").value(), layout_, false).value();
+  EXPECT_EQ(view.at("vmid").integer_or(0), 5000);
+  EXPECT_EQ(view.at("networks").array()->front().at("address").string_or(""), "192.0.2.9/24");
+  EXPECT_EQ(view.at("volumes").array()->front().at("storage").string_or(""), "local");
 }
 
 TEST_F(LeaksProxmoxTest, VolumesOfContainersAndOfJobsAreKnownAlsoOfStoppedOnes) {

@@ -62,6 +62,47 @@ TEST_F(GuestRuntimeTest, ACreatedGuestHasWhatTheSpecSays) {
   EXPECT_EQ(status(), Status::created);
 }
 
+TEST_F(GuestRuntimeTest, TellsItsNumberInterfacesAndVolumes) {
+  Container wish = container("web-2", "Job-2");
+  wish.spec.volumes = {{"data", "/data", "local", 64, false},
+                       {"gone", "/gone", "local", 64, false}};
+  wish.spec.networks = {{"eth0", "vmbr0", "192.0.2.9/24", "192.0.2.1", 0},
+                        {"eth1", "vmbr1", "", "", 0}};
+  const auto created = runtime_.create(wish, stop_);
+  ASSERT_TRUE(created) << to_text(created.error());
+  // As Proxmox writes it down.
+  json::Object& config = guest().config;
+  config.set(
+      "net0",
+      "name=eth0,bridge=vmbr0,gw=192.0.2.1,hwaddr=BC:24:11:00:00:01,ip=192.0.2.9/24,type=veth");
+  config.set("mp0", "local:5000/vm-5000-disk-1.raw,mp=/data,size=64M");
+  config.erase("mp1");
+  const auto provided = runtime_.provided(wish, stop_);
+  ASSERT_TRUE(provided) << to_text(provided.error());
+  EXPECT_EQ(provided->vmid->value, 5000U);
+  ASSERT_EQ(provided->interfaces.size(), 2U);
+  EXPECT_EQ(json::write(to_json(provided->interfaces[0])),
+            json::write(to_json(Attachment{"eth0", "veth5000i0", "vmbr0", "192.0.2.9/24",
+                                           "192.0.2.1", "BC:24:11:00:00:01"})));
+  EXPECT_EQ(provided->interfaces[1].bridge, "vmbr1");
+  EXPECT_EQ(provided->interfaces[1].address, "") << "DHCP gives it one";
+  ASSERT_EQ(provided->volumes.size(), 1U);
+  EXPECT_EQ(provided->volumes[0].id, "local:5000/vm-5000-disk-1.raw");
+  EXPECT_EQ(provided->volumes[0].storage, "local");
+  EXPECT_TRUE(volume_from_json(to_json(provided->volumes[0])));
+}
+
+TEST_F(GuestRuntimeTest, IsFoundWhereItsNumberSaysAndElsewhere) {
+  create();
+  Container known = web_;
+  known.vmid = Vmid{5000};
+  EXPECT_EQ(runtime_.state(known, stop_).value().status, Status::created);
+  known.vmid = Vmid{5001};
+  EXPECT_EQ(runtime_.state(known, stop_).value().status, Status::created) << "no guest has that";
+  api_.guests[5001].config = json::Object{{"hostname", "other"}, {"tags", "prod"}};
+  EXPECT_EQ(runtime_.state(known, stop_).value().status, Status::created) << "another's has that";
+}
+
 TEST_F(GuestRuntimeTest, GoesThroughItsLife) {
   create();
   ASSERT_TRUE(runtime_.start(web_, stop_));

@@ -1,0 +1,60 @@
+#include "runtimes/guest/guest_parts.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace drover::runtimes {
+namespace {
+
+/// "local:101/vm-101-disk-1.raw,mp=/data" by its keys; what has none is the volume.
+std::map<std::string, std::string> properties(std::string_view text) {
+  std::map<std::string, std::string> all;
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+    const std::size_t equals = one.find('=');
+    if (equals == std::string_view::npos) {
+      all.emplace("volume", one);
+    } else {
+      all.emplace(one.substr(0, equals), one.substr(equals + 1));
+    }
+  }
+  return all;
+}
+
+/// One that is no address says how to get one: "dhcp", "auto", "manual".
+std::string address_in(std::map<std::string, std::string>& net) {
+  for (const char* key : {"ip", "ip6"}) {
+    if (net[key].find('/') != std::string::npos) {
+      return net[key];
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value& config) {
+  Provided parts{vmid, {}, {}};
+  for (std::size_t i = 0; i < (spec.networks ? spec.networks->size() : 0); ++i) {
+    auto net = properties(config.at("net" + std::to_string(i)).string_or(""));
+    if (net["name"].empty()) {
+      continue;
+    }
+    parts.interfaces.push_back({net["name"], fmt::format("veth{}i{}", vmid.value, i), net["bridge"],
+                                address_in(net), net["gw"].empty() ? net["gw6"] : net["gw"],
+                                net["hwaddr"]});
+  }
+  for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
+    auto disk = properties(config.at("mp" + std::to_string(i)).string_or(""));
+    const std::string id = disk["volume"].empty() ? disk["file"] : disk["volume"];
+    if (!id.empty()) {
+      parts.volumes.push_back(
+          {spec.volumes[i].name, id.substr(0, id.find(':')), id, "", VolumeKind::guest_disk});
+    }
+  }
+  return parts;
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,15 @@
+// From a guest's configuration to what its container has of Proxmox.
+#pragma once
+
+#include "agent/core/ids.h"
+#include "agent/core/json.h"
+#include "runtimes/runtime.h"
+
+namespace drover::runtimes {
+
+/// The interfaces and volumes that `map_spec` has asked for, as the configuration (the API's, or
+/// pct.conf(5)) now has them. What an admin has taken out of it is left out here, too. An interface
+/// that asks for its address by DHCP has none here.
+Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value& config);
+
+}  // namespace drover::runtimes
