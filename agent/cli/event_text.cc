@@ -41,7 +41,8 @@ std::string detail(const Event& event) {
   if (event.kind == "job" && data.at("verb").string() != nullptr) {
     return fmt::format("{} {}", data.at("verb").string_or(""), data.at("target").string_or(""));
   }
-  if (event.kind == "node" && data.at("message").string() != nullptr) {
+  const bool explains = event.kind == "node" || event.kind == "network";
+  if (explains && data.at("message").string() != nullptr) {
     return std::string(data.at("message").string_or(""));
   }
   return std::string(data.at("runtime").string_or(""));

@@ -24,8 +24,10 @@ Result<> outcome_of(const json::Value& job) {
   return Failure(messaging::read_error(json::write(job.at("error"))));
 }
 
-Result<int> run_for_each(Session& session, Verb verb, const std::vector<std::string>& names,
-                         const JobOptions& options, const JobFlags& flags) {
+Result<int> run_for_each(
+    Session& session, Verb verb, const std::vector<std::string>& names, const JobOptions& options,
+    const JobFlags& flags,
+    const std::function<std::string(const std::string&, const json::Value&)>& remark) {
   messaging::Client client = TRY(session.connect());
   int code = kDone;
   for (const std::string& name : names) {
@@ -38,6 +40,10 @@ Result<int> run_for_each(Session& session, Verb verb, const std::vector<std::str
     const Result<> outcome = job ? outcome_of(*job) : Result<>(Failure(job.error()));
     if (outcome) {
       fmt::print("{}\n", name);
+      const std::string remarked = remark ? remark(name, job->at("result")) : "";
+      if (!remarked.empty() && !flags.quiet) {
+        fmt::print(stderr, "{}\n", remarked);
+      }
     } else {
       print_error(outcome.error());
       code = job && outcome.error().code == Code::timed_out ? kDeadline : kFailed;

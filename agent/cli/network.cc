@@ -1,4 +1,6 @@
 // drover network: bridges of the node's own.
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <memory>
 
@@ -17,6 +19,16 @@ struct NetworkOptions {
   JobFlags flags;
 };
 
+/// Of a job network.ensure that has found a bridge.
+std::string whose(const std::string& name, const json::Value& result) {
+  return result.at("own").boolean_or(true)
+             ? ""
+             : fmt::format(
+                   "{}: this bridge was there and is not Drover's: it is used as it is, and "
+                   "never changed or removed by Drover",
+                   name);
+}
+
 CLI::App* add_network_job(CLI::App& group, Action& action, const char* name, const char* about,
                           Verb verb, const std::shared_ptr<NetworkOptions>& options) {
   CLI::App* command = group.add_subcommand(name, about);
@@ -25,7 +37,7 @@ CLI::App* add_network_job(CLI::App& group, Action& action, const char* name, con
   command->footer(kExitStatus);
   command->callback([&action, options, verb] {
     action = [options, verb](Session& session) {
-      return run_for_each(session, verb, options->names, options->job, options->flags);
+      return run_for_each(session, verb, options->names, options->job, options->flags, whose);
     };
   });
   return command;
@@ -34,6 +46,7 @@ CLI::App* add_network_job(CLI::App& group, Action& action, const char* name, con
 std::vector<std::string> network_cells(const json::Value& network) {
   const std::string_view address = network.at("address").string_or("");
   return {std::string(network.at("name").string_or("")),
+          std::string(network.at("state").string_or("-")),
           address.empty() ? "-" : std::string(address),
           network.at("vlan_aware").boolean_or(false) ? "yes" : "no",
           short_time(network.at("created_at").integer_or(0), system::SystemClock().unix_ms()),
@@ -56,8 +69,9 @@ void add_network(CLI::App& app, Action& action) {
   ensure->add_flag("--vlan-aware", options->job.vlan_aware, "Let containers have VLANs on it");
   add_network_job(*group, action, "rm", "Remove bridges that Drover has made", Verb::network_remove,
                   std::make_shared<NetworkOptions>());
-  add_list(*group, action, "List the bridges that Drover has made and the containers on them",
-           {"networks", {"NAME", "ADDRESS", "VLANS", "CREATED", "CONTAINERS"}, network_cells});
+  add_list(
+      *group, action, "List the bridges that Drover has made and the containers on them",
+      {"networks", {"NAME", "STATE", "ADDRESS", "VLANS", "CREATED", "CONTAINERS"}, network_cells});
 }
 
 }  // namespace drover::cli

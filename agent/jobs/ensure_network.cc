@@ -1,4 +1,5 @@
 #include "agent/core/ip_address.h"
+#include "agent/jobs/container_record.h"
 #include "agent/jobs/own_networks.h"
 #include "agent/jobs/verbs.h"
 
@@ -38,12 +39,33 @@ Result<> check_subnet(Journal& journal, const JobRequest& request) {
   return {};
 }
 
+/// On a node of Proxmox containers are put on its bridges only: another would be of no use to them.
+Result<> check_on_proxmox(Work& work, const Node& node) {
+  if (node.proxmox_network == nullptr) {
+    return {};
+  }
+  const std::string& name = work.request().target;
+  const Result<proxmox::Bridge> bridge = node.proxmox_network->require_bridge(name, work.stop());
+  if (bridge) {
+    return {};
+  }
+  if (bridge.error().code != Code::not_found) {
+    return Failure(bridge.error());
+  }
+  return fail(
+      Code::refused,
+      "ensure network {}: there is a bridge of that name that neither Drover nor Proxmox has "
+      "made; it is left as it is, and no container is put on it: make it Proxmox's (System, "
+      "Network), or choose another name",
+      name);
+}
+
 /// Of one that the journal does not know: whether there is a bridge of somebody else, which will
 /// do.
 Result<bool> look_for_other(Work& work, const Node& node) {
   const JobRequest& request = work.request();
   const std::string what = "ensure network " + request.target;
-  switch (TRY(runtimes::look_at_bridge(request.target, work.stop()))) {
+  switch (TRY(runtimes::look_at_bridge(request.target))) {
     case runtimes::BridgeKind::other:
       if (asks_for_something(request.options)) {
         return fail(Code::refused,
@@ -51,6 +73,7 @@ Result<bool> look_for_other(Work& work, const Node& node) {
                     "so give no options, or choose another name",
                     what);
       }
+      TRY(check_on_proxmox(work, node));
       return true;
     case runtimes::BridgeKind::no_bridge:
       return fail(Code::conflict, "{}: there is an interface of that name that is no bridge", what);
@@ -64,6 +87,16 @@ Result<bool> look_for_other(Work& work, const Node& node) {
                 what);
   }
   return false;
+}
+
+std::uint32_t vlan_of(const ContainerRecord& record, const runtimes::Attachment& attachment) {
+  for (const NetworkSpec& spec :
+       record.container.spec.networks.value_or(std::vector<NetworkSpec>())) {
+    if (spec.interface == attachment.interface) {
+      return spec.vlan;
+    }
+  }
+  return 0;
 }
 
 /// The network's row, written; none when a bridge of somebody else serves.
@@ -95,6 +128,24 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   return row;
 }
 
+/// Somebody has deleted the bridge from under its containers.
+Result<> plug_in_again(Work& work, const Node& node, const std::string& bridge) {
+  std::vector<ContainerRow> rows;
+  TRY(work.write([&](Books& books) -> Result<> {
+    rows = TRY(books.journal().containers());
+    return {};
+  }));
+  for (const ContainerRow& row : rows) {
+    const ContainerRecord record = TRY(container_record_from(row.container));
+    for (const runtimes::Attachment& attachment : record.interfaces) {
+      if (attachment.bridge == bridge) {
+        TRY(node.networks.plug_in_again(attachment, vlan_of(record, attachment), work.stop()));
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<json::Value> ensure_network(Work& work, const Node& node) {
@@ -106,6 +157,7 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
   work.plan(1);
   TRY(work.once({.name = "network.make", .act = [&]() -> Result<json::Value> {
                    TRY(runtimes::make_bridge(bridge_of(*row), work.stop()));
+                   TRY(plug_in_again(work, node, row->name));
                    return json::Value();
                  }}));
   node.networks.give_out(runtimes::range_of(bridge_of(*row)));

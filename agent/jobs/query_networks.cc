@@ -9,13 +9,12 @@ Result<json::Value> Queries::networks(const json::Value& question) {
   auto users = TRY(network_users(journal_));
   return page_of("networks", rows, [&users](const NetworkRow& row) -> Result<json::Object> {
     const std::vector<std::string>& names = users[row.name];
-    return json::Object{{"name", row.name},
-                        {"address", row.address},
-                        {"vlan_aware", row.vlan_aware},
-                        {"job", row.job},
-                        {"created_at", row.created_at},
-                        {"busy", row.busy},
-                        {"containers", json::Array(names.begin(), names.end())}};
+    const runtimes::BridgeState state = TRY(runtimes::state_of_bridge(row.name));
+    return json::Object{
+        {"name", row.name},       {"state", runtimes::to_string(state)},
+        {"address", row.address}, {"vlan_aware", row.vlan_aware},
+        {"job", row.job},         {"created_at", row.created_at},
+        {"busy", row.busy},       {"containers", json::Array(names.begin(), names.end())}};
   });
 }
 

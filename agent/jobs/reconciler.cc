@@ -84,6 +84,7 @@ Result<> Reconciler::round() {
     TRY(leaks_.note(parts_, sight, *known));
     return try_undoing_again();
   }));
+  TRY(networks_.look(books_));
   return collect(sight);
 }
 

@@ -10,6 +10,7 @@
 
 #include "agent/jobs/intake.h"
 #include "agent/jobs/leaks.h"
+#include "agent/jobs/network_watch.h"
 
 namespace drover::jobs {
 
@@ -49,6 +50,7 @@ class Reconciler {
   system::Clock& clock_;
   Leaks leaks_;
   std::vector<Part> parts_;
+  NetworkWatch networks_;
   std::set<std::string> failing_;  // labels of parts whose failure was told; the thread's own
   system::Stop stop_;
   mutable std::mutex mutex_;

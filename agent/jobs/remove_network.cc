@@ -39,7 +39,7 @@ Result<json::Value> remove_network(Work& work, const Node& node) {
     if (work.resumed()) {
       return json::Value();
     }
-    const auto kind = TRY(runtimes::look_at_bridge(request.target, work.stop()));
+    const auto kind = TRY(runtimes::look_at_bridge(request.target));
     switch (kind) {
       case runtimes::BridgeKind::none:
         return Failure(held.error());

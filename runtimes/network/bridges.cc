@@ -1,12 +1,14 @@
 #include "runtimes/network/bridges.h"
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "agent/core/ip_address.h"
-#include "agent/core/json.h"
 #include "agent/system/child.h"
+#include "runtimes/network/link.h"
 
 namespace drover::runtimes {
 namespace {
@@ -60,21 +62,40 @@ Result<> add_bridge(const OwnBridge& bridge, const system::Stop& stop) {
   return ip_tool({"link", "set", "dev", unfinished, "name", bridge.name}, stop);
 }
 
-}  // namespace
-
-Result<BridgeKind> look_at_bridge(const std::string& name, const system::Stop& stop) {
-  // By netlink and not by /sys, which shows the interfaces of whoever mounted it.
-  const system::Output output =
-      TRY(system::run({"ip", "-details", "-json", "link", "show", "dev", name}, stop));
-  const Result<json::Value> links = json::parse(output.out);
-  if (output.ending.code != 0 || !links || links->array() == nullptr || links->array()->empty()) {
+BridgeKind kind_of(const std::string& name, const std::optional<Link>& link) {
+  if (!link) {
     return BridgeKind::none;
   }
-  const json::Value& link = links->array()->front();
-  if (link.at("linkinfo").at("info_kind").string_or("") != "bridge") {
+  if (link->kind != "bridge") {
     return BridgeKind::no_bridge;
   }
-  return link.at("ifalias").string_or("") == alias_of(name) ? BridgeKind::ours : BridgeKind::other;
+  return link->alias == alias_of(name) ? BridgeKind::ours : BridgeKind::other;
+}
+
+}  // namespace
+
+Result<BridgeKind> look_at_bridge(const std::string& name) {
+  const std::optional<Link> link = TRY(look_at_link(name));
+  return kind_of(name, link);
+}
+
+std::string_view to_string(BridgeState state) {
+  constexpr std::array<std::string_view, 4> kStates = {"up", "down", "missing", "taken"};
+  return kStates.at(static_cast<std::size_t>(state));
+}
+
+Result<BridgeState> state_of_bridge(const std::string& name) {
+  const std::optional<Link> link = TRY(look_at_link(name));
+  switch (kind_of(name, link)) {
+    case BridgeKind::none:
+      return BridgeState::missing;
+    case BridgeKind::ours:
+      return link->up ? BridgeState::up : BridgeState::down;
+    case BridgeKind::other:
+    case BridgeKind::no_bridge:
+      break;
+  }
+  return BridgeState::taken;
 }
 
 Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop) {
@@ -103,7 +124,7 @@ Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop) {
 
 Result<> make_bridge(const OwnBridge& bridge, const system::Stop& stop) {
   const std::string what = "make bridge " + bridge.name;
-  switch (TRY(look_at_bridge(bridge.name, stop))) {
+  switch (TRY(look_at_bridge(bridge.name))) {
     case BridgeKind::none:
       TRY(add_bridge(bridge, stop).context(what));
       break;
@@ -121,7 +142,7 @@ Result<> make_bridge(const OwnBridge& bridge, const system::Stop& stop) {
 }
 
 Result<> remove_bridge(const std::string& name, const system::Stop& stop) {
-  switch (TRY(look_at_bridge(name, stop))) {
+  switch (TRY(look_at_bridge(name))) {
     case BridgeKind::none:
       return {};
     case BridgeKind::ours:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/core/result.h"
@@ -23,7 +24,18 @@ enum class BridgeKind {
   other,      ///< a bridge of somebody else
   no_bridge,  ///< another interface
 };
-Result<BridgeKind> look_at_bridge(const std::string& name, const system::Stop& stop);
+Result<BridgeKind> look_at_bridge(const std::string& name);
+
+/// How a bridge is that was made here.
+enum class BridgeState {
+  up,
+  down,     ///< somebody has set it down
+  missing,  ///< somebody has deleted it
+  taken,    ///< something that is not ours has its name
+};
+std::string_view to_string(BridgeState state);
+/// The kernel answers at once: any thread, the loop's, too.
+Result<BridgeState> state_of_bridge(const std::string& name);
 
 /// All of ours that there are, with the first address of each that is not of the link alone.
 Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop);

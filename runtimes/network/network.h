@@ -53,6 +53,7 @@ struct FoundAddress {
 struct NetworkOptions {
   std::vector<Path> plugin_folders;  ///< where the CNI plugins are; Debian: /usr/lib/cni
   std::vector<BridgeRange> ranges;
+  bool with_proxmox = false;  ///< bridges are Proxmox's to make, and errors say so
 };
 
 /// Makes named network namespaces (ip-netns(8)) and attaches them to existing bridges through the
@@ -66,6 +67,11 @@ class Networks {
   /// is given out there. A VLAN has subnets of its own. Without side effects.
   Result<> check_address(const NetworkSpec& spec) const;
 
+  /// Whether it could be attached now, as far as that can be told before: check_address, and the
+  /// bridge is there. `not_found` when it is not; `refused` for a VLAN on one that does not filter
+  /// them; `conflict` for an address that is the bridge's own. Without side effects.
+  Result<> check(const NetworkSpec& spec, const system::Stop& stop) const;
+
   /// The pinned namespace Layout::netns(name), loopback up. One that is there already is success.
   Result<> make_namespace(const ContainerName& name, const system::Stop& stop);
   Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);
@@ -73,8 +79,7 @@ class Networks {
   /// made here. It gets `spec.address`, else one from the bridge's range, else none (the program
   /// inside may ask a DHCP server). `conflict`, naming who has it, for an address that is another's
   /// on that bridge, whatever the VLAN. The host's end has a stable name, and its alias carries the
-  /// job
-  /// ("drover:NAME:JOB"). `refused` for a VLAN on a bridge that does not filter them.
+  /// job ("drover:NAME:JOB"). What `check` says, it says, too.
   Result<Attachment> attach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                             const system::Stop& stop);
   /// Also gives the address back. Absent is success.
@@ -86,6 +91,11 @@ class Networks {
   void give_out(BridgeRange range);
   /// Forgets the bridge's range, and who had which address.
   Result<> give_out_no_more(const std::string& bridge);
+
+  /// Puts the host's end of one that is there back into its bridge, which was made again. One that
+  /// is gone, or has a bridge, is left as it is.
+  Result<> plug_in_again(const Attachment& attachment, std::uint32_t vlan,
+                         const system::Stop& stop) const;
 
   /// Every interface on this node that was made here, also by an earlier agent.
   Result<std::vector<FoundInterface>> inventory(const system::Stop& stop) const;

@@ -6,6 +6,7 @@
 #include "agent/core/ip_address.h"
 #include "agent/system/child.h"
 #include "runtimes/network/cni.h"
+#include "runtimes/network/link.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
 #include "runtimes/volumes/mount_table.h"
@@ -34,6 +35,14 @@ Result<> ip(std::vector<std::string> arguments, const system::Stop& stop) {
   return {};
 }
 
+/// An end that was given a VLAN is in the bridge's default one, too, which is not the container's.
+Result<> close_default_vlan(const std::string& end, std::uint32_t vlan, const system::Stop& stop) {
+  if (vlan > 1) {
+    TRY(system::run_ok({"bridge", "vlan", "del", "vid", "1", "dev", end}, stop));
+  }
+  return {};
+}
+
 /// One that is not there is as good.
 void remove_link(const std::string& name, const system::Stop& stop) {
   [[maybe_unused]] const Result<> removed = ip({"link", "delete", "dev", name}, stop);
@@ -57,8 +66,25 @@ class KeptSetting {
   std::string value_;
 };
 
+/// What a user can do about a bridge that does not filter VLANs, on such a node.
+std::string how_to_filter(const std::string& bridge, const json::Value& link, bool with_proxmox) {
+  if (with_proxmox) {
+    return fmt::format("tick \"VLAN aware\" of {} in Proxmox (System, Network)", bridge);
+  }
+  if (link.at("ifalias").string_or("").starts_with("drover:network:")) {
+    return fmt::format(
+        "make it anew so that it does: drover network rm {0}, then drover network ensure {0} "
+        "--vlan-aware",
+        bridge);
+  }
+  return fmt::format(
+      "let it (ip link set dev {} type bridge vlan_filtering 1), or use one that Drover has made "
+      "(drover network ensure NAME --vlan-aware)",
+      bridge);
+}
+
 /// Asks by netlink and not by /sys, which shows the interfaces of whoever mounted it.
-Result<> check_bridge(const NetworkSpec& spec, const system::Stop& stop) {
+Result<> check_bridge(const NetworkSpec& spec, bool with_proxmox, const system::Stop& stop) {
   const std::string what = fmt::format("plug {} into bridge {}", spec.interface, spec.bridge);
   const system::Output output =
       TRY(system::run({"ip", "-details", "-json", "address", "show", "dev", spec.bridge}, stop));
@@ -68,13 +94,14 @@ Result<> check_bridge(const NetworkSpec& spec, const system::Stop& stop) {
     link = &links->array()->front();
   }
   if (link == nullptr || link->at("linkinfo").at("info_kind").string_or("") != "bridge") {
-    return fail(Code::not_found, "{}: this node has no such bridge", what);
+    return fail(
+        Code::not_found, "{}: this node has no such bridge{}", what,
+        with_proxmox ? "" : fmt::format("; drover network ensure {} makes one", spec.bridge));
   }
   const json::Value& data = link->at("linkinfo").at("info_data");
   if (spec.vlan != 0 && !data.at("vlan_filtering").boolean_or(false)) {
-    return fail(Code::refused,
-                "{} with VLAN {}: the bridge does not filter VLANs (set bridge-vlan-aware yes)",
-                what, spec.vlan);
+    return fail(Code::refused, "{} with VLAN {}: the bridge does not filter VLANs; {}", what,
+                spec.vlan, how_to_filter(spec.bridge, *link, with_proxmox));
   }
   const json::Array* addresses = link->at("addr_info").array();
   for (const json::Value& own : addresses != nullptr ? *addresses : json::Array()) {
@@ -198,10 +225,7 @@ Result<> Networks::settle_host_end(const std::string& made, const std::string& n
   TRY(ip({"link", "set", "dev", made, "name", name, "alias", alias}, stop));
   // As Proxmox does with its own veths: the host has no business with addresses on this end.
   std::ofstream(Path("/proc/sys/net/ipv6/conf") / name / "disable_ipv6") << 1;
-  if (spec.vlan > 1) {
-    // The plugin adds the VLAN but leaves the bridge's default one open to the container.
-    TRY(system::run_ok({"bridge", "vlan", "del", "vid", "1", "dev", name}, stop));
-  }
+  TRY(close_default_vlan(name, spec.vlan, stop));
   return ip({"link", "set", "dev", name, "up"}, stop);
 }
 
@@ -232,14 +256,18 @@ Result<> Networks::check_address(const NetworkSpec& spec) const {
   return {};
 }
 
+Result<> Networks::check(const NetworkSpec& spec, const system::Stop& stop) const {
+  TRY(check_address(spec));
+  return check_bridge(spec, options_.with_proxmox, stop);
+}
+
 Path Networks::reservation(const NetworkSpec& spec) const {
   return layout_.cni() / network_name(spec.bridge) / address_of(spec.address);
 }
 
 Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
                                     const NetworkSpec& spec, const system::Stop& stop) {
-  TRY(check_address(spec));
-  TRY(check_bridge(spec, stop));
+  TRY(check(spec, stop));
   if (!spec.address.empty()) {
     const Path file = reservation(spec);
     TRY(reserve_address(file.parent_path(), file.filename(), {name.str(), spec.interface})
@@ -286,6 +314,22 @@ Result<> Networks::detach(const ContainerName& name, const JobId&, const Network
   // Without its namespace the plugin only gives the address back.
   remove_link(host_name(name, spec.interface), stop);
   return {};
+}
+
+Result<> Networks::plug_in_again(const Attachment& attachment, std::uint32_t vlan,
+                                 const system::Stop& stop) const {
+  const std::string& end = attachment.host_interface;
+  const std::optional<Link> link = TRY(look_at_link(end));
+  if (!link || link->plugged) {
+    return {};
+  }
+  TRY(ip({"link", "set", "dev", end, "master", attachment.bridge}, stop));
+  if (vlan != 0) {
+    TRY(system::run_ok(
+        {"bridge", "vlan", "add", "vid", std::to_string(vlan), "pvid", "untagged", "dev", end},
+        stop));
+  }
+  return close_default_vlan(end, vlan, stop);
 }
 
 Result<std::vector<FoundInterface>> Networks::inventory(const system::Stop& stop) const {

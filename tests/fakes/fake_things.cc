@@ -16,6 +16,7 @@ json::Object made_of(const JobRequest& request, TargetKind kind) {
       thing.set("since", kSince);
       break;
     case TargetKind::network:
+      thing.set("state", "up");
       thing.set("address", request.options.address);
       thing.set("vlan_aware", request.options.vlan_aware);
       thing.set("created_at", kSince);
@@ -44,6 +45,9 @@ Result<json::Value> FakeState::act_on_thing(FakeJob& job, TargetKind kind) {
     case Verb::image_pull:
     case Verb::volume_create:
     case Verb::network_ensure:
+      if (kind == TargetKind::network && name == "vmbr0") {
+        return json::Value(json::Object{{"network", name}, {"own", false}});
+      }
       all.insert_or_assign(name, made_of(job.request, kind));
       return json::Value(json::Object());
     default:

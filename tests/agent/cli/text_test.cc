@@ -81,6 +81,10 @@ TEST_F(Text, EventsSayWhatMatters) {
   event.what = "failed";
   event.data = {{"error", json::Object{{"code", "conflict"}, {"message", "two\nlines"}}}};
   EXPECT_EQ(event_text(event), "08:00:00.000     42 job web-1 failed: conflict: two lines");
+  event.kind = "network";
+  event.what = "lost";
+  event.data = {{"state", "missing"}, {"message", "it is gone"}};
+  EXPECT_EQ(event_text(event), "08:00:00.000     42 network web-1 lost: it is gone");
 }
 
 TEST_F(Text, ProgressOffATerminalWritesWholeLines) {

@@ -58,9 +58,13 @@ TEST_F(Things, NetworksAreEnsuredListedAndRemoved) {
   EXPECT_EQ(drover({"network", "ensure", "bare"}).ending.code, 0);
   in_use("networks", "apps");
   EXPECT_EQ(drover({"network", "ls"}).out,
-            "NAME  ADDRESS       VLANS  CREATED     CONTAINERS\n"
-            "apps  10.84.0.1/24  yes    2027-01-15  web-1, web-2\n"
-            "bare  -             no     2027-01-15  -\n");
+            "NAME  STATE  ADDRESS       VLANS  CREATED     CONTAINERS\n"
+            "apps  up     10.84.0.1/24  yes    2027-01-15  web-1, web-2\n"
+            "bare  up     -             no     2027-01-15  -\n");
+  const auto other = drover({"network", "ensure", "vmbr0"});
+  EXPECT_EQ(other.out, "vmbr0\n");
+  EXPECT_NE(other.err.find("vmbr0: this bridge was there and is not Drover's"), std::string::npos)
+      << other.err;
   EXPECT_EQ(drover({"network", "rm", "bare"}).ending.code, 0);
   EXPECT_EQ(drover({"network", "rm", "apps"}).ending.code, 1);
   EXPECT_EQ(drover({"network", "ensure", "name-of-16-bytes"}).ending.code, 1);

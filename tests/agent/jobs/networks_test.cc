@@ -2,8 +2,14 @@
 // end leave.
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
+#include "agent/jobs/network_watch.h"
 #include "agent/jobs/own_networks.h"
+#include "agent/jobs/queries.h"
 #include "agent/system/child.h"
+#include "fakes/fake_proxmox.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
@@ -16,6 +22,20 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+
+/// A node of Proxmox whose one bridge is vmbr0.
+class ProxmoxWithVmbr0 : public fakes::FakeProxmox {
+ public:
+  using FakeProxmox::FakeProxmox;
+  Result<json::Value> get(const std::string& path, const proxmox::Form& query,
+                          const system::Stop& stop) override {
+    if (!path.ends_with("/network")) {
+      return FakeProxmox::get(path, query, stop);
+    }
+    return json::Value(json::Array{json::Object{
+        {"iface", "vmbr0"}, {"type", "bridge"}, {"cidr", "10.83.0.1/24"}, {"active", 1}}});
+  }
+};
 
 class OwnNetworksTest : public NodeFixture {
  protected:
@@ -39,14 +59,26 @@ class OwnNetworksTest : public NodeFixture {
     request.find("spec")->object()->set("networks", json::Array{std::move(network)});
     return request;
   }
-  BridgeKind kind_of(const std::string& name) {
-    return runtimes::look_at_bridge(name, system::Stop()).value();
+  /// As the reconciler does, on its own thread.
+  void look() {
+    std::atomic<bool> done = false;
+    std::thread looking([&] {
+      EXPECT_TRUE(watch_.look(*books_));
+      done = true;
+    });
+    while (!done) {
+      loop_->turn(std::chrono::milliseconds(5));
+    }
+    looking.join();
   }
+  BridgeKind kind_of(const std::string& name) { return runtimes::look_at_bridge(name).value(); }
   void ip(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "ip");
     const auto ran = system::run_ok(arguments, system::Stop());
     ASSERT_TRUE(ran) << ran.error().message;
   }
+
+  NetworkWatch watch_;
 };
 
 TEST_F(OwnNetworksTest, IsMadeOnceAndRemoved) {
@@ -126,6 +158,47 @@ TEST_F(OwnNetworksTest, AnAddressThatNobodyCanHaveThereIsRefusedBeforeItIsAccept
   }
 }
 
+TEST_F(OwnNetworksTest, ABridgeDeletedByHandIsToldListedAndMadeAgainWithItsContainersOnIt) {
+  ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  ASSERT_EQ(run(run_on("j2", "web-1", "")).state, JobState::succeeded);
+  Queries queries(*journal_, *supervisor_, *node_, *disk_);
+  const auto state = [&] {
+    const json::Value answer = queries.answer("query.networks", json::Object{}).value();
+    return std::string(answer.at("networks").array()->front().at("state").string_or(""));
+  };
+  EXPECT_EQ(state(), "up");
+  ip({"link", "delete", "dev", "apps"});
+  EXPECT_EQ(state(), "missing");
+  look();
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created", "lost"));
+  EXPECT_THAT(json::write(published_.back().data), HasSubstr("drover network ensure apps"));
+  EXPECT_EQ(ensure("j3", "apps").state, JobState::succeeded);
+  EXPECT_EQ(state(), "up");
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created", "lost", "restored"));
+  const auto inside = system::run_ok(
+      {"ip", "netns", "exec", "drover-web-1", "busybox", "ping", "-c", "1", "-W", "5", "10.84.0.1"},
+      system::Stop());
+  EXPECT_TRUE(inside) << inside.error().message;
+}
+
+TEST_F(OwnNetworksTest, ABridgeByHandOnANodeOfProxmoxIsNotCalledUsable) {
+  ProxmoxWithVmbr0 api(folder_ / "pve");
+  proxmox::Network network(api);
+  node_->proxmox_network = &network;
+  ip({"link", "add", "by-hand", "type", "bridge"});
+  const JobRow row = ensure("j1", "by-hand");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("neither Drover nor Proxmox has made"));
+  EXPECT_EQ(kind_of("by-hand"), BridgeKind::other);
+  ip({"link", "add", "vmbr0", "type", "bridge"});
+  const JobRow known = ensure("j2", "vmbr0");
+  EXPECT_EQ(known.state, JobState::succeeded) << known.result;
+  EXPECT_THAT(known.result, HasSubstr("\"own\":false"));
+  node_->proxmox_network = nullptr;
+}
+
 TEST_F(OwnNetworksTest, TwoNetworksHaveNotOneSubnet) {
   EXPECT_EQ(ensure("j1", "apps", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
   const JobRow row = ensure("j2", "more", {{"address", "10.84.0.9/16"}});
@@ -162,9 +235,7 @@ TEST_F(OwnNetworksTest, WhatAnAgentsEndCutOffIsGoneOnWithOrTakenBack) {
       ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
       ASSERT_TRUE(journal_->commit());
     }
-    end_agent();
-    start_agent();
-    ASSERT_TRUE(intake_->resume());
+    restart_agent();
     EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
     EXPECT_EQ(kind_of(id), cancelled ? BridgeKind::none : BridgeKind::ours);
     EXPECT_EQ(journal_->network(id).value().has_value(), !cancelled);
@@ -184,9 +255,7 @@ TEST_F(OwnNetworksTest, ACutOffRemovalIsDoneByTheNextAgentAndACancelledOneMadeGo
       ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
       ASSERT_TRUE(journal_->commit());
     }
-    end_agent();
-    start_agent();
-    ASSERT_TRUE(intake_->resume());
+    restart_agent();
     EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
     EXPECT_EQ(kind_of(name), cancelled ? BridgeKind::ours : BridgeKind::none);
     if (cancelled) {

@@ -86,6 +86,13 @@ class NodeFixture : public testing::Test {
     journal_.reset();
   }
 
+  /// The agent ends, and another goes on with its jobs.
+  void restart_agent() {
+    end_agent();
+    start_agent();
+    EXPECT_TRUE(intake_->resume());
+  }
+
   json::Object run_job(const std::string& id, const std::string& name) {
     return {{"id", id},
             {"verb", "container.run"},

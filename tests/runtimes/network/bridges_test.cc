@@ -24,7 +24,7 @@ class BridgesTest : public testing::Test {
     return ran.value_or("");
   }
   std::string shown(const std::string& name) { return run({"ip", "address", "show", "dev", name}); }
-  BridgeKind kind_of(const std::string& name) { return look_at_bridge(name, stop_).value(); }
+  BridgeKind kind_of(const std::string& name) { return look_at_bridge(name).value(); }
 
   system::Stop stop_;
 };
@@ -101,6 +101,20 @@ TEST_F(BridgesTest, AnothersInterfaceIsNeitherChangedNorRemoved) {
     EXPECT_EQ(remove_bridge(name, stop_).error().code, Code::refused);
     EXPECT_EQ(shown(name), before);
   }
+}
+
+TEST_F(BridgesTest, ItsStateIsWhatTheKernelSays) {
+  const auto state = [] { return std::string(to_string(state_of_bridge("apps").value())); };
+  EXPECT_EQ(state(), "missing");
+  ASSERT_TRUE(make_bridge({"apps", "", false}, stop_));
+  EXPECT_EQ(state(), "up");
+  run({"ip", "link", "set", "dev", "apps", "down"});
+  EXPECT_EQ(state(), "down");
+  run({"ip", "link", "set", "dev", "apps", "alias", "mine"});
+  EXPECT_EQ(state(), "taken");
+  run({"ip", "link", "delete", "dev", "apps"});
+  EXPECT_EQ(state(), "missing");
+  EXPECT_EQ(to_string(state_of_bridge("a-name-of-16-byt").value()), "missing");
 }
 
 TEST_F(BridgesTest, GivesOutAddressesOfItsOwnSubnet) {

@@ -6,6 +6,7 @@
 #include "agent/system/child.h"
 #include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
+#include "runtimes/network/bridges.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
 
@@ -183,6 +184,23 @@ TEST_F(NetworksTest, ABridgeIsNeverMade) {
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, Code::not_found);
   EXPECT_FALSE(system::run_ok({"ip", "link", "show", "vmbr9"}, stop_));
+}
+
+TEST_F(NetworksTest, WhatToDoAboutVlansIsSaidInTheWordsOfTheNode) {
+  NetworkSpec spec;
+  spec.bridge = "vmbr0";
+  spec.vlan = 42;
+  const auto why = [&](const Networks& networks) {
+    return networks.check(spec, stop_).error().message;
+  };
+  EXPECT_THAT(why(*networks_), HasSubstr("ip link set dev vmbr0 type bridge vlan_filtering 1"));
+  EXPECT_THAT(why(*networks_), testing::Not(HasSubstr("Proxmox")));
+  EXPECT_THAT(why(Networks(layout_, NetworkOptions{{}, {}, true})), HasSubstr("in Proxmox"));
+  ASSERT_TRUE(make_bridge({"apps", "", false}, stop_));
+  spec.bridge = "apps";
+  EXPECT_THAT(why(*networks_), HasSubstr("drover network ensure apps --vlan-aware"));
+  run({"ip", "link", "delete", "dev", "apps"});
+  EXPECT_THAT(why(*networks_), HasSubstr("drover network ensure apps makes one"));
 }
 
 TEST_F(NetworksTest, AVlanNeedsABridgeThatFilters) {

@@ -1,0 +1,23 @@
+// Link: what the kernel says of a network interface of this namespace.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/core/result.h"
+
+namespace drover::runtimes {
+
+struct Link {
+  std::string kind;      ///< "bridge", "veth", ...; "" for a device of the hardware
+  std::string alias;     ///< "" for none
+  bool up = false;       ///< somebody wants it up
+  bool plugged = false;  ///< in a bridge, or what else holds interfaces
+};
+
+/// None when there is no interface of that name. Asks by netlink and not by /sys, which shows the
+/// interfaces of whoever mounted it. The kernel answers at once: any thread may ask, the loop's,
+/// too.
+Result<std::optional<Link>> look_at_link(const std::string& name);
+
+}  // namespace drover::runtimes
