@@ -148,7 +148,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   text("--file", options.file, "SPEC.json", "A spec to begin with; other options change it")
       ->check(CLI::ExistingFile);
   many("-e,--env", options.env, "NAME=VALUE", "Environment; may be repeated");
-  many("-v,--volume", options.volumes, "NAME:TARGET:SIZE[:STORAGE][:ro]",
+  many("-v,--volume", options.volumes, "NAME:TARGET[:SIZE[:STORAGE]][:ro]",
        "A new volume that goes with the container; may be repeated");
   many("--mount", options.mounts, "VOLUME:TARGET[:ro]",
        "A volume that outlives containers (`drover volume`); may be repeated");

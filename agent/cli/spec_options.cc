@@ -60,11 +60,13 @@ Result<VolumeSpec> read_volume(std::string_view text) {
   VolumeSpec volume;
   volume.name = take_part(text, ':');
   volume.target = take_part(text, ':');
-  const std::string_view size = take_part(text, ':');
-  if (volume.name.empty() || volume.target.empty() || size.empty()) {
-    return fail(Code::invalid, "--volume: \"{}\" is not NAME:TARGET:SIZE[:STORAGE][:ro]", whole);
+  if (volume.name.empty() || volume.target.empty()) {
+    return fail(Code::invalid, "--volume: \"{}\" is not NAME:TARGET[:SIZE[:STORAGE]][:ro]", whole);
   }
-  volume.size_mib = TRY(read_size("--volume", size));
+  if (text != "ro") {
+    const std::string_view size = take_part(text, ':');
+    volume.size_mib = size.empty() ? 0 : TRY(read_size("--volume", size));
+  }
   if (text == "ro" || text.ends_with(":ro")) {
     volume.read_only = true;
     text.remove_suffix(text == "ro" ? 2 : 3);

@@ -16,7 +16,7 @@ namespace drover::cli {
 Result<std::uint64_t> read_size(std::string_view option, std::string_view text);
 /// What is wrong with a size, as an option's check tells it; "" for nothing.
 std::string size_fault(const std::string& text);
-/// "NAME:TARGET:SIZE[:STORAGE][:ro]".
+/// "NAME:TARGET[:SIZE[:STORAGE]][:ro]".
 Result<VolumeSpec> read_volume(std::string_view text);
 /// "VOLUME:TARGET[:ro]": one that outlives containers.
 Result<VolumeSpec> read_mount(std::string_view text);

@@ -47,9 +47,7 @@ VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& fa
   volume.from = fields.string("from");
   volume.storage = fields.string("storage");
   volume.size_mib = static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
-  if (volume.from.empty()) {
-    fields.require("size_mib");
-  } else {
+  if (!volume.from.empty()) {
     read_standing_volume(fields, volume.from);
   }
   volume.read_only = fields.boolean("read_only", false);
@@ -196,7 +194,7 @@ json::Value to_json(const VolumeSpec& volume) {
   json::Object object{{"name", volume.name}, {"target", volume.target}};
   set_unless_empty(object, "from", volume.from);
   set_unless_empty(object, "storage", volume.storage);
-  if (volume.from.empty()) {
+  if (volume.size_mib != 0) {
     object.set("size_mib", volume.size_mib);
   }
   if (volume.read_only) {

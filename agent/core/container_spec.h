@@ -32,7 +32,7 @@ struct VolumeSpec {
   std::string target;  ///< absolute path inside the container
   /// Proxmox storage id, "local-folder", "local-image", "" for the node's default
   std::string storage;
-  std::uint64_t size_mib = 0;
+  std::uint64_t size_mib = 0;  ///< 0 for a folder, which has none
   bool read_only = false;
   /// Name of a volume that a job volume.create has made and that outlives the container; storage
   /// and size are then its own and not given here. "" for one of the container's own.

@@ -67,6 +67,24 @@ Result<> check_networks(const Node& node, const std::vector<NetworkSpec>& networ
   return {};
 }
 
+/// A size that nobody would keep is not taken.
+Result<> check_size(const Node& node, const runtimes::VolumeSource& source, std::uint64_t size_mib,
+                    const std::string& what) {
+  const bool is_folder = &source == &node.local_volumes;
+  if (is_folder && size_mib != 0) {
+    return fail(Code::refused,
+                "{}: a folder keeps to no size: give none, or have it on storage local-image, "
+                "which does",
+                what);
+  }
+  if (!is_folder && size_mib == 0) {
+    return fail(
+        Code::invalid,
+        "{}: give a size (--size, size_mib); only volumes on storage local-folder have none", what);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> admit_image(const Node& node, const JobRequest& request) {
@@ -110,13 +128,7 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   const std::string what = fmt::format("{} {}", to_string(request.verb), request.target);
   if (request.verb == Verb::volume_create) {
     const runtimes::VolumeSource* source = TRY(node.volumes(request.options.storage));
-    if (source != &node.local_volumes && request.options.size_mib == 0) {
-      return fail(
-          Code::invalid,
-          "{}: give a size (--size, size_mib); only volumes on storage local-folder have none",
-          what);
-    }
-    return {};
+    return check_size(node, *source, request.options.size_mib, what);
   }
   if (request.verb != Verb::volume_resize) {
     return {};
@@ -181,7 +193,9 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
   TRY(check_networks(node, *spec.networks));
   for (const VolumeSpec& volume : spec.volumes) {
     if (volume.from.empty()) {
-      TRY(node.volumes(volume.storage));
+      const runtimes::VolumeSource* source = TRY(node.volumes(volume.storage));
+      TRY(check_size(node, *source, volume.size_mib,
+                     fmt::format("container {}, volume {}", name, volume.name)));
     }
   }
   return runtime->accepts(spec);

@@ -1,5 +1,6 @@
 #include "agent/jobs/own_networks.h"
 #include "agent/jobs/queries.h"
+#include "runtimes/network/bridges.h"
 
 namespace drover::jobs {
 

@@ -6,7 +6,7 @@
 namespace drover::runtimes {
 
 /// Storage "local-folder": a folder Layout::local_volumes()/CONTAINER.VOLUME.JOB. A folder has no
-/// size of its own, so VolumeSpec::size_mib bounds nothing here.
+/// size of its own: whoever asks for one is refused before (agent/jobs/admission.h).
 class LocalVolumes : public VolumeSource {
  public:
   explicit LocalVolumes(Layout layout) : layout_(std::move(layout)) {}

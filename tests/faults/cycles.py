@@ -35,7 +35,7 @@ class Cycler(threading.Thread):
         for cycle in range(self.cycles):
             name = f"cycle-{self.number}"
             spec = {"runtime": RUNTIMES[cycle % len(RUNTIMES)], "command": ["true"],
-                    "volumes": [{"name": "data", "target": "/data", "size_mib": 8}]}
+                    "volumes": [{"name": "data", "target": "/data"}]}
             stamp = f"{self.number}-{time.monotonic_ns()}"
             try:
                 for job in ({"id": f"run-{stamp}", "verb": "container.run", "target": name, "spec": spec},

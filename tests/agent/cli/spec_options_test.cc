@@ -23,6 +23,10 @@ TEST(Size, IsInMebibytes) {
 }
 
 TEST(Volume, HasNameTargetSizeStorageAndReadOnly) {
+  EXPECT_EQ(read_volume("data:/data").value(), (VolumeSpec{"data", "/data", "", 0, false}));
+  EXPECT_EQ(read_volume("data:/data:ro").value(), (VolumeSpec{"data", "/data", "", 0, true}));
+  EXPECT_EQ(read_volume("data:/data::local-folder").value(),
+            (VolumeSpec{"data", "/data", "local-folder", 0, false}));
   EXPECT_EQ(read_volume("data:/data:1G").value(), (VolumeSpec{"data", "/data", "", 1024, false}));
   EXPECT_EQ(read_volume("data:/data:1G:local-lvm").value(),
             (VolumeSpec{"data", "/data", "local-lvm", 1024, false}));
@@ -30,7 +34,7 @@ TEST(Volume, HasNameTargetSizeStorageAndReadOnly) {
   EXPECT_EQ(read_volume("data:/data:1G:local-lvm:ro").value(),
             (VolumeSpec{"data", "/data", "local-lvm", 1024, true}));
   for (const char* text :
-       {"", "data", "data:/data", "data:/data:", ":/data:1G", "data::1G", "data:/data:big"}) {
+       {"", "data", ":/data:1G", "data::1G", "data:/data:big", "data:/data:rw"}) {
     EXPECT_FALSE(read_volume(text)) << text;
   }
 }

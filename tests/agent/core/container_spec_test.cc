@@ -101,6 +101,16 @@ TEST(ContainerSpecTest, AStandingVolumeHasItsOwnStorageAndSize) {
   EXPECT_EQ(faults.at(0).pointer, "/spec/volumes/0/size_mib");
 }
 
+TEST(ContainerSpecTest, AVolumeInAFolderHasNoSize) {
+  std::vector<Fault> faults;
+  const auto one = read(R"({"volumes":[{"name":"d","target":"/d"}]})", faults);
+  EXPECT_TRUE(faults.empty());
+  EXPECT_EQ(one.volumes.at(0).size_mib, 0U);
+  const auto again = read(json::write(to_json(one)), faults);
+  EXPECT_TRUE(faults.empty()) << "the journal has it as this";
+  EXPECT_EQ(again, one);
+}
+
 TEST(ContainerSpecTest, TheEmptyObjectIsASpecOfDefaults) {
   std::vector<Fault> faults;
   EXPECT_EQ(read("{}", faults), ContainerSpec{});
@@ -169,7 +179,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"volumes":{}})", "/spec/volumes", "array"},
         Case{R"({"volumes":[{"target":"/a","size_mib":1}]})", "/spec/volumes/0/name", "missing"},
         Case{R"({"volumes":[{"name":"a","size_mib":1}]})", "/spec/volumes/0/target", "missing"},
-        Case{R"({"volumes":[{"name":"a","target":"/a"}]})", "/spec/volumes/0/size_mib", "missing"},
         Case{R"({"volumes":[{"name":7,"target":"/a","size_mib":1}]})", "/spec/volumes/0/name",
              "a string"},
         Case{R"({"volumes":[{"name":"A","target":"/a","size_mib":1}]})", "/spec/volumes/0/name",

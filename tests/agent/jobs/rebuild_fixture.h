@@ -58,8 +58,7 @@ class Rebuild : public NodeFixture {
   json::Object run_with_volume(const std::string& id, const std::string& name) {
     json::Object request = run_job(id, name);
     request.find("spec")->object()->set(
-        "volumes",
-        json::Array{json::Object{{"name", "data"}, {"target", "/data"}, {"size_mib", 1}}});
+        "volumes", json::Array{json::Object{{"name", "data"}, {"target", "/data"}}});
     return request;
   }
   void damage_record_of(const std::string& name) {

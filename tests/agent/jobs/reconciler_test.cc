@@ -20,8 +20,7 @@ class ReconcilerTest : public LeaksFixture {
  protected:
   json::Object with_volume(json::Object request) {
     request.find("spec")->object()->set(
-        "volumes", json::Array{json::Object{
-                       {"name", "data"}, {"target", "/data"}, {"size_mib", std::int64_t{8}}}});
+        "volumes", json::Array{json::Object{{"name", "data"}, {"target", "/data"}}});
     return request;
   }
   /// A look that stands still where it lists containers, until `meanwhile` is done.

@@ -183,6 +183,26 @@ TEST_F(VolumesTest, WhatAStorageCannotDoIsRefusedBeforeItIsAccepted) {
               HasSubstr("no section proxmox"));
 }
 
+TEST_F(VolumesTest, ASizeThatAFolderWouldNotKeepIsRefused) {
+  const auto answer = [&](const json::Object& request) {
+    return json::write(submit(request).body);
+  };
+  const auto run_with_own = [&](json::Object volume) {
+    json::Object request = run_job("j1", "web-1");
+    request.find("spec")->object()->set("volumes", json::Array{std::move(volume)});
+    return request;
+  };
+  const std::int64_t size = 16;
+  EXPECT_THAT(answer(job("j1", "volume.create", "data", {{"size_mib", size}})),
+              testing::AllOf(HasSubstr("refused"), HasSubstr("storage local-image, which does")));
+  EXPECT_THAT(answer(run_with_own({{"name", "data"}, {"target", "/data"}, {"size_mib", size}})),
+              HasSubstr("container web-1, volume data: a folder keeps to no size"));
+  EXPECT_THAT(
+      answer(run_with_own({{"name", "data"}, {"target", "/data"}, {"storage", "local-image"}})),
+      HasSubstr("give a size"));
+  EXPECT_EQ(run(run_with_own({{"name", "data"}, {"target", "/data"}})).state, JobState::succeeded);
+}
+
 /// The journal as a kill -9 leaves it in the last step of a job.
 void cut_off_volume_job(Journal& journal, const std::string& id, const std::string& volume) {
   StepRow step = std::vector<StepRow>(journal.steps(id).value()).back();
@@ -201,9 +221,7 @@ void cut_off_volume_job(Journal& journal, const std::string& id, const std::stri
 TEST_F(VolumesTest, AnInterruptedCreateIsGoneOnWithByTheNextAgent) {
   create_image("j1", "data");
   cut_off_volume_job(*journal_, "j1", "data");
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   EXPECT_EQ(await("j1").state, JobState::succeeded);
   EXPECT_EQ(journal_->volume("data").value()->busy, "");
   EXPECT_EQ(run(run_with("j2", "web-1", "data")).state, JobState::succeeded);
@@ -215,12 +233,30 @@ TEST_F(VolumesTest, ACancelledCreateLeavesNothing) {
   cut_off_volume_job(*journal_, "j1", "data");
   ASSERT_TRUE(journal_->ask_to_end("j1", "cancelled"));
   ASSERT_TRUE(journal_->commit());
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   EXPECT_EQ(await("j1").state, JobState::cancelled);
   EXPECT_FALSE(journal_->volume("data").value());
   EXPECT_EQ(files(), 0U);
+}
+
+TEST_F(VolumesTest, ASnapshotDeletedBeforeItsJobCouldSayThatItIsMadeStaysDeleted) {
+  create_image("j1", "data");
+  ASSERT_EQ(run(job("j2", "volume.snapshot", "data", {{"snapshot", "copy"}})).state,
+            JobState::succeeded);
+  const std::string made_id = made("copy").id;
+  run(job("j3", "volume.delete", "copy"));
+  create_image("j4", "copy");  // another of its name
+  const std::string other_id = made("copy").id;
+  ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->begin_job("j2"));
+  ASSERT_TRUE(journal_->commit());
+  restart_agent();
+  const JobRow row = await("j2");
+  EXPECT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr(made_id));
+  EXPECT_EQ(made("copy").id, other_id);
+  EXPECT_EQ(journal_->volume("copy").value()->job, "j4");
+  EXPECT_EQ(files(), 2U);
 }
 
 TEST_F(VolumesTest, AnInterruptedSnapshotIsDoneAnewAndACancelledOneTakenBack) {
@@ -236,9 +272,7 @@ TEST_F(VolumesTest, AnInterruptedSnapshotIsDoneAnewAndACancelledOneTakenBack) {
       ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
     }
     ASSERT_TRUE(journal_->commit());
-    end_agent();
-    start_agent();
-    ASSERT_TRUE(intake_->resume());
+    restart_agent();
     EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
     EXPECT_EQ(journal_->volume("data").value()->busy, "");
     EXPECT_EQ(journal_->volume(id).value().has_value(), !cancelled);
