@@ -22,14 +22,15 @@ std::int64_t Provision::steps(const ContainerSpec& spec) {
   const auto standing =
       std::count_if(spec.volumes.begin(), spec.volumes.end(),
                     [](const VolumeSpec& volume) { return !volume.from.empty(); });
-  return static_cast<std::int64_t>(3 + 2 * spec.volumes.size() + networks) - standing;
+  return static_cast<std::int64_t>(4 + 2 * spec.volumes.size() + networks) - standing;
 }
 
 Result<> Provision::make() {
-  TRY(make_folder());
   record_.volumes.clear();
   record_.interfaces.clear();
   record_.container.mounts.clear();
+  TRY(check());
+  TRY(make_folder());
   for (const VolumeSpec& spec : record_.container.spec.volumes) {
     TRY(make_volume(spec));
   }
@@ -67,6 +68,29 @@ Result<> Provision::renew(bool network) {
     }
   }
   return mount_root();
+}
+
+/// What may be missing and is not ours to make comes first: so a wrong name costs nothing else.
+Result<> Provision::check() {
+  const auto act = [&]() -> Result<json::Value> {
+    for (const NetworkSpec& spec : networks_of(record_)) {
+      TRY(require_bridge(spec));
+    }
+    TRY(choose_root());
+    return json::Value(json::Object{{"lower", record_.lower.native()},
+                                    {"image", to_json(record_.container.image)}});
+  };
+  const json::Value chosen = TRY(work_.once({.name = "container.check", .act = act}));
+  record_.lower = chosen.at("lower").string_or("");
+  record_.container.image = image_config_from_json(chosen.at("image"));
+  return {};
+}
+
+Result<> Provision::require_bridge(const NetworkSpec& spec) {
+  if (node_.proxmox_network != nullptr) {
+    TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
+  }
+  return node_.networks.check(spec, work_.stop());
 }
 
 Result<> Provision::make_folder() {
@@ -153,9 +177,7 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
   const runtimes::Container& container = record_.container;
   Step step{.name = "network.attach", .subject = spec.interface};
   step.act = [&]() -> Result<json::Value> {
-    if (node_.proxmox_network != nullptr) {
-      TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
-    }
+    TRY(require_bridge(spec));
     const runtimes::Attachment attachment =
         TRY(node_.networks.attach(container.name, container.job, spec, work_.stop()));
     return runtimes::to_json(attachment);
@@ -180,6 +202,11 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
 Result<> Provision::choose_root() {
   runtimes::Container& container = record_.container;
   if (!container.spec.rootfs.empty()) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(container.spec.rootfs, error)) {
+      return fail(Code::not_found, "container {}: this node has no folder {} to be its root",
+                  container.name.str(), container.spec.rootfs);
+    }
     record_.lower = container.spec.rootfs;
     return {};
   }
@@ -199,17 +226,10 @@ Result<> Provision::choose_root() {
 
 Result<> Provision::mount_root() {
   runtimes::Container& container = record_.container;
-  const auto act = [&]() -> Result<json::Value> {
-    if (record_.lower.empty()) {
-      TRY(choose_root());
-    }
-    TRY(node_.images.mount_root(container.name, record_.lower));
-    return json::Value(
-        json::Object{{"lower", record_.lower.native()}, {"image", to_json(container.image)}});
-  };
-  const json::Value made = TRY(work_.once({.name = "rootfs.mount", .act = act}));
-  record_.lower = made.at("lower").string_or("");
-  container.image = image_config_from_json(made.at("image"));
+  TRY(work_.once({.name = "rootfs.mount", .act = [&]() -> Result<json::Value> {
+                    TRY(node_.images.mount_root(container.name, record_.lower));
+                    return json::Value();
+                  }}));
   container.rootfs = node_.layout.rootfs(container.name);
   return {};
 }

@@ -18,7 +18,8 @@ class Provision {
 
   static std::int64_t steps(const ContainerSpec& spec);
 
-  /// Of a new container: everything.
+  /// Of a new container: everything, once what is not made here (bridges, the image) is found to be
+  /// there.
   Result<> make();
   /// Of one whose volumes and folders are still there, but mounts and namespace perhaps not, as
   /// after a reboot. With `network` namespace and interfaces are made again, and may get other
@@ -28,6 +29,8 @@ class Provision {
   Result<bool> has_namespace() const;
 
  private:
+  Result<> check();
+  Result<> require_bridge(const NetworkSpec& spec);
   Result<> make_folder();
   Result<> make_volume(const VolumeSpec& spec);
   Result<runtimes::Volume> allocate(const VolumeSpec& spec);

@@ -56,6 +56,9 @@ using Undo = std::function<Result<>(const Node&, const ContainerRecord&, const S
 
 const std::map<std::string, Undo, std::less<>>& undos() {
   static const std::map<std::string, Undo, std::less<>> table = {
+      // Has made nothing, but that an image is here now.
+      {"container.check", [](const Node&, const ContainerRecord&, const StepRow&,
+                             const system::Stop&) { return Result<>(); }},
       {"folder.make",
        [](const Node& node, const ContainerRecord& record, const StepRow&, const system::Stop&) {
          keep_log(node, record);

@@ -20,8 +20,7 @@ class VerbsTest : public NodeFixture {};
 
 json::Object with_volume(json::Object request) {
   request.find("spec")->object()->set(
-      "volumes", json::Array{json::Object{
-                     {"name", "data"}, {"target", "/data"}, {"size_mib", std::int64_t{8}}}});
+      "volumes", json::Array{json::Object{{"name", "data"}, {"target", "/data"}}});
   return request;
 }
 
@@ -36,8 +35,8 @@ TEST_F(VerbsTest, RunMakesEverythingInOrderAndDeleteTakesItBackInReverse) {
     steps.push_back(step.name);
   }
   EXPECT_THAT(steps,
-              ElementsAre("folder.make", "volume.allocate", "volume.mount", "network.namespace",
-                          "rootfs.mount", "runtime.create", "runtime.start"));
+              ElementsAre("container.check", "folder.make", "volume.allocate", "volume.mount",
+                          "network.namespace", "rootfs.mount", "runtime.create", "runtime.start"));
 
   ASSERT_EQ(run(job("j2", "container.delete", "web-1", {{"force", true}})).state,
             JobState::succeeded);
@@ -50,7 +49,7 @@ TEST_F(VerbsTest, RunMakesEverythingInOrderAndDeleteTakesItBackInReverse) {
   }
   EXPECT_THAT(undone,
               ElementsAre("runtime.start", "runtime.create", "rootfs.mount", "network.namespace",
-                          "volume.mount", "volume.allocate", "folder.make"));
+                          "volume.mount", "volume.allocate", "folder.make", "container.check"));
   EXPECT_THAT(told("container", "web-1"), Contains("gone"));
 }
 
@@ -75,6 +74,30 @@ TEST_F(VerbsTest, WhatCannotBeTakenBackStaysOnTheBooksUntilDeleteManages) {
   EXPECT_EQ(journal_->container("web-1").value()->status, Status::unknown);
   EXPECT_EQ(run(job("j2", "container.delete", "web-1")).state, JobState::succeeded);
   EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(VerbsTest, AWrongImageRootOrBridgeCostsNothingElse) {
+  const std::vector<std::pair<json::Object, const char*>> cases = {
+      {{{"runtime", "runc"}, {"image", "oci:/nowhere:1"}}, "/nowhere"},
+      {{{"runtime", "runc"}, {"rootfs", "/nowhere"}}, "this node has no folder /nowhere"},
+      {{{"runtime", "runc"},
+        {"rootfs", root_.native()},
+        {"networks", json::Array{json::Object{{"bridge", "br-none"}}}}},
+       "drover network ensure br-none makes one"}};
+  int number = 0;
+  for (const auto& [spec, why] : cases) {
+    const std::string id = "j" + std::to_string(++number);
+    json::Object request = run_job(id, "web-1");
+    request.set("spec", spec);
+    const JobRow row = run(with_volume(request));
+    EXPECT_EQ(row.state, JobState::failed);
+    EXPECT_THAT(row.result, HasSubstr("not_found"));
+    EXPECT_THAT(row.result, HasSubstr(why));
+    const std::vector<StepRow> steps = journal_->steps(id).value();
+    ASSERT_EQ(steps.size(), 1U);
+    EXPECT_EQ(steps.front().name, "container.check");
+    EXPECT_TRUE(leaves_nothing("web-1"));
+  }
 }
 
 TEST_F(VerbsTest, ATakenNameIsAConflict) {
