@@ -134,6 +134,9 @@ class Journal {
   /// seq of the newest event, also of one not yet committed.
   std::uint64_t head() const { return head_; }
 
+  /// Unix ms, by the clock of its events.
+  std::int64_t now() const { return clock_.unix_ms(); }
+
   /// A fact about the node that outlives the agent; "" when nobody has set it.
   Result<std::string> fact(const std::string& name);
   Result<> set_fact(const std::string& name, const std::string& value);

@@ -8,11 +8,12 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kHealths = {"", "starting", "healthy", "unhealthy"};
 
-constexpr std::array<std::pair<std::string_view, std::int64_t Keeping::*>, 5> kKeepingNumbers = {
+constexpr std::array<std::pair<std::string_view, std::int64_t Keeping::*>, 6> kKeepingNumbers = {
     {{"restarts", &Keeping::restarts},
      {"in_row", &Keeping::in_row},
      {"started_at", &Keeping::started_at},
      {"well_since", &Keeping::well_since},
+     {"ends_by", &Keeping::ends_by},
      {"next_at", &Keeping::next_at}}};
 constexpr std::array<std::pair<std::string_view, std::string Keeping::*>, 2> kKeepingTexts = {
     {{"job", &Keeping::job}, {"held", &Keeping::held}}};
@@ -106,6 +107,30 @@ void set_keeping(ContainerRow& row, const Keeping& keeping) {
 
 ProgramEnd end_of(const ContainerRow& row, const Keeping& keeping) {
   return {row.exit, keeping.health == Health::unhealthy, keeping.with_node};
+}
+
+Result<> expect_end(Journal& journal, const std::string& name, std::int64_t ends_by) {
+  std::optional<ContainerRow> row = TRY(journal.container(name));
+  if (!row) {
+    return {};
+  }
+  Keeping keeping = TRY(keeping_of(*row));
+  keeping.ends_by = ends_by;
+  set_keeping(*row, keeping);
+  return journal.put_container(*row);
+}
+
+Result<> take_for_wish(ContainerRow& row, std::int64_t ended_at) {
+  Keeping keeping = TRY(keeping_of(row));
+  if (keeping.ends_by == 0) {
+    return {};
+  }
+  if (ended_at <= keeping.ends_by && !keeping.with_node && row.wanted == Wanted::running) {
+    row.wanted = Wanted::stopped;
+  }
+  keeping.ends_by = 0;
+  set_keeping(row, keeping);
+  return {};
 }
 
 Result<> mark_ended_with_node(Journal& journal, const std::string& name) {

@@ -24,6 +24,7 @@ struct Keeping {
   std::int64_t in_row = 0;      ///< of these since it was last well (kWell) or started by a job
   std::int64_t started_at = 0;  ///< 0 while it does not run
   std::int64_t well_since = 0;  ///< 0 while it does not run, or is probed and not healthy
+  std::int64_t ends_by = 0;     ///< an end until then is the wish of who sent a signal; 0 for none
   std::int64_t next_at = 0;     ///< when it is started again; 0 when that is not pending
   std::string job{};            ///< that starts it again
   std::string held{};           ///< why it is not started again though it is time
@@ -43,6 +44,12 @@ struct Keeping {
 /// `broken` when the journal holds what is none.
 Result<Keeping> keeping_of(const ContainerRow& row);
 void set_keeping(ContainerRow& row, const Keeping& keeping);
+
+/// Remembers, for note_status, that a signal is sent to end the container's program: it is wanted
+/// stopped if that ends by `ends_by` (unix ms). 0 takes it back. Loop's thread.
+Result<> expect_end(Journal& journal, const std::string& name, std::int64_t ends_by);
+/// Of one that has ended: writes into the row whether that was somebody's wish.
+Result<> take_for_wish(ContainerRow& row, std::int64_t ended_at);
 
 /// How the program of one that is stopped has ended.
 ProgramEnd end_of(const ContainerRow& row, const Keeping& keeping);

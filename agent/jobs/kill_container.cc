@@ -1,5 +1,8 @@
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 
+#include "agent/jobs/keeping.h"
 #include "agent/jobs/stop_program.h"
 #include "agent/jobs/target.h"
 #include "agent/jobs/verbs.h"
@@ -11,6 +14,19 @@ namespace {
 /// are for the program, as SIGHUP to read its configuration again.
 bool is_meant_to_end(int signal, const runtimes::Container& container) {
   return signal == SIGKILL || signal == SIGTERM || signal == stop_signal_of(container);
+}
+
+/// By then a program has ended that the signal has ended: its own grace, and for one with hardly
+/// any the time that a busy node may need.
+std::int64_t ends_by(const Work& work, const runtimes::Container& container) {
+  constexpr std::chrono::seconds kLeast{10};
+  const std::chrono::milliseconds grace = std::max(kLeast, container.spec.stop_grace);
+  return work.clock().unix_ms() + grace.count();
+}
+
+Result<> expect(Work& work, const Target& target, std::int64_t until) {
+  return work.write(
+      [&](Books& books) { return expect_end(books.journal(), target.row.name, until); });
 }
 
 }  // namespace
@@ -28,10 +44,19 @@ Result<json::Value> kill_container(Work& work, const Node& node) {
   }
   Step step{.name = "runtime.kill", .subject = std::to_string(signal)};
   step.act = [&]() -> Result<json::Value> {
-    if (ends && (status == Status::running || status == Status::paused)) {
-      TRY(want(work, target, Wanted::stopped));
+    // Before, because the program may end at once. It is wanted stopped only when it does: one that
+    // ignores the signal runs on, and is kept running as its policy says.
+    const bool expected = ends && (status == Status::running || status == Status::paused);
+    if (expected) {
+      TRY(expect(work, target, ends_by(work, target.container())));
     }
-    TRY(target.runtime->kill(target.container(), signal, work.stop()));
+    const Result<> sent = target.runtime->kill(target.container(), signal, work.stop());
+    if (!sent) {
+      if (expected) {
+        TRY(expect(work, target, 0));
+      }
+      return Failure(sent.error());
+    }
     return json::Value();
   };
   step.find = []() -> Result<std::optional<json::Value>> {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "agent/jobs/keeping.h"
+
 namespace drover::jobs {
 namespace {
 
@@ -23,6 +25,10 @@ Result<> note_status(Books& books, const std::string& name, Status status,
   row->status = status;
   if (status != Status::deleting) {  // what is remembered of it tells how it had ended
     row->exit = exit;
+  }
+  if (status == Status::stopped) {
+    const bool known = exit && exit->at_unix_ms != 0;
+    TRY(take_for_wish(*row, known ? exit->at_unix_ms : books.journal().now()));
   }
   TRY(books.journal().put_container(*row));
   json::Object data{{"runtime", row->runtime}};

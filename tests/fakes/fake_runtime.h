@@ -51,6 +51,8 @@ class FakeRuntime : public runtimes::Runtime {
   }
   /// How many calls have come to where they are held.
   int held() const { return held_; }
+  /// Programs take no notice of signals from now on, but of stop's.
+  void ignore_signals() { signals_ignored_ = true; }
   /// The container's program ends by itself.
   void end(const std::string& name, int code) {
     const std::lock_guard lock(mutex_);
@@ -126,7 +128,8 @@ class FakeRuntime : public runtimes::Runtime {
     });
   }
   Result<> kill(const runtimes::Container& container, int signal, const Stop& stop) override {
-    return change("kill", container, stop, Status::running, stopped(128 + signal));
+    return change("kill", container, stop, Status::running,
+                  signals_ignored_ ? running() : stopped(128 + signal));
   }
   Result<Exit> stop(const runtimes::Container& container, int signal, std::chrono::milliseconds,
                     const Stop& stop) override {
@@ -261,6 +264,7 @@ class FakeRuntime : public runtimes::Runtime {
   std::atomic<std::int64_t> ends_ = 0;  // of any program; stands for the time
   std::atomic<int> held_ = 0;
   std::atomic<int> exec_code_ = 3;
+  std::atomic<bool> signals_ignored_ = false;
   std::mutex mutex_;
   std::map<std::string, runtimes::State> states_;  // guarded by mutex_
   std::map<std::string, int> starts_;              // guarded by mutex_

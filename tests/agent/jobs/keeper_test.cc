@@ -146,6 +146,28 @@ TEST_F(KeeperTest, AKillByAJobIsNoFailureAndAnotherSignalNoWishToEndIt) {
   EXPECT_EQ(status("web-1"), Status::stopped);
 }
 
+TEST_F(KeeperTest, AKillThatTheProgramIgnoresIsNoWishForItsLaterEnd) {
+  run_kept({{"policy", "always"}});
+  runtime_.ignore_signals();
+  EXPECT_EQ(run(job("j2", "container.kill", "web-1", {{"signal", "TERM"}})).state,
+            JobState::succeeded);
+  EXPECT_EQ(status("web-1"), Status::running);
+  EXPECT_EQ(row("web-1").wanted, Wanted::running);
+  pass(11s);
+  crash("web-1");
+  EXPECT_EQ(status("web-1"), Status::backoff);
+  pass(1s);
+  EXPECT_EQ(runtime_.starts("web-1"), 2);
+  // One that takes its time, but no more than its grace, and whose agent ends meanwhile.
+  run(job("j3", "container.kill", "web-1", {{"signal", "TERM"}}));
+  restart_agent();
+  pass(9s);
+  crash("web-1", 0);
+  pass(1h);
+  EXPECT_EQ(status("web-1"), Status::stopped);
+  EXPECT_EQ(row("web-1").wanted, Wanted::stopped);
+}
+
 TEST_F(KeeperTest, AStopDuringBackOffWinsAtOnce) {
   run_kept({{"policy", "always"}});
   crash("web-1", 4);
