@@ -200,9 +200,11 @@ Result<json::Value> Intake::cancel(const JobRequest& request) {
   const auto row = TRY(books_.journal().job(request.target));
   const bool ended = row && is_final(row->state);
   // One that ends in this very moment is asked in vain, which does no harm.
-  if (ended || !supervisor_.cancel(request.target)) {
-    return fail(Code::conflict, "cancel job {}: it has {} already", request.target,
-                row ? to_string(row->state) : "ended");
+  if (ended || !supervisor_.cancel(request.target, request.id.str())) {
+    const JobState state = row ? row->state : JobState::succeeded;
+    return fail(Code::conflict, "cancel job {}: it {} {} already", request.target,
+                state == JobState::cancelled ? "was" : "has",
+                ended ? to_string(state) : std::string_view("ended"));
   }
   return json::Value(json::Object{{"cancelled", request.target}});
 }

@@ -32,7 +32,7 @@ struct JobRow {
   std::int64_t ended_at = 0;    ///< 0 while it is not final
   std::int64_t attempt = 0;     ///< how often it was begun
   std::int64_t not_before = 0;  ///< unix ms; 0 unless it waits to be tried again
-  std::string ending{};         ///< "cancelled" once somebody asked for that
+  std::string ending{};         ///< "cancelled by job ID" once that was asked for
   std::string error = "null";   ///< JSON: why it is being undone; null while it is not
   std::string made_by{};        ///< "" for a client's; own_job.h names the others
 };

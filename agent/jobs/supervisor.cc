@@ -45,6 +45,16 @@ json::Value result_of(const Error& error) {
   return json::Object{{"error", std::move(object)}};
 }
 
+/// Why a job ended that was asked to stop while it ran. What its step made of that (a program that
+/// "was killed by signal 15") is no reason, but may tell of a failure of its own.
+Error stopped_by(Code code, const std::string& why, const Error& step) {
+  std::string message = why + " while it ran";
+  if (step.code != Code::cancelled) {
+    message += fmt::format(" (its last step: {})", step.message);
+  }
+  return Error{code, std::move(message), {}};
+}
+
 /// A bug of ours must cost this job only, not the containers' agent.
 template <class Value, class Act>
 Result<Value> guarded(const std::string& job, const Act& act) {
@@ -170,15 +180,16 @@ void Supervisor::ask_to_stop(Entry& entry, const std::string& job) {
   }
 }
 
-Result<> Supervisor::cancel(const std::string& job) {
+Result<> Supervisor::cancel(const std::string& job, std::string_view by) {
   const auto found = entries_.find(job);
   if (found == entries_.end()) {
     return fail(Code::not_found, "cancel job {}: it neither waits nor runs", job);
   }
+  const std::string ending = fmt::format("cancelled by job {}", by);
   if (found->second.next.attempt == 1 && lanes_.waits(job)) {
-    return end_waiting(job, Code::cancelled, "cancelled before it began");
+    return end_waiting(job, Code::cancelled, ending + " before it began");
   }
-  TRY(books_.journal().ask_to_end(job, "cancelled"));
+  TRY(books_.journal().ask_to_end(job, ending));
   books_.after_commit([this, job](const Result<>& committed) {
     const auto entry = entries_.find(job);
     if (committed && entry != entries_.end()) {
@@ -345,9 +356,12 @@ std::optional<Error> Supervisor::fail_for_good(const Task& task, Error error) {
   const std::string job = task.request.id.str();
   const Result<> written = books_.write([&](Books& books) -> Result<> {
     // What the loop knows decides between "cancelled" and "deadline": read there, not here.
+    const std::optional<JobRow> row = TRY(books.journal().job(job));
     const auto entry = entries_.find(job);
-    if (entry != entries_.end() && entry->second.late && error.code == Code::cancelled) {
-      error = Error{Code::timed_out, "its deadline passed while it ran", {}};
+    if (row && !row->ending.empty()) {
+      error = stopped_by(Code::cancelled, row->ending, error);
+    } else if (entry != entries_.end() && entry->second.late) {
+      error = stopped_by(Code::timed_out, "its deadline passed", error);
     }
     return books.journal().begin_undo(job, messaging::write_error(error));
   });

@@ -46,8 +46,9 @@ class Supervisor {
   void submit(JobRequest request, const JobRow& row);
   /// Ends a job that was never begun as cancelled, in this turn's commit, and asks any other to
   /// stop once that is written, which it then does though the agent should end meanwhile. What
-  /// cannot be committed did not happen. `not_found` when it neither waits nor runs.
-  Result<> cancel(const std::string& job);
+  /// cannot be committed did not happen. `by` is the job that asks for it, and part of what the
+  /// cancelled one ends with. `not_found` when it neither waits nor runs.
+  Result<> cancel(const std::string& job, std::string_view by);
   /// Forgets a job that came to be in no journal, without a word.
   void withdraw(const std::string& job);
   /// Keeps jobs of the container from beginning until `let_go`; false when one waits or runs.
@@ -89,7 +90,9 @@ class Supervisor {
   void ask_to_stop(Entry& entry, const std::string& job);
   void forget(const std::string& job);
   Left run_one(const Task& task);
-  /// Nothing when the agent ends, or the way is left open for another attempt.
+  /// The error that the job ends with: `error`, or that it was asked to stop, whatever the step
+  /// that was stopped made of it. Nothing when the agent ends, or the way is left open for another
+  /// attempt.
   std::optional<Error> fail_for_good(const Task& task, Error error);
   Result<std::chrono::milliseconds> plan_retry(const Task& task, const Error& error);
   void end(const Task& task, const Result<json::Value>& outcome);

@@ -109,7 +109,16 @@ TEST_F(IntakeTest, CancelOfAnEndedJobIsAConflictAndOfAnUnknownOneNotFound) {
   EXPECT_EQ(submit(job("c2", "job.cancel", "j1")).kind, "job.accepted");
   const JobRow row = await("c2");
   EXPECT_EQ(row.state, JobState::failed);
-  EXPECT_THAT(row.result, HasSubstr("succeeded already"));
+  EXPECT_THAT(row.result, HasSubstr("cancel job j1: it has succeeded already"));
+}
+
+TEST_F(IntakeTest, ACancelledJobNamesTheJobThatCancelledItAndIsNotCancelledTwice) {
+  submit(run_job("j1", "web-1"));
+  submit(job("j2", "container.stop", "web-1"));
+  submit(job("c1", "job.cancel", "j2"));
+  EXPECT_THAT(await("j2").result, HasSubstr("cancelled by job c1 before it began"));
+  submit(job("c2", "job.cancel", "j2"));
+  EXPECT_THAT(await("c2").result, HasSubstr("cancel job j2: it was cancelled already"));
 }
 
 TEST_F(IntakeTest, AWaitingJobIsCancelledAtOnce) {

@@ -167,7 +167,7 @@ TEST_F(SupervisorTest, CancelsAWaitingJobAtOnce) {
   submit(request("j1", "web-1"));
   submit(request("j2", "web-1"));
   until("j1", "started");
-  ASSERT_TRUE(supervisor_->cancel("j2"));
+  ASSERT_TRUE(supervisor_->cancel("j2", "c1"));
   until("j2", "cancelled");
   EXPECT_EQ(row("j1").state, JobState::running);
 }
@@ -176,14 +176,48 @@ TEST_F(SupervisorTest, CancelsARunningJobThroughItsStop) {
   supervise(1, until_stopped);
   submit(request("j1", "web-1"));
   until("j1", "started");
-  ASSERT_TRUE(supervisor_->cancel("j1"));
+  ASSERT_TRUE(supervisor_->cancel("j1", "c1"));
   until("j1", "cancelled");
   EXPECT_EQ(row("j1").state, JobState::cancelled);
 }
 
+TEST_F(SupervisorTest, ACancelledJobSaysWhoCancelledItAndNotWhatItsToolMadeOfThat) {
+  const std::string wanted = "cancelled by job c1 while it ran";
+  supervise(1, [](Work& work) -> Result<json::Value> {
+    [[maybe_unused]] const auto stopped = until_stopped(work);
+    return fail(work.request().id.str() == "j1" ? Code::cancelled : Code::broken,
+                "skopeo was ended by signal 15");
+  });
+  for (const std::string id : {"j1", "j2"}) {
+    submit(request(id, "web-1"));
+    until(id, "started");
+    ASSERT_TRUE(supervisor_->cancel(id, "c1"));
+    until(id, "cancelled");
+    const auto result = json::parse(row(id).result);
+    EXPECT_EQ(result->at("error").at("code").string_or(""), "cancelled");
+    EXPECT_EQ(result->at("error").at("message").string_or(""),
+              id == "j1" ? wanted : wanted + " (its last step: skopeo was ended by signal 15)");
+  }
+}
+
+TEST_F(SupervisorTest, ADeadlineIsToldWhateverTheStepMadeOfIt) {
+  supervise(1, [](Work& work) -> Result<json::Value> {
+    [[maybe_unused]] const auto stopped = until_stopped(work);
+    return fail(Code::broken, "mkfs was ended by signal 15");
+  });
+  JobRequest job = request("j1", "web-1");
+  job.deadline_unix_ms = clock_.unix_ms() + 5000;
+  submit(std::move(job));
+  until("j1", "started");
+  clock_.advance(std::chrono::seconds(6));
+  until("j1", "failed");
+  EXPECT_EQ(json::parse(row("j1").result)->at("error").at("message").string_or(""),
+            "its deadline passed while it ran (its last step: mkfs was ended by signal 15)");
+}
+
 TEST_F(SupervisorTest, CannotCancelWhatIsNotThere) {
   supervise(1, until_stopped);
-  const Result<> cancelled = supervisor_->cancel("j9");
+  const Result<> cancelled = supervisor_->cancel("j9", "c1");
   ASSERT_FALSE(cancelled);
   EXPECT_EQ(cancelled.error().code, Code::not_found);
 }
@@ -337,7 +371,7 @@ TEST_F(SupervisorTest, CancelDuringTheWaitForAnAttemptUndoesAtOnce) {
       });
   submit(request("j1", "web-1"));
   until_told("j1", "retrying", 1);
-  ASSERT_TRUE(supervisor_->cancel("j1"));
+  ASSERT_TRUE(supervisor_->cancel("j1", "c1"));
   until("j1", "cancelled");
   EXPECT_EQ(undone, 1);
 }
@@ -449,7 +483,7 @@ TEST_F(SupervisorTest, OfWaitingJobsTheOneWithTheHigherPriorityGoesFirst) {
   JobRequest late = request("late", "late");
   late.priority = 90;
   submit(std::move(late));
-  ASSERT_TRUE(supervisor_->cancel("j0"));
+  ASSERT_TRUE(supervisor_->cancel("j0", "c1"));
   until("late", "succeeded");
   const std::lock_guard lock(mutex);
   EXPECT_EQ(order, (std::vector<std::string>{"high", "normal", "low", "late"}));
