@@ -97,7 +97,8 @@ class Runtime {
                            const Sink& err, const Stop& stop) = 0;
   /// Gives it these limits, as create would have: 0 is the node's default. They hold after its next
   /// start, too, when it is then told of with them. `conflict` for less memory than its programs
-  /// hold. What a failure leaves is a part of them; update to the old ones takes that back.
+  /// hold, and for fewer processes than it has. What a failure leaves is a part of them; update to
+  /// the old ones takes that back.
   virtual Result<> update(const Container& container, const Resources& limits,
                           const Stop& stop) = 0;
   /// `not_found` when the runtime does not have it.

@@ -1,7 +1,7 @@
 // Limits of a guest that is there.
 #include "runtimes/guest/guest_request.h"
 #include "runtimes/guest/guest_runtime.h"
-#include "runtimes/memory_held.h"
+#include "runtimes/resources_held.h"
 
 namespace drover::runtimes {
 
@@ -13,7 +13,7 @@ Result<> GuestRuntime::update(const Container& container, const Resources& limit
     return fail(Code::conflict, "{}: it is {}", what, to_string(guest.state.status));
   }
   if (guest.state.pid != 0) {
-    TRY(check_memory_limit(container.name.str(), guest.state.pid, limits.memory_mib));
+    TRY(check_held(container.name.str(), guest.state.pid, limits));
   }
   const proxmox::Form form = TRY(limits_form(limits));
   const std::string path = fmt::format("/nodes/{}/lxc/{}/config", client_.node(), guest.vmid.value);

@@ -1,8 +1,8 @@
 // Limits of an LXC container that is there.
 #include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/lxc_runtime.h"
-#include "runtimes/memory_held.h"
 #include "runtimes/oci/bundle.h"
+#include "runtimes/resources_held.h"
 
 namespace drover::runtimes {
 
@@ -13,7 +13,7 @@ Result<> LxcRuntime::update(const Container& container, const Resources& limits,
                   {Status::created, Status::running, Status::paused, Status::stopped}, stop));
   const Resources whole = whole_limits(limits, bundle_options());
   if (now.pid != 0) {
-    TRY(check_memory_limit(name.str(), now.pid, whole.memory_mib));
+    TRY(check_held(name.str(), now.pid, whole));
     for (const auto& [key, value] : lxc_limits(whole)) {
       TRY(lxc_set_cgroup(layout_.lxc(), name.str(), key, value, stop));
     }

@@ -1,6 +1,6 @@
 // Limits of a runc or crun container that is there.
-#include "runtimes/memory_held.h"
 #include "runtimes/oci/oci_runtime.h"
+#include "runtimes/resources_held.h"
 
 namespace drover::runtimes {
 namespace {
@@ -35,7 +35,7 @@ Result<> OciRuntime::update(const Container& container, const Resources& limits,
     return {};  // it is made anew when it is started
   }
   const Resources whole = whole_limits(limits, bundle_options());
-  TRY(check_memory_limit(name.str(), now.pid, whole.memory_mib));
+  TRY(check_held(name.str(), now.pid, whole));
   // By a file, which both read alike.
   const Path file = layout_.bundle(name) / "limits.json";
   TRY(system::write_atomically(

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "oci_node.h"
-#include "runtimes/memory_held.h"
+#include "runtimes/resources_held.h"
 
 namespace drover::runtimes {
 namespace {
@@ -87,6 +87,23 @@ TEST_P(OciUpdateTest, LessMemoryThanItsProgramsHoldIsAConflictAndNothingChanges)
   EXPECT_EQ(limit(container, "memory/memory.limit_in_bytes", "memory.max"),
             std::to_string(std::uint64_t{256} << 20U));
   EXPECT_EQ(runtime_.state(container, node_.never)->status, Status::running);
+  ASSERT_TRUE(runtime_.remove(container, true, node_.never));
+}
+
+TEST_P(OciUpdateTest, FewerProcessesThanItHasIsAConflictWithTheirNumberAndNothingChanges) {
+  const Container container =
+      started("for i in 1 2 3 4 5; do sleep 100 & done; echo ready; wait", {64, 0, 50});
+  while (node_.log(container).find("ready") == std::string::npos) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(pids_held(pid_of(container)).value_or(0), 6U);
+  const auto fewer = runtime_.update(container, {64, 0, 5}, node_.never);
+  ASSERT_FALSE(fewer);
+  EXPECT_EQ(fewer.error().code, Code::conflict);
+  EXPECT_THAT(fewer.error().message, HasSubstr("to 5 processes: it has 6 now"));
+  EXPECT_EQ(limit(container, "pids/pids.max", "pids.max"), "50");
+  EXPECT_EQ(runtime_.state(container, node_.never)->status, Status::running);
+  ASSERT_TRUE(runtime_.update(container, {64, 0, 6}, node_.never));
   ASSERT_TRUE(runtime_.remove(container, true, node_.never));
 }
 

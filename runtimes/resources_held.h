@@ -1,0 +1,28 @@
+// How much of what is limited a container uses and cannot give back.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/core/resources.h"
+#include "agent/core/result.h"
+
+namespace drover::runtimes {
+
+/// Bytes that the control group of the process holds for programs (anonymous and shared memory),
+/// without caches, which the kernel drops when it needs to; on cgroup v1 and v2. None when it
+/// cannot be known.
+std::optional<std::uint64_t> memory_held(pid_t pid);
+
+/// Processes and threads in the control group of the process. None when it cannot be known.
+std::optional<std::uint64_t> pids_held(pid_t pid);
+
+/// `conflict` for limits below what the container of this first process holds. The kernel would
+/// take them: of memory cgroup v2 ends programs inside until it fits, and with too many processes
+/// no program inside can start another any more, often to its end.
+Result<> check_held(const std::string& container, pid_t pid, const Resources& limits);
+
+}  // namespace drover::runtimes
