@@ -35,10 +35,12 @@ void read_program(Fields& fields, const json::Value& value, JobOptions& options)
   options.cwd = read_path(fields, "cwd");
 }
 
-void read_limits(Fields& fields, JobOptions& options, Faults& faults) {
+void read_limits(Fields& fields, const json::Value& value, JobOptions& options, Faults& faults) {
   fields.require("resources");
   options.resources = read_resources(fields, faults);
-  if (fields.has("resources") && options.resources == Resources{}) {
+  // A limit that is wrong has its own fault, and was named all the same.
+  const json::Object* const given = value.at("resources").object();
+  if (given != nullptr && given->empty()) {
     fields.fault("resources", "must name at least one of memory_mib, cpus and pids");
   }
 }
@@ -88,7 +90,7 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       read_program(fields, value, options);
       break;
     case Verb::container_update:
-      read_limits(fields, options, faults);
+      read_limits(fields, value, options, faults);
       break;
     case Verb::container_checkpoint:
       options.leave_running = fields.boolean("leave_running", false);
