@@ -21,9 +21,10 @@ Result<json::Value> delete_container(Work& work, const Node& node) {
       return Failure(state.error());
     }
     if (state && (state->status == Status::running || state->status == Status::paused)) {
-      return fail(Code::conflict,
-                  "delete container {}: it is {}; stop it before, or delete it by force",
-                  target.row.name, to_string(state->status));
+      return fail(
+          Code::conflict,
+          "delete container {}: it is {}; stop it first (container.stop), or delete it with force",
+          target.row.name, to_string(state->status));
     }
   }
   const std::vector<StepRow> steps = TRY(work.steps(target.row.job));

@@ -4,6 +4,7 @@
 namespace drover::jobs {
 
 Result<json::Value> delete_volume(Work& work, const Node& node) {
+  work.plan(2);
   const Result<VolumeRow> held = hold_volume(work, Users::none);
   if (!held) {
     if (held.error().code == Code::not_found && work.resumed()) {
@@ -13,7 +14,6 @@ Result<json::Value> delete_volume(Work& work, const Node& node) {
   }
   runtimes::VolumeSource* source = TRY(node.volumes(held->storage));
   const runtimes::Volume volume = TRY(made_volume(*held));
-  work.plan(2);
   Step release{.name = "volume.release", .subject = held->name};
   release.act = [&]() -> Result<json::Value> {
     TRY(source->release(volume, work.stop()));

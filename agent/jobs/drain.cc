@@ -76,8 +76,8 @@ Result<> admit_to_node(Journal& journal, const std::string& node, const JobReque
   }
   if (const auto since = TRY(drained(journal))) {
     return fail(Code::conflict,
-                "{} {}: node {} is drained since {} ({}): choose another node, or submit "
-                "node.undrain before",
+                "{} {}: node {} is drained since {} ({}): choose another node, or let "
+                "this one take containers again first (node.undrain)",
                 to_string(request.verb), request.target, node, to_rfc3339(since->since_unix_ms),
                 since->job.empty() ? "its journal was lost, and whether it was drained before"
                                    : "job " + since->job);

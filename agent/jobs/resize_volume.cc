@@ -17,6 +17,7 @@ Result<> check_size(const JobRequest& request, const VolumeRow& row) {
 }  // namespace
 
 Result<json::Value> resize_volume(Work& work, const Node& node) {
+  work.plan(4);
   const JobRequest& request = work.request();
   const std::uint64_t size_mib = request.options.size_mib;
   VolumeRow row = TRY(hold_volume(work, Users::at_rest, [&](Books&, const VolumeRow& found) {
@@ -24,7 +25,6 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
   }));
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
   const runtimes::Volume volume = TRY(made_volume(row));
-  work.plan(4);
   TRY(put_to_rest(work, node, row));
   Step grow{.name = "volume.grow"};
   grow.act = [&]() -> Result<json::Value> {

@@ -43,6 +43,7 @@ Result<std::optional<json::Value>> finished_before(Work& work) {
 // A snapshot is a volume of its own that begins as a copy: it is mounted, grown and deleted like
 // any other, on every storage (docs/decisions/0021-snapshots-are-volumes.md).
 Result<json::Value> snapshot_volume(Work& work, const Node& node) {
+  work.plan(4);
   const JobRequest& request = work.request();
   const std::string job = request.id.str();
   if (std::optional<json::Value> result = TRY(finished_before(work))) {
@@ -78,7 +79,6 @@ Result<json::Value> snapshot_volume(Work& work, const Node& node) {
     return {};
   }));
   const runtimes::Volume origin = TRY(made_volume(row));
-  work.plan(4);
   TRY(put_to_rest(work, node, row));
   const runtimes::Volume made = TRY(allocate_standing(work, node, copy));
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));

@@ -68,7 +68,7 @@ Result<> admit_standing_volumes(Journal& journal, const std::string& container,
     const std::optional<VolumeRow> row = TRY(journal.volume(wanted.from));
     if (!row) {
       return fail(Code::not_found,
-                  "container {}: there is no volume {}; make it by volume.create before", container,
+                  "container {}: there is no volume {}; make it first (volume.create)", container,
                   wanted.from);
     }
     if (!row->busy.empty()) {

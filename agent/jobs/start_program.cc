@@ -94,9 +94,16 @@ Result<> renew(Work& work, Provision& provision, const Target& target, bool netw
 
 }  // namespace
 
+std::int64_t steps_to_start(const Target& target) {
+  const bool anew =
+      target.row.status != Status::created && !target.runtime->capabilities().restartable;
+  return anew ? 4 : 2;
+}
+
 Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before) {
   TRY(want(work, target, Wanted::running));
   Provision provision(work, node, target.record);
+  work.plan(steps_before + steps_to_start(target));
   const Missing missing = TRY(look(work, provision, target));
   work.plan(steps_before + (missing.runtime ? 4 : 2));
   if (missing.mounts || missing.network) {

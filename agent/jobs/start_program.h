@@ -12,4 +12,7 @@ namespace drover::jobs {
 /// wanted running from here on. `steps_before`: that the job has done already.
 Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before);
 
+/// How many steps `start_program` takes with the container as it is now, for Work::plan.
+std::int64_t steps_to_start(const Target& target);
+
 }  // namespace drover::jobs

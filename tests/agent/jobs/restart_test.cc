@@ -39,6 +39,26 @@ class RestartTest : public NodeFixture {
   }
 };
 
+TEST_F(RestartTest, TellsFromItsFirstStepHowManyThereWillBe) {
+  run(run_job("j1", "web-1"));
+  run(job("j2", "container.restart", "web-1"));
+  run(job("j3", "container.stop", "web-1"));
+  run(job("j4", "container.start", "web-1"));
+  const std::vector<Event> events = journal_->events(0, 500).value();
+  for (const std::string id : {"j2", "j4"}) {
+    const auto all = static_cast<std::int64_t>(steps(id).size());
+    std::int64_t told = 0;
+    for (const Event& event : events) {
+      if (event.object == id && event.what == "step_started") {
+        ++told;
+        EXPECT_EQ(json::Value(event.data).at("of").integer_or(0), all) << id << " step " << told;
+      }
+    }
+    EXPECT_EQ(told, all) << id;
+    EXPECT_GT(all, 0) << id;
+  }
+}
+
 TEST_F(RestartTest, ARunningContainerIsStoppedAndStarted) {
   run(run_job("j1", "web-1"));
   published_.clear();

@@ -172,47 +172,24 @@ TEST_F(SupervisorTest, CancelsAWaitingJobAtOnce) {
   EXPECT_EQ(row("j1").state, JobState::running);
 }
 
-TEST_F(SupervisorTest, CancelsARunningJobThroughItsStop) {
-  supervise(1, until_stopped);
+TEST_F(SupervisorTest, ACancelOrADeadlineIsTheReasonWhateverTheStepSays) {
+  supervise(1, [](Work& work) -> Result<json::Value> {
+    [[maybe_unused]] const auto stopped = until_stopped(work);
+    return fail(Code::broken, "skopeo was killed");
+  });
   submit(request("j1", "web-1"));
+  JobRequest late = request("j2", "web-2");
+  late.deadline_unix_ms = clock_.unix_ms() + 5000;
+  submit(std::move(late));
   until("j1", "started");
   ASSERT_TRUE(supervisor_->cancel("j1", "c1"));
   until("j1", "cancelled");
-  EXPECT_EQ(row("j1").state, JobState::cancelled);
-}
-
-TEST_F(SupervisorTest, ACancelledJobSaysWhoCancelledItAndNotWhatItsToolMadeOfThat) {
-  const std::string wanted = "cancelled by job c1 while it ran";
-  supervise(1, [](Work& work) -> Result<json::Value> {
-    [[maybe_unused]] const auto stopped = until_stopped(work);
-    return fail(work.request().id.str() == "j1" ? Code::cancelled : Code::broken,
-                "skopeo was ended by signal 15");
-  });
-  for (const std::string id : {"j1", "j2"}) {
-    submit(request(id, "web-1"));
-    until(id, "started");
-    ASSERT_TRUE(supervisor_->cancel(id, "c1"));
-    until(id, "cancelled");
-    const auto result = json::parse(row(id).result);
-    EXPECT_EQ(result->at("error").at("code").string_or(""), "cancelled");
-    EXPECT_EQ(result->at("error").at("message").string_or(""),
-              id == "j1" ? wanted : wanted + " (its last step: skopeo was ended by signal 15)");
-  }
-}
-
-TEST_F(SupervisorTest, ADeadlineIsToldWhateverTheStepMadeOfIt) {
-  supervise(1, [](Work& work) -> Result<json::Value> {
-    [[maybe_unused]] const auto stopped = until_stopped(work);
-    return fail(Code::broken, "mkfs was ended by signal 15");
-  });
-  JobRequest job = request("j1", "web-1");
-  job.deadline_unix_ms = clock_.unix_ms() + 5000;
-  submit(std::move(job));
-  until("j1", "started");
+  EXPECT_NE(row("j1").result.find("cancelled by job c1 while it ran (its last step: skopeo"),
+            std::string::npos);
+  until("j2", "started");
   clock_.advance(std::chrono::seconds(6));
-  until("j1", "failed");
-  EXPECT_EQ(json::parse(row("j1").result)->at("error").at("message").string_or(""),
-            "its deadline passed while it ran (its last step: mkfs was ended by signal 15)");
+  until("j2", "failed");
+  EXPECT_NE(row("j2").result.find("its deadline passed while it ran"), std::string::npos);
 }
 
 TEST_F(SupervisorTest, CannotCancelWhatIsNotThere) {
