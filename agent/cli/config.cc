@@ -16,8 +16,12 @@ namespace drover::cli {
 namespace {
 
 Result<int> check(const std::string& file) {
-  const std::string text = TRY(system::read_file(file, std::size_t{1} << 20));
-  const Result<Config> config = parse_config(text);
+  const Result<std::string> text = system::read_file(file, std::size_t{1} << 20);
+  if (!text) {
+    print_error(text.error());
+    return kOwnFailure;  // also for one that is not there: that is no fault of a configuration
+  }
+  const Result<Config> config = parse_config(*text);
   if (config) {
     fmt::print("{}: no faults\n", file);
     return kDone;

@@ -1,53 +1,89 @@
-// drover drain: the node takes no new containers, and with --stop ends those it has.
+// drover drain, drover undrain: whether the node takes new containers.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
 #include <memory>
 
-#include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
 #include "agent/cli/job_run.h"
 #include "agent/cli/job_watch.h"
+#include "agent/cli/node_job.h"
+#include "agent/cli/text.h"
 
 namespace drover::cli {
 namespace {
 
-struct Options {
+struct DrainOptions {
   bool stop = false;
   JobFlags flags;
 };
 
-/// Waits for the jobs that end the node's containers.
-Result<int> wait_for_stops(Session& session, messaging::Client& client, const json::Value& stopping,
-                           bool quiet) {
-  int code = kDone;
+std::string counted(std::int64_t number, std::string_view thing) {
+  return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
+}
+
+/// Waits for the jobs that end the node's containers; how many have.
+Result<std::int64_t> wait_for_stops(Session& session, messaging::Client& client,
+                                    const json::Value& stopping, bool quiet) {
+  std::int64_t stopped = 0;
   for (const json::Value& stop : *stopping.array()) {
     JobWatch watch =
         TRY(JobWatch::follow(session, client, std::string(stop.at("job").string_or("")), quiet));
     const json::Value job = TRY(watch.wait());
     if (const Result<> outcome = outcome_of(job); outcome) {
-      fmt::print("{}\n", stop.at("container").string_or(""));
+      fmt::print("{}\n", printable(stop.at("container").string_or("")));
+      ++stopped;
     } else {
       print_error(outcome.error());
-      code = kFailed;
     }
   }
-  return code;
+  return stopped;
 }
 
-Result<int> drain(Session& session, const Options& options) {
-  messaging::Client client = TRY(session.connect());
+/// "; 2 jobs wait" of the node as it is now; "" for none.
+Result<std::string> waiting_text(Session& session, messaging::Client& client) {
   const json::Value node = TRY(client.node(session.interrupt.first()));
-  const std::string name(node.at("node").string_or(""));
-  JobRequest request = TRY(make_request(Verb::node_drain, name, options.flags));
-  request.options.stop_containers = options.stop;
-  JobWatch watch = TRY(JobWatch::submit(session, client, request, options.flags.quiet));
-  const json::Value job = TRY(watch.wait());
-  TRY(outcome_of(job));
-  const json::Value& stopping = job.at("result").at("stopping");
-  return stopping.array() == nullptr
-             ? kDone
-             : wait_for_stops(session, client, stopping, options.flags.quiet);
+  const std::int64_t waiting = node.at("jobs").at("waiting").integer_or(0);
+  return waiting == 0
+             ? std::string()
+             : fmt::format("; {} {}", counted(waiting, "job"), waiting == 1 ? "waits" : "wait");
+}
+
+Result<int> drain(Session& session, const DrainOptions& options) {
+  messaging::Client client = TRY(session.connect());
+  JobOptions job;
+  job.stop_containers = options.stop;
+  const NodeJob done = TRY(run_node_job(session, client, Verb::node_drain, job, options.flags));
+  if (!done.result) {
+    return failed_job(done.result.error(), session.interrupt.first());
+  }
+  const json::Value& stopping = done.result->at("stopping");
+  const std::int64_t asked =
+      stopping.array() == nullptr ? 0 : static_cast<std::int64_t>(stopping.array()->size());
+  const std::int64_t stopped =
+      asked == 0 ? 0 : TRY(wait_for_stops(session, client, stopping, options.flags.quiet));
+  const std::int64_t since = done.before.at("drained").at("since").integer_or(0);
+  const std::string stops =
+      asked == stopped ? counted(stopped, "container") + " stopped"
+                       : fmt::format("{} of {} stopped", stopped, counted(asked, "container"));
+  fmt::print(
+      "{} {}{}{}\n", printable(done.before.at("node").string_or("")),
+      since == 0 ? "takes no new containers" : "takes no new containers since " + to_rfc3339(since),
+      options.stop ? "; " + stops : "", TRY(waiting_text(session, client)));
+  return stopped == asked ? kDone : kFailed;
+}
+
+Result<int> undrain(Session& session, const JobFlags& flags) {
+  messaging::Client client = TRY(session.connect());
+  const NodeJob done = TRY(run_node_job(session, client, Verb::node_undrain, {}, flags));
+  if (!done.result) {
+    return failed_job(done.result.error(), session.interrupt.first());
+  }
+  const bool was_drained = done.before.at("drained").object() != nullptr;
+  fmt::print("{} {}{}\n", printable(done.before.at("node").string_or("")),
+             was_drained ? "takes containers again" : "was not drained: it takes containers",
+             TRY(waiting_text(session, client)));
+  return kDone;
 }
 
 }  // namespace
@@ -55,13 +91,24 @@ Result<int> drain(Session& session, const Options& options) {
 void add_drain(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("drain", "Let the node take no new containers until it is undrained");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DrainOptions>();
   command->add_flag("--stop", options->stop,
                     "Also stop the containers it has, and wait for their end");
   add_job_flags(*command, options->flags);
   command->footer(kExitStatus);
   command->callback([&action, options] {
     action = [options](Session& session) { return drain(session, *options); };
+  });
+}
+
+void add_undrain(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "undrain", "Let a drained node take containers again; those that wait in backoff start");
+  const auto flags = std::make_shared<JobFlags>();
+  add_job_flags(*command, *flags);
+  command->footer(kExitStatus);
+  command->callback([&action, flags] {
+    action = [flags](Session& session) { return undrain(session, *flags); };
   });
 }
 

@@ -32,6 +32,7 @@ Result<JobRequest> request_of(const ExecOptions& options) {
   }
   request.options.cwd = options.cwd;
   request.options.env = TRY(read_pairs("--env", options.env));
+  TRY(check_request(request));
   return request;
 }
 
@@ -61,8 +62,7 @@ Result<json::Value> run(Session& session, const JobRequest& request) {
 int exec(Session& session, const ExecOptions& options) {
   const Result<JobRequest> request = request_of(options);
   if (!request) {
-    print_error(request.error());
-    return kUsage;
+    return wrong_usage(request.error(), kOwnFailure);
   }
   const Result<json::Value> job = run(session, *request);
   if (!job) {
@@ -70,10 +70,7 @@ int exec(Session& session, const ExecOptions& options) {
     return exit_code_beside_program(job.error());
   }
   if (const Result<> outcome = outcome_of(*job); !outcome) {
-    print_error(outcome.error());
-    return session.interrupt.first().requested()     ? kInterrupted
-           : outcome.error().code == Code::timed_out ? kDeadline
-                                                     : kOwnFailure;
+    return failed_job(outcome.error(), session.interrupt.first(), kOwnFailure);
   }
   return static_cast<int>(job->at("result").at("code").integer_or(kOwnFailure));
 }
@@ -95,9 +92,8 @@ void add_exec(CLI::App& app, Action& action) {
   command->footer(
       "The program gets no standard input.\n\n"
       "Exit status:\n"
-      "  The program's own, 128 + N when signal N ended it; 2 wrong usage, 124 the deadline "
-      "passed,\n"
-      "  125 it was not run, 130 interrupted\n");
+      "  The program's own, 128 + N when signal N ended it; 124 the deadline passed, 125 it was\n"
+      "  not run, also for wrong usage, 130 interrupted\n");
   command->callback([&action, options] {
     action = [options](Session& session) -> Result<int> { return exec(session, *options); };
   });

@@ -4,6 +4,9 @@
 
 #include <cstdio>
 
+#include "agent/cli/own_words.h"
+#include "agent/cli/text.h"
+
 namespace drover::cli {
 
 int exit_code_of(const Error& error) {
@@ -36,7 +39,17 @@ Result<int> quiet_when_interrupted(Result<int> ended, const system::Stop& stop) 
 }
 
 void print_error(const Error& error) {
-  fmt::print(stderr, "drover: {}\n", to_text(error));
+  fmt::print(stderr, "drover: {}\n", printable(to_text(in_own_words(error))));
+}
+
+int failed_job(const Error& error, const system::Stop& interrupt, int failed) {
+  print_error(error);
+  return interrupt.requested() ? kInterrupted : error.code == Code::timed_out ? kDeadline : failed;
+}
+
+int wrong_usage(const Error& error, int code) {
+  print_error(error);
+  return code;
 }
 
 }  // namespace drover::cli

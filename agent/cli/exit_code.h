@@ -8,7 +8,7 @@ namespace drover::cli {
 
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;         ///< the node refused it, or its job failed
-inline constexpr int kUsage = 2;          ///< the command line is wrong
+inline constexpr int kUsage = 2;          ///< the command line is wrong (run, exec: kOwnFailure)
 inline constexpr int kDeadline = 124;     ///< the job's deadline passed
 inline constexpr int kOwnFailure = 125;   ///< drover itself: no node, no answer, no container
 inline constexpr int kInterrupted = 130;  ///< Ctrl-C
@@ -22,8 +22,14 @@ int exit_code_beside_program(const Error& error);
 /// which main would print.
 Result<int> quiet_when_interrupted(Result<int> ended, const system::Stop& stop);
 
-/// Prints "drover: " and the error with its faults on standard error.
+/// Prints "drover: " and the error with its faults on standard error, in the command line's words.
 void print_error(const Error& error);
+
+/// Prints what a job ended with and returns the code for it: `failed` when neither Ctrl-C
+/// (`interrupt`) nor its deadline ended it.
+int failed_job(const Error& error, const system::Stop& interrupt, int failed = kFailed);
+/// Prints what is wrong with the command line and returns the code for it.
+int wrong_usage(const Error& error, int code = kUsage);
 
 /// The foot of the help of each command.
 inline constexpr const char* kExitStatus =

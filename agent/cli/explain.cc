@@ -7,6 +7,7 @@
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
 #include "agent/cli/text.h"
+#include "agent/core/verb.h"
 
 namespace drover::cli {
 namespace {
@@ -17,6 +18,9 @@ struct ExplainOptions {
 };
 
 Result<int> show_explain(Session& session, const ExplainOptions& options) {
+  if (const Result<> checked = check_target(TargetKind::container, options.name); !checked) {
+    return wrong_usage(checked.error());
+  }
   messaging::Client client = TRY(session.connect());
   const json::Value answer = TRY(client.explain(options.name, session.interrupt.first()));
   if (options.json) {

@@ -2,32 +2,12 @@
 #include <CLI/App.hpp>
 #include <memory>
 
-#include "agent/cli/command.h"
-#include "agent/cli/exit_code.h"
-#include "agent/cli/job_run.h"
+#include "agent/cli/job_command.h"
 #include "agent/cli/text.h"
 #include "agent/cli/thing_list.h"
 
 namespace drover::cli {
 namespace {
-
-void add_image_job(CLI::App& group, Action& action, const char* name, const char* about,
-                   Verb verb) {
-  struct Options {
-    std::vector<std::string> images;
-    JobFlags flags;
-  };
-  CLI::App* command = group.add_subcommand(name, about);
-  const auto options = std::make_shared<Options>();
-  command->add_option("IMAGE", options->images, "Images, as oci:/LAYOUT:TAG")->required();
-  add_job_flags(*command, options->flags);
-  command->footer(kExitStatus);
-  command->callback([&action, options, verb] {
-    action = [options, verb](Session& session) {
-      return run_for_each(session, verb, options->images, {}, options->flags);
-    };
-  });
-}
 
 std::vector<std::string> image_cells(const json::Value& image) {
   constexpr std::size_t kDigest = sizeof("sha256:") - 1 + 12;
@@ -43,10 +23,13 @@ std::vector<std::string> image_cells(const json::Value& image) {
 void add_image(CLI::App& app, Action& action) {
   CLI::App* group = app.add_subcommand("image", "Unpack, list and remove images");
   group->require_subcommand(1);
-  add_image_job(*group, action, "pull", "Unpack images, so that containers start at once",
-                Verb::image_pull);
-  add_image_job(*group, action, "rm", "Remove images, by name or digest, that no container uses",
-                Verb::image_remove);
+  add_job_command(*group, action,
+                  {"pull", "Unpack images, so that containers start at once", Verb::image_pull},
+                  std::make_shared<JobArguments>(), "IMAGE", "Images, as oci:/LAYOUT:TAG");
+  add_job_command(
+      *group, action,
+      {"rm", "Remove images, by name or digest, that no container uses", Verb::image_remove},
+      std::make_shared<JobArguments>(), "IMAGE", "Images, as oci:/LAYOUT:TAG, or their digests");
   add_list(*group, action, "List the node's images and the containers that use them",
            {"images", {"NAME", "DIGEST", "SIZE", "SINCE", "CONTAINERS"}, image_cells});
 }

@@ -7,7 +7,7 @@
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
 #include "agent/cli/text.h"
-#include "agent/core/event.h"
+#include "agent/core/verb.h"
 
 namespace drover::cli {
 namespace {
@@ -17,13 +17,12 @@ struct InspectOptions {
   bool json = false;
 };
 
-void write_time(json::Object& object, std::string_view key) {
-  if (json::Value* time = object.find(key)) {
-    *time = to_rfc3339(time->integer_or(0));
-  }
-}
-
 Result<int> show_inspect(Session& session, const InspectOptions& options) {
+  for (const std::string& name : options.names) {
+    if (const Result<> checked = check_target(TargetKind::container, name); !checked) {
+      return wrong_usage(checked.error());
+    }
+  }
   messaging::Client client = TRY(session.connect());
   json::Array all;
   for (const std::string& name : options.names) {
@@ -34,17 +33,17 @@ Result<int> show_inspect(Session& session, const InspectOptions& options) {
     return kDone;
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
-    write_time(*all[i].object(), "created_at");
-    write_time(*all[i].object(), "deleted_at");
-    if (json::Value* exit = all[i].object()->find("exit"); exit != nullptr && exit->object()) {
-      write_time(*exit->object(), "at");
+    write_time(all[i], "created_at");
+    write_time(all[i], "deleted_at");
+    if (json::Value* exit = all[i].object()->find("exit")) {
+      write_time(*exit, "at");
     }
     if (json::Value* restarts = all[i].object()->find("restarts")) {
-      write_time(*restarts->object(), "next_at");
+      write_time(*restarts, "next_at");
     }
     if (json::Value* probes = all[i].object()->find("probes")) {
       for (json::Value& probe : *probes->array()) {
-        write_time(*probe.object(), "at");
+        write_time(probe, "at");
       }
     }
     fmt::print("{}{}", i == 0 ? "" : "\n", outline(all[i]));

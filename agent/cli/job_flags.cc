@@ -34,4 +34,15 @@ Result<JobRequest> make_request(Verb verb, const std::string& target, const JobF
   return JobRequest{id, verb, target, {}, {}, deadline, flags.priority, flags.attempts};
 }
 
+Result<> check_request(const JobRequest& request) {
+  Result<JobRequest> read = read_job(to_json(request));
+  if (read) {
+    return {};
+  }
+  Error error = std::move(read).error();
+  error.message = fmt::format("{} {}: this cannot be asked for", to_string(request.verb),
+                              request.target.substr(0, 80));
+  return Failure(std::move(error));
+}
+
 }  // namespace drover::cli

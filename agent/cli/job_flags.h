@@ -25,4 +25,8 @@ void add_job_flags(CLI::App& command, JobFlags& flags);
 /// `target` cannot name what the verb is about.
 Result<JobRequest> make_request(Verb verb, const std::string& target, const JobFlags& flags);
 
+/// `invalid` with every fault that the node would find by reading the request, so that what is
+/// mistyped is wrong usage and asks no node.
+Result<> check_request(const JobRequest& request);
+
 }  // namespace drover::cli

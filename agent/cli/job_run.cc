@@ -15,6 +15,24 @@ Result<json::Value> run(Session& session, messaging::Client& client, const JobRe
   return watch.wait();
 }
 
+/// All of them, before the first is submitted.
+Result<std::vector<JobRequest>> requests_for(Verb verb, const std::vector<std::string>& names,
+                                             const JobOptions& options, const JobFlags& flags) {
+  std::vector<JobRequest> requests;
+  for (const std::string& name : names) {
+    JobRequest request = TRY(make_request(verb, name, flags));
+    request.options = options;
+    TRY(check_request(request));
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+/// The name of what the job has made or changed.
+const std::string& made_by(const JobRequest& request) {
+  return request.verb == Verb::volume_snapshot ? request.options.snapshot : request.target;
+}
+
 }  // namespace
 
 Result<> outcome_of(const json::Value& job) {
@@ -24,29 +42,28 @@ Result<> outcome_of(const json::Value& job) {
   return Failure(messaging::read_error(json::write(job.at("error"))));
 }
 
-Result<int> run_for_each(
-    Session& session, Verb verb, const std::vector<std::string>& names, const JobOptions& options,
-    const JobFlags& flags,
-    const std::function<std::string(const std::string&, const json::Value&)>& remark) {
+Result<int> run_for_each(Session& session, Verb verb, const std::vector<std::string>& names,
+                         const JobOptions& options, const JobFlags& flags, const Remark& remark) {
+  const Result<std::vector<JobRequest>> requests = requests_for(verb, names, options, flags);
+  if (!requests) {
+    return wrong_usage(requests.error());
+  }
   messaging::Client client = TRY(session.connect());
   int code = kDone;
-  for (const std::string& name : names) {
-    JobRequest request = TRY(make_request(verb, name, flags));
-    request.options = options;
+  for (const JobRequest& request : *requests) {
     const Result<json::Value> job = run(session, client, request, flags.quiet);
     if (!job && exit_code_of(job.error()) != kFailed) {
       return Failure(job.error());  // the next one would fare no better
     }
     const Result<> outcome = job ? outcome_of(*job) : Result<>(Failure(job.error()));
     if (outcome) {
-      fmt::print("{}\n", name);
-      const std::string remarked = remark ? remark(name, job->at("result")) : "";
+      fmt::print("{}\n", made_by(request));
+      const std::string remarked = remark ? remark(request.target, job->at("result")) : "";
       if (!remarked.empty() && !flags.quiet) {
         fmt::print(stderr, "{}\n", remarked);
       }
     } else {
-      print_error(outcome.error());
-      code = job && outcome.error().code == Code::timed_out ? kDeadline : kFailed;
+      code = failed_job(outcome.error(), session.interrupt.first());
     }
     if (session.interrupt.first().requested()) {
       return kInterrupted;

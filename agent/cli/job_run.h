@@ -13,12 +13,15 @@ namespace drover::cli {
 /// The error of a job that failed or was cancelled; success for one that succeeded.
 Result<> outcome_of(const json::Value& job);
 
-/// One job of `verb` for each name, one after the other; prints the names of those that succeeded.
-/// The exit code is that of the last failure. `remark`: what the result of one that succeeded has
-/// to say beside that, for standard error; "" for nothing.
+/// What the result of a job that succeeded has to say, for standard error, beside the name of its
+/// target; "" for nothing.
+using Remark = std::function<std::string(const std::string& target, const json::Value& result)>;
+
+/// One job of `verb` for each name, one after the other; prints the names of what those have made
+/// or changed that succeeded. The exit code is that of the last failure; kUsage, with none
+/// submitted, when one of them cannot be asked for.
 Result<int> run_for_each(Session& session, Verb verb, const std::vector<std::string>& names,
                          const JobOptions& options, const JobFlags& flags,
-                         const std::function<std::string(const std::string& name,
-                                                         const json::Value& result)>& remark = {});
+                         const Remark& remark = {});
 
 }  // namespace drover::cli

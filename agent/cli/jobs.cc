@@ -6,8 +6,9 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
+#include "agent/cli/own_words.h"
 #include "agent/cli/text.h"
-#include "agent/core/event.h"
+#include "agent/core/verb.h"
 
 namespace drover::cli {
 namespace {
@@ -28,6 +29,9 @@ std::string took(const json::Value& job) {
 }
 
 Result<int> show_one(Session& session, const JobsOptions& options) {
+  if (const Result<> checked = check_target(TargetKind::job, options.id); !checked) {
+    return wrong_usage(checked.error());
+  }
   messaging::Client client = TRY(session.connect());
   json::Value job = TRY(client.job(options.id, session.interrupt.first()));
   if (options.json) {
@@ -35,10 +39,10 @@ Result<int> show_one(Session& session, const JobsOptions& options) {
     return kDone;
   }
   for (const char* key : {"created_at", "ended_at", "retry_at"}) {
-    if (json::Value* time = job.object()->find(key)) {
-      const std::int64_t at = time->integer_or(0);
-      *time = at == 0 ? json::Value() : json::Value(to_rfc3339(at));
-    }
+    write_time(job, key);
+  }
+  if (const std::string* message = job.at("error").at("message").string()) {
+    job.object()->find("error")->object()->set("message", in_own_words(*message));
   }
   fmt::print("{}", outline(job));
   return kDone;
@@ -57,7 +61,7 @@ Result<int> show_list(Session& session, const JobsOptions& options) {
   for (const json::Value& job : *jobs.array()) {
     rows.push_back({text_of(job, "id"), text_of(job, "verb"), text_of(job, "target"),
                     text_of(job, "state"), short_time(job.at("created_at").integer_or(0), now),
-                    took(job), std::string(job.at("error").at("message").string_or(""))});
+                    took(job), in_own_words(job.at("error").at("message").string_or(""))});
   }
   fmt::print("{}", table(rows));
   return kDone;

@@ -6,8 +6,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
-#include "agent/cli/job_run.h"
-#include "agent/cli/job_watch.h"
+#include "agent/cli/node_job.h"
 #include "agent/cli/text.h"
 
 namespace drover::cli {
@@ -48,14 +47,13 @@ Result<int> list_leaks(Session& session, const LeaksOptions& options) {
 
 Result<int> collect_leaks(Session& session, const LeaksOptions& options) {
   messaging::Client client = TRY(session.connect());
-  const json::Value node = TRY(client.node(session.interrupt.first()));
-  JobRequest request = TRY(
-      make_request(Verb::node_collect, std::string(node.at("node").string_or("")), options.flags));
-  request.options.leaks = options.names;
-  JobWatch watch = TRY(JobWatch::submit(session, client, request, options.flags.quiet));
-  const json::Value job = TRY(watch.wait());
-  TRY(outcome_of(job));
-  if (const json::Array* leaks = job.at("result").at("collecting").array()) {
+  JobOptions job;
+  job.leaks = options.names;
+  const NodeJob done = TRY(run_node_job(session, client, Verb::node_collect, job, options.flags));
+  if (!done.result) {
+    return failed_job(done.result.error(), session.interrupt.first());
+  }
+  if (const json::Array* leaks = done.result->at("collecting").array()) {
     if (leaks->empty()) {
       fmt::print(stderr, "nothing is told as leaked; droverd looks once in reconcile.every_s\n");
     }

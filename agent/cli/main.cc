@@ -7,6 +7,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
+#include "agent/cli/text.h"
 
 namespace {
 
@@ -34,6 +35,24 @@ int run(const Action& action, const std::string& bus) {
   return exit_code_of(code.error());
 }
 
+/// run and exec exit as the program inside does, and keep 125 for whatever kept it from running.
+bool runs_a_program(const CLI::App& app) {
+  const std::vector<CLI::App*> called = app.get_subcommands();
+  return !called.empty() &&
+         (called.front()->get_name() == "run" || called.front()->get_name() == "exec");
+}
+
+/// "drover volume resize: SIZE is required", and where to look.
+std::string usage_fault(const CLI::App* app, const CLI::Error& error) {
+  std::string name = app->get_name();
+  for (std::vector<CLI::App*> called = app->get_subcommands(); !called.empty();
+       called = app->get_subcommands()) {
+    app = called.front();
+    name += " " + app->get_name();
+  }
+  return name + ": " + printable(error.what()) + "\n`" + name + " --help` tells what it takes.\n";
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app("Runs containers on this node through droverd.", "drover");
   std::string bus = "/run/drover/bus";
@@ -44,12 +63,13 @@ int parse_and_run(int argc, char** argv) {
   app.set_version_flag("--version", "drover " DROVER_VERSION);
   app.fallthrough();
   app.footer(std::string(kExitStatus) + "\n`drover COMMAND --help` tells of each command.\n");
+  app.failure_message(usage_fault);
   add_commands(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // Help and the version are "errors" of code 0.
-    return app.exit(error) == 0 ? kDone : kUsage;
+    return app.exit(error) == 0 ? kDone : runs_a_program(app) ? kOwnFailure : kUsage;
   }
   if (!action) {
     std::fputs(app.help().c_str(), stderr);

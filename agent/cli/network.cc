@@ -4,20 +4,12 @@
 #include <CLI/App.hpp>
 #include <memory>
 
-#include "agent/cli/command.h"
-#include "agent/cli/exit_code.h"
-#include "agent/cli/job_run.h"
+#include "agent/cli/job_command.h"
 #include "agent/cli/text.h"
 #include "agent/cli/thing_list.h"
 
 namespace drover::cli {
 namespace {
-
-struct NetworkOptions {
-  std::vector<std::string> names;
-  JobOptions job;
-  JobFlags flags;
-};
 
 /// Of a job network.ensure that has found a bridge.
 std::string whose(const std::string& name, const json::Value& result) {
@@ -27,20 +19,6 @@ std::string whose(const std::string& name, const json::Value& result) {
                    "{}: this bridge was there and is not Drover's: it is used as it is, and "
                    "never changed or removed by Drover",
                    name);
-}
-
-CLI::App* add_network_job(CLI::App& group, Action& action, const char* name, const char* about,
-                          Verb verb, const std::shared_ptr<NetworkOptions>& options) {
-  CLI::App* command = group.add_subcommand(name, about);
-  command->add_option("NAME", options->names, "Bridges, of at most 15 characters")->required();
-  add_job_flags(*command, options->flags);
-  command->footer(kExitStatus);
-  command->callback([&action, options, verb] {
-    action = [options, verb](Session& session) {
-      return run_for_each(session, verb, options->names, options->job, options->flags, whose);
-    };
-  });
-  return command;
 }
 
 std::vector<std::string> network_cells(const json::Value& network) {
@@ -58,17 +36,22 @@ std::vector<std::string> network_cells(const json::Value& network) {
 void add_network(CLI::App& app, Action& action) {
   CLI::App* group = app.add_subcommand("network", "Make, list and remove bridges of this node");
   group->require_subcommand(1);
-  const auto options = std::make_shared<NetworkOptions>();
-  CLI::App* ensure = add_network_job(*group, action, "ensure",
-                                     "Make a bridge for containers; one that is there will do",
-                                     Verb::network_ensure, options);
+  constexpr const char* kNames = "Bridges, of at most 15 characters";
+  const auto arguments = std::make_shared<JobArguments>();
+  CLI::App* ensure =
+      add_job_command(*group, action,
+                      {"ensure", "Make a bridge for containers; one that is there will do",
+                       Verb::network_ensure, whose},
+                      arguments, "NAME", kNames);
   ensure
-      ->add_option("--address", options->job.address,
+      ->add_option("--address", arguments->options.address,
                    "Its own address; containers get others of the same subnet")
       ->type_name("CIDR");
-  ensure->add_flag("--vlan-aware", options->job.vlan_aware, "Let containers have VLANs on it");
-  add_network_job(*group, action, "rm", "Remove bridges that Drover has made", Verb::network_remove,
-                  std::make_shared<NetworkOptions>());
+  ensure->add_flag("--vlan-aware", arguments->options.vlan_aware,
+                   "Let containers have VLANs on it");
+  add_job_command(*group, action,
+                  {"rm", "Remove bridges that Drover has made", Verb::network_remove},
+                  std::make_shared<JobArguments>(), "NAME", kNames);
   add_list(
       *group, action, "List the bridges that Drover has made and the containers on them",
       {"networks", {"NAME", "STATE", "ADDRESS", "VLANS", "CREATED", "CONTAINERS"}, network_cells});

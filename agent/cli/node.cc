@@ -19,8 +19,16 @@ void add_node(CLI::App& app, Action& action) {
   command->callback([&action, as_json] {
     action = [as_json](Session& session) -> Result<int> {
       messaging::Client client = TRY(session.connect());
-      const json::Value node = TRY(client.node(session.interrupt.first()));
-      fmt::print("{}", *as_json ? json::write_pretty(node) + "\n" : outline(node));
+      json::Value node = TRY(client.node(session.interrupt.first()));
+      if (*as_json) {
+        fmt::print("{}\n", json::write_pretty(node));
+        return kDone;
+      }
+      if (json::Value* drained =
+              node.object() == nullptr ? nullptr : node.object()->find("drained")) {
+        write_time(*drained, "since");
+      }
+      fmt::print("{}", outline(node));
       return kDone;
     };
   });

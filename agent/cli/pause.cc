@@ -1,28 +1,18 @@
-// drover pause: freezes running containers.
+// drover pause, drover resume: freeze containers, and let them go on.
 #include <CLI/App.hpp>
-#include <memory>
 
-#include "agent/cli/command.h"
-#include "agent/cli/exit_code.h"
-#include "agent/cli/job_run.h"
+#include "agent/cli/job_command.h"
 
 namespace drover::cli {
 
 void add_pause(CLI::App& app, Action& action) {
-  struct Options {
-    std::vector<std::string> names;
-    JobFlags flags;
-  };
-  CLI::App* command = app.add_subcommand("pause", "Freeze running containers");
-  const auto options = std::make_shared<Options>();
-  command->add_option("NAME", options->names, "Containers")->required();
-  add_job_flags(*command, options->flags);
-  command->footer(kExitStatus);
-  command->callback([&action, options] {
-    action = [options](Session& session) {
-      return run_for_each(session, Verb::container_pause, options->names, {}, options->flags);
-    };
-  });
+  add_job_command(app, action, {"pause", "Freeze running containers", Verb::container_pause},
+                  std::make_shared<JobArguments>(), "NAME", "Containers");
+}
+
+void add_resume(CLI::App& app, Action& action) {
+  add_job_command(app, action, {"resume", "Let paused containers go on", Verb::container_resume},
+                  std::make_shared<JobArguments>(), "NAME", "Containers");
 }
 
 }  // namespace drover::cli

@@ -82,6 +82,13 @@ void set_seconds(std::chrono::seconds& member, const std::optional<std::int64_t>
 }  // namespace
 
 Result<std::vector<ProbeSpec>> read_probes(const ProbeOptions& options) {
+  const bool has_settings =
+      options.interval_s || options.timeout_s || options.failures || options.start_period_s;
+  if (has_settings && options.http.empty() && options.tcp.empty() && options.exec.empty()) {
+    return fail(Code::invalid,
+                "--probe-interval, --probe-timeout, --probe-failures and --probe-start-period: go "
+                "with --probe-http, --probe-tcp or --probe-exec");
+  }
   std::vector<ProbeSpec> probes;
   for (const std::string& text : options.http) {
     ProbeSpec probe = TRY(read_http(text));

@@ -4,19 +4,23 @@
 #include <unistd.h>
 
 #include "agent/cli/text.h"
+#include "agent/core/verb.h"
 
 namespace drover::cli {
 namespace {
 
-/// "[3/7] network.attach eth0".
-std::string step_text(const Event& event) {
-  const json::Value data(event.data);
-  const std::int64_t of = data.at("of").integer_or(0);
-  const std::int64_t number = data.at("number").integer_or(0);
+/// "network.attach eth0".
+std::string step_name(const json::Value& data) {
   const std::string_view subject = data.at("subject").string_or("");
-  return printable(fmt::format("[{}{}] {}{}{}", number, of == 0 ? "" : fmt::format("/{}", of),
-                               data.at("name").string_or("step"), subject.empty() ? "" : " ",
-                               subject));
+  return printable(fmt::format("{}{}{}", data.at("name").string_or("step"),
+                               subject.empty() ? "" : " ", subject));
+}
+
+/// "[3/7] network.attach eth0".
+std::string step_text(const json::Value& data) {
+  const std::int64_t of = data.at("of").integer_or(0);
+  return fmt::format("[{}{}] {}", data.at("number").integer_or(0),
+                     of == 0 ? "" : fmt::format("/{}", of), step_name(data));
 }
 
 }  // namespace
@@ -25,10 +29,21 @@ Progress::Progress(bool quiet, std::FILE* out)
     : quiet_(quiet), live_(isatty(fileno(out)) == 1), out_(out) {}
 
 void Progress::take(const Event& event) {
+  const json::Value data(event.data);
+  if (event.what == "started") {
+    verb_ = data.at("verb").string_or("");
+  }
   if (quiet_ || !event.what.starts_with("step_")) {
     return;
   }
-  const std::string text = step_text(event);
+  if (event.what == "step_undone") {
+    // It has the number it had when it was done, by another job even: no place in this one's row.
+    finish();
+    fmt::print(out_, "{} … {}\n", step_name(data),
+               verb_ == to_string(Verb::container_delete) ? "removed" : "taken back");
+    return;
+  }
+  const std::string text = step_text(data);
   if (event.what == "step_started") {
     finish();
     if (live_) {

@@ -23,6 +23,7 @@ class Progress {
   bool quiet_;
   bool live_;
   std::FILE* out_;
+  std::string verb_;  // the job's, once it has begun
   std::string open_;  // the text of the step whose line is not ended
 };
 

@@ -22,14 +22,8 @@ Result<int> run_container(Session& session, const RunOptions& options, const Job
   JobWatch watch = TRY(JobWatch::submit(session, client, request, options.flags.quiet));
   const json::Value job = TRY(watch.wait());
   if (const Result<> outcome = outcome_of(job); !outcome) {
-    print_error(outcome.error());
-    if (session.interrupt.first().requested()) {
-      return kInterrupted;
-    }
-    if (outcome.error().code == Code::timed_out) {
-      return kDeadline;
-    }
-    return options.wait ? kOwnFailure : kFailed;
+    return failed_job(outcome.error(), session.interrupt.first(),
+                      options.wait ? kOwnFailure : kFailed);
   }
   if (!options.wait) {
     fmt::print("{}\n", request.target);
@@ -46,8 +40,7 @@ Result<int> run_container(Session& session, const RunOptions& options, const Job
 int run(Session& session, const RunOptions& options) {
   const Result<JobRequest> request = run_request(options);
   if (!request) {
-    print_error(request.error());
-    return kUsage;
+    return wrong_usage(request.error(), kOwnFailure);
   }
   const Result<int> code = run_container(session, options, *request);
   if (code) {
@@ -73,8 +66,8 @@ void add_run(CLI::App& app, Action& action) {
       "  drover run --name web-1 --runtime crun --volume data:/data:1G:local-lvm \\\n"
       "      --network eth0=vmbr0,address=192.0.2.10/24 -- /usr/sbin/nginx -g 'daemon off;'\n\n"
       "Exit status:\n"
-      "  0 it runs, 1 the node refused it or the job failed, 2 wrong usage, 124 the job's\n"
-      "  deadline passed, 125 drover could not reach the node, 130 interrupted.\n"
+      "  0 it runs, 1 the node refused it or the job failed, 124 the job's deadline passed,\n"
+      "  125 wrong usage, or drover could not reach the node, 130 interrupted.\n"
       "  With --wait the container's own, 128 + N when signal N ended it; 125 when it did not\n"
       "  run or its exit code is not known.\n");
   command->callback([&action, options] {

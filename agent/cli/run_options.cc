@@ -102,6 +102,11 @@ Result<> set_keeping(const RunOptions& options, ContainerSpec& spec) {
     spec.restart.max_attempts = policy.max_attempts;
   }
   if (!options.exempt_codes.empty()) {
+    if (spec.restart.when == RestartPolicy::When::never) {
+      return fail(Code::invalid,
+                  "--restart-exempt: goes with --restart on-failure or --restart always; without "
+                  "them it stays stopped after every exit code");
+    }
     spec.restart.exempt_codes = options.exempt_codes;
   }
   std::vector<ProbeSpec> probes = TRY(read_probes(options.probes));
@@ -126,6 +131,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
     request.id = TRY(JobId::parse(options.id));
   }
   request.spec = std::move(spec);
+  TRY(check_request(request));
   return request;
 }
 
@@ -155,7 +161,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   many("--network", options.networks, "IF=BRIDGE",
        "An interface, with ,address=CIDR ,gateway=IP ,vlan=TAG behind it as needed; may be "
        "repeated; \"none\" for loopback only");
-  text("-m,--memory", options.memory, "SIZE", "Limit, as 256M or 2G");
+  text("-m,--memory", options.memory, "SIZE", "Limit, as 256M or 2G")->check(size_fault);
   command.add_option("--cpus", options.cpus, "Limit in cores' worth of time, as 0.5")
       ->check(CLI::Range(0.01, 1024.0))
       ->type_name("NUMBER");
@@ -167,10 +173,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   text("--hostname", options.hostname, "NAME", "Host name inside (default: the container's name)");
   many("-l,--label", options.labels, "NAME=VALUE", "A label; may be repeated");
   text("--stop-signal", options.stop_signal, "SIGNAL", "What asks it to end (default: the image's)")
-      ->check([](const std::string& signal) {
-        return signal_from(signal) ? std::string()
-                                   : "must be a signal's name or its number 1 to 64";
-      });
+      ->check(signal_fault);
   command.add_option("--grace", options.grace_s, "Seconds between that and SIGKILL (default: 10)")
       ->check(CLI::Range(0, 86400))
       ->type_name("SECONDS");

@@ -28,7 +28,10 @@ std::optional<std::uint64_t> read_number(std::string_view text) {
 
 }  // namespace
 
-Result<std::uint64_t> read_size(std::string_view option, std::string_view text) {
+namespace {
+
+/// None for what is no size.
+std::optional<std::uint64_t> mebibytes_of(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, std::uint64_t>, 7> kUnits = {
       {{"MiB", 1},
        {"GiB", 1024},
@@ -47,12 +50,23 @@ Result<std::uint64_t> read_size(std::string_view option, std::string_view text) 
     }
     break;
   }
-  return fail(Code::invalid, "{}: \"{}\" is no size, as 64M, 2G or 1T", option, text);
+  return std::nullopt;
 }
 
+}  // namespace
+
 std::string size_fault(const std::string& text) {
-  const Result<std::uint64_t> size = read_size("SIZE", text);
-  return size ? std::string() : size.error().message;
+  return mebibytes_of(text) ? "" : fmt::format("\"{}\" is no size, as 64M, 2G or 1T", text);
+}
+
+std::string signal_fault(const std::string& text) {
+  return signal_from(text) ? "" : "must be a signal's name or its number 1 to 64";
+}
+
+Result<std::uint64_t> read_size(std::string_view option, std::string_view text) {
+  const std::optional<std::uint64_t> size = mebibytes_of(text);
+  return size ? Result<std::uint64_t>(*size)
+              : fail(Code::invalid, "{}: {}", option, size_fault(std::string(text)));
 }
 
 Result<VolumeSpec> read_volume(std::string_view text) {

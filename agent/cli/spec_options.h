@@ -14,8 +14,9 @@ namespace drover::cli {
 
 /// Mebibytes from "64", "64M", "64MiB", "2G" or "1T".
 Result<std::uint64_t> read_size(std::string_view option, std::string_view text);
-/// What is wrong with a size, as an option's check tells it; "" for nothing.
+/// What is wrong with a size or a signal, as an option's check tells it; "" for nothing.
 std::string size_fault(const std::string& text);
+std::string signal_fault(const std::string& text);
 /// "NAME:TARGET[:SIZE[:STORAGE]][:ro]".
 Result<VolumeSpec> read_volume(std::string_view text);
 /// "VOLUME:TARGET[:ro]": one that outlives containers.

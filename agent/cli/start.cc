@@ -1,29 +1,15 @@
 // drover start: starts containers again.
 #include <CLI/App.hpp>
-#include <memory>
 
-#include "agent/cli/command.h"
-#include "agent/cli/exit_code.h"
-#include "agent/cli/job_run.h"
+#include "agent/cli/job_command.h"
 
 namespace drover::cli {
 
 void add_start(CLI::App& app, Action& action) {
-  struct Options {
-    std::vector<std::string> names;
-    JobFlags flags;
-  };
-  CLI::App* command =
-      app.add_subcommand("start", "Start containers that were created or have stopped");
-  const auto options = std::make_shared<Options>();
-  command->add_option("NAME", options->names, "Containers")->required();
-  add_job_flags(*command, options->flags);
-  command->footer(kExitStatus);
-  command->callback([&action, options] {
-    action = [options](Session& session) {
-      return run_for_each(session, Verb::container_start, options->names, {}, options->flags);
-    };
-  });
+  add_job_command(
+      app, action,
+      {"start", "Start containers that were created or have stopped", Verb::container_start},
+      std::make_shared<JobArguments>(), "NAME", "Containers");
 }
 
 }  // namespace drover::cli

@@ -1,37 +1,32 @@
-// drover stop: asks containers to end, and ends them after their grace.
+// drover stop, drover restart: ask containers to end, and end them after their grace.
 #include <CLI/App.hpp>
-#include <memory>
 
-#include "agent/cli/command.h"
-#include "agent/cli/exit_code.h"
-#include "agent/cli/job_run.h"
+#include "agent/cli/job_command.h"
 
 namespace drover::cli {
+namespace {
 
-void add_stop(CLI::App& app, Action& action) {
-  struct Options {
-    std::vector<std::string> names;
-    std::optional<std::int64_t> grace_s;
-    JobFlags flags;
-  };
-  CLI::App* command = app.add_subcommand(
-      "stop", "Stop containers: their stop signal, then SIGKILL after the grace");
-  const auto options = std::make_shared<Options>();
-  command->add_option("NAME", options->names, "Containers")->required();
-  command
-      ->add_option("--grace", options->grace_s,
+void add_stopping(CLI::App& app, Action& action, const JobCommand& command) {
+  const auto arguments = std::make_shared<JobArguments>();
+  add_job_command(app, action, command, arguments, "NAME", "Containers")
+      ->add_option("--grace", arguments->options.grace_s,
                    "Seconds before SIGKILL (default: the container's own)")
       ->check(CLI::Range(0, 86400))
       ->type_name("SECONDS");
-  add_job_flags(*command, options->flags);
-  command->footer(kExitStatus);
-  command->callback([&action, options] {
-    action = [options](Session& session) {
-      JobOptions job;
-      job.grace_s = options->grace_s;
-      return run_for_each(session, Verb::container_stop, options->names, job, options->flags);
-    };
-  });
+}
+
+}  // namespace
+
+void add_stop(CLI::App& app, Action& action) {
+  add_stopping(app, action,
+               {"stop", "Stop containers: their stop signal, then SIGKILL after the grace",
+                Verb::container_stop});
+}
+
+void add_restart(CLI::App& app, Action& action) {
+  add_stopping(app, action,
+               {"restart", "Stop containers as `drover stop` does, and start them again",
+                Verb::container_restart});
 }
 
 }  // namespace drover::cli

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "agent/core/event.h"
+
 namespace drover::cli {
 namespace {
 
@@ -144,6 +146,15 @@ std::string size_text(std::uint64_t bytes) {
     unit = larger;
   }
   return fmt::format("{:.1f} {}", size, unit);
+}
+
+void write_time(json::Value& object, std::string_view key) {
+  json::Object* const members = object.object();
+  json::Value* const time = members == nullptr ? nullptr : members->find(key);
+  if (time != nullptr) {
+    const std::int64_t at = time->integer_or(0);
+    *time = at == 0 ? json::Value() : json::Value(to_rfc3339(at));
+  }
 }
 
 std::string outline(const json::Value& value) {

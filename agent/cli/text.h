@@ -26,6 +26,10 @@ std::string duration(std::int64_t ms);
 /// "512 B", "4.0 KiB", "1.3 GiB".
 std::string size_text(std::uint64_t bytes);
 
+/// Replaces the member `key` of an object, where it has one: Unix milliseconds by the time in UTC
+/// (RFC 3339), 0 by null.
+void write_time(json::Value& object, std::string_view key);
+
 /// A value as indented "key: value" lines.
 std::string outline(const json::Value& value);
 

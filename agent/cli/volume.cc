@@ -2,9 +2,7 @@
 #include <CLI/App.hpp>
 #include <memory>
 
-#include "agent/cli/command.h"
-#include "agent/cli/exit_code.h"
-#include "agent/cli/job_run.h"
+#include "agent/cli/job_command.h"
 #include "agent/cli/spec_options.h"
 #include "agent/cli/text.h"
 #include "agent/cli/thing_list.h"
@@ -12,34 +10,38 @@
 namespace drover::cli {
 namespace {
 
-struct VolumeOptions {
-  std::vector<std::string> names;
-  std::string name;
-  std::string size;
-  std::string storage;
-  std::string snapshot;
-  JobFlags flags;
-};
+/// A size is read when its place on the line is, so that what is no size is wrong usage.
+CLI::Option* add_size(CLI::App& command, const char* name, const char* about,
+                      const std::shared_ptr<JobArguments>& arguments) {
+  return command
+      .add_option_function<std::string>(
+          name,
+          [arguments](const std::string& text) {
+            arguments->options.size_mib = read_size("SIZE", text).value_or(0);
+          },
+          about)
+      ->check(size_fault)
+      ->type_name("SIZE");
+}
 
-/// A command that submits one job of `verb` with the options that it has.
-CLI::App* add_volume_job(CLI::App& group, Action& action, const char* name, const char* about,
-                         Verb verb, const std::shared_ptr<VolumeOptions>& options) {
-  CLI::App* command = group.add_subcommand(name, about);
-  add_job_flags(*command, options->flags);
-  command->footer(kExitStatus);
-  command->callback([&action, options, verb] {
-    action = [options, verb](Session& session) -> Result<int> {
-      JobOptions job;
-      if (!options->size.empty()) {
-        job.size_mib = TRY(read_size("SIZE", options->size));
-      }
-      job.storage = options->storage;
-      job.snapshot = options->snapshot;
-      const std::vector<std::string> one = {options->name};
-      return run_for_each(session, verb, options->names.empty() ? one : options->names, job,
-                          options->flags);
-    };
-  });
+void add_create(CLI::App& group, Action& action) {
+  const auto arguments = std::make_shared<JobArguments>();
+  CLI::App* command = add_job_command(
+      group, action, {"create", "Make volumes", Verb::volume_create}, arguments, "NAME", "Volumes");
+  add_size(*command, "--size", "As 512M or 10G; every storage but local-folder needs it",
+           arguments);
+  command
+      ->add_option("--storage", arguments->options.storage,
+                   "local-folder, local-image or a storage of Proxmox (default: the node's)")
+      ->type_name("STORAGE");
+}
+
+/// Of one volume, with a second argument.
+CLI::App* add_change(CLI::App& group, Action& action, const JobCommand& about,
+                     const std::shared_ptr<JobArguments>& arguments) {
+  CLI::App* command = add_job_command(group, action, about, arguments);
+  arguments->targets.resize(1);
+  command->add_option("NAME", arguments->targets.front(), "The volume")->required();
   return command;
 }
 
@@ -60,47 +62,28 @@ void add_volume(CLI::App& app, Action& action) {
   CLI::App* group =
       app.add_subcommand("volume", "Make, grow, copy, list and delete volumes of their own");
   group->require_subcommand(1);
+  add_create(*group, action);
   {
-    const auto options = std::make_shared<VolumeOptions>();
-    CLI::App* command =
-        add_volume_job(*group, action, "create", "Make volumes", Verb::volume_create, options);
-    command->add_option("NAME", options->names, "Volumes")->required();
-    command
-        ->add_option("--size", options->size,
-                     "As 512M or 10G; every storage but local-folder needs it")
-        ->check(size_fault)
-        ->type_name("SIZE");
-    command
-        ->add_option("--storage", options->storage,
-                     "local-folder, local-image or a storage of Proxmox (default: the node's)")
-        ->type_name("STORAGE");
+    const auto arguments = std::make_shared<JobArguments>();
+    CLI::App* command = add_change(
+        *group, action,
+        {"resize", "Grow a volume with its file system; containers that have it are stopped before",
+         Verb::volume_resize},
+        arguments);
+    add_size(*command, "SIZE", "Its new size, as 512M or 10G", arguments)->required();
   }
   {
-    const auto options = std::make_shared<VolumeOptions>();
-    CLI::App* command = add_volume_job(
-        *group, action, "resize",
-        "Grow a volume with its file system; containers that have it are stopped before",
-        Verb::volume_resize, options);
-    command->add_option("NAME", options->name, "The volume")->required();
-    command->add_option("SIZE", options->size, "Its new size, as 512M or 10G")
-        ->required()
-        ->check(size_fault);
+    const auto arguments = std::make_shared<JobArguments>();
+    CLI::App* command = add_change(
+        *group, action,
+        {"snapshot", "Copy a volume as it is now to a new one of its own", Verb::volume_snapshot},
+        arguments);
+    command->add_option("SNAPSHOT", arguments->options.snapshot, "The new volume's name")
+        ->required();
   }
-  {
-    const auto options = std::make_shared<VolumeOptions>();
-    CLI::App* command = add_volume_job(*group, action, "snapshot",
-                                       "Copy a volume as it is now to a new one of its own",
-                                       Verb::volume_snapshot, options);
-    command->add_option("NAME", options->name, "The volume")->required();
-    command->add_option("SNAPSHOT", options->snapshot, "The new volume's name")->required();
-  }
-  {
-    const auto options = std::make_shared<VolumeOptions>();
-    CLI::App* command =
-        add_volume_job(*group, action, "rm", "Delete volumes, with all that is on them",
-                       Verb::volume_delete, options);
-    command->add_option("NAME", options->names, "Volumes")->required();
-  }
+  add_job_command(*group, action,
+                  {"rm", "Delete volumes, with all that is on them", Verb::volume_delete},
+                  std::make_shared<JobArguments>(), "NAME", "Volumes");
   add_list(*group, action, "List volumes and the containers that have them",
            {"volumes", {"NAME", "STORAGE", "SIZE", "CREATED", "OF", "CONTAINERS"}, volume_cells});
 }

@@ -88,6 +88,8 @@ json::Object FakeState::container_view(const std::string& name,
           {"created_at", kTime},
           {"exit", container.exit ? to_json(*container.exit) : json::Value()},
           {"image", container.spec.at("image").string_or("")},
+          {"restarts",
+           json::Object{{"pending", container.restarting && container.status == Status::stopped}}},
           {"pid", container.status == Status::running ? 4711 : 0},
           {"vmid", 0},
           {"networks", json::Array{json::Object{{"interface", "eth0"},
@@ -175,6 +177,9 @@ Result<json::Value> FakeState::act(FakeJob& job) {
   if (job.request.verb == Verb::job_cancel) {
     return cancel(job.request.target);
   }
+  if (target_kind_of(job.request.verb) == TargetKind::node) {
+    return act_on_node(job.request);
+  }
   if (const TargetKind kind = target_kind_of(job.request.verb); kind != TargetKind::container) {
     return act_on_thing(job, kind);
   }
@@ -200,7 +205,8 @@ Result<json::Value> FakeState::make(FakeJob& job) {
                        job.request.id.str(),
                        to_json(*job.request.spec),
                        play(job.request.spec->command).log,
-                       std::nullopt};
+                       std::nullopt,
+                       false};
   set_status(name, Status::creating, made.job);
   step(job, 1, "volume.allocate", "data", true);
   step(job, 2, "network.attach", "eth0", true);
@@ -360,13 +366,15 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
                                     {"program", "/usr/sbin/runc"}});
   }
   if (kind == "query.node") {
-    return json::Value(json::Object{{"node", kNode},
-                                    {"epoch", epoch},
-                                    {"seq", static_cast<std::uint64_t>(events.size())},
-                                    {"version", "0.1.0"},
-                                    {"runtimes", json::Array{"crun", "runc"}},
-                                    {"jobs", json::Object{{"waiting", 0}, {"running", 1}}},
-                                    {"containers", static_cast<std::int64_t>(containers.size())}});
+    return json::Value(json::Object{
+        {"node", kNode},
+        {"epoch", epoch},
+        {"seq", static_cast<std::uint64_t>(events.size())},
+        {"version", "0.1.0"},
+        {"drained", drained_since == 0 ? json::Value() : json::Object{{"since", drained_since}}},
+        {"runtimes", json::Array{"crun", "runc"}},
+        {"jobs", json::Object{{"waiting", waiting_jobs}, {"running", 1}}},
+        {"containers", static_cast<std::int64_t>(containers.size())}});
   }
   return fail(Code::invalid, "there is no query of kind {}", kind);
 }

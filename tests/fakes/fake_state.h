@@ -25,6 +25,7 @@ struct FakeContainer {
   json::Value spec;
   std::string log;
   std::optional<Exit> exit;
+  bool restarting = false;  ///< its restart policy starts it again when it has stopped
 };
 
 struct FakeJob {
@@ -50,10 +51,14 @@ class FakeState {
             json::Object data);
   /// The container's program ends.
   void finish(const std::string& name, int code);
+  /// Its restart policy has started it again.
+  void set_running(const std::string& name) { set_status(name, Status::running, ""); }
   /// As if the journal had been made anew; containers live on.
   void renew_epoch();
 
   std::string epoch = "epoch-1";
+  std::int64_t drained_since = 0;    ///< 0: it is not drained
+  int waiting_jobs = 0;              ///< as query.node tells them
   std::size_t most_elements = 1000;  ///< of a list in one answer
   std::vector<Event> events;
   std::map<std::string, FakeJob> jobs;
@@ -70,6 +75,7 @@ class FakeState {
   Result<json::Value> change(FakeJob& job, FakeContainer& container);
   Result<json::Value> exec(FakeJob& job);
   Result<json::Value> act_on_thing(FakeJob& job, TargetKind kind);
+  Result<json::Value> act_on_node(const JobRequest& request);
   Result<json::Value> cancel(const std::string& id);
   void end_job(FakeJob& job, const Result<json::Value>& outcome);
   void step(FakeJob& job, int number, const char* name, const char* subject, bool done);

@@ -1,4 +1,4 @@
-// What a fake node does with images, volumes and networks.
+// What a fake node does with images, volumes, networks and itself.
 #include "fakes/fake_state.h"
 
 namespace drover::fakes {
@@ -76,6 +76,26 @@ Result<json::Value> FakeState::act_on_thing(FakeJob& job, TargetKind kind) {
   }
   all.erase(found);
   return json::Value(json::Object());
+}
+
+Result<json::Value> FakeState::act_on_node(const JobRequest& request) {
+  drained_since = request.verb != Verb::node_drain ? 0
+                  : drained_since != 0             ? drained_since
+                                                   : kSince;
+  json::Array stopping;
+  for (const auto& [name, container] : containers) {
+    if (request.options.stop_containers && container.status == Status::running) {
+      const JobRequest stop{
+          JobId::parse("stop-" + name).value(), Verb::container_stop, name, {}, {}, 0};
+      jobs.emplace(stop.id.str(), FakeJob{stop, JobState::succeeded, {}, {}, {}});
+      job_order_.push_back(stop.id.str());
+      stopping.emplace_back(json::Object{{"container", name}, {"job", stop.id.str()}});
+    }
+  }
+  for (const json::Value& stop : stopping) {
+    finish(std::string(stop.at("container").string_or("")), 143);
+  }
+  return json::Value(json::Object{{"stopping", std::move(stopping)}});
 }
 
 }  // namespace drover::fakes

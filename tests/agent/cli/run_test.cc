@@ -99,19 +99,32 @@ TEST_F(RunCommand, EventsThatWereLostAreReplayed) {
 TEST_F(RunCommand, EveryFaultOfARefusedJobIsTold) {
   const system::Output output = drover({"run", "-q", "--name", "web-1", "-v", "data:relative:1G",
                                         "--network", "eth0=vmbr0,address=nowhere", "--", "sh"});
-  EXPECT_EQ(output.ending.code, 1);
-  EXPECT_NE(output.err.find("/spec/volumes/0/target"), std::string::npos) << output.err;
-  EXPECT_NE(output.err.find("/spec/networks/0/address"), std::string::npos) << output.err;
+  EXPECT_EQ(output.ending.code, 125);
+  EXPECT_NE(output.err.find("\n  --volume or --mount number 1, target: must be an absolute path"),
+            std::string::npos)
+      << output.err;
+  EXPECT_NE(output.err.find("\n  --network number 1, address: must be an address"),
+            std::string::npos)
+      << output.err;
+  // It was found before anybody was asked.
+  EXPECT_EQ(node_.count("job.submit"), 0U);
 }
 
-TEST_F(RunCommand, WrongUsageIs2) {
-  EXPECT_EQ(drover({"run", "--nmae", "x", "--", "sh"}).ending.code, 2);
-  EXPECT_EQ(drover({"run", "--runtime", "docker", "--", "sh"}).ending.code, 2);
-  EXPECT_EQ(drover({"run", "--rm", "--", "sh"}).ending.code, 2);
-  EXPECT_EQ(drover({"run", "--volume", "data", "--", "sh"}).ending.code, 2);
-  EXPECT_EQ(drover({"run", "--name", "No Name", "--", "sh"}).ending.code, 2);
-  EXPECT_EQ(drover({"dance"}).ending.code, 2);
-  EXPECT_EQ(drover({}).ending.code, 2);
+TEST_F(RunCommand, FlagsThatGoWithAnotherAreRefusedWithoutIt) {
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--restart-exempt", "3"},
+                                                {"--restart", "never", "--restart-exempt", "3"},
+                                                {"--probe-interval", "3"}}) {
+    std::vector<std::string> line = {"run", "-q"};
+    line.insert(line.end(), flags.begin(), flags.end());
+    line.emplace_back("sh");
+    const system::Output output = drover(line);
+    EXPECT_EQ(output.ending.code, 125);
+    EXPECT_NE(output.err.find(flags[flags.size() - 2]), std::string::npos) << output.err;
+    EXPECT_NE(output.err.find("with --"), std::string::npos) << output.err;
+  }
+  EXPECT_EQ(node_.count("job.submit"), 0U);
+  EXPECT_EQ(
+      drover({"run", "-q", "--restart", "always:2", "--restart-exempt", "3", "sh"}).ending.code, 0);
 }
 
 TEST_F(RunCommand, OptionsBehindTheProgramAreThePrograms) {

@@ -107,6 +107,26 @@ TEST_F(Text, ProgressOffATerminalWritesWholeLines) {
   EXPECT_EQ(text, "[3/7] network.attach eth0 … done\n");
 }
 
+TEST_F(Text, ProgressSaysWhatBecomesOfStepsThatAreUndone) {
+  for (const char* verb : {"container.delete", "container.run"}) {
+    char* written = nullptr;
+    std::size_t size = 0;
+    std::FILE* out = open_memstream(&written, &size);
+    Progress progress(false, out);
+    Event event{.kind = "job", .what = "started"};
+    event.data = {{"verb", verb}};
+    progress.take(event);
+    event.what = "step_undone";
+    event.data = {{"number", 7}, {"name", "volume.allocate"}, {"subject", "data"}};
+    progress.take(event);
+    std::fclose(out);
+    const std::string text(written, size);
+    free(written);
+    EXPECT_EQ(text, std::string("volume.allocate data … ") +
+                        (verb == std::string("container.run") ? "taken back\n" : "removed\n"));
+  }
+}
+
 TEST_F(Text, GeneratedNamesAreNames) {
   for (int i = 0; i < 1000; ++i) {
     const std::string name = generate_name();

@@ -1,0 +1,132 @@
+// Wrong use of every command: what it exits with, and that no node is asked for it.
+#include <set>
+
+#include "drover_program.h"
+
+namespace drover::cli {
+namespace {
+
+struct Wrong {
+  std::vector<std::string> line;  ///< the command and its arguments
+  std::string told;               ///< part of what is said about it
+};
+
+/// At least one of an unknown flag, a value that cannot be read and a missing argument for each.
+const std::vector<Wrong>& wrong_lines() {
+  static const std::vector<Wrong> lines = {
+      {{}, "Usage: drover"},
+      {{"dance"}, "dance"},
+      {{"--nonsense", "ps"}, "--nonsense"},
+      {{"run", "--nmae", "x", "--", "sh"}, "--nmae"},
+      {{"run", "--runtime", "docker", "--", "sh"}, "--runtime"},
+      {{"run", "--rm", "--", "sh"}, "--wait"},
+      {{"run", "--volume", "data", "--", "sh"}, "--volume"},
+      {{"run", "--memory", "much", "--", "sh"}, "--memory"},
+      {{"run", "--memory", "1", "--", "sh"}, "--memory"},
+      {{"run", "--name", "No Name", "--", "sh"}, "No Name"},
+      {{"run", "--id", "no id", "--", "sh"}, "no id"},
+      {{"run", "--deadline", "soon", "--", "sh"}, "--deadline"},
+      {{"exec"}, "NAME is required"},
+      {{"exec", "web-1"}, "CMD is required"},
+      {{"exec", "--env", "novalue", "web-1", "sh"}, "--env"},
+      {{"exec", "No Name", "sh"}, "No Name"},
+      {{"exec", "--workdir", "relative", "web-1", "sh"}, "--workdir"},
+      {{"start"}, "NAME is required"},
+      {{"start", "No Name"}, "No Name"},
+      {{"stop", "--grace", "soon", "web-1"}, "--grace"},
+      {{"stop", "web-1", "No Name"}, "No Name"},
+      {{"restart", "--grace", "-1", "web-1"}, "--grace"},
+      {{"kill", "-s", "65", "web-1"}, "--signal"},
+      {{"kill", "-s", "NONE", "web-1"}, "--signal"},
+      {{"pause", "--priority", "101", "web-1"}, "--priority"},
+      {{"resume", "--attempts", "0", "web-1"}, "--attempts"},
+      {{"update", "web-1"}, "--memory"},
+      {{"update", "--memory", "much", "web-1"}, "--memory: \"much\" is no size"},
+      {{"update", "--memory", "1", "web-1"}, "--memory"},
+      {{"update", "--cpus", "0", "web-1"}, "--cpus"},
+      {{"rm"}, "NAME is required"},
+      {{"ps", "web-1"}, "web-1"},
+      {{"inspect"}, "NAME is required"},
+      {{"inspect", "No Name"}, "No Name"},
+      {{"logs"}, "NAME is required"},
+      {{"logs", "No Name"}, "No Name"},
+      {{"events", "--after", "soon"}, "--after"},
+      {{"jobs", "-n", "0"}, "--most"},
+      {{"jobs", "no id"}, "no id"},
+      {{"cancel"}, "ID is required"},
+      {{"cancel", "no id"}, "no id"},
+      {{"image"}, "subcommand"},
+      {{"image", "pull"}, "IMAGE is required"},
+      {{"image", "pull", "no image"}, "no image"},
+      {{"image", "rm"}, "IMAGE is required"},
+      {{"image", "ls", "--nonsense"}, "--nonsense"},
+      {{"volume", "create", "--size", "much", "data"}, "--size: \"much\""},
+      {{"volume", "create", "No Name"}, "No Name"},
+      {{"volume", "resize", "data"}, "SIZE is required"},
+      {{"volume", "resize", "data", "much"}, "SIZE: \"much\""},
+      {{"volume", "snapshot", "data"}, "SNAPSHOT is required"},
+      {{"volume", "snapshot", "data", "No Name"}, "SNAPSHOT"},
+      {{"volume", "rm"}, "NAME is required"},
+      {{"volume", "ls", "--nonsense"}, "--nonsense"},
+      {{"network", "ensure", "name-of-16-bytes"}, "name-of-16-bytes"},
+      {{"network", "ensure", "--address", "nowhere", "apps"}, "--address"},
+      {{"network", "rm"}, "NAME is required"},
+      {{"network", "ls", "--nonsense"}, "--nonsense"},
+      {{"explain"}, "NAME is required"},
+      {{"explain", "No Name"}, "No Name"},
+      {{"node", "--nonsense"}, "--nonsense"},
+      {{"drain", "--deadline", "0"}, "--deadline"},
+      {{"undrain", "--nonsense"}, "--nonsense"},
+      {{"leaks", "veth1"}, "--collect"},
+      {{"config"}, "subcommand"},
+      {{"config", "check", "--nonsense"}, "--nonsense"},
+      {{"journal"}, "subcommand"},
+      {{"journal", "check", "--nonsense"}, "--nonsense"},
+      {{"version", "--nonsense"}, "--nonsense"},
+  };
+  return lines;
+}
+
+using Usage = DroverProgram;
+
+TEST_F(Usage, WrongUseIs2AndOfWhatExitsAsAProgramDoes125) {
+  for (const Wrong& wrong : wrong_lines()) {
+    const bool runs_program =
+        !wrong.line.empty() && (wrong.line.front() == "run" || wrong.line.front() == "exec");
+    std::string line = "drover";
+    for (const std::string& word : wrong.line) {
+      line += " " + word;
+    }
+    const system::Output output = drover(wrong.line);
+    EXPECT_EQ(output.ending.code, runs_program ? 125 : 2) << line << "\n" << output.err;
+    EXPECT_NE(output.err.find(wrong.told), std::string::npos) << line << "\n" << output.err;
+    EXPECT_EQ(output.out, "") << line;
+  }
+  for (const char* kind : {"job.submit", "query.container", "query.job", "query.explain"}) {
+    EXPECT_EQ(node_.count(kind), 0U) << kind;
+  }
+}
+
+TEST_F(Usage, NoCommandIsLeftOut) {
+  std::set<std::string> tried;
+  for (const Wrong& wrong : wrong_lines()) {
+    tried.insert(wrong.line.empty() ? "" : wrong.line.front());
+  }
+  std::string help = drover({"--help"}).out;
+  help.resize(std::min(help.find("Exit status:"), help.size()));
+  const std::size_t list = help.find("Subcommands:\n");
+  ASSERT_NE(list, std::string::npos) << help;
+  std::size_t commands = 0;
+  for (std::size_t at = help.find("\n  ", list); at != std::string::npos;
+       at = help.find("\n  ", at + 1)) {
+    const std::string name = help.substr(at + 3, help.find(' ', at + 3) - at - 3);
+    if (!name.empty() && name.front() >= 'a' && name.front() <= 'z') {
+      EXPECT_TRUE(tried.contains(name)) << name;
+      ++commands;
+    }
+  }
+  EXPECT_GE(commands, 27U);
+}
+
+}  // namespace
+}  // namespace drover::cli
