@@ -8,7 +8,7 @@
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
 #include "agent/cli/text.h"
-#include "agent/jobs/journal_check.h"
+#include "agent/jobs/journal/journal_check.h"
 
 namespace drover::cli {
 namespace {

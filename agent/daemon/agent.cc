@@ -5,8 +5,8 @@
 #include <chrono>
 #include <utility>
 
-#include "agent/jobs/journal_rescue.h"
-#include "agent/jobs/own_networks.h"
+#include "agent/jobs/journal/journal_rescue.h"
+#include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/boot_id.h"
 #include "agent/system/lock_file.h"
 #include "agent/system/log.h"

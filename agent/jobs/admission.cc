@@ -7,7 +7,7 @@
 #include "agent/core/ip_address.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/limits.h"
-#include "agent/jobs/standing_volumes.h"
+#include "agent/jobs/verbs/standing_volumes.h"
 #include "runtimes/images/oci_layout.h"
 
 namespace drover::jobs {

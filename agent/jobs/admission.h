@@ -4,7 +4,7 @@
 #include <string>
 
 #include "agent/core/job.h"
-#include "agent/jobs/journal.h"
+#include "agent/jobs/journal/journal.h"
 #include "agent/jobs/node.h"
 
 namespace drover::jobs {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/core/job.h"
-#include "agent/jobs/books.h"
+#include "agent/jobs/journal/books.h"
 
 namespace drover::jobs {
 

@@ -2,10 +2,10 @@
 
 #include "agent/jobs/admission.h"
 #include "agent/jobs/drain.h"
-#include "agent/jobs/leaks.h"
 #include "agent/jobs/own_job.h"
-#include "agent/jobs/rebuild.h"
-#include "agent/jobs/views.h"
+#include "agent/jobs/queries/views.h"
+#include "agent/jobs/reconcile/leaks.h"
+#include "agent/jobs/reconcile/rebuild.h"
 #include "messaging/message.h"
 
 namespace drover::jobs {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/jobs/books.h"
-#include "agent/jobs/disk_watch.h"
+#include "agent/jobs/journal/books.h"
+#include "agent/jobs/journal/disk_watch.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/supervisor.h"
 #include "agent/system/clock.h"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "agent/jobs/keeping.h"
+#include "agent/jobs/journal/keeping.h"
 
 namespace drover::jobs {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/jobs/books.h"
+#include "agent/jobs/journal/books.h"
 #include "runtimes/container.h"
 
 namespace drover::jobs {

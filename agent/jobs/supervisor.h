@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "agent/core/job.h"
-#include "agent/jobs/books.h"
+#include "agent/jobs/journal/books.h"
 #include "agent/jobs/lanes.h"
 #include "agent/jobs/turns.h"
 #include "agent/jobs/work.h"

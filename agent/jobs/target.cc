@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/status_change.h"
+#include "agent/jobs/verbs/standing_volumes.h"
 
 namespace drover::jobs {
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <map>
 
-#include "agent/jobs/kept_log.h"
+#include "agent/jobs/journal/kept_log.h"
 
 namespace drover::jobs {
 namespace {

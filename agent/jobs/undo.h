@@ -2,7 +2,7 @@
 #pragma once
 
 #include "agent/jobs/container_record.h"
-#include "agent/jobs/journal.h"
+#include "agent/jobs/journal/journal.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/work.h"
 

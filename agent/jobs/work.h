@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "agent/core/job.h"
-#include "agent/jobs/books.h"
+#include "agent/jobs/journal/books.h"
 #include "agent/jobs/turns.h"
 #include "agent/system/clock.h"
 #include "agent/system/stop.h"

@@ -1,7 +1,7 @@
 // The sealed records of a container and of a node, as a disk may have left them.
-#include "agent/jobs/sealed_record.h"
+#include "agent/jobs/journal/sealed_record.h"
 
-#include "agent/jobs/node_record.h"
+#include "agent/jobs/journal/node_record.h"
 #include "fuzz_target.h"
 
 using namespace drover;  // NOLINT: a program of one function

@@ -1,4 +1,4 @@
-#include "agent/jobs/askers.h"
+#include "agent/jobs/keep/askers.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "agent/jobs/books.h"
+#include "agent/jobs/journal/books.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "agent/jobs/queries.h"
+#include "agent/jobs/queries/queries.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 

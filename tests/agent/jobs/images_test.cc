@@ -1,5 +1,5 @@
 // image.pull and image.remove, with a real image: who uses it, and what an agent's end leaves.
-#include "agent/jobs/images.h"
+#include "agent/jobs/verbs/images.h"
 
 #include <gmock/gmock.h>
 

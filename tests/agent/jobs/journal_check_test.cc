@@ -1,11 +1,11 @@
-#include "agent/jobs/journal_check.h"
+#include "agent/jobs/journal/journal_check.h"
 
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
 #include <filesystem>
 
-#include "agent/jobs/journal.h"
+#include "agent/jobs/journal/journal.h"
 #include "fakes/fake_clock.h"
 #include "fakes/temp_folder.h"
 

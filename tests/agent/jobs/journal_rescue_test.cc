@@ -1,5 +1,5 @@
 // A journal's file as disks and people leave it.
-#include "agent/jobs/journal_rescue.h"
+#include "agent/jobs/journal/journal_rescue.h"
 
 #include <gmock/gmock.h>
 #include <sqlite3.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/jobs/journal_check.h"
+#include "agent/jobs/journal/journal_check.h"
 #include "fakes/fake_clock.h"
 #include "fakes/temp_folder.h"
 

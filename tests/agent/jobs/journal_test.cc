@@ -1,4 +1,4 @@
-#include "agent/jobs/journal.h"
+#include "agent/jobs/journal/journal.h"
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/jobs/keeper.h"
+#include "agent/jobs/keep/keeper.h"
 #include "agent/jobs/status_change.h"
 #include "node_fixture.h"
 

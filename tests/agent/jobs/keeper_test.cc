@@ -1,9 +1,9 @@
-#include "agent/jobs/keeper.h"
+#include "agent/jobs/keep/keeper.h"
 
 #include <gmock/gmock.h>
 
 #include "agent/jobs/own_job.h"
-#include "agent/jobs/views.h"
+#include "agent/jobs/queries/views.h"
 #include "fakes/private_mounts.h"
 #include "keeper_fixture.h"
 

@@ -1,13 +1,13 @@
 // What a container printed and how it ended, after it was deleted.
-#include "agent/jobs/kept_log.h"
+#include "agent/jobs/journal/kept_log.h"
 
 #include <gmock/gmock.h>
 
 #include <fstream>
 
-#include "agent/jobs/housekeeping.h"
-#include "agent/jobs/log_streams.h"
-#include "agent/jobs/queries.h"
+#include "agent/jobs/journal/housekeeping.h"
+#include "agent/jobs/queries/log_streams.h"
+#include "agent/jobs/queries/queries.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/jobs/reconciler.h"
+#include "agent/jobs/reconcile/reconciler.h"
 #include "agent/system/child.h"
 #include "node_fixture.h"
 

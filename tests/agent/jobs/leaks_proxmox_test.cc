@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "agent/jobs/container_record.h"
-#include "agent/jobs/views.h"
+#include "agent/jobs/queries/views.h"
 #include "fakes/fake_proxmox.h"
 #include "fakes/private_mounts.h"
 #include "leaks_fixture.h"

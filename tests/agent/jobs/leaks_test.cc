@@ -1,11 +1,11 @@
-#include "agent/jobs/leaks.h"
+#include "agent/jobs/reconcile/leaks.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sched.h>
 #include <sys/mount.h>
 
-#include "agent/jobs/queries.h"
+#include "agent/jobs/queries/queries.h"
 #include "fakes/private_mounts.h"
 #include "leaks_fixture.h"
 #include "runtimes/volumes/mount_table.h"

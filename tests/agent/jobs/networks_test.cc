@@ -5,9 +5,9 @@
 #include <atomic>
 #include <thread>
 
-#include "agent/jobs/network_watch.h"
-#include "agent/jobs/own_networks.h"
-#include "agent/jobs/queries.h"
+#include "agent/jobs/queries/queries.h"
+#include "agent/jobs/reconcile/network_watch.h"
+#include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/child.h"
 #include "fakes/fake_proxmox.h"
 #include "fakes/private_mounts.h"

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "agent/jobs/intake.h"
-#include "agent/jobs/observer.h"
-#include "agent/jobs/verbs.h"
+#include "agent/jobs/reconcile/observer.h"
+#include "agent/jobs/verbs/verbs.h"
 #include "fakes/fake_clock.h"
 #include "fakes/fake_runtime.h"
 #include "fakes/temp_folder.h"

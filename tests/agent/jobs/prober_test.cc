@@ -1,11 +1,11 @@
-#include "agent/jobs/prober.h"
+#include "agent/jobs/keep/prober.h"
 
 #include <gmock/gmock.h>
 
 #include <fstream>
 
 #include "agent/jobs/own_job.h"
-#include "agent/jobs/queries.h"
+#include "agent/jobs/queries/queries.h"
 #include "fakes/inner_listener.h"
 #include "fakes/private_mounts.h"
 #include "keeper_fixture.h"

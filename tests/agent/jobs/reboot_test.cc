@@ -1,9 +1,9 @@
-#include "agent/jobs/reboot.h"
+#include "agent/jobs/reconcile/reboot.h"
 
 #include <gmock/gmock.h>
 
 #include "agent/jobs/container_record.h"
-#include "agent/jobs/views.h"
+#include "agent/jobs/queries/views.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "agent/core/ids.h"
-#include "agent/jobs/journal_rescue.h"
-#include "agent/jobs/rebuild.h"
-#include "agent/jobs/record_keeper.h"
+#include "agent/jobs/journal/journal_rescue.h"
+#include "agent/jobs/journal/record_keeper.h"
+#include "agent/jobs/reconcile/rebuild.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {

@@ -6,9 +6,9 @@
 #include <iterator>
 
 #include "agent/jobs/drain.h"
-#include "agent/jobs/housekeeping.h"
-#include "agent/jobs/journal_check.h"
-#include "agent/jobs/own_networks.h"
+#include "agent/jobs/journal/housekeeping.h"
+#include "agent/jobs/journal/journal_check.h"
+#include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/child.h"
 #include "fakes/private_mounts.h"
 #include "rebuild_fixture.h"

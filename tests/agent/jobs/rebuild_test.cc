@@ -1,14 +1,14 @@
 // A node whose journal is lost: what runs runs on, and is known again.
-#include "agent/jobs/rebuild.h"
+#include "agent/jobs/reconcile/rebuild.h"
 
 #include <gmock/gmock.h>
 
 #include <fstream>
 
 #include "agent/jobs/container_record.h"
-#include "agent/jobs/journal_check.h"
-#include "agent/jobs/reboot.h"
-#include "agent/jobs/sealed_record.h"
+#include "agent/jobs/journal/journal_check.h"
+#include "agent/jobs/journal/sealed_record.h"
+#include "agent/jobs/reconcile/reboot.h"
 #include "agent/jobs/status_change.h"
 #include "fakes/fake_proxmox.h"
 #include "fakes/private_mounts.h"

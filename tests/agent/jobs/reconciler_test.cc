@@ -1,5 +1,5 @@
 // What jobs do while the reconciler looks and takes away.
-#include "agent/jobs/reconciler.h"
+#include "agent/jobs/reconcile/reconciler.h"
 
 #include <gmock/gmock.h>
 

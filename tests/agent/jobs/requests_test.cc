@@ -1,5 +1,5 @@
 // What clients ask: the way of a request from the front's record to its answer, and the queries.
-#include "agent/jobs/requests.h"
+#include "agent/jobs/queries/requests.h"
 
 #include <gmock/gmock.h>
 

@@ -1,8 +1,8 @@
-#include "agent/jobs/restart_rule.h"
+#include "agent/jobs/keep/restart_rule.h"
 
 #include <gtest/gtest.h>
 
-#include "agent/jobs/keeping.h"
+#include "agent/jobs/journal/keeping.h"
 
 namespace drover::jobs {
 namespace {

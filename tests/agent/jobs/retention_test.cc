@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "agent/core/ids.h"
-#include "agent/jobs/housekeeping.h"
+#include "agent/jobs/journal/housekeeping.h"
 #include "agent/system/loop.h"
 #include "fakes/fake_clock.h"
 #include "fakes/temp_folder.h"

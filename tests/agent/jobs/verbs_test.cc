@@ -1,9 +1,9 @@
-#include "agent/jobs/verbs.h"
+#include "agent/jobs/verbs/verbs.h"
 
 #include <gmock/gmock.h>
 
+#include "agent/jobs/queries/views.h"
 #include "agent/jobs/status_change.h"
-#include "agent/jobs/views.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 

@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "agent/jobs/standing_volumes.h"
 #include "agent/jobs/status_change.h"
+#include "agent/jobs/verbs/standing_volumes.h"
 #include "fakes/private_mounts.h"
 #include "node_fixture.h"
 #include "runtimes/volumes/mount_table.h"

@@ -1,0 +1,92 @@
+#include "agent/jobs/journal/books.h"
+
+#include <memory>
+#include <utility>
+
+namespace drover::jobs {
+namespace {
+
+constexpr const char* kAgentIsStopping = "write to the journal: the agent is stopping";
+
+}  // namespace
+
+Result<> Books::tell(Event event) {
+  Event numbered = TRY(journal_.add_event(std::move(event)));
+  told_.push_back(std::move(numbered));
+  return {};
+}
+
+void Books::serve() {
+  for (const RequestPtr& request : inbox_.take()) {
+    if (stalled_.empty()) {
+      perform(request);
+    } else {
+      stalled_.push_back(request);  // in order
+    }
+  }
+}
+
+void Books::perform(const RequestPtr& request) {
+  Result<> changed = request->change(*this);
+  after_commit([this, request, changed = std::move(changed)](const Result<>& committed) {
+    if (!committed && committed.error().code == Code::unavailable && !closed_) {
+      stalled_.push_back(request);
+      why_stalled_ = committed.error().message;
+    } else {
+      request->done.set_value(committed ? changed : committed);
+    }
+  });
+}
+
+void Books::try_again() {
+  for (const RequestPtr& request : std::exchange(stalled_, {})) {
+    perform(request);
+  }
+}
+
+void Books::commit() {
+  if (!journal_.dirty() && waiting_.empty()) {
+    return;
+  }
+  const Result<> committed = journal_.commit();
+  const std::vector<Event> told = std::exchange(told_, {});
+  if (committed && !told.empty()) {
+    publish_(told);
+  }
+  const std::set<std::string> touched = journal_.take_touched();
+  if (containers_changed_ && !touched.empty()) {
+    containers_changed_(touched);
+  }
+  // Taken first: one that waits may write again, for the next turn.
+  for (const auto& done : std::exchange(waiting_, {})) {
+    done(committed);
+  }
+}
+
+Result<> Books::write(std::function<Result<>(Books&)> change) {
+  const auto request = std::make_shared<Request>();
+  request->change = std::move(change);
+  std::future<Result<>> done = request->done.get_future();
+  inbox_.post(request);
+  // Either `close` came after the post and finds it inside, or it came before and is seen here.
+  if (closed_) {
+    refuse_waiting();
+  }
+  return done.get();
+}
+
+void Books::close() {
+  closed_ = true;
+  refuse_waiting();
+  for (const RequestPtr& request : std::exchange(stalled_, {})) {
+    request->done.set_value(fail(Code::cancelled, kAgentIsStopping));
+  }
+}
+
+void Books::refuse_waiting() {
+  for (const RequestPtr& request : inbox_.take()) {
+    request->done.set_value(fail(Code::cancelled, kAgentIsStopping));
+  }
+}
+
+}  // namespace drover::jobs

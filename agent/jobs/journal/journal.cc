@@ -1,0 +1,333 @@
+#include "agent/jobs/journal/journal.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/core/ids.h"
+#include "agent/jobs/journal/journal_schema.h"
+#include "agent/jobs/journal/rows.h"
+
+namespace drover::jobs {
+namespace {
+
+constexpr std::string_view kJobs =
+    "SELECT id, verb, target, request, state, result, created_at, ended_at, attempt, not_before, "
+    "ending, error, made_by FROM jobs ";
+constexpr std::string_view kContainers =
+    "SELECT name, runtime, job, container, status, exit, created_at, wanted, restarts "
+    "FROM containers ";
+
+/// The counter that holds the highest number of all counters of objects that were forgotten.
+constexpr std::string_view kForgotten = "forgotten";
+
+constexpr std::array<std::string_view, 3> kWanted = {"running", "stopped", "gone"};
+
+constexpr std::array<std::string_view, 3> kStepStates = {"intent", "done", "undone"};
+
+StepState step_state_from(std::string_view name) {
+  for (std::size_t i = 0; i < kStepStates.size(); ++i) {
+    if (kStepStates.at(i) == name) {
+      return static_cast<StepState>(i);
+    }
+  }
+  return StepState::intent;
+}
+
+JobRow job_of(const Statement& row) {
+  return JobRow{row.text(0),
+                row.text(1),
+                row.text(2),
+                row.text(3),
+                job_state_from(row.text(4)).value_or(JobState::failed),
+                row.text(5),
+                row.number(6),
+                row.number(7),
+                row.number(8),
+                row.number(9),
+                row.text(10),
+                row.text(11),
+                row.text(12)};
+}
+
+StepRow step_of(const Statement& row) {
+  return {row.text(0), row.number(1), row.text(2), row.text(3), step_state_from(row.text(4)),
+          row.text(5)};
+}
+
+Result<ContainerRow> container_of(const Statement& row) {
+  ContainerRow container{row.text(0),
+                         row.text(1),
+                         row.text(2),
+                         row.text(3),
+                         status_from(row.text(4)).value_or(Status::unknown),
+                         std::nullopt,
+                         row.number(6),
+                         wanted_from(row.text(7)),
+                         row.text(8)};
+  const json::Value exit = TRY(json::parse(row.text(5)));
+  if (!exit.is_null()) {
+    container.exit = exit_from_json(exit);
+  }
+  return container;
+}
+
+}  // namespace
+
+std::string_view to_string(Wanted wanted) {
+  return kWanted.at(static_cast<std::size_t>(wanted));
+}
+Wanted wanted_from(std::string_view name) {
+  const auto found = std::find(kWanted.begin(), kWanted.end(), name);
+  return found == kWanted.end() ? Wanted::running : static_cast<Wanted>(found - kWanted.begin());
+}
+std::string_view to_string(StepState state) {
+  return kStepStates.at(static_cast<std::size_t>(state));
+}
+
+Result<std::unique_ptr<Journal>> Journal::open(const system::Path& path, system::Clock& clock) {
+  std::unique_ptr<Database> database = TRY(Database::open(path));
+  std::unique_ptr<Journal> journal(new Journal(std::move(database), clock));
+  TRY(journal->prepare_file().context("open journal " + path.native()));
+  return journal;
+}
+
+Result<> Journal::prepare_file() {
+  TRY(migrate(*database_));
+  TRY(database_->begin());
+  {
+    Statement insert =
+        TRY(database_->prepare("INSERT OR IGNORE INTO meta(key, value) VALUES('epoch', ?)"));
+    const auto now = static_cast<std::uint64_t>(clock_.unix_ms());
+    TRY(insert.with(make_uuid7(now)).done());
+  }
+  {
+    Statement query = TRY(database_->prepare("SELECT value FROM meta WHERE key = 'epoch'"));
+    if (TRY(query.step())) {
+      epoch_ = query.text(0);
+    }
+  }
+  {
+    Statement query = TRY(database_->prepare("SELECT value FROM counters WHERE name = 'node'"));
+    if (TRY(query.step())) {
+      head_ = static_cast<std::uint64_t>(query.number(0));
+    }
+  }
+  return commit();
+}
+
+Result<std::string> Journal::fact(const std::string& name) {
+  Statement query = TRY(database_->prepare("SELECT value FROM meta WHERE key = ?"));
+  query.with(name);
+  return TRY(query.step()) ? query.text(0) : std::string();
+}
+
+Result<> Journal::set_fact(const std::string& name, const std::string& value) {
+  TRY(database_->begin());
+  Statement put = TRY(database_->prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)"));
+  return put.with(name).with(value).done();
+}
+
+Result<> Journal::add_job(const JobRow& row) {
+  TRY(database_->begin());
+  Statement insert = TRY(database_->prepare(
+      "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at, dated, "
+      "made_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert.with(row.id).with(row.verb).with(row.target).with(row.request);
+  insert.with(to_string(row.state)).with(row.result).with(row.created_at).with(row.ended_at);
+  return insert.with(uuid7_time(row.id).value_or(0)).with(row.made_by).done();
+}
+
+Result<> Journal::set_job(const std::string& id, JobState state, const std::string& result,
+                          std::int64_t ended_at) {
+  TRY(database_->begin());
+  Statement update =
+      TRY(database_->prepare("UPDATE jobs SET state = ?, result = ?, ended_at = ? WHERE id = ?"));
+  return update.with(to_string(state)).with(result).with(ended_at).with(id).done();
+}
+
+Result<> Journal::begin_job(const std::string& id) {
+  TRY(database_->begin());
+  Statement update = TRY(
+      database_->prepare("UPDATE jobs SET state = 'running', attempt = attempt + 1, not_before = 0 "
+                         "WHERE id = ? AND ended_at = 0 RETURNING attempt"));
+  update.with(id);
+  if (!TRY(update.step())) {
+    return fail(Code::not_found, "begin job {}: it has ended, or is not in the journal", id);
+  }
+  return update.done();
+}
+
+Result<> Journal::retry_job(const std::string& id, std::int64_t not_before) {
+  TRY(database_->begin());
+  Statement update =
+      TRY(database_->prepare("UPDATE jobs SET state = 'queued', not_before = ? WHERE id = ?"));
+  return update.with(not_before).with(id).done();
+}
+
+Result<> Journal::ask_to_end(const std::string& id, std::string_view why) {
+  TRY(database_->begin());
+  Statement update =
+      TRY(database_->prepare("UPDATE jobs SET ending = ? WHERE id = ? AND ended_at = 0"));
+  return update.with(why).with(id).done();
+}
+
+Result<> Journal::begin_undo(const std::string& id, const std::string& error) {
+  TRY(database_->begin());
+  Statement update = TRY(database_->prepare("UPDATE jobs SET error = ? WHERE id = ?"));
+  return update.with(error).with(id).done();
+}
+
+Result<std::optional<JobRow>> Journal::job(const std::string& id) {
+  Statement query = TRY(database_->prepare(selecting(kJobs, "WHERE id = ?").c_str()));
+  return first_row(query.with(id), job_of);
+}
+
+Result<std::vector<JobRow>> Journal::jobs(std::int64_t most) {
+  Statement query = TRY(database_->prepare(selecting(kJobs, "ORDER BY n DESC LIMIT ?").c_str()));
+  return all_rows(query.with(most), job_of);
+}
+
+Result<std::vector<JobRow>> Journal::unfinished() {
+  Statement query =
+      TRY(database_->prepare(selecting(kJobs, "WHERE ended_at = 0 ORDER BY n").c_str()));
+  return all_rows(query, job_of);
+}
+
+Result<bool> Journal::has_unfinished(const std::string& container) {
+  Statement query =
+      TRY(database_->prepare("SELECT 1 FROM jobs WHERE target = ? AND ended_at = 0 "
+                             "AND verb LIKE 'container.%' LIMIT 1"));
+  query.with(container);
+  return query.step();
+}
+
+Result<std::vector<JobRow>> Journal::ended_since(std::int64_t unix_ms) {
+  // The first condition is the one of the index.
+  Statement query =
+      TRY(database_->prepare(selecting(kJobs, "WHERE ended_at > 0 AND ended_at >= ?").c_str()));
+  return all_rows(query.with(unix_ms), job_of);
+}
+
+Result<> Journal::put_step(const StepRow& row) {
+  TRY(database_->begin());
+  Statement put = TRY(database_->prepare(
+      "INSERT INTO steps(job, number, name, subject, state, data) VALUES(?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT(job, number) DO UPDATE SET state = excluded.state, data = excluded.data"));
+  put.with(row.job).with(row.number).with(row.name).with(row.subject);
+  return put.with(to_string(row.state)).with(row.data).done();
+}
+
+Result<std::vector<StepRow>> Journal::steps(const std::string& job) {
+  Statement query = TRY(database_->prepare(
+      "SELECT job, number, name, subject, state, data FROM steps WHERE job = ? ORDER BY number"));
+  return all_rows(query.with(job), step_of);
+}
+
+Result<> Journal::put_container(const ContainerRow& row) {
+  TRY(database_->begin());
+  touched_.insert(row.name);
+  Statement put = TRY(database_->prepare(
+      "INSERT OR REPLACE INTO containers(name, runtime, job, container, status, exit, created_at, "
+      "wanted, restarts) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  put.with(row.name).with(row.runtime).with(row.job).with(row.container);
+  put.with(to_string(row.status));
+  put.with(row.exit ? json::write(to_json(*row.exit)) : std::string("null"));
+  return put.with(row.created_at).with(to_string(row.wanted)).with(row.restarts).done();
+}
+
+Result<> Journal::erase_container(const std::string& name) {
+  TRY(database_->begin());
+  touched_.insert(name);
+  Statement erase = TRY(database_->prepare("DELETE FROM containers WHERE name = ?"));
+  return erase.with(name).done();
+}
+
+Result<std::optional<ContainerRow>> Journal::container(const std::string& name) {
+  Statement query = TRY(database_->prepare(selecting(kContainers, "WHERE name = ?").c_str()));
+  query.with(name);
+  if (!TRY(query.step())) {
+    return std::optional<ContainerRow>();
+  }
+  ContainerRow found = TRY(container_of(query));
+  return std::optional<ContainerRow>(std::move(found));
+}
+
+Result<std::vector<ContainerRow>> Journal::containers(const std::string& after) {
+  Statement query =
+      TRY(database_->prepare(selecting(kContainers, "WHERE name > ? ORDER BY name").c_str()));
+  query.with(after);
+  std::vector<ContainerRow> rows;
+  while (TRY(query.step())) {
+    ContainerRow found = TRY(container_of(query));
+    rows.push_back(std::move(found));
+  }
+  return rows;
+}
+
+Result<std::uint64_t> Journal::next_count(const std::string& counter, std::uint64_t seq) {
+  Statement count = TRY(database_->prepare(
+      "INSERT INTO counters(name, value, seq) "
+      "VALUES(?, 1 + coalesce((SELECT value FROM counters WHERE name = ?), 0), ?) "
+      "ON CONFLICT(name) DO UPDATE SET value = value + 1, seq = excluded.seq RETURNING value"));
+  const bool of_object = counter.starts_with("object/");
+  count.with(counter).with(of_object ? kForgotten : "").with(static_cast<std::int64_t>(seq));
+  std::uint64_t value = 0;
+  while (TRY(count.step())) {
+    value = static_cast<std::uint64_t>(count.number(0));
+  }
+  return value;
+}
+
+Result<Event> Journal::add_event(Event event) {
+  TRY(database_->begin());
+  event.epoch = epoch_;
+  event.seq = TRY(next_count("node", 0));
+  event.kseq = TRY(next_count("kind/" + event.kind, 0));
+  event.oseq = TRY(next_count("object/" + event.kind + "/" + event.object, event.seq));
+  event.at_unix_ms = clock_.unix_ms();
+  Statement insert = TRY(
+      database_->prepare("INSERT INTO events(seq, kseq, oseq, at, kind, object, what, job, data) "
+                         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert.with(static_cast<std::int64_t>(event.seq)).with(static_cast<std::int64_t>(event.kseq));
+  insert.with(static_cast<std::int64_t>(event.oseq)).with(event.at_unix_ms).with(event.kind);
+  insert.with(event.object).with(event.what).with(event.job);
+  TRY(insert.with(json::write(event.data)).done());
+  head_ = event.seq;
+  return event;
+}
+
+Result<std::vector<Event>> Journal::events(std::uint64_t after, std::int64_t most) {
+  Statement query = TRY(
+      database_->prepare("SELECT seq, kseq, oseq, at, kind, object, what, job, data FROM events "
+                         "WHERE seq > ? ORDER BY seq LIMIT ?"));
+  query.with(static_cast<std::int64_t>(after)).with(most);
+  std::vector<Event> events;
+  while (TRY(query.step())) {
+    const json::Value data = TRY(json::parse(query.text(8)));
+    events.push_back(Event{
+        .epoch = epoch_,
+        .seq = static_cast<std::uint64_t>(query.number(0)),
+        .kseq = static_cast<std::uint64_t>(query.number(1)),
+        .oseq = static_cast<std::uint64_t>(query.number(2)),
+        .at_unix_ms = query.number(3),
+        .kind = query.text(4),
+        .object = query.text(5),
+        .what = query.text(6),
+        .job = query.text(7),
+        .data = data.object() == nullptr ? json::Object() : *data.object(),
+    });
+  }
+  return events;
+}
+
+Result<> Journal::commit() {
+  Result<> committed = database_->commit();
+  // The numbers given out in a failed transaction were never seen by anybody.
+  (committed ? committed_ : head_) = committed ? head_ : committed_;
+  if (!committed) {
+    touched_.clear();
+  }
+  return committed;
+}
+
+}  // namespace drover::jobs

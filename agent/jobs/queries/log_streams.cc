@@ -1,0 +1,213 @@
+#include "agent/jobs/queries/log_streams.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "agent/core/fields.h"
+#include "messaging/record.h"
+
+namespace drover::jobs {
+namespace {
+
+constexpr std::size_t kMostStreams = 256;
+constexpr std::int64_t kMostCredit = std::int64_t{16} << 20;
+
+}  // namespace
+
+LogStreams::LogStreams(system::Loop& loop, Journal& journal, runtimes::Layout layout, Send send)
+    : loop_(loop),
+      journal_(journal),
+      layout_(std::move(layout)),
+      send_(std::move(send)),
+      inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+  if (!inotify_.valid()) {
+    throw std::system_error(errno, std::generic_category(), "inotify_init1");
+  }
+  loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { changed(); });
+}
+
+LogStreams::~LogStreams() {
+  loop_.unwatch(inotify_.get());
+}
+
+Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::string& object) {
+  if (kind == "job") {
+    const auto row = TRY(journal_.job(object));
+    if (!row) {
+      return fail(Code::not_found, "open the log of job {}: there is no such job", object);
+    }
+    const JobId id = TRY(JobId::parse(object));
+    return Source{layout_.job_log(id), !is_final(row->state)};
+  }
+  if (const auto row = TRY(journal_.container(object))) {
+    const ContainerName name = TRY(ContainerName::parse(object));
+    return Source{layout_.log(name), row->status != Status::stopped};
+  }
+  const auto kept = TRY(journal_.deleted(object));
+  if (!kept) {
+    return fail(Code::not_found, "open the log of container {}: there is no such container",
+                object);
+  }
+  const JobId job = TRY(JobId::parse(kept->job));
+  return Source{layout_.kept_log(job), false};
+}
+
+Result<> LogStreams::open(const Address& address, const json::Value& body) {
+  Faults faults;
+  Fields fields(body, "", faults);
+  const std::string of = fields.one_of("of", "container.log", {"container.log", "job.log"});
+  const std::string kind = of.substr(0, of.find('.'));
+  const std::string key = kind == "job" ? "id" : "name";
+  fields.require(key);
+  Stream stream;
+  stream.kind = kind;
+  stream.object = fields.string(key);
+  stream.offset = static_cast<std::uint64_t>(fields.integer("offset", 0, 0, INT64_MAX));
+  stream.follow = fields.boolean("follow", false);
+  stream.credit = static_cast<std::uint64_t>(fields.integer("credit", 0, 0, kMostCredit));
+  fields.finish();
+  TRY(faults.result("the stream is not understood"));
+  if (streams_.contains(address) || streams_.size() >= kMostStreams) {
+    return fail(Code::conflict,
+                "open a stream: {} are open, and one of this number may be among them",
+                streams_.size());
+  }
+  const Source source = TRY(find(kind, stream.object));
+  const bool growing = source.grows;
+  const runtimes::Path& path = source.path;
+  stream.follow = stream.follow && growing;
+  stream.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!stream.file.valid()) {
+    return fail(errno == ENOENT ? (growing ? Code::unavailable : Code::not_found) : Code::broken,
+                "open the log of {} {}: {}", kind, stream.object,
+                errno == ENOENT ? "nothing was written yet" : std::strerror(errno));
+  }
+  if (stream.follow) {
+    // Streams of one file share the kernel's watch; it goes with the last of them.
+    stream.watch = inotify_add_watch(inotify_.get(), path.c_str(), IN_MODIFY | IN_DELETE_SELF);
+    if (stream.watch < 0) {
+      return fail(Code::broken, "watch {}: {}", path.native(), std::strerror(errno));
+    }
+  }
+  const auto placed = streams_.emplace(address, std::move(stream)).first;
+  if (pump(address, placed->second)) {
+    drop(placed);
+  }
+  return {};
+}
+
+Result<> LogStreams::credit(const Address& address, const json::Value& body) {
+  Faults faults;
+  Fields fields(body, "", faults);
+  const std::int64_t bytes = fields.integer("bytes", 0, 1, kMostCredit);
+  fields.finish();
+  TRY(faults.result("the credit is not understood"));
+  const auto found = streams_.find(address);
+  if (found == streams_.end()) {
+    return {};
+  }
+  Stream& stream = found->second;
+  stream.credit = std::min<std::uint64_t>(stream.credit + static_cast<std::uint64_t>(bytes),
+                                          static_cast<std::uint64_t>(kMostCredit));
+  if (pump(address, stream)) {
+    drop(found);
+  }
+  return {};
+}
+
+void LogStreams::close(const Address& address) {
+  if (const auto found = streams_.find(address); found != streams_.end()) {
+    drop(found);
+  }
+}
+
+void LogStreams::close_all() {
+  while (!streams_.empty()) {
+    drop(streams_.begin());
+  }
+}
+
+void LogStreams::ended(std::string_view kind, const std::string& object) {
+  for (auto& [address, stream] : streams_) {
+    if (stream.kind == kind && stream.object == object) {
+      stream.follow = false;
+    }
+  }
+  pump_all([&](const Stream& stream) { return stream.kind == kind && stream.object == object; });
+}
+
+void LogStreams::changed() {
+  alignas(inotify_event) std::array<char, 4096> buffer{};
+  std::vector<int> touched;
+  for (;;) {
+    const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
+    if (size <= 0) {
+      break;
+    }
+    for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      touched.push_back(event.wd);
+      at += sizeof event + event.len;
+    }
+  }
+  pump_all([&](const Stream& stream) {
+    return std::find(touched.begin(), touched.end(), stream.watch) != touched.end();
+  });
+}
+
+bool LogStreams::pump(const Address& address, Stream& stream) {
+  while (stream.credit > 0) {
+    std::string data(std::min<std::uint64_t>(stream.credit, messaging::kMostData), '\0');
+    const ssize_t size =
+        ::pread(stream.file.get(), data.data(), data.size(), static_cast<off_t>(stream.offset));
+    if (size < 0) {
+      send_(address, "stream.end", {},
+            json::write(json::Object{{"offset", stream.offset}, {"error", std::strerror(errno)}}),
+            "");
+      return true;
+    }
+    if (size == 0) {
+      if (stream.follow) {
+        return false;
+      }
+      send_(address, "stream.end", {}, json::write(json::Object{{"offset", stream.offset}}), "");
+      return true;
+    }
+    data.resize(static_cast<std::size_t>(size));
+    send_(address, "stream.data", {{"offset", stream.offset}}, "{}", std::move(data));
+    stream.offset += static_cast<std::uint64_t>(size);
+    stream.credit -= static_cast<std::uint64_t>(size);
+  }
+  return false;
+}
+
+void LogStreams::pump_all(const std::function<bool(const Stream&)>& which) {
+  for (auto at = streams_.begin(); at != streams_.end();) {
+    const auto stream = at++;
+    if (which(stream->second) && pump(stream->first, stream->second)) {
+      drop(stream);
+    }
+  }
+}
+
+void LogStreams::drop(std::map<Address, Stream>::iterator stream) {
+  const int watch = stream->second.watch;
+  streams_.erase(stream);
+  const bool shared = std::any_of(streams_.begin(), streams_.end(), [watch](const auto& other) {
+    return other.second.watch == watch;
+  });
+  if (watch >= 0 && !shared) {
+    inotify_rm_watch(inotify_.get(), watch);
+  }
+}
+
+}  // namespace drover::jobs

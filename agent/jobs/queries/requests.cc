@@ -1,0 +1,82 @@
+#include "agent/jobs/queries/requests.h"
+
+#include <optional>
+#include <utility>
+
+#include "messaging/message.h"
+
+namespace drover::jobs {
+namespace {
+
+/// Queries are small: a deeper document is nobody's honest question.
+constexpr json::ParseOptions kQuestion{false, 8, 4096};
+
+std::optional<messaging::Role> role_from(std::string_view name) {
+  using enum messaging::Role;
+  for (const messaging::Role role : {observe, submit, admin}) {
+    if (messaging::to_string(role) == name) {
+      return role;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Requests::handle(const messaging::Record& record) {
+  const json::Value header(record.header);
+  const std::string_view kind = header.at("kind").string_or("");
+  const Asker asker{static_cast<std::uint64_t>(header.at("peer").integer_or(0)),
+                    static_cast<std::uint64_t>(header.at("rq").integer_or(0))};
+  const auto handle = [&]() -> Result<> {
+    const auto role = role_from(header.at("role").string_or(""));
+    if (!role) {
+      return fail(Code::refused, "a request without a role");
+    }
+    TRY(messaging::check_kind(*role, kind));
+    return handle_kind(asker, kind, record.body);
+  };
+  if (const Result<> handled = handle(); !handled) {
+    answer(asker, "error", messaging::write_error(handled.error()));
+  }
+}
+
+Result<> Requests::handle_kind(const Asker& asker, std::string_view kind, const std::string& body) {
+  if (kind == "job.submit") {
+    intake_.submit(body, [this, asker](std::string_view answered, std::string text) {
+      answer(asker, answered, std::move(text));
+    });
+    return {};
+  }
+  if (kind.starts_with("stream.")) {
+    return handle_stream(asker, kind, body);
+  }
+  const json::Value question = TRY(json::parse(body, kQuestion).context("read the query"));
+  const json::Value answered = TRY(queries_.answer(kind, question));
+  answer(asker, "answer", json::write(answered));
+  return {};
+}
+
+Result<> Requests::handle_stream(const Asker& asker, std::string_view kind,
+                                 const std::string& body) {
+  const LogStreams::Address address{asker.peer, asker.request};
+  if (kind == "stream.close") {
+    streams_.close(address);
+    return {};
+  }
+  const json::Value value = TRY(json::parse(body, kQuestion).context("read the stream's request"));
+  if (kind == "stream.open") {
+    return streams_.open(address, value);
+  }
+  if (kind == "stream.credit") {
+    return streams_.credit(address, value);
+  }
+  return fail(Code::invalid, "there is no request of kind {}", kind);
+}
+
+void Requests::answer(const Asker& asker, std::string_view kind, std::string body) {
+  send_(messaging::Record{
+      {{"kind", kind}, {"peer", asker.peer}, {"rq", asker.request}}, std::move(body), {}});
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,42 @@
+// Requests: what clients ask by way of the front, each answered.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/jobs/intake.h"
+#include "agent/jobs/queries/log_streams.h"
+#include "agent/jobs/queries/queries.h"
+#include "messaging/record.h"
+
+namespace drover::jobs {
+
+/// Belongs to the loop's thread. The front has checked form and role; here both are checked again,
+/// because a front may be somebody else's by now.
+class Requests {
+ public:
+  using Send = std::function<void(messaging::Record)>;
+
+  Requests(Intake& intake, Queries& queries, LogStreams& streams, Send send)
+      : intake_(intake), queries_(queries), streams_(streams), send_(std::move(send)) {}
+
+  void handle(const messaging::Record& record);
+
+ private:
+  struct Asker {
+    std::uint64_t peer;
+    std::uint64_t request;
+  };
+  Result<> handle_kind(const Asker& asker, std::string_view kind, const std::string& body);
+  Result<> handle_stream(const Asker& asker, std::string_view kind, const std::string& body);
+  void answer(const Asker& asker, std::string_view kind, std::string body);
+
+  Intake& intake_;
+  Queries& queries_;
+  LogStreams& streams_;
+  Send send_;
+};
+
+}  // namespace drover::jobs

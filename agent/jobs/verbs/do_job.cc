@@ -1,0 +1,91 @@
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/verbs/make_container.h"
+#include "agent/jobs/verbs/own_networks.h"
+#include "agent/jobs/verbs/standing_volumes.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+
+namespace {
+
+/// What an earlier agent had begun may go on without it.
+Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
+  if (!work.resumed() || target_kind_of(work.request().verb) != TargetKind::container) {
+    return {};
+  }
+  const std::optional<ContainerRow> row = TRY(work.container(work.request().target));
+  if (!row) {
+    return {};
+  }
+  const ContainerRecord record = TRY(container_record_from(row->container));
+  runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  return runtime->settle(record.container, stop);
+}
+
+}  // namespace
+
+Result<json::Value> do_job(Work& work, const Node& node) {
+  TRY(settle(work, node, work.stop()));
+  switch (work.request().verb) {
+    case Verb::container_run:
+      return make_container(work, node, true);
+    case Verb::container_create:
+      return make_container(work, node, false);
+    case Verb::container_start:
+      return start_container(work, node);
+    case Verb::container_stop:
+      return stop_container(work, node);
+    case Verb::container_restart:
+      return restart_container(work, node);
+    case Verb::container_kill:
+      return kill_container(work, node);
+    case Verb::container_pause:
+      return pause_container(work, node);
+    case Verb::container_resume:
+      return resume_container(work, node);
+    case Verb::container_exec:
+      return exec_in_container(work, node);
+    case Verb::container_delete:
+      return delete_container(work, node);
+    case Verb::container_update:
+      return update_container(work, node);
+    case Verb::container_checkpoint:
+    case Verb::container_restore:
+      return checkpoint_container(work, node);
+    case Verb::image_pull:
+      return pull_image(work, node);
+    case Verb::image_remove:
+      return remove_image(work, node);
+    case Verb::volume_create:
+      return create_volume(work, node);
+    case Verb::volume_resize:
+      return resize_volume(work, node);
+    case Verb::volume_snapshot:
+      return snapshot_volume(work, node);
+    case Verb::volume_delete:
+      return delete_volume(work, node);
+    case Verb::network_ensure:
+      return ensure_network(work, node);
+    case Verb::network_remove:
+      return remove_network(work, node);
+    default:  // those that are done at intake (is_done_at_once)
+      break;
+  }
+  return fail(Code::refused, "{}: this node does not know how", to_string(work.request().verb));
+}
+
+Result<> undo_job(Work& work, const Node& node) {
+  if (target_kind_of(work.request().verb) == TargetKind::volume) {
+    return undo_volume(work, node);
+  }
+  if (target_kind_of(work.request().verb) == TargetKind::network) {
+    return undo_network(work, node);
+  }
+  TRY(settle(work, node, work.agent_stop()));
+  if (work.request().verb == Verb::container_update) {
+    return undo_update(work, node);
+  }
+  return makes_container(work.request().verb) ? unmake_container(work, node) : Result<>();
+}
+
+}  // namespace drover::jobs

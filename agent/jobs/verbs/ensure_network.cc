@@ -1,0 +1,181 @@
+#include "agent/core/ip_address.h"
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/verbs/own_networks.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+namespace {
+
+bool asks_for_something(const JobOptions& options) {
+  return !options.address.empty() || options.vlan_aware;
+}
+
+/// Of one that this node has made before: fine as it is, unless the job wants another.
+Result<> check_same(const JobRequest& request, const NetworkRow& row) {
+  const JobOptions& options = request.options;
+  if (!row.busy.empty()) {
+    return fail(Code::unavailable, "ensure network {}: job {} works on it", row.name, row.busy);
+  }
+  if (asks_for_something(options) &&
+      (options.address != row.address || options.vlan_aware != row.vlan_aware)) {
+    return fail(Code::conflict,
+                "ensure network {}: it is there with address \"{}\"{}; remove it before, or choose "
+                "another name",
+                row.name, row.address, row.vlan_aware ? " and VLANs" : "");
+  }
+  return {};
+}
+
+/// `conflict` when another network of this node has addresses of the same subnet.
+Result<> check_subnet(Journal& journal, const JobRequest& request) {
+  const std::vector<NetworkRow> rows = TRY(journal.networks());
+  for (const NetworkRow& other : rows) {
+    if (overlap(request.options.address, other.address)) {
+      return fail(Code::conflict,
+                  "ensure network {}: {} is in the subnet of network {}, {}; choose another",
+                  request.target, request.options.address, other.name, other.address);
+    }
+  }
+  return {};
+}
+
+/// On a node of Proxmox containers are put on its bridges only: another would be of no use to them.
+Result<> check_on_proxmox(Work& work, const Node& node) {
+  if (node.proxmox_network == nullptr) {
+    return {};
+  }
+  const std::string& name = work.request().target;
+  const Result<proxmox::Bridge> bridge = node.proxmox_network->require_bridge(name, work.stop());
+  if (bridge) {
+    return {};
+  }
+  if (bridge.error().code != Code::not_found) {
+    return Failure(bridge.error());
+  }
+  return fail(
+      Code::refused,
+      "ensure network {}: there is a bridge of that name that neither Drover nor Proxmox has "
+      "made; it is left as it is, and no container is put on it: make it Proxmox's (System, "
+      "Network), or choose another name",
+      name);
+}
+
+/// Of one that the journal does not know: whether there is a bridge of somebody else, which will
+/// do.
+Result<bool> look_for_other(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const std::string what = "ensure network " + request.target;
+  switch (TRY(runtimes::look_at_bridge(request.target))) {
+    case runtimes::BridgeKind::other:
+      if (asks_for_something(request.options)) {
+        return fail(Code::refused,
+                    "{}: there is a bridge of that name that is not Drover's; it is left as it is, "
+                    "so give no options, or choose another name",
+                    what);
+      }
+      TRY(check_on_proxmox(work, node));
+      return true;
+    case runtimes::BridgeKind::no_bridge:
+      return fail(Code::conflict, "{}: there is an interface of that name that is no bridge", what);
+    case runtimes::BridgeKind::none:
+    case runtimes::BridgeKind::ours:
+      break;
+  }
+  if (node.proxmox_network != nullptr) {
+    return fail(Code::refused,
+                "{}: on a node of Proxmox bridges are Proxmox's: make it there (System, Network)",
+                what);
+  }
+  return false;
+}
+
+std::uint32_t vlan_of(const ContainerRecord& record, const runtimes::Attachment& attachment) {
+  for (const NetworkSpec& spec :
+       record.container.spec.networks.value_or(std::vector<NetworkSpec>())) {
+    if (spec.interface == attachment.interface) {
+      return spec.vlan;
+    }
+  }
+  return 0;
+}
+
+/// The network's row, written; none when a bridge of somebody else serves.
+Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const std::string job = request.id.str();
+  std::optional<NetworkRow> row;
+  const auto read = [&](Books& books) -> Result<> {
+    row = TRY(books.journal().network(request.target));
+    if (row) {
+      return row->job == job ? Result<>() : check_same(request, *row);
+    }
+    return check_subnet(books.journal(), request);
+  };
+  TRY(work.write(read));
+  if (row) {
+    return row;
+  }
+  if (TRY(look_for_other(work, node))) {
+    return std::optional<NetworkRow>();
+  }
+  row = NetworkRow{.name = request.target,
+                   .address = request.options.address,
+                   .vlan_aware = request.options.vlan_aware,
+                   .job = job,
+                   .busy = job,
+                   .created_at = work.clock().unix_ms()};
+  TRY(work.write([&](Books& books) { return books.journal().put_network(*row); }));
+  return row;
+}
+
+/// Somebody has deleted the bridge from under its containers.
+Result<> plug_in_again(Work& work, const Node& node, const std::string& bridge) {
+  std::vector<ContainerRow> rows;
+  TRY(work.write([&](Books& books) -> Result<> {
+    rows = TRY(books.journal().containers());
+    return {};
+  }));
+  for (const ContainerRow& row : rows) {
+    const ContainerRecord record = TRY(container_record_from(row.container));
+    for (const runtimes::Attachment& attachment : record.interfaces) {
+      if (attachment.bridge == bridge) {
+        TRY(node.networks.plug_in_again(attachment, vlan_of(record, attachment), work.stop()));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<json::Value> ensure_network(Work& work, const Node& node) {
+  const std::optional<NetworkRow> row = TRY(begin_network(work, node));
+  json::Object result{{"network", work.request().target}, {"own", row.has_value()}};
+  if (!row) {
+    return json::Value(std::move(result));
+  }
+  work.plan(1);
+  TRY(work.once({.name = "network.make", .act = [&]() -> Result<json::Value> {
+                   TRY(runtimes::make_bridge(bridge_of(*row), work.stop()));
+                   TRY(plug_in_again(work, node, row->name));
+                   return json::Value();
+                 }}));
+  node.networks.give_out(runtimes::range_of(bridge_of(*row)));
+  result.set("address", row->address);
+  TRY(work.write([&](Books& books) -> Result<> {
+    std::optional<NetworkRow> now = TRY(books.journal().network(row->name));
+    if (!now || now->busy != work.request().id.str()) {
+      return {};
+    }
+    now->busy.clear();
+    TRY(books.journal().put_network(*now));
+    return books.tell(Event{.kind = "network",
+                            .object = now->name,
+                            .what = "created",
+                            .job = now->job,
+                            .data = {{"address", now->address}, {"vlan_aware", now->vlan_aware}}});
+  }));
+  return json::Value(std::move(result));
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,59 @@
+#include "agent/jobs/verbs/images.h"
+
+#include <optional>
+
+#include "agent/jobs/container_record.h"
+#include "runtimes/images/disk_usage.h"
+
+namespace drover::jobs {
+namespace {
+
+/// The inverse of Layout::image_root; "" for a folder that is no image's.
+std::string digest_below(const runtimes::Path& lower, const runtimes::Layout& layout) {
+  const std::string name = lower.parent_path().filename();
+  std::string digest = "sha256:" + name.substr(std::min(name.find('-') + 1, name.size()));
+  return lower == layout.image_root(digest) ? digest : std::string();
+}
+
+}  // namespace
+
+Result<std::map<std::string, std::vector<std::string>>> image_users(
+    Journal& journal, const runtimes::Layout& layout) {
+  std::map<std::string, std::vector<std::string>> users;
+  const std::vector<ContainerRow> rows = TRY(journal.containers());
+  for (const ContainerRow& row : rows) {
+    const ContainerRecord record = TRY(container_record_from(row.container));
+    if (std::string digest = digest_below(record.lower, layout); !digest.empty()) {
+      users[std::move(digest)].push_back(row.name);
+    }
+  }
+  return users;
+}
+
+Result<ImageRow> name_image(Work& work, const runtimes::Image& image,
+                            const std::function<Result<>(Journal&)>& also) {
+  std::optional<ImageRow> known;
+  TRY(work.write([&](Books& books) -> Result<> {
+    known = TRY(books.journal().image(image.reference));
+    return {};
+  }));
+  const bool is_new = !known || known->digest != image.digest;
+  ImageRow row = is_new
+                     ? ImageRow{image.reference, image.digest, runtimes::disk_usage(image.rootfs),
+                                work.clock().unix_ms(), work.request().id.str()}
+                     : *known;
+  TRY(work.write([&](Books& books) -> Result<> {
+    if (is_new) {
+      TRY(books.journal().put_image(row));
+      TRY(books.tell(Event{.kind = "image",
+                           .object = row.name,
+                           .what = "pulled",
+                           .job = row.job,
+                           .data = {{"digest", row.digest}, {"bytes", row.bytes}}}));
+    }
+    return also ? also(books.journal()) : Result<>();
+  }));
+  return row;
+}
+
+}  // namespace drover::jobs

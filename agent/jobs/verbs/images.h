@@ -1,0 +1,24 @@
+// What the journal knows of images: their names, and which containers have them below their roots.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/jobs/journal/journal.h"
+#include "agent/jobs/work.h"
+#include "runtimes/images/image_store.h"
+
+namespace drover::jobs {
+
+/// Names of containers by the digest of the image below their roots. Loop's thread.
+Result<std::map<std::string, std::vector<std::string>>> image_users(Journal& journal,
+                                                                    const runtimes::Layout& layout);
+
+/// Writes that `image` is here by its name, and tells so when that is new. `also` is written in the
+/// same transaction.
+Result<ImageRow> name_image(Work& work, const runtimes::Image& image,
+                            const std::function<Result<>(Journal&)>& also = {});
+
+}  // namespace drover::jobs

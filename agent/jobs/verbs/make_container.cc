@@ -1,0 +1,150 @@
+#include "agent/jobs/verbs/make_container.h"
+
+#include <utility>
+
+#include "agent/jobs/admission.h"
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/journal/kept_log.h"
+#include "agent/jobs/undo.h"
+#include "agent/jobs/verbs/own_networks.h"
+#include "agent/jobs/verbs/provision.h"
+#include "agent/jobs/verbs/standing_volumes.h"
+#include "agent/jobs/verbs/start_step.h"
+
+namespace drover::jobs {
+namespace {
+
+/// One making, from its first step to its last.
+class Making {
+ public:
+  Making(Work& work, const Node& node, runtimes::Runtime& runtime, ContainerRow row,
+         ContainerRecord record)
+      : work_(work),
+        node_(node),
+        runtime_(runtime),
+        row_(std::move(row)),
+        record_(std::move(record)) {}
+
+  Result<> make(bool start) {
+    const bool provisions_itself = runtime_.capabilities().provisions_itself;
+    const std::int64_t own = provisions_itself ? 0 : Provision::steps(record_.container.spec);
+    work_.plan(own + (start ? 2 : 1));
+    if (!provisions_itself) {
+      TRY(Provision(work_, node_, record_).make());
+    }
+    TRY(create());
+    TRY(reach(Status::created));
+    if (start) {
+      TRY(work_.once(start_step(runtime_, record_.container, std::nullopt, work_.stop())));
+      TRY(reach(Status::running));
+    }
+    return {};
+  }
+
+ private:
+  Result<> create() {
+    Step step{.name = "runtime.create"};
+    step.act = [&]() -> Result<json::Value> {
+      TRY(runtime_.create(record_.container, work_.stop()));
+      return json::Value();
+    };
+    // Half of one is worth nothing, and a whole one is soon made again. A guest of Proxmox is not:
+    // its runtime finds it by the job's tag.
+    if (!runtime_.capabilities().provisions_itself) {
+      step.clear = [&] { return runtime_.remove(record_.container, true, work_.stop()); };
+    }
+    TRY(work_.once(step));
+    return runtime_.capabilities().provisions_itself ? take_in_provided() : Result<>();
+  }
+
+  /// What the runtime has made by itself belongs to the record as what was made for it does.
+  Result<> take_in_provided() {
+    runtimes::Provided provided = TRY(runtime_.provided(record_.container, work_.stop()));
+    record_.container.vmid = provided.vmid;
+    record_.interfaces = std::move(provided.interfaces);
+    record_.volumes = std::move(provided.volumes);
+    return {};
+  }
+
+  /// Writes and tells the status, unless an earlier run of the job has come that far.
+  Result<> reach(Status status) {
+    if (row_.status != Status::creating &&
+        (row_.status != Status::created || status == row_.status)) {
+      return {};
+    }
+    row_.container = json::write(to_json(record_));
+    row_.status = status;
+    return work_.put_container(row_, std::string(to_string(status)));
+  }
+
+  Work& work_;
+  const Node& node_;
+  runtimes::Runtime& runtime_;
+  ContainerRow row_;
+  ContainerRecord record_;
+};
+
+/// The row of a new container, written and told.
+Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName& name) {
+  const JobRequest& request = work.request();
+  const RuntimeKind kind = choose_runtime(node, name.str(), *request.spec);
+  const runtimes::Runtime* runtime = TRY(node.runtime(kind));
+  ContainerSpec spec = with_defaults(node, *request.spec, kind);
+  TRY(runtime->accepts(spec));
+  const ContainerRecord record{
+      {name, request.id, kind, std::move(spec), {}, {}, {}, {}, {}}, {}, {}, {}};
+  ContainerRow row{name.str(),
+                   std::string(to_string(kind)),
+                   request.id.str(),
+                   json::write(to_json(record)),
+                   Status::creating,
+                   std::nullopt,
+                   work.clock().unix_ms()};
+  TRY(work.put_container(row, "creating", {}, [&](Journal& journal) -> Result<> {
+    TRY(admit_networks(journal, row.name, record.container.spec));
+    return admit_standing_volumes(journal, row.name, record.container.spec);
+  }));
+  return row;
+}
+
+}  // namespace
+
+Result<json::Value> make_container(Work& work, const Node& node, bool start) {
+  const ContainerName name = TRY(ContainerName::parse(work.request().target));
+  std::optional<ContainerRow> row = TRY(work.container(name.str()));
+  if (row && row->job != work.request().id.str()) {
+    return fail(Code::conflict, "make container {}: there is one of that name ({}, made by job {})",
+                name.str(), to_string(row->status), row->job);
+  }
+  if (!row) {
+    row = TRY(begin_row(work, node, name));
+  }
+  ContainerRecord record = TRY(container_record_from(row->container));
+  runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  json::Object made{{"container", name.str()}, {"runtime", row->runtime}};
+  TRY(Making(work, node, *runtime, std::move(*row), std::move(record)).make(start));
+  return json::Value(std::move(made));
+}
+
+Result<> unmake_container(Work& work, const Node& node) {
+  std::optional<ContainerRow> row = TRY(work.container(work.request().target));
+  if (!row || row->job != work.request().id.str()) {
+    return {};
+  }
+  const ContainerRecord record = TRY(container_record_from(row->container));
+  row->wanted = Wanted::gone;
+  if (row->status != Status::deleting) {
+    row->status = Status::deleting;
+    TRY(work.put_container(*row, "deleting"));
+  }
+  const Result<> undone = undo_all(work, node, record);
+  if (!undone) {
+    row->status = Status::unknown;
+    TRY(work.put_container(*row, "unknown", {{"message", undone.error().message}}));
+    return undone;
+  }
+  const auto kept = TRY(remember(node, *row, work.clock().unix_ms()));
+  return work.erase_container(row->name, kept);
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,237 @@
+#include "agent/jobs/verbs/provision.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "agent/jobs/verbs/images.h"
+#include "agent/jobs/verbs/standing_volumes.h"
+#include "runtimes/volumes/mount_table.h"
+
+namespace drover::jobs {
+namespace {
+
+std::vector<NetworkSpec> networks_of(const ContainerRecord& record) {
+  return record.container.spec.networks.value_or(std::vector<NetworkSpec>());
+}
+
+}  // namespace
+
+std::int64_t Provision::steps(const ContainerSpec& spec) {
+  const std::size_t networks = spec.networks ? spec.networks->size() : 0;
+  const auto standing =
+      std::count_if(spec.volumes.begin(), spec.volumes.end(),
+                    [](const VolumeSpec& volume) { return !volume.from.empty(); });
+  return static_cast<std::int64_t>(4 + 2 * spec.volumes.size() + networks) - standing;
+}
+
+Result<> Provision::make() {
+  record_.volumes.clear();
+  record_.interfaces.clear();
+  record_.container.mounts.clear();
+  TRY(check());
+  TRY(make_folder());
+  for (const VolumeSpec& spec : record_.container.spec.volumes) {
+    TRY(make_volume(spec));
+  }
+  TRY(make_namespace());
+  for (const NetworkSpec& spec : networks_of(record_)) {
+    runtimes::Attachment attachment = TRY(attach(spec, false));
+    record_.interfaces.push_back(std::move(attachment));
+  }
+  return mount_root();
+}
+
+Result<bool> Provision::is_mounted() const {
+  const ContainerName& name = record_.container.name;
+  bool whole = TRY(runtimes::is_mounted(node_.layout.rootfs(name)));
+  for (const runtimes::Volume& volume : record_.volumes) {
+    whole = whole && TRY(runtimes::is_mounted(node_.layout.volume_mount(name, volume.name)));
+  }
+  return whole;
+}
+
+Result<bool> Provision::has_namespace() const {
+  return runtimes::is_mounted(runtimes::Layout::netns(record_.container.name));
+}
+
+Result<> Provision::renew(bool network) {
+  for (const runtimes::Volume& volume : record_.volumes) {
+    TRY(mount(volume));
+  }
+  if (network) {
+    TRY(make_namespace());
+    record_.interfaces.clear();
+    for (const NetworkSpec& spec : networks_of(record_)) {
+      runtimes::Attachment attachment = TRY(attach(spec, true));
+      record_.interfaces.push_back(std::move(attachment));
+    }
+  }
+  return mount_root();
+}
+
+/// What may be missing and is not ours to make comes first: so a wrong name costs nothing else.
+Result<> Provision::check() {
+  const auto act = [&]() -> Result<json::Value> {
+    for (const NetworkSpec& spec : networks_of(record_)) {
+      TRY(require_bridge(spec));
+    }
+    TRY(choose_root());
+    return json::Value(json::Object{{"lower", record_.lower.native()},
+                                    {"image", to_json(record_.container.image)}});
+  };
+  const json::Value chosen = TRY(work_.once({.name = "container.check", .act = act}));
+  record_.lower = chosen.at("lower").string_or("");
+  record_.container.image = image_config_from_json(chosen.at("image"));
+  return {};
+}
+
+Result<> Provision::require_bridge(const NetworkSpec& spec) {
+  if (node_.proxmox_network != nullptr) {
+    TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
+  }
+  return node_.networks.check(spec, work_.stop());
+}
+
+Result<> Provision::make_folder() {
+  const ContainerName& name = record_.container.name;
+  TRY(work_.once({.name = "folder.make", .act = [&]() -> Result<json::Value> {
+                    TRY(system::make_folders(node_.layout.containers(), 0700));
+                    TRY(system::make_folders(node_.layout.container(name), 0700));
+                    return json::Value();
+                  }}));
+  return {};
+}
+
+Result<runtimes::Volume> Provision::allocate(const VolumeSpec& spec) {
+  const runtimes::Container& container = record_.container;
+  runtimes::VolumeSource* source = TRY(node_.volumes(spec.storage));
+  Step allocate{.name = "volume.allocate", .subject = spec.name};
+  allocate.act = [&]() -> Result<json::Value> {
+    const runtimes::Volume volume =
+        TRY(source->allocate(container.name, container.job, spec, work_.stop()));
+    return runtimes::to_json(volume);
+  };
+  allocate.find = [&]() -> Result<std::optional<json::Value>> {
+    const Result<runtimes::Volume> found =
+        source->find(container.name, container.job, spec, work_.stop());
+    if (found) {
+      return std::optional(runtimes::to_json(*found));
+    }
+    if (found.error().code != Code::not_found) {
+      return Failure(found.error());
+    }
+    return std::optional<json::Value>();
+  };
+  take_turn_of(allocate, node_, spec.storage);
+  const json::Value made = TRY(work_.once(allocate));
+  return runtimes::volume_from_json(made);
+}
+
+/// A volume that was there before and stays: the container's row holds it (standing_volumes.h).
+Result<runtimes::Volume> Provision::standing(const VolumeSpec& spec) {
+  std::optional<VolumeRow> row;
+  TRY(work_.write([&](Books& books) -> Result<> {
+    row = TRY(books.journal().volume(spec.from));
+    return {};
+  }));
+  if (!row) {
+    return fail(Code::not_found, "there is no volume {}", spec.from);
+  }
+  runtimes::Volume volume = TRY(made_volume(*row));
+  volume.name = spec.name;
+  return volume;
+}
+
+Result<> Provision::make_volume(const VolumeSpec& spec) {
+  runtimes::Container& container = record_.container;
+  runtimes::Volume volume = TRY(spec.from.empty() ? allocate(spec) : standing(spec));
+  TRY(mount(volume));
+  container.mounts.push_back(
+      {node_.layout.volume_mount(container.name, spec.name), spec.target, spec.read_only});
+  record_.volumes.push_back(std::move(volume));
+  return {};
+}
+
+Result<> Provision::mount(const runtimes::Volume& volume) {
+  const runtimes::Path target = node_.layout.volume_mount(record_.container.name, volume.name);
+  TRY(work_.once(
+      {.name = "volume.mount", .subject = volume.name, .act = [&]() -> Result<json::Value> {
+         TRY(runtimes::mount_volume(volume, target, work_.stop()));
+         return json::Value(target.native());
+       }}));
+  return {};
+}
+
+Result<> Provision::make_namespace() {
+  const ContainerName& name = record_.container.name;
+  TRY(work_.once({.name = "network.namespace", .act = [&]() -> Result<json::Value> {
+                    TRY(node_.networks.make_namespace(name, work_.stop()));
+                    return json::Value();
+                  }}));
+  record_.container.netns = runtimes::Layout::netns(name);
+  return {};
+}
+
+Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool renewed) {
+  const runtimes::Container& container = record_.container;
+  Step step{.name = "network.attach", .subject = spec.interface};
+  step.act = [&]() -> Result<json::Value> {
+    TRY(require_bridge(spec));
+    const runtimes::Attachment attachment =
+        TRY(node_.networks.attach(container.name, container.job, spec, work_.stop()));
+    return runtimes::to_json(attachment);
+  };
+  // What a plugin had begun cannot be told from what it has finished.
+  step.clear = [&] {
+    return node_.networks.detach(container.name, container.job, spec, work_.stop());
+  };
+  if (renewed) {
+    // Its address is still given out to it.
+    step.act = [clear = step.clear, act = step.act]() -> Result<json::Value> {
+      TRY(clear());
+      return act();
+    };
+  }
+  const json::Value made = TRY(work_.once(step));
+  return runtimes::attachment_from_json(made);
+}
+
+/// The folder below the root's overlay. An image is written down as the container's before it is
+/// mounted: who removes images asks the journal.
+Result<> Provision::choose_root() {
+  runtimes::Container& container = record_.container;
+  if (!container.spec.rootfs.empty()) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(container.spec.rootfs, error)) {
+      return fail(Code::not_found, "container {}: this node has no folder {} to be its root",
+                  container.name.str(), container.spec.rootfs);
+    }
+    record_.lower = container.spec.rootfs;
+    return {};
+  }
+  const runtimes::Image image = TRY(node_.images.ensure(container.spec.image, work_.stop()));
+  record_.lower = image.rootfs;
+  container.image = image.config;
+  TRY(name_image(work_, image, [&](Journal& journal) -> Result<> {
+    std::optional<ContainerRow> row = TRY(journal.container(container.name.str()));
+    if (row) {
+      row->container = json::write(to_json(record_));
+      TRY(journal.put_container(*row));
+    }
+    return {};
+  }));
+  return {};
+}
+
+Result<> Provision::mount_root() {
+  runtimes::Container& container = record_.container;
+  TRY(work_.once({.name = "rootfs.mount", .act = [&]() -> Result<json::Value> {
+                    TRY(node_.images.mount_root(container.name, record_.lower));
+                    return json::Value();
+                  }}));
+  container.rootfs = node_.layout.rootfs(container.name);
+  return {};
+}
+
+}  // namespace drover::jobs

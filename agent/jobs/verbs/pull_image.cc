@@ -1,0 +1,18 @@
+#include "agent/jobs/verbs/images.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+
+Result<json::Value> pull_image(Work& work, const Node& node) {
+  work.plan(1);
+  // Once unpacked it stays: another pull finds it, and whoever is the first to use it names it.
+  return work.once(
+      {.name = "image.pull", .act = [&]() -> Result<json::Value> {
+         TRY(node.images.sweep(work.stop()));
+         const runtimes::Image image = TRY(node.images.ensure(work.request().target, work.stop()));
+         const ImageRow row = TRY(name_image(work, image));
+         return json::Value(json::Object{{"digest", row.digest}, {"bytes", row.bytes}});
+       }});
+}
+
+}  // namespace drover::jobs

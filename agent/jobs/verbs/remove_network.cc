@@ -1,0 +1,71 @@
+#include "agent/jobs/verbs/own_networks.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+namespace {
+
+/// Takes the network for the job, if it is ours and nobody is on it. `not_found` when the journal
+/// has none of that name.
+Result<> hold_network(Books& books, const JobRequest& request) {
+  std::optional<NetworkRow> row = TRY(books.journal().network(request.target));
+  if (!row) {
+    return fail(Code::not_found, "remove network {}: this node has made no such network",
+                request.target);
+  }
+  if (row->busy == request.id.str()) {
+    return {};
+  }
+  if (!row->busy.empty()) {
+    return fail(Code::unavailable, "remove network {}: job {} works on it", row->name, row->busy);
+  }
+  const auto users = TRY(network_users(books.journal()));
+  if (const auto found = users.find(row->name); found != users.end()) {
+    return fail(Code::conflict, "remove network {}: on it are {}; delete these containers before",
+                row->name, fmt::format("{}", fmt::join(found->second, ", ")));
+  }
+  row->busy = request.id.str();
+  return books.journal().put_network(*row);
+}
+
+}  // namespace
+
+Result<json::Value> remove_network(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const Result<> held = work.write([&](Books& books) { return hold_network(books, request); });
+  if (!held) {
+    if (held.error().code != Code::not_found) {
+      return Failure(held.error());
+    }
+    if (work.resumed()) {
+      return json::Value();
+    }
+    const auto kind = TRY(runtimes::look_at_bridge(request.target));
+    switch (kind) {
+      case runtimes::BridgeKind::none:
+        return Failure(held.error());
+      case runtimes::BridgeKind::ours:
+        return fail(Code::conflict,
+                    "{}, but one of Drover's is there, of before its journal was lost; ensure it "
+                    "with the address it has, then remove it",
+                    held.error().message);
+      case runtimes::BridgeKind::other:
+      case runtimes::BridgeKind::no_bridge:
+        break;
+    }
+    return fail(Code::refused, "{}; what is there is not Drover's", held.error().message);
+  }
+  work.plan(1);
+  TRY(work.once({.name = "network.remove", .act = [&]() -> Result<json::Value> {
+                   TRY(runtimes::remove_bridge(request.target, work.stop()));
+                   TRY(node.networks.give_out_no_more(request.target));
+                   return json::Value();
+                 }}));
+  TRY(work.write([&](Books& books) -> Result<> {
+    TRY(books.journal().erase_network(request.target));
+    return books.tell(Event{
+        .kind = "network", .object = request.target, .what = "removed", .job = request.id.str()});
+  }));
+  return json::Value();
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,49 @@
+#include "agent/jobs/verbs/standing_volumes.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+namespace {
+
+Result<> check_size(const JobRequest& request, const VolumeRow& row) {
+  if (request.options.size_mib >= row.size_mib) {
+    return {};
+  }
+  return fail(Code::refused,
+              "resize volume {}: it has {} MiB, and volumes only grow: a file system cannot be cut "
+              "off safely; make a smaller one and copy",
+              row.name, row.size_mib);
+}
+
+}  // namespace
+
+Result<json::Value> resize_volume(Work& work, const Node& node) {
+  work.plan(4);
+  const JobRequest& request = work.request();
+  const std::uint64_t size_mib = request.options.size_mib;
+  VolumeRow row = TRY(hold_volume(work, Users::at_rest, [&](Books&, const VolumeRow& found) {
+    return check_size(request, found);
+  }));
+  runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
+  const runtimes::Volume volume = TRY(made_volume(row));
+  TRY(put_to_rest(work, node, row));
+  Step grow{.name = "volume.grow"};
+  grow.act = [&]() -> Result<json::Value> {
+    TRY(source->grow(volume, size_mib, work.stop()));
+    return json::Value();
+  };
+  take_turn_of(grow, node, row.storage);
+  TRY(work.once(grow));
+  // After a failure in between the file system is smaller than its volume, which harms nobody and
+  // the next resize makes good.
+  TRY(work.once({.name = "volume.growfs", .act = [&]() -> Result<json::Value> {
+                   TRY(runtimes::grow_file_system(volume, work.stop()));
+                   return json::Value();
+                 }}));
+  row.size_mib = size_mib;
+  TRY(keep_volume_record(node.layout, row));
+  TRY(work.write(
+      [&](Books& books) { return finish_volume(books, request.id.str(), row, "resized"); }));
+  return json::Value(json::Object{{"volume", row.name}, {"size_mib", size_mib}});
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,119 @@
+// The steps of jobs about standing volumes, and their undo.
+#include <algorithm>
+
+#include "agent/jobs/verbs/standing_volumes.h"
+#include "runtimes/volumes/in_use.h"
+
+namespace drover::jobs {
+namespace {
+
+/// Proxmox gives up on a storage's lock after ten seconds. With this many in its line, each of
+/// which takes two at the very most, nobody waits that long.
+constexpr std::size_t kStorageTurns = 4;
+
+using runtimes::Volume;
+
+Result<std::optional<json::Value>> find_standing(Work& work, const Node& node,
+                                                 const VolumeRow& row) {
+  runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
+  const JobId job = TRY(JobId::parse(row.job));
+  const Result<Volume> found = source->find(standing_owner(), job, spec_of(row), work.stop());
+  if (!found) {
+    return found.error().code == Code::not_found ? Result<std::optional<json::Value>>(std::nullopt)
+                                                 : Failure(found.error());
+  }
+  return std::optional(runtimes::to_json(*found));
+}
+
+/// Of a job that has made a volume: frees what it has allocated.
+Result<> undo_allocation(Work& work, const Node& node, const VolumeRow& row) {
+  runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
+  const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
+  for (const StepRow& step : steps) {
+    if (step.name != "volume.allocate" || step.state == StepState::undone) {
+      continue;
+    }
+    json::Value made = TRY(json::parse(step.data));
+    if (made.is_null()) {
+      const JobId job = TRY(JobId::parse(row.job));
+      const Result<Volume> found =
+          source->find(standing_owner(), job, spec_of(row), work.agent_stop());
+      if (!found && found.error().code != Code::not_found) {
+        return Failure(found.error());
+      }
+      made = found ? runtimes::to_json(*found) : json::Value();
+    }
+    if (!made.is_null()) {
+      const Volume volume = TRY(runtimes::volume_from_json(made));
+      TRY(source->release(volume, work.agent_stop()));
+    }
+    TRY(work.step_undone(step));
+  }
+  return {};
+}
+
+}  // namespace
+
+void take_turn_of(Step& step, const Node& node, const std::string& storage) {
+  const Result<runtimes::VolumeSource*> source = node.volumes(storage);
+  if (source && *source == node.proxmox_volumes) {
+    step.turn = "storage " + storage;
+    step.turn_width = kStorageTurns;
+  }
+}
+
+Result<Volume> allocate_standing(Work& work, const Node& node, const VolumeRow& row) {
+  runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
+  const JobId job = TRY(JobId::parse(row.job));
+  Step allocate{.name = "volume.allocate", .subject = row.name};
+  allocate.act = [&]() -> Result<json::Value> {
+    const Volume volume = TRY(source->allocate(standing_owner(), job, spec_of(row), work.stop()));
+    return runtimes::to_json(volume);
+  };
+  allocate.find = [&] { return find_standing(work, node, row); };
+  take_turn_of(allocate, node, row.storage);
+  const json::Value made = TRY(work.once(allocate));
+  return runtimes::volume_from_json(made);
+}
+
+Result<> put_to_rest(Work& work, const Node& node, const VolumeRow& row) {
+  const Volume volume = TRY(made_volume(row));
+  TRY(work.once({.name = "volume.rest", .act = [&]() -> Result<json::Value> {
+                   std::vector<VolumeUser> users;
+                   TRY(work.write([&](Books& books) -> Result<> {
+                     auto all = TRY(volume_users(books.journal()));
+                     users = std::move(all[row.name]);
+                     return {};
+                   }));
+                   for (const VolumeUser& user : users) {
+                     const ContainerName name = TRY(ContainerName::parse(user.container));
+                     TRY(runtimes::unmount_volume(node.layout.volume_mount(name, user.mount),
+                                                  work.stop()));
+                   }
+                   TRY(runtimes::wait_until_free(volume, work.clock(), work.stop()));
+                   return json::Value();
+                 }}));
+  return {};
+}
+
+Result<> undo_volume(Work& work, const Node& node) {
+  const std::string job = work.request().id.str();
+  std::vector<VolumeRow> held;
+  TRY(work.write([&](Books& books) -> Result<> {
+    held = TRY(books.journal().volumes());
+    std::erase_if(held, [&](const VolumeRow& row) { return row.busy != job; });
+    return {};
+  }));
+  for (const VolumeRow& row : held) {
+    if (row.job != job) {
+      TRY(work.write([&](Books& books) { return finish_volume(books, job, row, ""); }));
+      continue;
+    }
+    TRY(undo_allocation(work, node, row));
+    TRY(drop_volume_record(node.layout, row.name));
+    TRY(work.write([&](Books& books) { return books.journal().erase_volume(row.name); }));
+  }
+  return {};
+}
+
+}  // namespace drover::jobs

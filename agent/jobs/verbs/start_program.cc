@@ -1,0 +1,119 @@
+#include "agent/jobs/verbs/start_program.h"
+
+#include <utility>
+
+#include "agent/jobs/verbs/provision.h"
+#include "agent/jobs/verbs/start_step.h"
+
+namespace drover::jobs {
+namespace {
+
+/// What is missing. Decided once: later runs of the job find the container in another state.
+struct Missing {
+  bool runtime = false;  ///< the runtime has to make it again
+  bool mounts = false;
+  bool network = false;
+  std::optional<Exit> ended;  ///< how it had ended, where the runtime starts that one again
+};
+
+struct Need {
+  bool making = false;
+  std::optional<Exit> ended;
+};
+
+Result<Need> ask_runtime(Work& work, const Target& target) {
+  const Result<runtimes::State> now = target.runtime->state(target.container(), work.stop());
+  if (!now && now.error().code != Code::not_found) {
+    return Failure(now.error());
+  }
+  if (now && now->status != Status::stopped && now->status != Status::created) {
+    return fail(Code::conflict, "start container {}: it is {}", target.row.name,
+                to_string(now->status));
+  }
+  // runc and crun forget nothing of an ended container and start it never again; it is made anew
+  // from what is still mounted. After a reboot they do not have it at all.
+  const bool ended = now && now->status == Status::stopped;
+  if (!now || (ended && !target.runtime->capabilities().restartable)) {
+    return Need{true, std::nullopt};
+  }
+  return Need{false, ended ? std::optional(now->exit.value_or(Exit{})) : std::nullopt};
+}
+
+Result<Missing> look(Work& work, const Provision& provision, const Target& target) {
+  const auto act = [&]() -> Result<json::Value> {
+    const Need need = TRY(ask_runtime(work, target));
+    bool mounted = true;
+    bool network = true;
+    if (!target.runtime->capabilities().provisions_itself) {
+      mounted = TRY(provision.is_mounted());
+      network = TRY(provision.has_namespace());
+    }
+    json::Object missing{{"runtime", need.making}, {"mounts", !mounted}, {"network", !network}};
+    if (need.ended) {
+      missing.set("ended", to_json(*need.ended));
+    }
+    return json::Value(std::move(missing));
+  };
+  const json::Value missing = TRY(work.once({.name = "container.look", .act = act}));
+  const json::Value& ended = missing.at("ended");
+  return Missing{missing.at("runtime").boolean_or(false), missing.at("mounts").boolean_or(false),
+                 missing.at("network").boolean_or(false),
+                 ended.is_null() ? std::nullopt : std::optional(exit_from_json(ended))};
+}
+
+Result<> make_anew(Work& work, Target& target) {
+  const auto remove = [&] {
+    return target.runtime->remove(target.container(), false, work.stop());
+  };
+  TRY(work.once({.name = "runtime.remove", .act = [&]() -> Result<json::Value> {
+                   TRY(remove());
+                   return json::Value();
+                 }}));
+  Step create{.name = "runtime.create"};
+  create.act = [&]() -> Result<json::Value> {
+    TRY(target.runtime->create(target.container(), work.stop()));
+    return json::Value();
+  };
+  create.clear = [&] { return target.runtime->remove(target.container(), true, work.stop()); };
+  TRY(work.once(create));
+  return {};
+}
+
+/// After a reboot mounts and namespaces have to be made again.
+Result<> renew(Work& work, Provision& provision, const Target& target, bool network) {
+  TRY(provision.renew(network));
+  return work.write([&](Books& books) -> Result<> {
+    std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
+    if (row) {
+      row->container = json::write(to_json(target.record));
+      TRY(books.journal().put_container(*row));
+    }
+    return {};
+  });
+}
+
+}  // namespace
+
+std::int64_t steps_to_start(const Target& target) {
+  const bool anew =
+      target.row.status != Status::created && !target.runtime->capabilities().restartable;
+  return anew ? 4 : 2;
+}
+
+Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before) {
+  TRY(want(work, target, Wanted::running));
+  Provision provision(work, node, target.record);
+  work.plan(steps_before + steps_to_start(target));
+  const Missing missing = TRY(look(work, provision, target));
+  work.plan(steps_before + (missing.runtime ? 4 : 2));
+  if (missing.mounts || missing.network) {
+    TRY(renew(work, provision, target, missing.network));
+  }
+  if (missing.runtime) {
+    TRY(make_anew(work, target));
+  }
+  TRY(work.once(start_step(*target.runtime, target.container(), missing.ended, work.stop())));
+  return note(work, target, Status::running);
+}
+
+}  // namespace drover::jobs
