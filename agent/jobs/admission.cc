@@ -78,9 +78,8 @@ Result<> check_size(const Node& node, const runtimes::VolumeSource& source, std:
                 what);
   }
   if (!is_folder && size_mib == 0) {
-    return fail(
-        Code::invalid,
-        "{}: give a size (--size, size_mib); only volumes on storage local-folder have none", what);
+    return fail(Code::invalid,
+                "{}: give a size (size_mib); only volumes on storage local-folder have none", what);
   }
   return {};
 }
