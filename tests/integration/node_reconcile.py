@@ -149,13 +149,13 @@ class NodeReconcile(unittest.TestCase):
             self.node.drover("rm", "--force", name)
 
     def test_a_reboot_that_a_full_disk_kept_out_of_the_journal_is_told_by_the_next_start(self):
-        self.node.drover("run", "--runtime", "runc", "--name", "ran", "--", "sh", "-c", SERVE % 0)
-        pid = self.node.inspect("ran")["pid"]
+        self.node.drover("run", "--runtime", "runc", "--name", "cut", "--", "sh", "-c", SERVE % 0)
+        pid = self.node.inspect("cut")["pid"]
         self.node.end()
         with sqlite3.connect(self.state / "journal.db") as journal:
             journal.execute("UPDATE meta SET value = '00000000-0000-0000-0000-000000000000' WHERE key = 'boot_id'")
         journal.close()
-        self.end_as_a_power_cut_does({"ran": pid})
+        self.end_as_a_power_cut_does({"cut": pid})
         small = self.node.work / "small"
         small.mkdir()
         sh("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(small))
@@ -177,11 +177,11 @@ class NodeReconcile(unittest.TestCase):
         else:
             self.fail("no start came as far as the reboot")
         self.node.start()
-        ran = self.node.inspect("ran")
-        self.assertEqual((ran["status"], ran["exit"]), ("stopped", {"code": None, "reason": "reboot"}))
-        told = [event["type"].split(".")[-1] for event in self.events("container") if event["subject"] == "ran"]
+        cut = self.node.inspect("cut")
+        self.assertEqual((cut["status"], cut["exit"]), ("stopped", {"code": None, "reason": "reboot"}))
+        told = [event["type"].split(".")[-1] for event in self.events("container") if event["subject"] == "cut"]
         self.assertEqual(told.count("stopped"), 1)
-        self.node.drover("rm", "--force", "ran")
+        self.node.drover("rm", "--force", "cut")
         self.node.end()
         sh("mount", "--move", str(self.state), str(small))
         sh("cp", "-a", f"{small}/journal.db", str(self.state / "journal.db"))
