@@ -44,6 +44,19 @@ class ReconcilerTest : public LeaksFixture {
   }
 };
 
+TEST_F(ReconcilerTest, ALostBridgeIsToldOnceAndNotWhileAJobMakesIt) {
+  const NetworkRow row{"apps-lost", "", false, "j0", "j0", 1};
+  ASSERT_TRUE(journal_->put_network(row));
+  look();
+  EXPECT_THAT(told("network", "apps-lost"), IsEmpty());
+  NetworkRow made = row;
+  made.busy.clear();
+  ASSERT_TRUE(journal_->put_network(made));
+  look();
+  look();
+  EXPECT_THAT(told("network", "apps-lost"), testing::ElementsAre("lost"));
+}
+
 TEST_F(ReconcilerTest, AContainerMadeDuringALookIsNoLeak) {
   look_while(FakeRuntime::Hold::before_deed, [this] {
     EXPECT_EQ(run(with_volume(run_job("j1", "web-1"))).state, JobState::succeeded);
