@@ -74,6 +74,8 @@ Result<bool> is_mounted_at(const Volume& volume, const Path& target) {
     }
     case VolumeKind::folder:  // bound: the same folder by two names
       return std::filesystem::equivalent(volume.path, target, error);
+    case VolumeKind::guest_disk:
+      return false;  // Proxmox mounts it, inside of its guest only
     case VolumeKind::block:
       break;
   }
