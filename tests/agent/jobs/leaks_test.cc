@@ -264,7 +264,9 @@ TEST_F(LeaksTest, VolumesThatOutliveContainersAreKnownAndWhatIsLeftOfOneIsNot) {
   for (const char* storage : {"local-folder", "local-image"}) {
     const std::string name = fmt::format("v-{}", storage);
     run(job("c-" + name, "volume.create", name,
-            {{"storage", storage}, {"size_mib", std::int64_t{16}}}));
+            std::string(storage) == "local-folder"
+                ? json::Object{{"storage", storage}}
+                : json::Object{{"storage", storage}, {"size_mib", std::int64_t{16}}}));
     ASSERT_TRUE(journal_->volume(name).value());
   }
   run(job("s1", "volume.snapshot", "v-local-folder", {{"snapshot", "copy"}}));
