@@ -97,6 +97,19 @@ void restore_networks(Journal& journal, const Node& node) {
   }
 }
 
+namespace {
+
+/// The network's job ends, and the network stays: also one that could not be brought to what it is
+/// to be, so that `drover network` can make it so or remove it. Returns `outcome`.
+Result<> let_go(Work& work, NetworkRow row, Result<> outcome) {
+  TRY(work.agent_stop().check("take back network " + row.name));
+  row.busy.clear();
+  TRY(work.write([&](Books& books) { return books.journal().put_network(row); }));
+  return outcome;
+}
+
+}  // namespace
+
 Result<> undo_network(Work& work, const Node& node) {
   const std::string job = work.request().id.str();
   std::optional<NetworkRow> row;
@@ -117,17 +130,18 @@ Result<> undo_network(Work& work, const Node& node) {
     if (users.contains(row->name)) {
       return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
     }
-    TRY(runtimes::remove_bridge(row->name, work.agent_stop()));
-    TRY(node.networks.give_out_no_more(row->name));
-    return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
+    Result<> removed = runtimes::remove_bridge(row->name, work.agent_stop());
+    if (removed) {
+      removed = node.networks.give_out_no_more(row->name);
+    }
+    if (removed) {
+      return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
+    }
+    return let_go(work, std::move(*row), std::move(removed));
   }
   // It was to be removed, and is perhaps half gone.
   node.networks.give_out(runtimes::range_of(bridge_of(*row)));
-  TRY(runtimes::make_bridge(bridge_of(*row), work.agent_stop()));
-  return work.write([&](Books& books) {
-    row->busy.clear();
-    return books.journal().put_network(*row);
-  });
+  return let_go(work, *row, runtimes::make_bridge(bridge_of(*row), work.agent_stop()));
 }
 
 }  // namespace drover::jobs

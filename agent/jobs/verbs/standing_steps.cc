@@ -104,16 +104,23 @@ Result<> undo_volume(Work& work, const Node& node) {
     std::erase_if(held, [&](const VolumeRow& row) { return row.busy != job; });
     return {};
   }));
+  Result<> first;
   for (const VolumeRow& row : held) {
     if (row.job != job) {
       TRY(work.write([&](Books& books) { return finish_volume(books, job, row, ""); }));
       continue;
     }
-    TRY(undo_allocation(work, node, row));
+    Result<> undone = undo_allocation(work, node, row);
+    TRY(work.agent_stop().check("take back volume " + row.name));
+    // What could not be freed is in no row from here on: a look finds it, tells it and takes it
+    // away, and nobody waits for the name until then.
     TRY(drop_volume_record(node.layout, row.name));
     TRY(work.write([&](Books& books) { return books.journal().erase_volume(row.name); }));
+    if (!undone && first) {
+      first = std::move(undone);
+    }
   }
-  return {};
+  return first;
 }
 
 }  // namespace drover::jobs

@@ -123,6 +123,26 @@ TEST_F(LeaksProxmoxTest, AVolumeThatOutlivesContainersIsKnown) {
   EXPECT_EQ(api_.storages.at("local").volumes.size(), 1U);
 }
 
+TEST_F(LeaksProxmoxTest, WhatAFailedCreateCouldNotFreeIsCollectedAndItsNameIsFreeAtOnce) {
+  const json::Object options{{"storage", "local"}, {"size_mib", std::int64_t{16}}};
+  api_.fail_next("POST /nodes/pve1/storage/local/content", {Code::broken, "no more", {}}, true);
+  api_.fail_next("DELETE", {Code::broken, "it is busy", {}});
+  const JobRow failed = run(job("c1", "volume.create", "db", options));
+  EXPECT_EQ(failed.state, JobState::failed);
+  EXPECT_THAT(failed.result, HasSubstr("while taking it back"));
+  ASSERT_EQ(api_.storages.at("local").volumes.size(), 1U);
+  const std::string left = api_.storages.at("local").volumes.begin()->first;
+  const JobRow made = run(job("c2", "volume.create", "db", options));
+  EXPECT_EQ(made.state, JobState::succeeded) << made.result;
+  clock_.advance(std::chrono::seconds(1));
+  look();
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked volume " + left));
+  pass_grace();
+  look();
+  EXPECT_FALSE(has_volume(left));
+  EXPECT_EQ(api_.storages.at("local").volumes.size(), 1U);
+}
+
 TEST_F(LeaksProxmoxTest, VolumesOfOthersAreNotTouched) {
   auto& local = api_.storages.at("local").volumes;
   const std::vector<std::string> theirs = {
