@@ -67,7 +67,7 @@ TEST_F(Rebuild, BridgesOfItsOwnAreKnownAgainAlsoAfterAReboot) {
   EXPECT_EQ(rows.front().created_at, before.created_at);
   EXPECT_EQ(told_of_the_node().at("networks").array()->size(), 1U);
   restore_networks(*journal_, *node_);
-  EXPECT_EQ(runtimes::look_at_bridge("apps", never_).value(), runtimes::BridgeKind::ours);
+  EXPECT_EQ(runtimes::look_at_bridge("apps").value(), runtimes::BridgeKind::ours);
   EXPECT_EQ(run(job("n4", "network.remove", "apps")).state, JobState::succeeded);
 }
 
