@@ -69,31 +69,41 @@ Result<JobWatch> JobWatch::follow(Session& session, messaging::Client& client,
 
 Result<json::Value> JobWatch::wait() {
   const system::Stop& first = session_->interrupt.first();
-  const system::Stop& second = session_->interrupt.second();
   const system::Stop* stop = &first;
-  bool told = false;
-  while (!has_ended(job_) || (is_new_ && !told)) {
-    const auto turn = has_ended(job_) ? kLastEvents : kTurn;
-    Result<std::optional<messaging::Notice>> notice = events_.next(client_->in(turn), *stop);
-    if (has_ended(job_) && (!notice || !*notice)) {
+  while (!has_ended(job_) || (is_new_ && !told_)) {
+    const bool had_ended = has_ended(job_);
+    Result<bool> seen = see(had_ended ? kLastEvents : kTurn, *stop);
+    if (had_ended && (!seen || !*seen)) {
       break;
     }
-    if (!notice && notice.error().code == Code::cancelled && stop == &first) {
-      stop = &second;
+    if (!seen && seen.error().code == Code::cancelled && stop == &first) {
+      stop = &session_->interrupt.second();
       TRY(cancel());
       continue;
     }
-    if (!notice) {
+    if (!seen) {
       progress_.finish();
-      return Failure(std::move(notice).error().context("job " + id_));
-    }
-    if (*notice && may_end(**notice)) {
-      job_ = TRY(client_->job(id_, second));
-      told = std::holds_alternative<Event>(**notice);
+      return Failure(std::move(seen).error().context("job " + id_));
     }
   }
   progress_.finish();
   return job_;
+}
+
+Result<bool> JobWatch::see(std::chrono::milliseconds turn, const system::Stop& stop) {
+  if (!may_have_ended_) {
+    const std::optional<messaging::Notice> notice = TRY(events_.next(client_->in(turn), stop));
+    if (!notice) {
+      return false;
+    }
+    may_have_ended_ = may_end(*notice);
+    told_ = told_ || (may_have_ended_ && std::holds_alternative<Event>(*notice));
+  }
+  if (may_have_ended_) {
+    job_ = TRY(client_->job(id_, stop));
+    may_have_ended_ = false;
+  }
+  return true;
 }
 
 Result<> JobWatch::cancel() {

@@ -1,6 +1,7 @@
 // JobWatch: one job from its submission to its end.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "agent/cli/command.h"
@@ -33,6 +34,9 @@ class JobWatch {
   JobWatch(Session& session, messaging::Client& client, messaging::Subscription events,
            std::string id, bool quiet);
   Result<> cancel();
+  /// Reads the next notice, and the job if that may tell of its end; false when none came within
+  /// `turn`. What was interrupted goes on with the next call.
+  Result<bool> see(std::chrono::milliseconds turn, const system::Stop& stop);
   bool may_end(const messaging::Notice& notice);
 
   Session* session_;
@@ -44,6 +48,8 @@ class JobWatch {
   // One that was there before may have ended long ago; of a new one that ended before it was
   // answered the events follow.
   bool is_new_ = true;
+  bool may_have_ended_ = false;  // since job_ was read
+  bool told_ = false;            // of its end, by an event
 };
 
 }  // namespace drover::cli

@@ -36,45 +36,26 @@ class FakeProxmox : public proxmox::Client {
   };
 
   /// Volumes are made below `folder`.
-  explicit FakeProxmox(std::filesystem::path folder) : folder_(std::move(folder)) {
-    storages["local"];
-    storages["local-lvm"].type = "lvmthin";
-  }
+  explicit FakeProxmox(std::filesystem::path folder);
 
   /// The next request whose "METHOD path" starts with `request` fails with `error`; `done` says
   /// whether the API has done it all the same (a lost answer).
-  void fail_next(std::string request, Error error, bool done = false) {
-    failures_.push_back({std::move(request), std::move(error), done});
-  }
+  void fail_next(std::string request, Error error, bool done = false);
   /// The next task of this type ("vzstart") ends with this exit status.
-  void fail_task(std::string type, std::string status) {
-    task_failures_[std::move(type)] = std::move(status);
-  }
+  void fail_task(std::string type, std::string status);
 
   /// A task that somebody has begun before: it runs until it is asked for its status, does `deed`
   /// and has ended well.
-  void begin_task(const std::string& type, const std::string& id, std::function<void()> deed) {
-    const std::string upid(task(type, id).string_or(""));
-    tasks_.erase(upid);
-    running_.emplace(upid, std::move(deed));
-  }
+  void begin_task(const std::string& type, const std::string& id, std::function<void()> deed);
 
   Result<json::Value> get(const std::string& path, const proxmox::Form& query,
-                          const system::Stop& stop) override {
-    return serve("GET", path, query, stop);
-  }
+                          const system::Stop& stop) override;
   Result<json::Value> post(const std::string& path, const proxmox::Form& form,
-                           const system::Stop& stop) override {
-    return serve("POST", path, form, stop);
-  }
+                           const system::Stop& stop) override;
   Result<json::Value> put(const std::string& path, const proxmox::Form& form,
-                          const system::Stop& stop) override {
-    return serve("PUT", path, form, stop);
-  }
+                          const system::Stop& stop) override;
   Result<json::Value> del(const std::string& path, const proxmox::Form& query,
-                          const system::Stop& stop) override {
-    return serve("DELETE", path, query, stop);
-  }
+                          const system::Stop& stop) override;
   const std::string& node() const override { return node_; }
 
   // What the node has; a test reads and changes it between calls.
@@ -91,323 +72,51 @@ class FakeProxmox : public proxmox::Client {
   };
 
   Result<json::Value> serve(const std::string& method, const std::string& path,
-                            const proxmox::Form& form, const system::Stop& stop) {
-    TRY(stop.check(method + " " + path));
-    const std::lock_guard lock(mutex_);
-    const std::string request = method + " " + decoded(path);
-    requests.push_back(request);
-    const auto planned = std::find_if(failures_.begin(), failures_.end(), [&](const Planned& plan) {
-      return request.starts_with(plan.request);
-    });
-    if (planned == failures_.end()) {
-      return answer(method, parts_of(decoded(path)), Fields(form.begin(), form.end()));
-    }
-    const Planned plan = *planned;
-    failures_.erase(planned);
-    if (plan.done) {
-      (void)answer(method, parts_of(decoded(path)), Fields(form.begin(), form.end())).has_value();
-    }
-    return Failure(plan.error);
-  }
+                            const proxmox::Form& form, const system::Stop& stop);
 
   Result<json::Value> answer(const std::string& method, const std::vector<std::string>& at,
-                             const Fields& given) {
-    if (at.size() >= 3 && at[0] == "nodes" && at[1] == node_) {
-      if (at[2] == "storage") {
-        return storage_call(method, at, given);
-      }
-      if (at[2] == "lxc") {
-        return guest_call(method, at, given);
-      }
-      if (at[2] == "tasks" && at.size() == 3 && method == "GET") {
-        return given.at("source") == "active" ? running_tasks() : ended_tasks(given);
-      }
-      if (at[2] == "tasks" && at.size() == 5 && at[4] == "status" && method == "GET") {
-        return task_status(at[3]);
-      }
-      if (at[2] == "tasks" && at.size() == 5 && at[4] == "log") {
-        return json::Value(json::Array{json::Object{{"n", 1}, {"t", "TASK " + tasks_[at[3]]}}});
-      }
-    }
-    if (at.size() == 2 && at[0] == "cluster" && at[1] == "nextid") {
-      return next_id(given);
-    }
-    if (at.size() == 2 && at[0] == "cluster" && at[1] == "resources") {
-      return guest_list();
-    }
-    return fail(Code::broken, "the fake has no {} of {} parts below {}", method, at.size(),
-                at.empty() ? "/" : at.back());
-  }
+                             const Fields& given);
 
-  Result<json::Value> next_id(const Fields& given) {
-    std::uint32_t number = 100;
-    if (given.contains("vmid")) {
-      number = static_cast<std::uint32_t>(std::stoul(given.at("vmid")));
-      if (guests.contains(number)) {
-        return fail(Code::invalid, "VM {} already exists", number);
-      }
-    }
-    while (guests.contains(number)) {
-      ++number;
-    }
-    return json::Value(std::to_string(number));
-  }
+  Result<json::Value> next_id(const Fields& given);
 
-  json::Value ended_tasks(const Fields& given) const {
-    json::Array list;
-    // They are in the order of their numbers.
-    for (auto task = tasks_.rbegin(); task != tasks_.rend(); ++task) {
-      const Result<proxmox::Upid> upid = proxmox::Upid::parse(task->first);
-      if (upid && upid->id == given.at("vmid")) {
-        list.emplace_back(json::Object{{"type", upid->type}, {"status", task->second}});
-      }
-    }
-    return list;
-  }
-  json::Value running_tasks() const {
-    json::Array list;
-    for (const auto& [upid, deed] : running_) {
-      list.emplace_back(json::Object{{"upid", upid}, {"status", "RUNNING"}});
-    }
-    return list;
-  }
+  json::Value ended_tasks(const Fields& given) const;
+  json::Value running_tasks() const;
 
-  Result<json::Value> task_status(const std::string& upid) {
-    if (const auto running = running_.extract(upid)) {
-      running.mapped()();
-      tasks_[upid] = "OK";
-    }
-    const auto task = tasks_.find(upid);
-    if (task == tasks_.end()) {
-      return fail(Code::invalid, "no such task");
-    }
-    return json::Value(
-        json::Object{{"status", "stopped"}, {"exitstatus", task->second}, {"upid", upid}});
-  }
+  Result<json::Value> task_status(const std::string& upid);
 
   /// The task has failed already when `outcome` is an error.
-  json::Value task(const std::string& type, const std::string& id, const Result<>& outcome = {}) {
-    // No process has this number, so whoever looks for the task's own finds that it has ended.
-    const std::string upid = fmt::format(
-        "UPID:{}:7FFFFFFF:{:08X}:6B04BEE7:{}:{}:root@pam!agent:", node_, ++task_number_, type, id);
-    tasks_[upid] = outcome ? "OK" : outcome.error().message;
-    return upid;
-  }
-  Result<> planned_outcome(const std::string& type) {
-    const auto planned = task_failures_.extract(type);
-    return planned.empty() ? Result<>() : fail(Code::broken, "{}", planned.mapped());
-  }
+  json::Value task(const std::string& type, const std::string& id, const Result<>& outcome = {});
+  Result<> planned_outcome(const std::string& type);
 
   Result<json::Value> storage_call(const std::string& method, const std::vector<std::string>& at,
-                                   const Fields& given) {
-    if (at.size() == 3) {
-      json::Array list;
-      for (const auto& [name, storage] : storages) {
-        list.push_back(described(name, storage));
-      }
-      return json::Value(std::move(list));
-    }
-    const auto found = storages.find(at[3]);
-    if (found == storages.end()) {
-      return fail(Code::not_found, "storage '{}' does not exist", at[3]);
-    }
-    Storage& storage = found->second;
-    if (at.size() == 5 && at[4] == "status") {
-      return json::Value(described(at[3], storage));
-    }
-    if (at.size() == 5 && at[4] == "content") {
-      return method == "POST" ? allocate(at[3], storage, given) : content(storage, given);
-    }
-    // A volume id has a slash of its own on storages of files.
-    std::string volid;
-    for (std::size_t i = 5; i < at.size(); ++i) {
-      volid += (volid.empty() ? "" : "/") + at[i];
-    }
-    if (method == "DELETE") {
-      if (const auto volume = storage.volumes.extract(volid); !volume.empty()) {
-        std::filesystem::remove(volume.mapped());
-      }
-      return task("imgdel", "100@" + at[3], planned_outcome("imgdel"));
-    }
-    const auto volume = storage.volumes.find(volid);
-    if (volume == storage.volumes.end()) {
-      return fail(Code::not_found, "volume_size_info on '{}' failed - no format", volid);
-    }
-    return json::Value(json::Object{
-        {"path", volume->second.native()}, {"format", "raw"}, {"size", size_of(volume->second)}});
-  }
+                                   const Fields& given);
 
   /// 0 for a device that is not there.
-  static std::uint64_t size_of(const std::filesystem::path& path) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
-    return error ? 0 : std::uint64_t{size};
-  }
+  static std::uint64_t size_of(const std::filesystem::path& path);
 
-  static json::Object described(const std::string& name, const Storage& storage) {
-    return json::Object{{"storage", name},
-                        {"type", storage.type},
-                        {"content", "images,rootdir,vztmpl"},
-                        {"active", storage.active ? 1 : 0},
-                        {"shared", storage.shared ? 1 : 0},
-                        {"enabled", 1},
-                        {"avail", std::int64_t{1} << 40},
-                        {"total", std::int64_t{1} << 40}};
-  }
+  static json::Object described(const std::string& name, const Storage& storage);
 
-  Result<json::Value> content(const Storage& storage, const Fields& given) const {
-    json::Array list;
-    for (const auto& [volid, path] : storage.volumes) {
-      const std::string owner = owner_of(volid);
-      if (!given.contains("vmid") || given.at("vmid") == owner) {
-        list.push_back(json::Object{{"volid", volid},
-                                    {"vmid", json::Value(owner).integer_or(0)},
-                                    {"format", "raw"},
-                                    {"content", "rootdir"},
-                                    {"size", size_of(path)}});
-      }
-    }
-    return json::Value(std::move(list));
-  }
+  Result<json::Value> content(const Storage& storage, const Fields& given) const;
 
-  Result<json::Value> allocate(const std::string& name, Storage& storage, const Fields& given) {
-    const std::string& filename = given.at("filename");
-    const bool files = storage.type == "dir";
-    if (files != filename.ends_with(".raw")) {
-      return fail(Code::invalid, "illegal name '{}'", filename);
-    }
-    const std::string volid = files ? fmt::format("{}:{}/{}", name, given.at("vmid"), filename)
-                                    : fmt::format("{}:{}", name, filename);
-    if (storage.volumes.contains(volid)) {
-      return fail(Code::conflict, "disk image '{}' already exists", filename);
-    }
-    // "8M", or KiB without a letter.
-    const std::string& size = given.at("size");
-    const std::uint64_t number = std::stoull(size);
-    const std::uint64_t unit = size.ends_with('G')   ? 1U << 30
-                               : size.ends_with('M') ? 1U << 20
-                                                     : 1U << 10;
-    const std::filesystem::path path = folder_ / name / filename;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path).close();
-    std::filesystem::resize_file(path, number * unit);
-    storage.volumes[volid] = path;
-    return json::Value(volid);
-  }
+  Result<json::Value> allocate(const std::string& name, Storage& storage, const Fields& given);
 
   /// "local:100/vm-100-x.raw" and "local-lvm:vm-100-x" belong to 100.
-  static std::string owner_of(const std::string& volid) {
-    const std::size_t start = volid.find("vm-") + 3;
-    return volid.substr(start, volid.find('-', start) - start);
-  }
+  static std::string owner_of(const std::string& volid);
 
-  Result<json::Value> guest_list() const {
-    json::Array list;
-    for (const auto& [vmid, guest] : guests) {
-      list.push_back(status_of(vmid, guest));
-    }
-    return json::Value(std::move(list));
-  }
+  Result<json::Value> guest_list() const;
 
-  json::Object status_of(std::uint32_t vmid, const Guest& guest) const {
-    json::Object status{{"vmid", vmid},
-                        {"type", "lxc"},
-                        {"node", node_},
-                        {"status", guest.running ? "running" : "stopped"}};
-    for (const auto& [key, shown] :
-         {std::pair("hostname", "name"), std::pair("tags", "tags"), std::pair("lock", "lock")}) {
-      if (const json::Value* value = guest.config.find(key)) {
-        status.set(shown, *value);
-      }
-    }
-    return status;
-  }
+  json::Object status_of(std::uint32_t vmid, const Guest& guest) const;
 
   Result<json::Value> guest_call(const std::string& method, const std::vector<std::string>& at,
-                                 const Fields& given) {
-    if (at.size() == 3) {
-      return method == "POST" ? create(given) : guest_list();
-    }
-    const auto vmid = static_cast<std::uint32_t>(std::stoul(at[3]));
-    const auto found = guests.find(vmid);
-    if (found == guests.end()) {
-      return fail(Code::not_found, "Configuration file 'nodes/{}/lxc/{}.conf' does not exist",
-                  node_, vmid);
-    }
-    Guest& guest = found->second;
-    if (method == "DELETE") {
-      const bool force = given.contains("force") && given.at("force") == "1";
-      if (guest.running && !force) {
-        return fail(Code::conflict, "unable to destroy CT {} - container is running", vmid);
-      }
-      guests.erase(found);
-      return task("vzdestroy", at[3]);
-    }
-    if (at.size() == 5 && at[4] == "config") {
-      return method == "PUT" ? configure(guest, given) : shown_config(guest);
-    }
-    if (at.size() == 6 && at[5] == "current") {
-      return json::Value(status_of(vmid, guest));
-    }
-    if (at.size() == 6 && method == "POST") {
-      return change(at[5], at[3], guest);
-    }
-    return fail(Code::broken, "the fake has no {} of guests", method);
-  }
+                                 const Fields& given);
 
-  Result<json::Value> create(const Fields& given) {
-    const auto vmid = static_cast<std::uint32_t>(std::stoul(given.at("vmid")));
-    if (guests.contains(vmid)) {
-      return fail(Code::conflict, "CT {} already exists on node '{}'", vmid, node_);
-    }
-    Result<> outcome = planned_outcome("vzcreate");
-    if (outcome) {
-      Guest guest;
-      for (const auto& [key, value] : given) {
-        if (key != "vmid" && key != "ostemplate") {
-          guest.config.set(key, value);
-        }
-      }
-      guest.config.set("digest", next_digest());
-      guests[vmid] = std::move(guest);
-    }
-    return task("vzcreate", given.at("vmid"), outcome);
-  }
+  Result<json::Value> create(const Fields& given);
 
   Result<json::Value> shown_config(const Guest& guest) const { return json::Value(guest.config); }
 
-  Result<json::Value> configure(Guest& guest, const Fields& given) {
-    for (const auto& [key, value] : given) {
-      if (key == "digest" && guest.config.find("digest")->string_or("") != value) {
-        return fail(Code::conflict,
-                    "detected modified configuration - file changed by other user?");
-      }
-    }
-    for (const auto& [key, value] : given) {
-      if (key != "delete") {
-        guest.config.set(key, value);
-        continue;
-      }
-      std::istringstream names(value);
-      for (std::string name; std::getline(names, name, ',');) {
-        guest.config.erase(name);
-      }
-    }
-    guest.config.set("digest", next_digest());
-    return json::Value();
-  }
+  Result<json::Value> configure(Guest& guest, const Fields& given);
 
-  Result<json::Value> change(const std::string& verb, const std::string& vmid, Guest& guest) {
-    if (verb == "start" ? guest.running : !guest.running) {
-      return fail(Code::conflict, "CT {} {}", vmid,
-                  guest.running ? "already running" : "not running");
-    }
-    const Result<> outcome = planned_outcome("vz" + verb);
-    if (outcome) {
-      guest.running = verb == "start";
-    }
-    return task("vz" + verb, vmid, outcome);
-  }
+  Result<json::Value> change(const std::string& verb, const std::string& vmid, Guest& guest);
 
   std::string next_digest() { return fmt::format("{:040x}", ++digest_); }
 

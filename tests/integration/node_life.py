@@ -68,6 +68,7 @@ class NodeLife(unittest.TestCase):
                                          "drover.image.removed", "drover.volume.created",
                                          "drover.volume.resized", "drover.volume.deleted",
                                          "drover.network.created", "drover.network.removed",
+                                         "drover.network.lost", "drover.network.restored",
                                          "drover.node.drained", "drover.node.undrained",
                                          "drover.node.disk_full", "drover.node.disk_ok",
                                          "drover.node.journal_rebuilt", "drover.resource.leaked",
