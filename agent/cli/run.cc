@@ -1,4 +1,4 @@
-// drover run: makes a container, starts it, and waits for it when asked to.
+// drover run, drover create: make a container; run starts it, and waits for it when asked to.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -40,7 +40,7 @@ Result<int> run_container(Session& session, const RunOptions& options, const Job
 int run(Session& session, const RunOptions& options) {
   const Result<JobRequest> request = run_request(options);
   if (!request) {
-    return wrong_usage(request.error(), kOwnFailure);
+    return wrong_usage(request.error(), options.verb == Verb::container_run ? kOwnFailure : kUsage);
   }
   const Result<int> code = run_container(session, options, *request);
   if (code) {
@@ -55,7 +55,8 @@ int run(Session& session, const RunOptions& options) {
 void add_run(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("run", "Make a container and start it");
   const auto options = std::make_shared<RunOptions>();
-  add_run_options(*command, *options);
+  add_container_options(*command, *options);
+  add_wait_options(*command, *options);
   command->footer(
       "Shows each step on standard error. Prints the container's name when it runs; with\n"
       "--wait prints what the container prints instead.\n\n"
@@ -70,6 +71,18 @@ void add_run(CLI::App& app, Action& action) {
       "  125 wrong usage, or drover could not reach the node, 130 interrupted.\n"
       "  With --wait the container's own, 128 + N when signal N ended it; 125 when it did not\n"
       "  run or its exit code is not known.\n");
+  command->callback([&action, options] {
+    action = [options](Session& session) -> Result<int> { return run(session, *options); };
+  });
+}
+
+void add_create(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("create", "Make a container that `drover start` starts later");
+  const auto options = std::make_shared<RunOptions>();
+  options->verb = Verb::container_create;
+  add_container_options(*command, *options);
+  command->footer(kExitStatus);
   command->callback([&action, options] {
     action = [options](Session& session) -> Result<int> { return run(session, *options); };
   });

@@ -126,7 +126,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
   TRY(set_resources(options, spec));
   TRY(set_keeping(options, spec));
   JobRequest request = TRY(make_request(
-      Verb::container_run, options.name.empty() ? generate_name() : options.name, options.flags));
+      options.verb, options.name.empty() ? generate_name() : options.name, options.flags));
   if (!options.id.empty()) {
     request.id = TRY(JobId::parse(options.id));
   }
@@ -135,7 +135,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
   return request;
 }
 
-void add_run_options(CLI::App& command, RunOptions& options) {
+void add_container_options(CLI::App& command, RunOptions& options) {
   const auto many = [&](const char* name, std::vector<std::string>& values, const char* type,
                         const char* text) {
     command.add_option(name, values, text)->type_name(type)->allow_extra_args(false);
@@ -189,11 +189,14 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       ->type_name("CODES");
   add_probe_options(command, options.probes);
   text("--id", options.id, "ID", "The job's id: the same id again is the same job");
+  add_job_flags(command, options.flags);
+  command.add_option("CMD", options.command, "Program and arguments instead of the image's");
+}
+
+void add_wait_options(CLI::App& command, RunOptions& options) {
   CLI::Option* wait = command.add_flag("--wait", options.wait,
                                        "Follow its output, and exit as it exits; Ctrl-C stops it");
   command.add_flag("--rm", options.remove, "Delete it when it has ended")->needs(wait);
-  add_job_flags(command, options.flags);
-  command.add_option("CMD", options.command, "Program and arguments instead of the image's");
 }
 
 }  // namespace drover::cli

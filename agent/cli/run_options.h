@@ -1,4 +1,4 @@
-// RunOptions: the command line of `drover run`.
+// RunOptions: the command line of `drover run` and `drover create`.
 #pragma once
 
 #include <optional>
@@ -12,6 +12,7 @@
 namespace drover::cli {
 
 struct RunOptions {
+  Verb verb = Verb::container_run;
   std::string file;  ///< a spec as JSON with comments; the other options change it
   std::string name;
   std::string id;
@@ -40,7 +41,10 @@ struct RunOptions {
   std::vector<std::string> command;
 };
 
-void add_run_options(CLI::App& command, RunOptions& options);
+/// What a container is made of, for both.
+void add_container_options(CLI::App& command, RunOptions& options);
+/// And whether `drover run` waits for it.
+void add_wait_options(CLI::App& command, RunOptions& options);
 
 /// The job they ask for. `invalid` with every fault of the file or of the options.
 Result<JobRequest> run_request(const RunOptions& options);

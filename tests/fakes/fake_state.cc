@@ -212,7 +212,9 @@ Result<json::Value> FakeState::make(FakeJob& job) {
   step(job, 2, "network.attach", "eth0", true);
   step(job, 3, "runtime.start", "", true);
   set_status(name, Status::created, made.job);
-  set_status(name, Status::running, made.job);
+  if (job.request.verb == Verb::container_run) {
+    set_status(name, Status::running, made.job);
+  }
   return json::Value(json::Object{{"name", name}, {"runtime", kind}});
 }
 
@@ -233,7 +235,8 @@ Result<json::Value> FakeState::change(FakeJob& job, FakeContainer& container) {
     case Verb::container_resume:
       return move(Status::paused, Status::running);
     case Verb::container_start:
-      return move(Status::stopped, Status::running);
+      return move(container.status == Status::created ? Status::created : Status::stopped,
+                  Status::running);
     case Verb::container_update:
       container.spec.object()->set("resources", to_json(job.request.options.resources));
       tell("container", name, "updated", id, {});

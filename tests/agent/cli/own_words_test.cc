@@ -17,7 +17,7 @@ TEST(OwnWords, VerbsAreShownAsCommands) {
 
 TEST(OwnWords, WhatIsNoVerbStays) {
   // A verb that no command submits, names that hold one, and text without any.
-  for (const char* text : {"container.create web-1", "container.runs", "/srv/container.run/x",
+  for (const char* text : {"container.checkpoint web-1", "container.runs", "/srv/container.run/x",
                            "my-node.drain", "", "no verb. At all..."}) {
     EXPECT_EQ(in_own_words(text), text);
   }

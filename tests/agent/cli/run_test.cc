@@ -15,6 +15,20 @@ TEST_F(RunCommand, PrintsTheNameAndEachStep) {
             "[3/3] runtime.start … done\n");
 }
 
+TEST_F(RunCommand, CreateMakesWhatStartStarts) {
+  const system::Output made =
+      drover({"create", "-q", "--name", "web-1", "--", "sh", "-c", "sleep"});
+  EXPECT_EQ(made.ending.code, 0) << made.err;
+  EXPECT_EQ(made.out, "web-1\n");
+  node_.call([](State& state, Faults&) {
+    EXPECT_EQ(state.containers.at("web-1").status, Status::created);
+  });
+  EXPECT_EQ(drover({"start", "-q", "web-1"}).ending.code, 0);
+  node_.call([](State& state, Faults&) {
+    EXPECT_EQ(state.containers.at("web-1").status, Status::running);
+  });
+}
+
 TEST_F(RunCommand, MakesANameAndKeepsQuiet) {
   const system::Output output = drover({"run", "-q", "sh", "-c", "sleep"});
   EXPECT_EQ(output.ending.code, 0) << output.err;
