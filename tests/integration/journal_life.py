@@ -71,7 +71,7 @@ class JournalLife(unittest.TestCase):
         for what, damage in damages.items():
             with self.subTest(what):
                 self.node.start()
-                pid = self.serve("runs", 21, "-v", "data:/data:1M")
+                pid = self.serve("runs", 21, "-v", "data:/data")
                 self.serve("stopped", 22)
                 self.node.drover("stop", "stopped")
                 self.node.drover("network", "ensure", "apps", "--address", "10.84.0.1/24")

@@ -127,6 +127,7 @@ class Node:
         (self.work / "droverd.json").write_text(json.dumps(self.config))
 
     def start(self, **environment):
+        assert self.agent is None or self.agent.poll() is not None, "a test that failed has left its agent running"
         self.agent = subprocess.Popen(
             [self.build / "agent/daemon/droverd", "--config", self.work / "droverd.json"], stderr=self.log,
             env={**os.environ, **environment})
