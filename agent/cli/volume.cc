@@ -24,7 +24,7 @@ CLI::Option* add_size(CLI::App& command, const char* name, const char* about,
       ->type_name("SIZE");
 }
 
-void add_create(CLI::App& group, Action& action) {
+void add_create_volume(CLI::App& group, Action& action) {
   const auto arguments = std::make_shared<JobArguments>();
   CLI::App* command = add_job_command(
       group, action, {"create", "Make volumes", Verb::volume_create}, arguments, "NAME", "Volumes");
@@ -62,7 +62,7 @@ void add_volume(CLI::App& app, Action& action) {
   CLI::App* group =
       app.add_subcommand("volume", "Make, grow, copy, list and delete volumes of their own");
   group->require_subcommand(1);
-  add_create(*group, action);
+  add_create_volume(*group, action);
   {
     const auto arguments = std::make_shared<JobArguments>();
     CLI::App* command = add_change(
