@@ -180,6 +180,16 @@ Result<> make_folders(const Path& path, mode_t mode) {
   return {};
 }
 
+std::vector<Path> children_of(const Path& folder) {
+  std::vector<Path> children;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    children.push_back(entry->path());
+  }
+  return children;
+}
+
 Result<> remove_tree(const Path& path) {
   struct stat found {};
   if (lstat(path.c_str(), &found) != 0) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/core/result.h"
 #include "agent/system/unique_fd.h"
@@ -29,6 +30,9 @@ Result<> write_atomically(const Path& path, std::string_view content, mode_t mod
 /// Makes the folder and its missing parents; those made get `mode`. An existing one is left as it
 /// is.
 Result<> make_folders(const Path& path, mode_t mode = 0755);
+
+/// What stands directly in a folder, in no order; nothing of one that is missing or cannot be read.
+std::vector<Path> children_of(const Path& folder);
 
 /// Removes the tree below `path` and `path` itself without following symlinks; a missing one is
 /// success. `conflict` where something is mounted, also a folder of the same file system: what is

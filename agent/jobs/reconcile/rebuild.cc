@@ -137,7 +137,7 @@ class Rebuilding {
   };
 
   Result<> read_records() {
-    for (const system::Path& path : children(node_.layout.records())) {
+    for (const system::Path& path : system::children_of(node_.layout.records())) {
       if (path.extension() != ".json") {
         continue;
       }
@@ -259,15 +259,6 @@ class Rebuilding {
 
   bool provisions_itself(RuntimeKind kind) const {
     return node_.runtimes.at(kind)->capabilities().provisions_itself;
-  }
-  static std::vector<system::Path> children(const system::Path& folder) {
-    std::vector<system::Path> paths;
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
-         entry.increment(error)) {
-      paths.push_back(entry->path());
-    }
-    return paths;
   }
   static bool is_there(const system::Path& path) {
     std::error_code error;

@@ -1,12 +1,11 @@
 #include "agent/jobs/reconcile/unrecorded.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/verbs/standing_volumes.h"
+#include "agent/system/file.h"
 #include "agent/system/log.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/volumes/in_use.h"
@@ -43,18 +42,6 @@ void add_target(VolumeSpec& volume, const Result<runtimes::Spec>& bundle,
     volume.read_only = options != nullptr && std::find(options->begin(), options->end(),
                                                        json::Value("ro")) != options->end();
   }
-}
-
-/// What stands below its folder to mount its volumes at.
-std::vector<system::Path> mount_points(const runtimes::Layout& layout, const ContainerName& name) {
-  const system::Path folder = layout.volume_mount(name, "any").parent_path();
-  std::vector<system::Path> points;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    points.push_back(entry->path());
-  }
-  return points;
 }
 
 /// Those of them that outlive it. What the others are nobody knows.
@@ -97,7 +84,9 @@ Result<SealedRecord> unrecorded(Journal& journal, const Node& node, const Contai
     add_step("runtime.create", "");
   } else {
     const std::vector<VolumeRow> rows = TRY(journal.volumes());
-    const std::vector<system::Path> points = mount_points(node.layout, name);
+    // What stands in its folder to mount its volumes at.
+    const std::vector<system::Path> points =
+        system::children_of(node.layout.volume_mount(name, "any").parent_path());
     record.container.rootfs = node.layout.rootfs(name);
     record.container.netns = runtimes::Layout::netns(name);
     record.container.spec.volumes = standing_volumes(rows, node, name, points);
