@@ -39,6 +39,19 @@ runtimes::ImageConfig image_config_from_json(const json::Value& value) {
           std::string(value.at("stop_signal").string_or(""))};
 }
 
+std::vector<NetworkSpec> networks_of(const ContainerRecord& record) {
+  return record.container.spec.networks.value_or(std::vector<NetworkSpec>());
+}
+
+std::optional<NetworkSpec> network_for(const ContainerRecord& record, std::string_view interface) {
+  for (const NetworkSpec& spec : networks_of(record)) {
+    if (spec.interface == interface) {
+      return spec;
+    }
+  }
+  return std::nullopt;
+}
+
 json::Value to_json(const ContainerRecord& record) {
   const runtimes::Container& container = record.container;
   json::Array mounts;

@@ -1,7 +1,9 @@
 // ContainerRecord: what the journal keeps about one container, besides its status.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/core/json.h"
@@ -17,6 +19,11 @@ struct ContainerRecord {
   std::vector<runtimes::Attachment> interfaces;  ///< as far as they were made
   runtimes::Path lower{};                        ///< the folder below the root's overlay
 };
+
+/// Its interfaces as its spec asks for them.
+std::vector<NetworkSpec> networks_of(const ContainerRecord& record);
+/// That of them with this name; none when there is none.
+std::optional<NetworkSpec> network_for(const ContainerRecord& record, std::string_view interface);
 
 json::Value to_json(const runtimes::ImageConfig& image);
 runtimes::ImageConfig image_config_from_json(const json::Value& value);

@@ -41,14 +41,12 @@ Result<> release_volume(const Node& node, const ContainerRecord& record, const S
 
 Result<> detach_network(const Node& node, const ContainerRecord& record, const StepRow& step,
                         const system::Stop& stop) {
-  for (const NetworkSpec& spec :
-       record.container.spec.networks.value_or(std::vector<NetworkSpec>())) {
-    if (spec.interface == step.subject) {
-      return node.networks.detach(record.container.name, record.container.job, spec, stop);
-    }
+  const std::optional<NetworkSpec> spec = network_for(record, step.subject);
+  if (!spec) {
+    return fail(Code::broken, "container {} has no interface {}", record.container.name.str(),
+                step.subject);
   }
-  return fail(Code::broken, "container {} has no interface {}", record.container.name.str(),
-              step.subject);
+  return node.networks.detach(record.container.name, record.container.job, *spec, stop);
 }
 
 using Undo = std::function<Result<>(const Node&, const ContainerRecord&, const StepRow&,

@@ -89,16 +89,6 @@ Result<bool> look_for_other(Work& work, const Node& node) {
   return false;
 }
 
-std::uint32_t vlan_of(const ContainerRecord& record, const runtimes::Attachment& attachment) {
-  for (const NetworkSpec& spec :
-       record.container.spec.networks.value_or(std::vector<NetworkSpec>())) {
-    if (spec.interface == attachment.interface) {
-      return spec.vlan;
-    }
-  }
-  return 0;
-}
-
 /// The network's row, written; none when a bridge of somebody else serves.
 Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   const JobRequest& request = work.request();
@@ -139,7 +129,8 @@ Result<> plug_in_again(Work& work, const Node& node, const std::string& bridge) 
     const ContainerRecord record = TRY(container_record_from(row.container));
     for (const runtimes::Attachment& attachment : record.interfaces) {
       if (attachment.bridge == bridge) {
-        TRY(node.networks.plug_in_again(attachment, vlan_of(record, attachment), work.stop()));
+        const std::optional<NetworkSpec> spec = network_for(record, attachment.interface);
+        TRY(node.networks.plug_in_again(attachment, spec ? spec->vlan : 0, work.stop()));
       }
     }
   }

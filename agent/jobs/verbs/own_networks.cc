@@ -34,8 +34,7 @@ bool has_address(const ContainerRecord& record, const std::string& bridge,
   const auto is_it = [&](const auto& interface) {
     return interface.bridge == bridge && address_of(interface.address) == address;
   };
-  const std::vector<NetworkSpec> chosen =
-      record.container.spec.networks.value_or(std::vector<NetworkSpec>());
+  const std::vector<NetworkSpec> chosen = networks_of(record);
   return std::any_of(chosen.begin(), chosen.end(), is_it) ||
          std::any_of(record.interfaces.begin(), record.interfaces.end(), is_it);
 }

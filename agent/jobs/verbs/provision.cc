@@ -9,13 +9,6 @@
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
-namespace {
-
-std::vector<NetworkSpec> networks_of(const ContainerRecord& record) {
-  return record.container.spec.networks.value_or(std::vector<NetworkSpec>());
-}
-
-}  // namespace
 
 std::int64_t Provision::steps(const ContainerSpec& spec) {
   const std::size_t networks = spec.networks ? spec.networks->size() : 0;
@@ -75,6 +68,7 @@ Result<> Provision::check() {
   const auto act = [&]() -> Result<json::Value> {
     for (const NetworkSpec& spec : networks_of(record_)) {
       TRY(require_bridge(spec));
+      TRY(node_.networks.check(spec, work_.stop()));
     }
     TRY(choose_root());
     return json::Value(json::Object{{"lower", record_.lower.native()},
@@ -90,7 +84,7 @@ Result<> Provision::require_bridge(const NetworkSpec& spec) {
   if (node_.proxmox_network != nullptr) {
     TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
   }
-  return node_.networks.check(spec, work_.stop());
+  return {};
 }
 
 Result<> Provision::make_folder() {
