@@ -16,7 +16,7 @@ Result<> GuestRuntime::update(const Container& container, const Resources& limit
     TRY(check_held(container.name.str(), guest.state.pid, limits));
   }
   const proxmox::Form form = TRY(limits_form(limits));
-  const std::string path = fmt::format("/nodes/{}/lxc/{}/config", client_.node(), guest.vmid.value);
+  const std::string path = config_path(guest.vmid);
   // Proxmox gives a running guest these limits at once, and writes them down for its next start.
   TRY(client_.put(path, form, stop).context(what));
   return {};
