@@ -7,9 +7,7 @@ import signal
 import sys
 import time
 
-from whole_node import Client, Node
-
-FINAL = ("succeeded", "failed", "cancelled")
+from whole_node import FINAL, Client, Node
 
 
 class CrashTable:

@@ -23,11 +23,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
 from leftovers import leftovers  # noqa: E402
-from whole_node import Client, Node  # noqa: E402
+from whole_node import FINAL, Client, Node  # noqa: E402
 
 RUNTIMES = ["runc", "crun", "lxc", "pve-lxc"]
 PROGRAM = 'echo started >>/data/starts; trap "exit 5" TERM; while :; do sleep 0.05; done'
-FINAL = ("succeeded", "failed", "cancelled")
 STORAGE = "/nodes/node1/storage/local/content"
 FAULTS = [f"refused 3 POST {STORAGE}", f"lost 1 POST {STORAGE}", f"lock 2 POST {STORAGE}", f"nospace 1 POST {STORAGE}",
           f"lost 1 DELETE {STORAGE}", "refused 2 GET /nodes/node1", "lost 1 POST /nodes/node1/lxc", "lock 1 vzcreate",

@@ -15,6 +15,8 @@ import time
 import zmq
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+# How a job ends.
+FINAL = ("succeeded", "failed", "cancelled")
 # Ends with its own code when it is asked to, soon after.
 SERVE = 'trap "exit %d" TERM; while :; do sleep 0.1; done'
 
@@ -274,7 +276,7 @@ class Client:
 
     def await_end(self, job, timeout=60):
         deadline = time.monotonic() + timeout
-        while (seen := self.query("job", id=job))["state"] in ("queued", "running"):
+        while (seen := self.query("job", id=job))["state"] not in FINAL:
             if time.monotonic() > deadline:
                 raise AssertionError(f"job {job} does not end: {json.dumps(seen)}")
             time.sleep(0.02)
