@@ -69,8 +69,11 @@ TEST_F(Interrupted, AContainerThatIsWaitedForIsStopped) {
 TEST_F(Interrupted, WhateverFollowsEnds) {
   have_container("web-1", "echo hi; sleep");
   system::Child logs = start({"logs", "-f", "web-1"});
+  while (node_.count("stream.open") == 0) {
+  }
+  const std::size_t before = node_.count("query.node");
   system::Child events = start({"events", "-f"});
-  while (node_.count("stream.open") == 0 || node_.count("query.containers") < 2) {
+  while (node_.count("query.node") == before) {
   }
   logs.signal(SIGINT);
   events.signal(SIGTERM);
