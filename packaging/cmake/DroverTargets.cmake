@@ -16,6 +16,11 @@ function(drover_compile_settings target)
   if(DROVER_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${DROVER_SANITIZE}
                            -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    if(DROVER_SANITIZE MATCHES "undefined")
+      # A quarter of the compiling time: a null pointer's use ends the program anyway, and amd64, the
+      # only machine of Proxmox VE, reads what is not aligned.
+      target_compile_options(${target} PRIVATE -fno-sanitize=null,alignment,vptr)
+    endif()
     target_link_options(${target} PUBLIC -fsanitize=${DROVER_SANITIZE})
   endif()
 endfunction()
@@ -42,13 +47,17 @@ function(drover_program name)
   target_link_libraries(${name} PRIVATE ${arg_LINKS})
 endfunction()
 
-# drover_test(NAME [LINKS lib...] [LABELS label...] [ARGS arg...] SOURCES file...): a GoogleTest program
-# that is one test of ctest's (its own output names the cases). The target threads_tests builds those
-# labelled "threads".
+# drover_test(NAME [LINKS lib...] [LABELS label...] SOURCES file...): a GoogleTest program that is one
+# test of ctest's (its own output names the cases). The target threads_tests builds those labelled
+# "threads", node_programs what the tests labelled "node" need.
+#
+# A folder's tests are one program where they can be: most of the time of compiling one goes into what
+# they share.
 #
 # GoogleTest and the standard library's large headers are half the time of compiling a test: they are
 # compiled once, into test_headers.
 add_custom_target(threads_tests)
+add_custom_target(node_programs)
 function(drover_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS")
   if(NOT TARGET test_headers)
@@ -68,6 +77,9 @@ function(drover_test name)
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
     if("threads" IN_LIST arg_LABELS)
       add_dependencies(threads_tests ${name})
+    endif()
+    if("node" IN_LIST arg_LABELS)
+      add_dependencies(node_programs ${name})
     endif()
   endif()
 endfunction()

@@ -1,5 +1,5 @@
-// PrivateMounts: gives a test program mounts and named network namespaces of its own, which end
-// with it.
+// A test program one of whose files includes this has mounts and named network namespaces of its
+// own, which end with it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,8 +12,7 @@
 
 namespace drover::fakes {
 
-/// Registered before the tests run; needs root:
-///   const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
+/// Needs root.
 class PrivateMounts : public testing::Environment {
  public:
   void SetUp() override {
@@ -26,5 +25,6 @@ class PrivateMounts : public testing::Environment {
     ASSERT_EQ(mount("tmpfs", "/run/netns", "tmpfs", 0, nullptr), 0) << std::strerror(errno);
   }
 };
+inline const auto* const kPrivateMounts = testing::AddGlobalTestEnvironment(new PrivateMounts);
 
 }  // namespace drover::fakes

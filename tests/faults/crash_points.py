@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from crash_table import CrashTable  # noqa: E402
+from crash_table import CrashTable, add_sample  # noqa: E402
 from leftovers import leftovers  # noqa: E402
 
 CODE = 5
@@ -66,8 +66,8 @@ SCENARIOS = [
 
 
 class Table(CrashTable):
-    def __init__(self, build, runtime):
-        super().__init__(build, proxmox=True)
+    def __init__(self, build, runtime, every, first):
+        super().__init__(build, every, first, proxmox=True)
         self.runtime = runtime
         self.count = 0
 
@@ -177,11 +177,11 @@ class Table(CrashTable):
         self.record(scenario.name, point, wrong)
         return passed
 
-    def all(self, only, every, first):
+    def all(self, only):
         for scenario in SCENARIOS:
             if (only and scenario.name != only) or (self.runtime == "pve-lxc" and not scenario.guests):
                 continue
-            self.each(f"{self.runtime}: {scenario.name}", functools.partial(self.once, scenario), every, first)
+            self.each(f"{self.runtime}: {scenario.name}", functools.partial(self.once, scenario))
 
 
 def main():
@@ -189,11 +189,10 @@ def main():
     arguments.add_argument("build", type=pathlib.Path)
     arguments.add_argument("runtime")
     arguments.add_argument("--only", metavar="SCENARIO")
-    arguments.add_argument("--every", type=int, default=1, metavar="N", help="every Nth point only")
-    arguments.add_argument("--from", type=int, default=0, dest="first", metavar="K", help="beginning with the Kth, from 0")
+    add_sample(arguments)
     chosen = arguments.parse_args()
-    table = Table(chosen.build.resolve(), chosen.runtime)
-    return table.run(lambda: table.all(chosen.only, chosen.every, chosen.first))
+    table = Table(chosen.build.resolve(), chosen.runtime, chosen.every, chosen.first)
+    return table.run(lambda: table.all(chosen.only))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Ends droverd by SIGKILL at every crash point of the verbs about images, volumes and networks and of container.update.
 
-thing_points.py BUILD [--only VERB], in a mount and a network namespace of its own; as crash_points.py, whose way it goes. After each
-crash the agent is started again and the job sent once more. Then the job has succeeded, once; the thing is as the job
-says, and nobody works on it; and once everything is deleted nothing is left.
+thing_points.py BUILD [--only VERB] [--every N --from K], in a mount and a network namespace of its own; as
+crash_points.py, whose way it goes. After each crash the agent is started again and the job sent once more. Then the job
+has succeeded, once; the thing is as the job says, and nobody works on it; and once everything is deleted nothing is left.
 """
 
 import argparse
@@ -15,15 +15,15 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from crash_table import CrashTable  # noqa: E402
+from crash_table import CrashTable, add_sample  # noqa: E402
 from whole_node import SERVE  # noqa: E402
 
 IMAGE = {"storage": "local-image", "size_mib": 16}
 
 
 class Things(CrashTable):
-    def __init__(self, build):
-        super().__init__(build)
+    def __init__(self, build, every, first):
+        super().__init__(build, every, first)
         self.image = f"oci:{self.node.work}/image:busybox"
         self.count = 0
         volume = ("volume.create", "data", IMAGE)
@@ -117,8 +117,9 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("build", type=pathlib.Path)
     arguments.add_argument("--only", metavar="VERB")
+    add_sample(arguments)
     chosen = arguments.parse_args()
-    table = Things(chosen.build.resolve())
+    table = Things(chosen.build.resolve(), chosen.every, chosen.first)
     return table.run(lambda: table.all(chosen.only))
 
 

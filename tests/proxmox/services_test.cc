@@ -30,7 +30,6 @@ class PrivateNetwork : public testing::Environment {
   }
 };
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 const auto* const kNetwork = testing::AddGlobalTestEnvironment(new PrivateNetwork);
 
 class ServicesTest : public testing::Test {

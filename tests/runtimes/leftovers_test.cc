@@ -15,8 +15,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 class LeftoversTest : public testing::Test {
  protected:
   void folder(const Path& path) { std::filesystem::create_directories(path); }

@@ -90,12 +90,12 @@ TEST(ConfigTest, TellsEveryFaultWithLineAndPointer) {
   EXPECT_THAT(to_text(read.error()), HasSubstr("did you mean \"storage\"?"));
 }
 
-struct Case {
+struct WrongConfig {
   const char* text;
   const char* pointer;
 };
 
-class ConfigFaultTest : public testing::TestWithParam<Case> {};
+class ConfigFaultTest : public testing::TestWithParam<WrongConfig> {};
 
 TEST_P(ConfigFaultTest, IsTheOnlyOneAndPointsThere) {
   const auto read = parse_config(GetParam().text);
@@ -107,26 +107,27 @@ TEST_P(ConfigFaultTest, IsTheOnlyOneAndPointsThere) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, ConfigFaultTest,
-    testing::Values(Case{R"({"runtime":{"default":"docker"}})", "/runtime/default"},
-                    Case{R"({"runtime":{"state_folder":"var"}})", "/runtime/state_folder"},
-                    Case{R"({"runtime":{"lxc_path":"/x"}})", "/runtime/lxc_path"},
-                    Case{R"({"runtime":[]})", "/runtime"},
-                    Case{R"({"proxmox":{"ca_file":"/c"}})", "/proxmox/token_file"},
-                    Case{R"({"proxmox":{"token_file":"/t"}})", "/proxmox/ca_file"},
-                    Case{R"({"proxmox":{"token_file":"/t","ca_file":"/c","fingerprint":"AA"}})",
-                         "/proxmox/ca_file"},
-                    Case{R"({"proxmox":{"token_file":"/t","ca_file":"/c","url":"http://x"}})",
-                         "/proxmox/url"},
-                    Case{R"({"proxmox":{"token_file":"/t","ca_file":"/c","first_vmid":99}})",
-                         "/proxmox/first_vmid"},
-                    Case{R"({"proxmox":{"token_file":"/t","ca_file":"/c","first_vmid":910000}})",
-                         "/proxmox/last_vmid"},
-                    Case{R"({"proxmox":{"token_file":"/t","ca_file":"/c","volume_owner":900005}})",
-                         "/proxmox/volume_owner"},
-                    Case{R"({"network":{"plugin_folders":["a"]}})", "/network/plugin_folders"},
-                    Case{R"({"network":{"ranges":[{"bridge":"b"}]}})", "/network/ranges/0/subnet"},
-                    Case{R"({"container":{"pids":0}})", "/container/pids"},
-                    Case{R"({"bus":{"front_user":""}})", "/bus/front_user"}));
+    testing::Values(
+        WrongConfig{R"({"runtime":{"default":"docker"}})", "/runtime/default"},
+        WrongConfig{R"({"runtime":{"state_folder":"var"}})", "/runtime/state_folder"},
+        WrongConfig{R"({"runtime":{"lxc_path":"/x"}})", "/runtime/lxc_path"},
+        WrongConfig{R"({"runtime":[]})", "/runtime"},
+        WrongConfig{R"({"proxmox":{"ca_file":"/c"}})", "/proxmox/token_file"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t"}})", "/proxmox/ca_file"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","fingerprint":"AA"}})",
+                    "/proxmox/ca_file"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","url":"http://x"}})",
+                    "/proxmox/url"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","first_vmid":99}})",
+                    "/proxmox/first_vmid"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","first_vmid":910000}})",
+                    "/proxmox/last_vmid"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","volume_owner":900005}})",
+                    "/proxmox/volume_owner"},
+        WrongConfig{R"({"network":{"plugin_folders":["a"]}})", "/network/plugin_folders"},
+        WrongConfig{R"({"network":{"ranges":[{"bridge":"b"}]}})", "/network/ranges/0/subnet"},
+        WrongConfig{R"({"container":{"pids":0}})", "/container/pids"},
+        WrongConfig{R"({"bus":{"front_user":""}})", "/bus/front_user"}));
 
 TEST(ConfigTest, WhatIsNoJsonNamesTheLine) {
   const auto read = parse_config("{\n\"node\": \n}");

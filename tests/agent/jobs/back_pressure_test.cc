@@ -4,13 +4,10 @@
 
 #include <fstream>
 
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
 namespace {
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 /// A sanitizer's program is some ten times slower, and keeps what was freed for a while: a tenth of
 /// the submissions there shows as much.

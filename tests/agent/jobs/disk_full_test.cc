@@ -4,15 +4,12 @@
 #include <cstdio>
 #include <fstream>
 
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
 namespace {
 
 using testing::HasSubstr;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class DiskFull : public NodeFixture {
  protected:

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include "agent/jobs/queries/queries.h"
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -11,8 +10,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class DrainTest : public NodeFixture {
  protected:

@@ -2,15 +2,12 @@
 
 #include <gmock/gmock.h>
 
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
 namespace {
 
 using testing::HasSubstr;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class IntakeTest : public NodeFixture {};
 

@@ -4,7 +4,6 @@
 
 #include "agent/jobs/own_job.h"
 #include "agent/jobs/queries/views.h"
-#include "fakes/private_mounts.h"
 #include "keeper_fixture.h"
 
 namespace drover::jobs {
@@ -14,8 +13,6 @@ using namespace std::chrono_literals;
 using fakes::FakeRuntime;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class KeeperTest : public KeeperFixture {
  protected:

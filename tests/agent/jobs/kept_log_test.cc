@@ -8,15 +8,12 @@
 #include "agent/jobs/journal/housekeeping.h"
 #include "agent/jobs/queries/log_streams.h"
 #include "agent/jobs/queries/queries.h"
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
 namespace {
 
 using testing::Optional;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class KeptLog : public NodeFixture {
  protected:

@@ -6,7 +6,6 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/queries/views.h"
 #include "fakes/fake_proxmox.h"
-#include "fakes/private_mounts.h"
 #include "leaks_fixture.h"
 #include "runtimes/guest/guest_runtime.h"
 #include "runtimes/volumes/proxmox_volumes.h"
@@ -18,8 +17,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Key;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class LeaksProxmoxTest : public LeaksFixture {
  protected:

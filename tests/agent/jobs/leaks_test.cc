@@ -6,7 +6,6 @@
 #include <sys/mount.h>
 
 #include "agent/jobs/queries/queries.h"
-#include "fakes/private_mounts.h"
 #include "leaks_fixture.h"
 #include "runtimes/volumes/mount_table.h"
 
@@ -18,12 +17,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 /// Also network interfaces of the program's own.
-class PrivateNetwork : public fakes::PrivateMounts {
+class PrivateNetwork : public testing::Environment {
  public:
-  void SetUp() override {
-    PrivateMounts::SetUp();
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-  }
+  void SetUp() override { ASSERT_EQ(unshare(CLONE_NEWNET), 0); }
 };
 const auto* const kOwn = testing::AddGlobalTestEnvironment(new PrivateNetwork);
 

@@ -10,7 +10,6 @@
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/child.h"
 #include "fakes/fake_proxmox.h"
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -20,8 +19,6 @@ using runtimes::BridgeKind;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 /// A node of Proxmox whose one bridge is vmbr0.
 class ProxmoxWithVmbr0 : public fakes::FakeProxmox {

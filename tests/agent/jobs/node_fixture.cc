@@ -23,6 +23,15 @@ void NodeFixture::SetUp() {
   start_agent();
 }
 
+void NodeFixture::TearDown() {
+  end_agent();
+  // What a test leaves in the program's own /run/netns would be there for the next one.
+  for (const auto& name : std::filesystem::directory_iterator("/run/netns")) {
+    umount2(name.path().c_str(), MNT_DETACH);
+    std::filesystem::remove(name.path());
+  }
+}
+
 void NodeFixture::start_agent(std::size_t most_waiting) {
   journal_ = Journal::open(layout_.journal(), clock_).value();
   books_ = std::make_unique<Books>(*journal_, [this](const std::vector<Event>& events) {

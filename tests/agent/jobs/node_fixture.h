@@ -18,6 +18,7 @@
 #include "agent/jobs/verbs/verbs.h"
 #include "fakes/fake_clock.h"
 #include "fakes/fake_runtime.h"
+#include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
 #include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
@@ -32,7 +33,7 @@ class NodeFixture : public testing::Test {
   };
 
   void SetUp() override;
-  void TearDown() override { end_agent(); }
+  void TearDown() override;
 
   void start_agent(std::size_t most_waiting = 100);
   void end_agent();

@@ -7,7 +7,6 @@
 #include "agent/jobs/own_job.h"
 #include "agent/jobs/queries/queries.h"
 #include "fakes/inner_listener.h"
-#include "fakes/private_mounts.h"
 #include "keeper_fixture.h"
 
 namespace drover::jobs {
@@ -20,8 +19,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class ProberTest : public KeeperFixture {
  protected:

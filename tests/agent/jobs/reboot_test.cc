@@ -4,7 +4,6 @@
 
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/queries/views.h"
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -13,8 +12,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class RebootTest : public NodeFixture {
  protected:

@@ -10,7 +10,6 @@
 #include "agent/jobs/journal/journal_check.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/child.h"
-#include "fakes/private_mounts.h"
 #include "rebuild_fixture.h"
 
 namespace drover::jobs {
@@ -18,8 +17,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 TEST_F(Rebuild, ANodeThatWasDrainedIsDrainedStill) {
   run(job("d1", "node.drain", "pve1"));

@@ -11,7 +11,6 @@
 #include "agent/jobs/reconcile/reboot.h"
 #include "agent/jobs/status_change.h"
 #include "fakes/fake_proxmox.h"
-#include "fakes/private_mounts.h"
 #include "rebuild_fixture.h"
 #include "runtimes/guest/guest_runtime.h"
 
@@ -21,8 +20,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 TEST_F(Rebuild, ContainersAreKnownAgainAndCanBeStoppedStartedAndDeleted) {
   runtime_.set_capabilities({.restartable = true});

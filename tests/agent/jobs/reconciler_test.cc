@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include "fakes/private_mounts.h"
 #include "leaks_fixture.h"
 
 namespace drover::jobs {
@@ -13,8 +12,6 @@ using fakes::FakeRuntime;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class ReconcilerTest : public LeaksFixture {
  protected:

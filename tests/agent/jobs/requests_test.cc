@@ -5,7 +5,6 @@
 
 #include <fstream>
 
-#include "fakes/private_mounts.h"
 #include "messaging/message.h"
 #include "node_fixture.h"
 
@@ -13,8 +12,6 @@ namespace drover::jobs {
 namespace {
 
 using messaging::Record;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class RequestsTest : public NodeFixture {
  protected:

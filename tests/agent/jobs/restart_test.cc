@@ -1,7 +1,6 @@
 // container.restart, and what an agent's end leaves of it at each step.
 #include <gmock/gmock.h>
 
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -11,8 +10,6 @@ using fakes::FakeRuntime;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class RestartTest : public NodeFixture {
  protected:

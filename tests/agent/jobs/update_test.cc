@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include "agent/jobs/container_record.h"
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -11,8 +10,6 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class UpdateTest : public NodeFixture {
  protected:

@@ -4,7 +4,6 @@
 
 #include "agent/jobs/queries/views.h"
 #include "agent/jobs/status_change.h"
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -13,8 +12,6 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class VerbsTest : public NodeFixture {};
 

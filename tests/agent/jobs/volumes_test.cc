@@ -7,7 +7,6 @@
 
 #include "agent/jobs/status_change.h"
 #include "agent/jobs/verbs/standing_volumes.h"
-#include "fakes/private_mounts.h"
 #include "node_fixture.h"
 #include "runtimes/volumes/mount_table.h"
 
@@ -16,8 +15,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 
 class VolumesTest : public NodeFixture {
  protected:

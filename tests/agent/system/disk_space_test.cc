@@ -8,8 +8,6 @@
 namespace drover::system {
 namespace {
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 TEST(DiskSpaceTest, TellsWhatIsLeftAndCountsDown) {
   const fakes::TempFolder folder;
   ASSERT_EQ(mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=1m,nr_inodes=20"), 0);

@@ -18,9 +18,6 @@ namespace {
 
 using testing::HasSubstr;
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 class FileTest : public testing::Test {
  protected:
   Path write(const Path& name, std::string_view content, mode_t mode = 0600) {

@@ -16,7 +16,6 @@ namespace {
 
 using testing::HasSubstr;
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
 constexpr const char* kInside = "/run/netns/inside";
 
 class InnerConnectionTest : public testing::Test {

@@ -20,8 +20,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 const ContainerName& web() {
   static const ContainerName name = *ContainerName::parse("web-1");
   return name;

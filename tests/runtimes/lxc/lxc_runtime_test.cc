@@ -19,8 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 constexpr const char* kServe = "trap 'exit 5' TERM; while :; do sleep 0.1; done";
 
 class LxcRuntimeTest : public testing::Test {

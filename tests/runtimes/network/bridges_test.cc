@@ -13,8 +13,6 @@ namespace {
 
 using testing::HasSubstr;
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 class BridgesTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(unshare(CLONE_NEWNET), 0); }

@@ -15,8 +15,6 @@ namespace {
 
 using testing::HasSubstr;
 
-const auto* const kMounts = testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 class NetworksTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -13,9 +13,6 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new OneCgroupVersion);
-
 constexpr auto* kWaitsForAMessage =
     "echo ready > /telling/told; while ! test -e /telling/end; do sleep 0.05; done; exit 9";
 

@@ -12,9 +12,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new OneCgroupVersion);
-
 /// What it prints, without the time and stream in front of each line.
 std::string printed(const std::string& log) {
   std::string text;

@@ -30,17 +30,18 @@
 
 namespace drover::runtimes {
 
-/// Mounts of the test program's own. On a node that has both versions of control groups the one
-/// without controllers goes, because crun refuses such a mixture.
-class OneCgroupVersion : public fakes::PrivateMounts {
+/// On a node that has both versions of control groups the one without controllers goes, out of the
+/// test program's own mounts, because crun refuses such a mixture.
+class OneCgroupVersion : public testing::Environment {
  public:
   void SetUp() override {
-    PrivateMounts::SetUp();
     if (umount2("/sys/fs/cgroup/unified", MNT_DETACH) != 0) {
       ASSERT_TRUE(errno == EINVAL || errno == ENOENT) << std::strerror(errno);
     }
   }
 };
+inline const auto* const kOneCgroupVersion =
+    testing::AddGlobalTestEnvironment(new OneCgroupVersion);
 
 /// A root of busybox.
 inline void make_root(const Path& rootfs) {

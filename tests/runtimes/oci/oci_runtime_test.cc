@@ -12,9 +12,6 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new OneCgroupVersion);
-
 class OciRuntimeTest : public testing::TestWithParam<RuntimeKind> {
  protected:
   void expect_conflict(const Result<>& result, const std::string& words) {

@@ -12,9 +12,6 @@ namespace {
 
 using testing::HasSubstr;
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new OneCgroupVersion);
-
 class OciUpdateTest : public testing::TestWithParam<RuntimeKind> {
  protected:
   Container started(const std::string& script, const Resources& limits) {

@@ -14,9 +14,6 @@
 namespace drover::runtimes {
 namespace {
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 class InUseTest : public testing::Test {
  protected:
   void SetUp() override {

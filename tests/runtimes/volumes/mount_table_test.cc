@@ -11,9 +11,6 @@
 namespace drover::runtimes {
 namespace {
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 TEST(MountTableTest, ReadsTargetTypeAndSource) {
   const auto table = parse_mount_table(
       "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 propagate_from:2 - ext3 /dev/root rw\n"

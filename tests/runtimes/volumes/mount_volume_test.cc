@@ -19,9 +19,6 @@
 namespace drover::runtimes {
 namespace {
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 class MountVolumeTest : public testing::Test {
  protected:
   /// A sparse file of 16 MiB.

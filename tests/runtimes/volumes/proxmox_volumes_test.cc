@@ -18,9 +18,6 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-[[maybe_unused]] const auto* const kMounts =
-    testing::AddGlobalTestEnvironment(new fakes::PrivateMounts);
-
 class ProxmoxVolumesTest : public testing::Test {
  protected:
   Volume allocated() {
