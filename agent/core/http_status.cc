@@ -5,7 +5,7 @@
 namespace drover {
 namespace {
 
-bool is_digit(char c) {
+bool is_decimal(char c) {
   return c >= '0' && c <= '9';
 }
 
@@ -20,12 +20,12 @@ std::optional<int> http_status(std::string_view text) {
     line.remove_suffix(1);
   }
   if (!line.starts_with(kVersion) || line.size() < kStatusAt + kDigits ||
-      !is_digit(line[kVersion.size()]) || line[kStatusAt - 1] != ' ') {
+      !is_decimal(line[kVersion.size()]) || line[kStatusAt - 1] != ' ') {
     return std::nullopt;
   }
   const std::string_view digits = line.substr(kStatusAt, kDigits);
   const std::string_view rest = line.substr(kStatusAt + kDigits);
-  if (!std::all_of(digits.begin(), digits.end(), is_digit) ||
+  if (!std::all_of(digits.begin(), digits.end(), is_decimal) ||
       !(rest.empty() || rest.front() == ' ')) {
     return std::nullopt;
   }

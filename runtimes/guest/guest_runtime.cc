@@ -26,7 +26,7 @@ std::string guest_name(Vmid vmid) {
 }
 
 /// A pidfd of the guest's init, while it has one.
-system::UniqueFd open_init(pid_t init) {
+system::UniqueFd open_guest_init(pid_t init) {
   if (init <= 0) {
     return {};
   }
@@ -270,7 +270,7 @@ Result<> GuestRuntime::kill(const Container& container, int signal, const Stop& 
     }
     return guests_.stop(guest.vmid, stop).context(what);
   }
-  const system::UniqueFd init = open_init(guest.state.pid);
+  const system::UniqueFd init = open_guest_init(guest.state.pid);
   if (!init.valid()) {
     return fail(Code::unavailable, "{}: LXC on this node names no init of guest {}", what,
                 guest.vmid.value);
@@ -294,7 +294,7 @@ Result<Exit> GuestRuntime::stop(const Container& container, int signal,
     return Exit{};
   }
   const std::string what = "stop " + label(container);
-  const system::UniqueFd init = open_init(guest.state.pid);
+  const system::UniqueFd init = open_guest_init(guest.state.pid);
   if (guest.state.status == Status::paused) {
     TRY(lxc_thaw(options_.lxc_path, guest_name(guest.vmid), stop).context(what));
   }
