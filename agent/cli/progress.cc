@@ -37,6 +37,9 @@ void Progress::take(const Event& event) {
     return;
   }
   if (event.what == "step_undone") {
+    if (data.at("name").string_or("") == "container.check") {
+      return;  // it has only looked: there was nothing to take back
+    }
     // It has the number it had when it was done, by another job even: no place in this one's row.
     finish();
     fmt::print(out_, "{} … {}\n", step_name(data),

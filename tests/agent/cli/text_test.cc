@@ -119,6 +119,8 @@ TEST_F(Text, ProgressSaysWhatBecomesOfStepsThatAreUndone) {
     event.what = "step_undone";
     event.data = {{"number", 7}, {"name", "volume.allocate"}, {"subject", "data"}};
     progress.take(event);
+    event.data = {{"number", 1}, {"name", "container.check"}, {"subject", ""}};  // made nothing
+    progress.take(event);
     std::fclose(out);
     const std::string text(written, size);
     free(written);
