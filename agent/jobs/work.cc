@@ -84,10 +84,21 @@ Result<Turns::Turn> Work::take_turn(const Step& step) {
       });
 }
 
+Result<json::Value> Work::done_before(const Step& step, StepRow row) {
+  if (!step.again) {
+    return json::parse(row.data);
+  }
+  TRY(stop().check("step " + step.name + " once more"));
+  const json::Value made = TRY(step.act());
+  row.data = json::write(made);
+  TRY(books_.write([&](Books& books) { return books.journal().put_step(row); }));
+  return made;
+}
+
 Result<json::Value> Work::once(const Step& step) {
   auto [row, before] = TRY(begin(step));
   if (row.state == StepState::done) {
-    return json::parse(row.data);
+    return done_before(step, std::move(row));
   }
   TRY(stop().check("before step " + step.name));
   const Turns::Turn turn = TRY(take_turn(step));

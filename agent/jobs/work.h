@@ -35,6 +35,9 @@ struct Step {
   /// What has to be had before, and how many may have it at once (turns.h); "" for nothing.
   std::string turn{};
   std::size_t turn_width = 1;
+  /// What it makes ends with the machine, and to make it is nothing while it is there: a job that
+  /// is gone on with acts once more, and what that returns is what counts from then on.
+  bool again = false;
 };
 
 /// Belongs to the worker that runs the job.
@@ -95,6 +98,8 @@ class Work {
   /// Of a step that had been begun: what it made, or nothing and the way is free to do it.
   Result<std::optional<json::Value>> look_up(const Step& step);
   Result<Turns::Turn> take_turn(const Step& step);
+  /// Of a step that was done: what it gave.
+  Result<json::Value> done_before(const Step& step, StepRow row);
   Event event_of(const StepRow& row, const std::string& what) const;
 
   JobRequest request_;

@@ -1,6 +1,7 @@
 #include "runtimes/images/image_store.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ namespace drover::runtimes {
 namespace {
 
 constexpr std::chrono::minutes kUnpackTimeout{30};
+constexpr int kLookAgainMs = 100;  ///< whether another job has done with an image
 
 /// Overlay's options are one string, in which a comma ends an option and a colon a lower folder;
 /// both, and the backslash itself, are escaped by a backslash (fs/overlayfs/params.c).
@@ -162,7 +164,15 @@ Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& st
   ImageManifest manifest = TRY(read_image(reference));
   const Path folder = layout_.image(manifest.digest);
   const std::shared_ptr<Root> root = root_named(folder.filename());
-  const std::lock_guard lock(root->busy);
+  std::unique_lock lock(root->busy, std::try_to_lock);
+  while (!lock.owns_lock()) {
+    // Another job unpacks it, which may take minutes: that this one is cancelled is heard
+    // meanwhile.
+    TRY(stop.check("wait for image " + text + ", which another job unpacks"));
+    pollfd asked{.fd = stop.fd(), .events = POLLIN, .revents = 0};
+    poll(&asked, 1, kLookAgainMs);
+    lock.try_lock();
+  }
   std::error_code error;
   if (!std::filesystem::is_directory(folder / "rootfs", error)) {
     TRY(stop.check("unpack image " + text));

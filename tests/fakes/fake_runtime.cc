@@ -144,10 +144,11 @@ Result<> FakeRuntime::update(const runtimes::Container& container, const Resourc
   });
 }
 
-Result<runtimes::State> FakeRuntime::state(const runtimes::Container& container, const Stop&) {
-  const std::lock_guard lock(mutex_);
-  const runtimes::State* found = TRY(find(container));
-  return *found;
+Result<runtimes::State> FakeRuntime::state(const runtimes::Container& container, const Stop& stop) {
+  return perform("state", stop, [&]() -> Result<runtimes::State> {
+    const runtimes::State* found = TRY(find(container));
+    return *found;
+  });
 }
 
 Result<> FakeRuntime::remove(const runtimes::Container& container, bool force, const Stop& stop) {

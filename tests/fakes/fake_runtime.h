@@ -68,7 +68,7 @@ class FakeRuntime : public runtimes::Runtime {
                    const runtimes::Sink& out, const runtimes::Sink& err, const Stop& stop) override;
   Result<> update(const runtimes::Container& container, const Resources& limits,
                   const Stop& stop) override;
-  Result<runtimes::State> state(const runtimes::Container& container, const Stop&) override;
+  Result<runtimes::State> state(const runtimes::Container& container, const Stop& stop) override;
   Result<> remove(const runtimes::Container& container, bool force, const Stop& stop) override;
   Result<std::vector<runtimes::Found>> inventory(const Stop& stop) override;
 

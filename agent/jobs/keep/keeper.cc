@@ -129,7 +129,9 @@ Result<> Keeper::write_down(const Heard& heard) {
     return {};
   }
   if (began) {
-    const bool by_policy = !heard.job.empty() && heard.job == kept->keeping.job;
+    // Without a job it was seen to run, before the policy's job has said so.
+    const bool by_policy =
+        !kept->keeping.job.empty() && (heard.job.empty() || heard.job == kept->keeping.job);
     kept->keeping.begin(heard.at, by_policy, kept->probed);
   } else {
     const std::int64_t ended = kept->row.exit ? kept->row.exit->at_unix_ms : 0;

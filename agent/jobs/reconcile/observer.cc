@@ -11,42 +11,56 @@
 namespace drover::jobs {
 
 Observer::Observer(const Node& node, Books& books, Note note)
-    : node_(node), books_(books), note_(std::move(note)), thread_([this] { work(); }) {}
+    : node_(node),
+      books_(books),
+      note_(std::move(note)),
+      thread_([this] { work(queue_); }),
+      guest_thread_([this] { work(guests_); }) {}
 
 Observer::~Observer() {
-  stop_.request();
-  changed_.notify_all();
+  {
+    // Under the lock: a thread that has just found nothing to do must not miss it.
+    const std::lock_guard lock(mutex_);
+    stop_.request();
+  }
+  queue_.changed.notify_one();
+  guests_.changed.notify_one();
   thread_.join();
+  guest_thread_.join();
+}
+
+void Observer::put(Queue& queue, const std::string& name) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::find(queue.names.begin(), queue.names.end(), name) == queue.names.end()) {
+      queue.names.push_back(name);
+    }
+  }
+  queue.changed.notify_one();
 }
 
 void Observer::look_at(const std::string& name) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (std::find(names_.begin(), names_.end(), name) == names_.end()) {
-      names_.push_back(name);
-    }
-  }
-  changed_.notify_one();
+  put(queue_, name);
 }
 
 void Observer::look_at_all() {
-  look_at("");
+  put(queue_, "");
 }
 
-void Observer::work() {
+void Observer::work(Queue& queue) {
   for (;;) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stop_.requested() || !names_.empty(); });
+    queue.changed.wait(lock, [&] { return stop_.requested() || !queue.names.empty(); });
     if (stop_.requested()) {
       return;
     }
-    const std::string name = std::move(names_.front());
-    names_.pop_front();
+    const std::string name = std::move(queue.names.front());
+    queue.names.pop_front();
     lock.unlock();
     if (name.empty()) {
       observe_all();
     } else {
-      observe(name);
+      observe(name, queue);
     }
   }
 }
@@ -60,15 +74,13 @@ void Observer::observe_all() {
   if (!read && read.error().code != Code::cancelled) {
     system::log_error("reconcile: {}", read.error().message);
   }
+  // Behind those that have just ended.
   for (const ContainerRow& row : rows) {
-    if (stop_.requested()) {
-      return;
-    }
-    observe(row.name);
+    look_at(row.name);
   }
 }
 
-void Observer::observe(const std::string& name) {
+void Observer::observe(const std::string& name, const Queue& queue) {
   const auto look = [&]() -> Result<> {
     std::optional<ContainerRow> row;
     TRY(books_.write([&](Books& books) -> Result<> {
@@ -79,6 +91,10 @@ void Observer::observe(const std::string& name) {
       return {};
     }
     const ContainerRecord record = TRY(container_record_from(row->container));
+    if (record.container.runtime == RuntimeKind::pve_lxc && &queue != &guests_) {
+      put(guests_, name);
+      return {};
+    }
     runtimes::Runtime* runtime = TRY(node_.runtime(record.container.runtime));
     const Result<runtimes::State> asked = runtime->state(record.container, stop_);
     if (!asked && asked.error().code != Code::not_found) {

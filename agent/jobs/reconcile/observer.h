@@ -15,8 +15,9 @@
 
 namespace drover::jobs {
 
-/// Asks runtimes on a thread of its own, because they take their time, and notes what has changed
-/// without a job: ends, and what somebody did by hand.
+/// Asks runtimes on threads of its own, because they take their time, and notes what has changed
+/// without a job: ends, and what somebody did by hand. Guests of Proxmox have a thread for
+/// themselves: an API that hangs must not keep back how the others ended.
 class Observer {
  public:
   /// Takes what a runtime says of a container, "none" when it does not have it; on the loop's
@@ -35,8 +36,14 @@ class Observer {
   void look_at_all();
 
  private:
-  void work();
-  void observe(const std::string& name);
+  /// Names that wait for one thread, each once.
+  struct Queue {
+    std::condition_variable changed;
+    std::deque<std::string> names;  // guarded by mutex_; "" stands for all
+  };
+  void put(Queue& queue, const std::string& name);
+  void work(Queue& queue);
+  void observe(const std::string& name, const Queue& queue);
   void observe_all();
 
   const Node& node_;
@@ -44,9 +51,10 @@ class Observer {
   Note note_;
   system::Stop stop_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> names_;  // guarded by mutex_; "" stands for all
+  Queue queue_;
+  Queue guests_;
   std::thread thread_;
+  std::thread guest_thread_;
 };
 
 }  // namespace drover::jobs

@@ -2,6 +2,7 @@
 #include "agent/jobs/verbs/make_container.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/jobs/verbs/standing_volumes.h"
+#include "agent/jobs/verbs/start_program.h"
 #include "agent/jobs/verbs/verbs.h"
 
 namespace drover::jobs {
@@ -84,6 +85,9 @@ Result<> undo_job(Work& work, const Node& node) {
   TRY(settle(work, node, work.agent_stop()));
   if (work.request().verb == Verb::container_update) {
     return undo_update(work, node);
+  }
+  if (work.request().verb == Verb::container_start) {
+    return undo_start(work, node);
   }
   return makes_container(work.request().verb) ? unmake_container(work, node) : Result<>();
 }

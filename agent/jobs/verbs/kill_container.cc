@@ -60,8 +60,10 @@ Result<json::Value> kill_container(Work& work, const Node& node) {
     return json::Value();
   };
   step.find = []() -> Result<std::optional<json::Value>> {
-    return fail(Code::unavailable,
-                "the agent ended while it sent the signal, so whether it arrived is not known");
+    return fail(
+        Code::broken,
+        "the agent ended while it sent the signal, so whether it arrived is not known: look "
+        "at the container before you send it again");
   };
   const json::Value killed = TRY(work.once(step));
   // A program that ends later is seen by its monitor; a guest of Proxmox has none that tells.

@@ -27,11 +27,7 @@ Result<> Provision::make() {
   for (const VolumeSpec& spec : record_.container.spec.volumes) {
     TRY(make_volume(spec));
   }
-  TRY(make_namespace());
-  for (const NetworkSpec& spec : networks_of(record_)) {
-    runtimes::Attachment attachment = TRY(attach(spec, false));
-    record_.interfaces.push_back(std::move(attachment));
-  }
+  TRY(make_network(false));
   return mount_root();
 }
 
@@ -53,12 +49,7 @@ Result<> Provision::renew(bool network) {
     TRY(mount(volume));
   }
   if (network) {
-    TRY(make_namespace());
-    record_.interfaces.clear();
-    for (const NetworkSpec& spec : networks_of(record_)) {
-      runtimes::Attachment attachment = TRY(attach(spec, true));
-      record_.interfaces.push_back(std::move(attachment));
-    }
+    TRY(make_network(true));
   }
   return mount_root();
 }
@@ -149,27 +140,44 @@ Result<> Provision::make_volume(const VolumeSpec& spec) {
 
 Result<> Provision::mount(const runtimes::Volume& volume) {
   const runtimes::Path target = node_.layout.volume_mount(record_.container.name, volume.name);
-  TRY(work_.once(
-      {.name = "volume.mount", .subject = volume.name, .act = [&]() -> Result<json::Value> {
-         TRY(runtimes::mount_volume(volume, target, work_.stop()));
-         return json::Value(target.native());
-       }}));
+  TRY(work_.once({.name = "volume.mount",
+                  .subject = volume.name,
+                  .act = [&]() -> Result<json::Value> {
+                    TRY(runtimes::mount_volume(volume, target, work_.stop()));
+                    return json::Value(target.native());
+                  },
+                  .again = true}));
   return {};
 }
 
 Result<> Provision::make_namespace() {
   const ContainerName& name = record_.container.name;
-  TRY(work_.once({.name = "network.namespace", .act = [&]() -> Result<json::Value> {
+  TRY(work_.once({.name = "network.namespace",
+                  .act = [&]() -> Result<json::Value> {
                     TRY(node_.networks.make_namespace(name, work_.stop()));
                     return json::Value();
-                  }}));
+                  },
+                  .again = true}));
   record_.container.netns = runtimes::Layout::netns(name);
   return {};
 }
 
-Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool renewed) {
+/// `renewed`: it had one before, which has ended with the machine. So has the one that this job has
+/// made, if the machine went down before the job came to its end.
+Result<> Provision::make_network(bool renewed) {
+  const bool lost = work_.resumed() && !TRY(has_namespace());
+  TRY(make_namespace());
+  record_.interfaces.clear();
+  for (const NetworkSpec& spec : networks_of(record_)) {
+    runtimes::Attachment attachment = TRY(attach(spec, renewed || lost, lost));
+    record_.interfaces.push_back(std::move(attachment));
+  }
+  return {};
+}
+
+Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool renewed, bool again) {
   const runtimes::Container& container = record_.container;
-  Step step{.name = "network.attach", .subject = spec.interface};
+  Step step{.name = "network.attach", .subject = spec.interface, .again = again};
   step.act = [&]() -> Result<json::Value> {
     TRY(require_bridge(spec));
     const runtimes::Attachment attachment =
@@ -220,10 +228,12 @@ Result<> Provision::choose_root() {
 
 Result<> Provision::mount_root() {
   runtimes::Container& container = record_.container;
-  TRY(work_.once({.name = "rootfs.mount", .act = [&]() -> Result<json::Value> {
+  TRY(work_.once({.name = "rootfs.mount",
+                  .act = [&]() -> Result<json::Value> {
                     TRY(node_.images.mount_root(container.name, record_.lower));
                     return json::Value();
-                  }}));
+                  },
+                  .again = true}));
   container.rootfs = node_.layout.rootfs(container.name);
   return {};
 }

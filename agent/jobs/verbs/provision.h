@@ -37,7 +37,9 @@ class Provision {
   Result<runtimes::Volume> standing(const VolumeSpec& spec);
   Result<> mount(const runtimes::Volume& volume);
   Result<> make_namespace();
-  Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed);
+  Result<> make_network(bool renewed);
+  /// `again`: also where the job has done it before.
+  Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed, bool again);
   Result<> mount_root();
   Result<> choose_root();
 

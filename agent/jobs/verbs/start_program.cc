@@ -1,5 +1,6 @@
 #include "agent/jobs/verbs/start_program.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/jobs/verbs/provision.h"
@@ -8,7 +9,8 @@
 namespace drover::jobs {
 namespace {
 
-/// What is missing. Decided once: later runs of the job find the container in another state.
+/// What is missing. Decided once: later runs of the job find the container in another state. But
+/// mounts and namespaces are looked for each time, because a reboot in between takes them.
 struct Missing {
   bool runtime = false;  ///< the runtime has to make it again
   bool mounts = false;
@@ -40,15 +42,18 @@ Result<Need> ask_runtime(Work& work, const Target& target) {
 }
 
 Result<Missing> look(Work& work, const Provision& provision, const Target& target) {
+  bool mounted = true;
+  bool network = true;
+  if (!target.runtime->capabilities().provisions_itself) {
+    mounted = TRY(provision.is_mounted());
+    network = TRY(provision.has_namespace());
+  }
   const auto act = [&]() -> Result<json::Value> {
     const Need need = TRY(ask_runtime(work, target));
-    bool mounted = true;
-    bool network = true;
-    if (!target.runtime->capabilities().provisions_itself) {
-      mounted = TRY(provision.is_mounted());
-      network = TRY(provision.has_namespace());
-    }
-    json::Object missing{{"runtime", need.making}, {"mounts", !mounted}, {"network", !network}};
+    json::Object missing{{"runtime", need.making},
+                         {"mounts", !mounted},
+                         {"network", !network},
+                         {"wanted", to_string(target.row.wanted)}};
     if (need.ended) {
       missing.set("ended", to_json(*need.ended));
     }
@@ -56,8 +61,9 @@ Result<Missing> look(Work& work, const Provision& provision, const Target& targe
   };
   const json::Value missing = TRY(work.once({.name = "container.look", .act = act}));
   const json::Value& ended = missing.at("ended");
-  return Missing{missing.at("runtime").boolean_or(false), missing.at("mounts").boolean_or(false),
-                 missing.at("network").boolean_or(false),
+  return Missing{missing.at("runtime").boolean_or(false),
+                 missing.at("mounts").boolean_or(false) || !mounted,
+                 missing.at("network").boolean_or(false) || !network,
                  ended.is_null() ? std::nullopt : std::optional(exit_from_json(ended))};
 }
 
@@ -101,10 +107,10 @@ std::int64_t steps_to_start(const Target& target) {
 }
 
 Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before) {
-  TRY(want(work, target, Wanted::running));
   Provision provision(work, node, target.record);
   work.plan(steps_before + steps_to_start(target));
   const Missing missing = TRY(look(work, provision, target));
+  TRY(want(work, target, Wanted::running));
   work.plan(steps_before + (missing.runtime ? 4 : 2));
   if (missing.mounts || missing.network) {
     TRY(renew(work, provision, target, missing.network));
@@ -114,6 +120,27 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
   }
   TRY(work.once(start_step(*target.runtime, target.container(), missing.ended, work.stop())));
   return note(work, target, Status::running);
+}
+
+Result<> undo_start(Work& work, const Node& node) {
+  const Result<Target> target = find_target(work, node);
+  if (!target) {
+    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
+  }
+  const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
+  const auto looked = std::find_if(steps.begin(), steps.end(), [](const StepRow& step) {
+    return step.name == "container.look" && step.state == StepState::done;
+  });
+  if (looked == steps.end()) {
+    return {};
+  }
+  const json::Value before = TRY(json::parse(looked->data));
+  const Wanted wanted = wanted_from(before.at("wanted").string_or(to_string(Wanted::running)));
+  const Result<runtimes::State> now =
+      target->runtime->state(target->container(), work.agent_stop());
+  const bool runs = now ? now->status != Status::stopped && now->status != Status::created
+                        : now.error().code != Code::not_found;  // perhaps, for it does not answer
+  return runs || wanted == Wanted::running ? Result<>() : want(work, *target, wanted);
 }
 
 }  // namespace drover::jobs

@@ -299,6 +299,28 @@ TEST_F(KeeperTest, AnAgentThatEndsWhileItStartsOneStartsItOnce) {
   }
 }
 
+TEST_F(KeeperTest, AStartOfItsOwnThatIsSeenBeforeItIsToldIsStillTheRows) {
+  run_kept({{"policy", "always"}});
+  crash("web-1");
+  pass(1min);
+  crash("web-1");
+  const std::int64_t in_row = keeping("web-1").in_row;
+  ASSERT_GT(in_row, 1);
+  runtime_.pause_next("start", FakeRuntime::Hold::after_deed);
+  const int held = runtime_.held();
+  clock_.advance(10s);
+  while (runtime_.held() == held) {
+    loop_->turn(10ms);
+  }
+  // The look each minute comes before the job notes it.
+  ASSERT_TRUE(note_observed(*books_, "web-1", runtimes::State{Status::running, 1, {}}));
+  books_->commit();
+  runtime_.let_go();
+  settle();
+  EXPECT_EQ(status("web-1"), Status::running);
+  EXPECT_EQ(keeping("web-1").in_row, in_row);
+}
+
 TEST_F(KeeperTest, OneThatEndedWithoutAnAgentIsStartedByTheNext) {
   run_kept({{"policy", "on-failure"}});
   stop_keeping();  // an agent that dies behind the commit of `stopped`

@@ -1,10 +1,14 @@
 #include "agent/jobs/reconcile/reboot.h"
 
 #include <gmock/gmock.h>
+#include <sys/mount.h>
+
+#include <cstring>
 
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/queries/views.h"
 #include "node_fixture.h"
+#include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
 namespace {
@@ -252,6 +256,50 @@ INSTANTIATE_TEST_SUITE_P(
                     CutOff{"start", fakes::FakeRuntime::Hold::before_deed, true},
                     CutOff{"start", fakes::FakeRuntime::Hold::after_deed, false},
                     CutOff{"start", fakes::FakeRuntime::Hold::after_deed, true}));
+
+TEST_F(RebootTest, WhatARunThatTheRebootCutOffHadMountedIsMountedAgain) {
+  runtime_.hold_next("create", fakes::FakeRuntime::Hold::before_deed);
+  json::Object request = run_job("j2", "web-2");
+  request.find("spec")->object()->set(
+      "volumes", json::Array{json::Object{{"name", "data"}, {"target", "/data"}}});
+  submit(request);
+  while (runtime_.held() == 0) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  end_agent();
+  const ContainerName name = *ContainerName::parse("web-2");
+  const std::vector<std::filesystem::path> mounts = {
+      layout_.volume_mount(name, "data"), layout_.rootfs(name), runtimes::Layout::netns(name)};
+  for (const std::filesystem::path& mount : mounts) {
+    ASSERT_EQ(umount2(mount.c_str(), MNT_DETACH), 0) << mount << ": " << std::strerror(errno);
+  }
+  start_agent();
+  begin("boot 2");
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
+  for (const std::filesystem::path& mount : mounts) {
+    EXPECT_TRUE(runtimes::is_mounted(mount).value()) << mount;
+  }
+}
+
+TEST_F(RebootTest, WhatAStartThatTheRebootCutOffHadFoundMountedIsMountedAgain) {
+  runtime_.set_capabilities({.restartable = true});
+  run(job("j2", "container.stop", "web-1"));
+  const int held = runtime_.held();
+  runtime_.hold_next("start", fakes::FakeRuntime::Hold::before_deed);
+  submit(job("j3", "container.start", "web-1"));
+  while (runtime_.held() == held) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  end_agent();
+  const ContainerName name = *ContainerName::parse("web-1");
+  ASSERT_EQ(umount2(layout_.rootfs(name).c_str(), MNT_DETACH), 0);
+  ASSERT_EQ(umount2(runtimes::Layout::netns(name).c_str(), MNT_DETACH), 0);
+  start_agent();
+  begin("boot 2");
+  EXPECT_EQ(await("j3").state, JobState::succeeded);
+  EXPECT_TRUE(runtimes::is_mounted(layout_.rootfs(name)).value());
+  EXPECT_TRUE(runtimes::is_mounted(runtimes::Layout::netns(name)).value());
+}
 
 TEST_F(RebootTest, ADrainedNodeStartsNothing) {
   always();

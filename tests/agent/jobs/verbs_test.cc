@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "agent/jobs/container_record.h"
 #include "agent/jobs/queries/views.h"
 #include "agent/jobs/status_change.h"
 #include "node_fixture.h"
@@ -183,6 +184,59 @@ TEST_F(VerbsTest, AnEndWithoutAJobIsSeenAndTold) {
   books_->close();
 }
 
+TEST_F(VerbsTest, AGuestWhoseApiHangsKeepsNobodyElsesEndBack) {
+  fakes::FakeRuntime guests;
+  node_->runtimes.emplace(RuntimeKind::pve_lxc, &guests);
+  run(run_job("j1", "guest-1"));
+  run(run_job("j2", "web-1"));
+  ContainerRow guest = *journal_->container("guest-1").value();
+  ContainerRecord record = container_record_from(guest.container).value();
+  record.container.runtime = RuntimeKind::pve_lxc;
+  guest.runtime = "pve-lxc";
+  guest.container = json::write(to_json(record));
+  ASSERT_TRUE(journal_->put_container(guest));
+  ASSERT_TRUE(journal_->commit());
+  guests.hold_next("state", fakes::FakeRuntime::Hold::before_deed);
+  {
+    Observer observer(*node_, *books_,
+                      [this](const std::string& name, const std::optional<runtimes::State>& state) {
+                        return note_observed(*books_, name, state);
+                      });
+    observer.look_at_all();
+    while (guests.held() == 0) {
+      loop_->turn(std::chrono::milliseconds(10));
+    }
+    runtime_.end("web-1", 7);
+    observer.look_at("web-1");
+    while (journal_->container("web-1").value()->status != Status::stopped) {
+      loop_->turn(std::chrono::seconds(60));
+    }
+    books_->close();
+  }
+  EXPECT_EQ(journal_->container("guest-1").value()->status, Status::running);
+}
+
+TEST_F(VerbsTest, AStartThatFailsOrIsCancelledWishesNothing) {
+  run(run_job("j1", "web-1"));
+  run(job("j2", "container.stop", "web-1"));
+  runtime_.fail_next("start", Error{Code::broken, "no such program", {}});
+  EXPECT_EQ(run(job("j3", "container.start", "web-1")).state, JobState::failed);
+  EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::stopped);
+
+  const int held = runtime_.held();
+  runtime_.hold_next("start", fakes::FakeRuntime::Hold::before_deed);
+  submit(job("j4", "container.start", "web-1"));
+  while (runtime_.held() == held) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  submit(job("j5", "job.cancel", "j4"));
+  EXPECT_EQ(await("j4").state, JobState::cancelled);
+  EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::stopped);
+
+  EXPECT_EQ(run(job("j6", "container.start", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::running);
+}
+
 /// The journal as a crash leaves it between a step's deed and its result, and all later steps
 /// undone.
 void cut_off_at(Journal& journal, const std::string& job, const std::string& step,
@@ -255,6 +309,38 @@ TEST_F(VerbsTest, AnInterruptedKillIsNotSentTwice) {
   start_agent();
   ASSERT_TRUE(intake_->resume());
   EXPECT_THAT(await("j2").result, HasSubstr("not known"));
+}
+
+TEST_F(VerbsTest, AnInterruptedExecKeepsWhatItHadPrintedAndIsNotRunAgain) {
+  run(run_job("j1", "web-1"));
+  const int held = runtime_.held();
+  runtime_.hold_next("exec", fakes::FakeRuntime::Hold::after_deed);
+  submit(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}));
+  while (runtime_.held() == held) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  const JobRow ended = await("j2");
+  EXPECT_EQ(ended.attempt, 2);
+  EXPECT_THAT(ended.result, HasSubstr("\"broken\""));
+  EXPECT_THAT(ended.result, HasSubstr("before you run it again"));
+  EXPECT_THAT(system::read_file(layout_.job_log(*JobId::parse("j2"))).value(),
+              HasSubstr(" stdout F ran id\n"));
+}
+
+TEST_F(VerbsTest, AnExecThatHadEndedBeforeTheCrashKeepsItsOutput) {
+  run(run_job("j1", "web-1"));
+  run(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}));
+  ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->commit());
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_EQ(await("j2").result, R"({"code":3})");
+  EXPECT_THAT(system::read_file(layout_.job_log(*JobId::parse("j2"))).value(),
+              HasSubstr(" stdout F ran id\n"));
 }
 
 }  // namespace
