@@ -6,24 +6,26 @@ void Lanes::offer(const std::string& lane) {
   const auto found = lanes_.find(lane);
   if (found != lanes_.end() && !busy_.contains(lane)) {
     const auto head = found->second.begin();
-    ready_.insert(Head(head->second.rank, head->first, lane));
+    ready(head->second.kind).insert(Head(head->second.rank, head->first, lane));
   }
 }
 
-void Lanes::add(const std::string& job, const std::string& lane, std::int64_t rank) {
+void Lanes::add(const std::string& job, const std::string& lane, std::int64_t rank, Kind kind) {
   const std::size_t number = added_++;
-  lanes_[lane].insert({number, Waiting{job, rank}});
-  known_.insert_or_assign(job, Known{lane, number, rank});
+  lanes_[lane].insert({number, Waiting{job, rank, kind}});
+  known_.insert_or_assign(job, Known{lane, number, rank, kind});
   ++waiting_;
   offer(lane);
 }
 
 std::optional<std::string> Lanes::next() {
-  if (ready_.empty() || running_.size() >= most_) {
+  const bool passing = !ready_passing_.empty() && passing_ < most_passing_;
+  if (!passing && (ready_.empty() || running_.size() - passing_ >= most_)) {
     return std::nullopt;
   }
-  const std::string lane = std::get<2>(*ready_.begin());
-  ready_.erase(ready_.begin());
+  Heads& heads = ready(passing ? Kind::passing : Kind::holding);
+  const std::string lane = std::get<2>(*heads.begin());
+  heads.erase(heads.begin());
   const auto found = lanes_.find(lane);
   const auto head = found->second.begin();
   std::string job = head->second.job;
@@ -32,8 +34,13 @@ std::optional<std::string> Lanes::next() {
     lanes_.erase(found);
   }
   --waiting_;
-  busy_.insert(lane);
   running_.insert(job);
+  if (passing) {
+    ++passing_;
+    offer(lane);
+  } else {
+    busy_.insert(lane);
+  }
   return job;
 }
 
@@ -41,10 +48,13 @@ void Lanes::finished(const std::string& job) {
   if (running_.erase(job) == 0) {
     return;
   }
-  const std::string lane = known_.at(job).lane;
-  known_.erase(job);
-  busy_.erase(lane);
-  offer(lane);
+  const Known known = known_.extract(job).mapped();
+  if (known.kind == Kind::passing) {
+    --passing_;
+    return;
+  }
+  busy_.erase(known.lane);
+  offer(known.lane);
 }
 
 void Lanes::park(const std::string& job) {
@@ -53,7 +63,7 @@ void Lanes::park(const std::string& job) {
   }
   const Known& known = known_.at(job);
   // All others of its lane came later: it is the head again.
-  lanes_[known.lane].insert({known.number, Waiting{job, known.rank}});
+  lanes_[known.lane].insert({known.number, Waiting{job, known.rank, known.kind}});
   parked_.insert(job);
   ++waiting_;
 }
@@ -76,7 +86,7 @@ bool Lanes::remove(const std::string& job) {
   }
   const Known known = known_.extract(job).mapped();
   const auto lane = lanes_.find(known.lane);
-  ready_.erase(Head(known.rank, known.number, known.lane));
+  ready(known.kind).erase(Head(known.rank, known.number, known.lane));
   lane->second.erase(known.number);
   --waiting_;
   if (lane->second.empty()) {
@@ -113,7 +123,7 @@ std::optional<Lanes::Place> Lanes::place(const std::string& job) const {
     return Place{Place::For::lane, known.lane, before};
   }
   return Place{Place::For::worker, known.lane,
-               ready_.order_of_key(Head(known.rank, known.number, known.lane))};
+               ready(known.kind).order_of_key(Head(known.rank, known.number, known.lane))};
 }
 
 }  // namespace drover::jobs

@@ -16,21 +16,27 @@ namespace drover::jobs {
 
 /// One first-in-first-out lane for each target: of two jobs for one container the later waits for
 /// the earlier, and jobs for different containers run beside each other, at most `most` at once.
-/// Nothing takes longer than the logarithm of what waits. Belongs to one thread.
+/// A passing job waits for those before it like any other, but nobody waits for it once it runs,
+/// and it takes nobody's place: of these at most `most_passing` run. Nothing takes longer than the
+/// logarithm of what waits. Belongs to one thread.
 class Lanes {
  public:
-  explicit Lanes(std::size_t most) : most_(most) {}
+  enum class Kind { holding, passing };
+
+  explicit Lanes(std::size_t most, std::size_t most_passing = 0)
+      : most_(most), most_passing_(most_passing) {}
 
   /// Of the jobs at the heads of free lanes the one with the lowest `rank` goes first, of equal
   /// ones the one that came first. A rank that grows with the time of arrival starves nobody.
-  void add(const std::string& job, const std::string& lane, std::int64_t rank = 0);
+  void add(const std::string& job, const std::string& lane, std::int64_t rank = 0,
+           Kind kind = Kind::holding);
   /// The job to start now, which then counts as running; none when all that wait have to go on
   /// waiting.
   std::optional<std::string> next();
   /// A job that `next` gave has ended.
   void finished(const std::string& job);
-  /// A job that `next` gave waits for its next attempt: others may run meanwhile, but none of its
-  /// lane.
+  /// A job that `next` gave, and that does not pass, waits for its next attempt: others may run
+  /// meanwhile, but none of its lane.
   void park(const std::string& job);
   /// A parked job waits for `next` again, at the head of its lane.
   void unpark(const std::string& job);
@@ -64,26 +70,35 @@ class Lanes {
   struct Waiting {
     std::string job;
     std::int64_t rank = 0;
+    Kind kind = Kind::holding;
   };
   using Lane = Ordered<std::size_t, Waiting>;
   struct Known {
     std::string lane;
     std::size_t number;  // counts the jobs added
     std::int64_t rank;
+    Kind kind;
   };
   using Head = std::tuple<std::int64_t, std::size_t, std::string>;  // rank, number, lane
 
+  using Heads = Ordered<Head, __gnu_pbds::null_type>;
+
   void offer(const std::string& lane);
+  Heads& ready(Kind kind) { return kind == Kind::passing ? ready_passing_ : ready_; }
+  const Heads& ready(Kind kind) const { return kind == Kind::passing ? ready_passing_ : ready_; }
 
   std::size_t most_;
+  std::size_t most_passing_;
+  std::size_t passing_ = 0;  // of those that run
   std::size_t added_ = 0;
   std::size_t waiting_ = 0;
   std::unordered_map<std::string, Lane> lanes_;   // none is empty
   std::unordered_map<std::string, Known> known_;  // jobs waiting, parked or running
   std::set<std::string> running_;
-  std::set<std::string> parked_;                // jobs at the heads of busy lanes
-  std::set<std::string> busy_;                  // lanes with a running or parked job, or occupied
-  Ordered<Head, __gnu_pbds::null_type> ready_;  // heads of the lanes that are free
+  std::set<std::string> parked_;  // jobs at the heads of busy lanes
+  std::set<std::string> busy_;    // lanes with a running or parked job that holds them, or occupied
+  Heads ready_;                   // heads of the lanes that are free
+  Heads ready_passing_;
 };
 
 }  // namespace drover::jobs

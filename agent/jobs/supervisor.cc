@@ -28,6 +28,15 @@ std::string lane_of(const JobRequest& request) {
   return lane_named(target_kind_of(request.verb), request.target);
 }
 
+/// A command inside a container may take hours, in which the container is to be stopped, killed or
+/// deleted as ever.
+Lanes::Kind kind_of(const JobRequest& request) {
+  return request.verb == Verb::container_exec ? Lanes::Kind::passing : Lanes::Kind::holding;
+}
+
+/// Commands inside containers at once; each has a thread that mostly waits.
+constexpr std::size_t kMostExecs = 32;
+
 double draw() {
   thread_local std::mt19937_64 engine{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(engine);
@@ -97,8 +106,8 @@ Supervisor::Supervisor(system::Loop& loop, Books& books, system::Clock& clock, s
       books_(books),
       clock_(clock),
       deeds_(std::move(deeds)),
-      lanes_(workers),
-      workers_(workers, [this](const Task& task) { left_.post(run_one(task)); }) {
+      lanes_(workers, kMostExecs),
+      workers_(workers + kMostExecs, [this](const Task& task) { left_.post(run_one(task)); }) {
   loop_.watch(left_.fd(), EPOLLIN, [this](std::uint32_t) { reap(); });
 }
 
@@ -139,7 +148,7 @@ void Supervisor::submit(JobRequest request, const JobRow& row) {
     entry.deadline =
         loop_.after(std::chrono::milliseconds(left), [this, job] { deadline_passed(job); });
   }
-  lanes_.add(job, lane, rank);
+  lanes_.add(job, lane, rank, kind_of(entry.next.request));
   entries_.emplace(job, std::move(entry));
   start_ready();
 }

@@ -44,6 +44,41 @@ TEST(Lanes, NeverRunsMoreThanAsked) {
   EXPECT_EQ(lanes.next(), "c");
 }
 
+TEST(Lanes, APassingJobWaitsForThoseBeforeItAndNobodyForIt) {
+  Lanes lanes(1, 1);
+  lanes.add("run", "web-1");
+  lanes.add("exec", "web-1", 0, Lanes::Kind::passing);
+  lanes.add("stop", "web-1");
+  EXPECT_EQ(lanes.next(), "run");
+  EXPECT_EQ(lanes.next(), std::nullopt);
+  lanes.finished("run");
+  EXPECT_EQ(lanes.next(), "exec");
+  EXPECT_EQ(lanes.next(), "stop") << "also the worker is free for it";
+  EXPECT_EQ(lanes.running(), 2U);
+  lanes.add("start", "web-1");
+  lanes.finished("exec");
+  EXPECT_EQ(lanes.next(), std::nullopt) << "the lane is the stop's";
+  lanes.finished("stop");
+  EXPECT_EQ(lanes.next(), "start");
+}
+
+TEST(Lanes, PassingJobsHaveABoundOfTheirOwn) {
+  Lanes lanes(1, 2);
+  for (const char* job : {"a", "b", "c"}) {
+    lanes.add(job, "web-1", 0, Lanes::Kind::passing);
+  }
+  lanes.add("stop", "web-2");
+  EXPECT_EQ(lanes.next(), "a");
+  EXPECT_EQ(lanes.next(), "b");
+  EXPECT_EQ(lanes.next(), "stop");
+  EXPECT_EQ(lanes.next(), std::nullopt);
+  EXPECT_EQ(lanes.place("c")->what, Lanes::Place::For::worker);
+  EXPECT_TRUE(lanes.remove("c"));
+  lanes.add("d", "web-1", 0, Lanes::Kind::passing);
+  lanes.finished("a");
+  EXPECT_EQ(lanes.next(), "d");
+}
+
 TEST(Lanes, GivesTheOldestJobFirstWhateverItsLane) {
   Lanes lanes(1);
   lanes.add("j1", "x");

@@ -330,6 +330,21 @@ TEST_F(VerbsTest, AnInterruptedExecKeepsWhatItHadPrintedAndIsNotRunAgain) {
               HasSubstr(" stdout F ran id\n"));
 }
 
+TEST_F(VerbsTest, AStopDoesNotWaitForACommandInside) {
+  run(run_job("j1", "web-1"));
+  const int held = runtime_.held();
+  runtime_.hold_next("exec", fakes::FakeRuntime::Hold::after_deed);
+  submit(job("j2", "container.exec", "web-1", {{"command", json::Array{"sleep"}}}));
+  while (runtime_.held() == held) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(run(job("j3", "container.stop", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(run(job("j4", "container.delete", "web-1")).state, JobState::succeeded);
+  submit(job("j5", "job.cancel", "j2"));
+  EXPECT_EQ(await("j2").state, JobState::cancelled);
+  EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
 TEST_F(VerbsTest, AnExecThatHadEndedBeforeTheCrashKeepsItsOutput) {
   run(run_job("j1", "web-1"));
   run(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}));
