@@ -100,6 +100,19 @@ class NodeLife(unittest.TestCase):
                 self.node.drover("rm", f"seven-{runtime}")
         self.assertEqual([name for name in self.node.names() if name.startswith("seven")], [])
 
+    def test_nobody_waits_for_a_command_inside(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"inside-{runtime}"
+                self.node.drover("run", "--runtime", runtime, "--name", name, "--", "sh", "-c", SERVE % 0)
+                inside = self.node.begin("exec", name, "--", "sh", "-c", "echo begun; sleep 1000")
+                self.assertEqual(inside.stdout.readline(), "begun\n")
+                self.node.drover("stop", name)
+                self.assertEqual(inside.wait(30), 137, inside.stderr.read())
+                self.node.drover("rm", name)
+                inside.stdout.close()
+                inside.stderr.close()
+
     def test_containers_outlive_an_agent_that_is_killed(self):
         names = {}
         for number in range(10):

@@ -18,7 +18,9 @@ Result<VolumeRow> begin_volume(Work& work, const Node& node) {
   TRY(work.write([&](Books& books) -> Result<> {
     const std::optional<VolumeRow> known = TRY(books.journal().volume(row.name));
     if (known && known->job != job) {
-      return fail(Code::conflict, "create volume {}: there is one of that name (made by job {})",
+      return fail(Code::conflict,
+                  "create volume {}: there is one of that name (made by job {}); choose another, "
+                  "or delete that one",
                   row.name, known->job);
     }
     if (known) {

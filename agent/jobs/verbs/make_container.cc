@@ -53,6 +53,10 @@ class Making {
     if (!runtime_.capabilities().provisions_itself) {
       step.clear = [&] { return runtime_.remove(record_.container, true, work_.stop()); };
     }
+    // Proxmox makes the guest's root under the lock of its storage.
+    if (runtime_.capabilities().provisions_itself) {
+      take_turn_of(step, node_, node_.config.storage.guest_storage);
+    }
     TRY(work_.once(step));
     return runtime_.capabilities().provisions_itself ? take_in_provided() : Result<>();
   }
@@ -113,7 +117,9 @@ Result<json::Value> make_container(Work& work, const Node& node, bool start) {
   const ContainerName name = TRY(ContainerName::parse(work.request().target));
   std::optional<ContainerRow> row = TRY(work.container(name.str()));
   if (row && row->job != work.request().id.str()) {
-    return fail(Code::conflict, "make container {}: there is one of that name ({}, made by job {})",
+    return fail(Code::conflict,
+                "make container {}: there is one of that name ({}, made by job {}); choose "
+                "another, or delete that one",
                 name.str(), to_string(row->status), row->job);
   }
   if (!row) {
