@@ -12,8 +12,8 @@ namespace drover::jobs {
 /// wanted running from here on. `steps_before`: that the job has done already.
 Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before);
 
-/// Takes back the wish of a start that did not come to its end, unless the program runs: one that was
-/// stopped stays so, also for its restart policy.
+/// Takes back the wish of a start that did not come to its end, unless the program runs: one that
+/// was stopped stays so, also for its restart policy.
 Result<> undo_start(Work& work, const Node& node);
 
 /// How many steps `start_program` takes with the container as it is now, for Work::plan.
