@@ -2,7 +2,10 @@
 
 #include <httplib.h>
 
+#include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 #include "agent/system/clock.h"
 #include "tests/pve-sim/reason_phrase.h"
@@ -108,6 +111,7 @@ struct Server::Http {
   std::string token;
   std::chrono::milliseconds auth_delay;
   system::Stop ending;
+  std::atomic<bool> served = false;
 };
 
 Server::Server(const Place& place, std::string token, std::chrono::milliseconds auth_delay)
@@ -123,10 +127,15 @@ int Server::bind(int port) {
 
 void Server::serve() {
   http_->server.listen_after_bind();
+  http_->served = true;
 }
 
 void Server::stop() {
   http_->ending.request();
+  // One that is about to listen takes no notice of its stop.
+  while (!http_->server.is_running() && !http_->served) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   http_->server.stop();
 }
 
