@@ -48,17 +48,17 @@ class Making {
       TRY(runtime_.create(record_.container, work_.stop()));
       return json::Value();
     };
-    // Half of one is worth nothing, and a whole one is soon made again. A guest of Proxmox is not:
-    // its runtime finds it by the job's tag.
-    if (!runtime_.capabilities().provisions_itself) {
+    const bool provisions_itself = runtime_.capabilities().provisions_itself;
+    if (provisions_itself) {
+      // Proxmox makes the guest's root under the lock of its storage.
+      take_turn_of(step, node_, node_.config.storage.guest_storage);
+    } else {
+      // Half of one is worth nothing, and a whole one is soon made again. A guest of Proxmox is
+      // not: its runtime finds it by the job's tag.
       step.clear = [&] { return runtime_.remove(record_.container, true, work_.stop()); };
     }
-    // Proxmox makes the guest's root under the lock of its storage.
-    if (runtime_.capabilities().provisions_itself) {
-      take_turn_of(step, node_, node_.config.storage.guest_storage);
-    }
     TRY(work_.once(step));
-    return runtime_.capabilities().provisions_itself ? take_in_provided() : Result<>();
+    return provisions_itself ? take_in_provided() : Result<>();
   }
 
   /// What the runtime has made by itself belongs to the record as what was made for it does.

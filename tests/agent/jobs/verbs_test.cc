@@ -264,9 +264,7 @@ void cut_off_at(Journal& journal, const std::string& job, const std::string& ste
 TEST_F(VerbsTest, AnInterruptedRunIsGoneOnWithByTheNextAgentAndItsProgramNotStartedTwice) {
   run(with_volume(run_job("j1", "web-1")));
   cut_off_at(*journal_, "j1", "runtime.start", Status::created);
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   EXPECT_EQ(await("j1").state, JobState::succeeded);
   EXPECT_EQ(runtime_.starts("web-1"), 1);
   EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
@@ -277,9 +275,7 @@ TEST_F(VerbsTest, AnInterruptedCreateIsDoneAnew) {
   request.set("verb", "container.create");
   run(request);
   cut_off_at(*journal_, "j1", "runtime.create", Status::creating);
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   EXPECT_EQ(await("j1").state, JobState::succeeded);
   EXPECT_TRUE(runtime_.has("web-1"));
   EXPECT_EQ(run(job("j2", "container.start", "web-1")).state, JobState::succeeded);
@@ -289,9 +285,7 @@ TEST_F(VerbsTest, ARunThatHadComeToItsEndBeforeTheCrashHasSucceeded) {
   run(run_job("j1", "web-1"));
   ASSERT_TRUE(journal_->set_job("j1", JobState::running, "null", 0));
   ASSERT_TRUE(journal_->commit());
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   EXPECT_EQ(await("j1").state, JobState::succeeded);
   EXPECT_TRUE(runtime_.has("web-1"));
 }
@@ -305,9 +299,7 @@ TEST_F(VerbsTest, AnInterruptedKillIsNotSentTwice) {
   ASSERT_TRUE(journal_->put_step(sent));
   ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
   ASSERT_TRUE(journal_->commit());
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   EXPECT_THAT(await("j2").result, HasSubstr("not known"));
 }
 
@@ -319,9 +311,7 @@ TEST_F(VerbsTest, AnInterruptedExecKeepsWhatItHadPrintedAndIsNotRunAgain) {
   while (runtime_.held() == held) {
     loop_->turn(std::chrono::milliseconds(10));
   }
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   const JobRow ended = await("j2");
   EXPECT_EQ(ended.attempt, 2);
   EXPECT_THAT(ended.result, HasSubstr("\"broken\""));
@@ -350,9 +340,7 @@ TEST_F(VerbsTest, AnExecThatHadEndedBeforeTheCrashKeepsItsOutput) {
   run(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}));
   ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
   ASSERT_TRUE(journal_->commit());
-  end_agent();
-  start_agent();
-  ASSERT_TRUE(intake_->resume());
+  restart_agent();
   EXPECT_EQ(await("j2").result, R"({"code":3})");
   EXPECT_THAT(system::read_file(layout_.job_log(*JobId::parse("j2"))).value(),
               HasSubstr(" stdout F ran id\n"));
