@@ -72,6 +72,16 @@ void NodeFixture::restart_agent() {
   EXPECT_TRUE(intake_->resume());
 }
 
+void NodeFixture::submit_held(const json::Object& request, const std::string& verb,
+                              fakes::FakeRuntime::Hold where) {
+  const int held = runtime_.held();
+  runtime_.hold_next(verb, where);
+  submit(request);
+  while (runtime_.held() == held) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+}
+
 json::Object NodeFixture::run_job(const std::string& id, const std::string& name) {
   return {{"id", id},
           {"verb", "container.run"},

@@ -47,6 +47,9 @@ class NodeFixture : public testing::Test {
   /// What the intake answers; the turn's commit is done by then.
   Answer submit_text(const std::string& body);
   Answer submit(const json::Object& request) { return submit_text(json::write(request)); }
+  /// Sends a job and comes back when the runtime holds its call of `verb` there.
+  void submit_held(const json::Object& request, const std::string& verb,
+                   fakes::FakeRuntime::Hold where);
   /// The journal's row once the job has ended.
   JobRow await(const std::string& id);
   JobRow run(const json::Object& request);

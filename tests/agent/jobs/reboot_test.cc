@@ -180,11 +180,7 @@ TEST_F(RebootTest, OneThatWasOnlyCreatedIsCreatedStill) {
 
 TEST_F(RebootTest, AJobThatTheRebootCutOffDecides) {
   always();
-  runtime_.hold_next("stop", fakes::FakeRuntime::Hold::before_deed);
-  submit(job("j2", "container.stop", "web-1"));
-  while (runtime_.held() == 0) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(job("j2", "container.stop", "web-1"), "stop", fakes::FakeRuntime::Hold::before_deed);
   reboot();
   EXPECT_EQ(await("j2").state, JobState::succeeded);
   EXPECT_THAT(jobs_since(), IsEmpty());
@@ -202,11 +198,7 @@ class CutOffTest : public RebootTest, public testing::WithParamInterface<CutOff>
 
 TEST_P(CutOffTest, ARunThatTheRebootCutOffEndsOnceAndTruly) {
   runtime_.set_capabilities({.restartable = GetParam().remembers});
-  runtime_.hold_next(GetParam().verb, GetParam().where);
-  submit(run_job("j2", "web-2"));
-  while (runtime_.held() == 0) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(run_job("j2", "web-2"), GetParam().verb, GetParam().where);
   end_agent();
   runtime_.reboot();
   if (!GetParam().remembers) {
@@ -284,12 +276,8 @@ TEST_F(RebootTest, WhatARunThatTheRebootCutOffHadMountedIsMountedAgain) {
 TEST_F(RebootTest, WhatAStartThatTheRebootCutOffHadFoundMountedIsMountedAgain) {
   runtime_.set_capabilities({.restartable = true});
   run(job("j2", "container.stop", "web-1"));
-  const int held = runtime_.held();
-  runtime_.hold_next("start", fakes::FakeRuntime::Hold::before_deed);
-  submit(job("j3", "container.start", "web-1"));
-  while (runtime_.held() == held) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(job("j3", "container.start", "web-1"), "start",
+              fakes::FakeRuntime::Hold::before_deed);
   end_agent();
   const ContainerName name = *ContainerName::parse("web-1");
   ASSERT_EQ(umount2(layout_.rootfs(name).c_str(), MNT_DETACH), 0);

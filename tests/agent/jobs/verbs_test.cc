@@ -223,12 +223,8 @@ TEST_F(VerbsTest, AStartThatFailsOrIsCancelledWishesNothing) {
   EXPECT_EQ(run(job("j3", "container.start", "web-1")).state, JobState::failed);
   EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::stopped);
 
-  const int held = runtime_.held();
-  runtime_.hold_next("start", fakes::FakeRuntime::Hold::before_deed);
-  submit(job("j4", "container.start", "web-1"));
-  while (runtime_.held() == held) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(job("j4", "container.start", "web-1"), "start",
+              fakes::FakeRuntime::Hold::before_deed);
   submit(job("j5", "job.cancel", "j4"));
   EXPECT_EQ(await("j4").state, JobState::cancelled);
   EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::stopped);
@@ -305,12 +301,8 @@ TEST_F(VerbsTest, AnInterruptedKillIsNotSentTwice) {
 
 TEST_F(VerbsTest, AnInterruptedExecKeepsWhatItHadPrintedAndIsNotRunAgain) {
   run(run_job("j1", "web-1"));
-  const int held = runtime_.held();
-  runtime_.hold_next("exec", fakes::FakeRuntime::Hold::after_deed);
-  submit(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}));
-  while (runtime_.held() == held) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}), "exec",
+              fakes::FakeRuntime::Hold::after_deed);
   restart_agent();
   const JobRow ended = await("j2");
   EXPECT_EQ(ended.attempt, 2);
@@ -322,12 +314,8 @@ TEST_F(VerbsTest, AnInterruptedExecKeepsWhatItHadPrintedAndIsNotRunAgain) {
 
 TEST_F(VerbsTest, AStopDoesNotWaitForACommandInside) {
   run(run_job("j1", "web-1"));
-  const int held = runtime_.held();
-  runtime_.hold_next("exec", fakes::FakeRuntime::Hold::after_deed);
-  submit(job("j2", "container.exec", "web-1", {{"command", json::Array{"sleep"}}}));
-  while (runtime_.held() == held) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"sleep"}}}), "exec",
+              fakes::FakeRuntime::Hold::after_deed);
   EXPECT_EQ(run(job("j3", "container.stop", "web-1")).state, JobState::succeeded);
   EXPECT_EQ(run(job("j4", "container.delete", "web-1")).state, JobState::succeeded);
   submit(job("j5", "job.cancel", "j2"));
