@@ -10,6 +10,9 @@ using std::chrono::milliseconds;
 
 constexpr std::chrono::minutes kCreateTimeout{30};
 constexpr std::chrono::minutes kTaskTimeout{5};
+constexpr std::string_view kRunning = "running";
+constexpr std::string_view kStopped = "stopped";
+constexpr std::string_view kAbsent = "not there";
 
 std::string guests_path(const Client& client) {
   return "/nodes/" + path_segment(client.node()) + "/lxc";
@@ -129,28 +132,52 @@ Result<GuestInfo> Guests::status(Vmid vmid, const Stop& stop) {
   return info;
 }
 
+Result<> Guests::finish(const Result<json::Value>& answer, milliseconds timeout, Vmid vmid,
+                        std::string_view wanted, const Stop& stop) {
+  if (answer) {
+    return tasks_.wait(*answer, timeout, stop);
+  }
+  if (answer.error().code != Code::timed_out) {
+    return Failure(answer.error());
+  }
+  TRY(settle(vmid, vmid, vmid, stop));
+  const Result<GuestInfo> guest = status(vmid, stop);
+  if (!guest && guest.error().code != Code::not_found) {
+    return Failure(Error(guest.error())
+                       .context(fmt::format("{}; look at guest {}", answer.error().message,
+                                            vmid.value)));
+  }
+  std::string_view found = kAbsent;
+  if (guest) {
+    found = guest->running ? kRunning : kStopped;
+  }
+  if (found == wanted) {
+    return {};
+  }
+  return fail(Code::unavailable, "{}; no task of guest {} runs, and it is {}",
+              answer.error().message, vmid.value, found);
+}
+
 Result<> Guests::start(Vmid vmid, const Stop& stop) {
-  const json::Value answer =
-      TRY(client_.post(guest_path(client_, vmid) + "/status/start", {}, stop));
-  return tasks_.wait(answer, kTaskTimeout, stop);
+  const Result<json::Value> answer =
+      client_.post(guest_path(client_, vmid) + "/status/start", {}, stop);
+  return finish(answer, kTaskTimeout, vmid, kRunning, stop);
 }
 
 Result<> Guests::shutdown(Vmid vmid, std::chrono::seconds grace, const Stop& stop) {
-  const json::Value answer =
-      TRY(client_.post(guest_path(client_, vmid) + "/status/shutdown",
-                       {{"timeout", std::to_string(grace.count())}, {"forceStop", "1"}}, stop));
-  return tasks_.wait(answer, std::chrono::duration_cast<milliseconds>(grace) + kTaskTimeout, stop);
+  const Result<json::Value> answer =
+      client_.post(guest_path(client_, vmid) + "/status/shutdown",
+                   {{"timeout", std::to_string(grace.count())}, {"forceStop", "1"}}, stop);
+  return finish(answer, std::chrono::duration_cast<milliseconds>(grace) + kTaskTimeout, vmid,
+                kStopped, stop);
 }
 
 Result<> Guests::stop(Vmid vmid, const Stop& stop) {
   const Result<json::Value> answer =
       client_.post(guest_path(client_, vmid) + "/status/stop", {}, stop);
-  if (!answer) {
-    const bool is_down = answer.error().code == Code::conflict &&
-                         answer.error().message.find("not running") != std::string::npos;
-    return is_down ? Result<>() : Failure(answer.error());
-  }
-  return tasks_.wait(*answer, kTaskTimeout, stop);
+  const bool is_down = !answer && answer.error().code == Code::conflict &&
+                       answer.error().message.find("not running") != std::string::npos;
+  return is_down ? Result<>() : finish(answer, kTaskTimeout, vmid, kStopped, stop);
 }
 
 Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop) {
@@ -178,10 +205,8 @@ Result<> Guests::remove(Vmid vmid, bool force, const Stop& stop) {
     query.emplace_back("force", "1");
   }
   const Result<json::Value> answer = client_.del(guest_path(client_, vmid), query, stop);
-  if (!answer) {
-    return answer.error().code == Code::not_found ? Result<>() : Failure(answer.error());
-  }
-  return tasks_.wait(*answer, kTaskTimeout, stop);
+  const bool is_gone = !answer && answer.error().code == Code::not_found;
+  return is_gone ? Result<>() : finish(answer, kTaskTimeout, vmid, kAbsent, stop);
 }
 
 }  // namespace drover::proxmox

@@ -35,12 +35,15 @@ struct GuestRequest {
   Form more;  ///< memory, cores, unprivileged, ...
 };
 
+/// A request whose answer is lost is looked up before anything is said about it: its task is
+/// awaited, and the guest shows what has come of it. What has not come is `unavailable`.
 class Guests {
  public:
   Guests(Client& client, Tasks& tasks) : client_(client), tasks_(tasks) {}
 
   /// Takes the first free number of [first, last]: the API cannot reserve one, so the create itself
-  /// is the reservation, and one that turns out to be taken means the next.
+  /// is the reservation, and one that turns out to be taken means the next. Alone among these it
+  /// gives `timed_out` for a lost answer: only the caller knows its guest among all of [first, last].
   Result<Vmid> create(const GuestRequest& request, Vmid first, Vmid last, const Stop& stop);
   /// All LXC guests of this node.
   Result<std::vector<GuestInfo>> list(const Stop& stop);
@@ -58,6 +61,11 @@ class Guests {
   Result<> remove(Vmid vmid, bool force, const Stop& stop);
 
  private:
+  /// Waits until what `answer` began has ended; when the answer is lost, looks whether the guest is
+  /// as `wanted`.
+  Result<> finish(const Result<json::Value>& answer, std::chrono::milliseconds timeout, Vmid vmid,
+                  std::string_view wanted, const Stop& stop);
+
   Client& client_;
   Tasks& tasks_;
 };

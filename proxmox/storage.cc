@@ -135,12 +135,23 @@ Result<std::vector<std::string>> Storage::owned_by(const std::string& storage, V
 
 Result<> Storage::release(const std::string& volid, const Stop& stop) {
   const std::string storage = TRY(storage_of(volid));
-  const Result<json::Value> answer =
-      client_.del(content_path(client_, storage) + "/" + path_segment(volid), {}, stop);
-  if (!answer) {
-    return answer.error().code == Code::not_found ? Result<>() : Failure(answer.error());
+  const std::string path = content_path(client_, storage) + "/" + path_segment(volid);
+  constexpr int kMostTries = 3;
+  for (int tries = 1;; ++tries) {
+    const Result<json::Value> answer = client_.del(path, {}, stop);
+    if (answer) {
+      return tasks_.wait(*answer, kReleaseTimeout, stop);
+    }
+    if (answer.error().code == Code::not_found) {
+      return {};
+    }
+    if (answer.error().code != Code::timed_out) {
+      return Failure(answer.error());
+    }
+    if (tries == kMostTries) {
+      return fail(Code::unavailable, "release volume {}: {}", volid, answer.error().message);
+    }
   }
-  return tasks_.wait(*answer, kReleaseTimeout, stop);
 }
 
 }  // namespace drover::proxmox

@@ -209,7 +209,8 @@ std::string GuestRuntime::config_path(Vmid vmid) const {
 
 Result<> GuestRuntime::change_tags(Vmid vmid, const ChangeTags& change, const Stop& stop) {
   const std::string path = config_path(vmid);
-  // An admin may change the configuration between the two calls, which the digest tells.
+  // An admin may change the configuration between the two calls, which the digest tells; and when
+  // the answer is lost, the next look shows whether it is changed.
   constexpr int kMostTries = 5;
   for (int tries = 1;; ++tries) {
     const json::Value config = TRY(client_.get(path, {}, stop));
@@ -225,7 +226,8 @@ Result<> GuestRuntime::change_tags(Vmid vmid, const ChangeTags& change, const St
     if (put) {
       return {};
     }
-    if (put.error().code != Code::conflict || tries == kMostTries) {
+    const bool unsure = put.error().code == Code::conflict || put.error().code == Code::timed_out;
+    if (!unsure || tries == kMostTries) {
       return Failure(Error(put.error()).context(fmt::format("tag guest {}", vmid.value)));
     }
   }

@@ -18,7 +18,12 @@ Result<> GuestRuntime::update(const Container& container, const Resources& limit
   const proxmox::Form form = TRY(limits_form(limits));
   const std::string path = config_path(guest.vmid);
   // Proxmox gives a running guest these limits at once, and writes them down for its next start.
-  TRY(client_.put(path, form, stop).context(what));
+  Result<json::Value> put = client_.put(path, form, stop);
+  if (!put && put.error().code == Code::timed_out) {
+    // The answer is lost. The same limits once more change nothing.
+    put = client_.put(path, form, stop);
+  }
+  TRY(std::move(put).context(what));
   return {};
 }
 

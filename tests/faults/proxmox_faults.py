@@ -44,11 +44,13 @@ class ProxmoxFaults(unittest.TestCase):
     def remove(self):
         self.node.drover("rm", "--force", self.name)
 
+    def jobs(self):
+        jobs = json.loads(self.node.drover("jobs", "--json").stdout)
+        return jobs if isinstance(jobs, list) else jobs["jobs"]
+
     def last_job(self):
         """As `drover jobs` shows it, with its events."""
-        jobs = json.loads(self.node.drover("jobs", "--json").stdout)
-        jobs = jobs if isinstance(jobs, list) else jobs["jobs"]
-        job = next(job for job in jobs if job["target"] == self.name and job["verb"] == "container.run")
+        job = next(job for job in self.jobs() if job["target"] == self.name and job["verb"] == "container.run")
         lines = self.node.drover("events", "--after", "0", "--json").stdout.splitlines()
         events = [event for event in map(json.loads, lines) if event["subject"] == job["id"]]
         return job, events
@@ -87,6 +89,27 @@ class ProxmoxFaults(unittest.TestCase):
         self.assertEqual(len(guests), 1, guests)
         self.assertEqual(self.last_job()[0]["attempt"], 1)
         self.remove()
+
+    def test_the_answers_of_a_guests_life_are_lost_596(self):
+        """Each is done, found done, and succeeds at its first attempt."""
+        for request, act in (
+            ("PUT /nodes/node1/lxc", self.run_guest),
+            ("POST /nodes/node1/lxc/", lambda: self.node.drover("stop", self.name)),
+            ("POST /nodes/node1/lxc/", lambda: self.node.drover("start", self.name)),
+            ("POST /nodes/node1/lxc/", lambda: self.node.drover("kill", self.name)),
+            ("DELETE /nodes/node1/lxc", lambda: self.node.drover("rm", "--force", self.name)),
+        ):
+            self.node.simulator.fault(f"lost 1 {request}")
+            act()
+            self.assertEqual(self.node.simulator.faults_left(), [])
+        ours = {job["verb"]: (job["state"], job["attempt"]) for job in self.jobs() if job["target"] == self.name}
+        self.assertEqual(set(ours.values()), {("succeeded", 1)}, ours)
+
+    def test_the_answer_of_a_volumes_end_is_lost_596(self):
+        self.run_container()
+        self.node.simulator.fault("lost 1 DELETE /nodes/node1/storage/local/content")
+        self.remove()
+        self.assertEqual(self.node.simulator.faults_left(), [])
 
     def test_a_storages_lock_is_not_had(self):
         self.node.simulator.fault(f"lock 1 {VOLUME}")

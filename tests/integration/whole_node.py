@@ -63,6 +63,11 @@ class Simulator:
         whole.write_text("".join(f"{line}\n" for line in lines))
         whole.rename(self.folder / "faults")
 
+    def faults_left(self):
+        """Those that nothing has met yet."""
+        lines = (self.folder / "faults").read_text().splitlines()
+        return [line for line in lines if line.split()[1] != "0"]
+
     def end(self):
         self.process.terminate()
         self.process.wait(30)

@@ -93,6 +93,22 @@ TEST_F(ProxmoxVolumesTest, AVolumeWhoseAnswerWasLostIsLookedFor) {
   EXPECT_EQ(api_.storages["local"].volumes.size(), 1U);
 }
 
+TEST_F(ProxmoxVolumesTest, AReleaseWhoseAnswerWasLostIsAskedForAgain) {
+  const Error lost{Code::timed_out, "the connection was lost", {}};
+  const std::string request = "DELETE /nodes/pve1/storage/local/content";
+  for (const bool done : {false, true}) {
+    const Volume volume = volumes_.allocate(name_, job_, spec_, stop_).value();
+    api_.fail_next(request, lost, done);
+    EXPECT_TRUE(volumes_.release(volume, stop_));
+    EXPECT_TRUE(api_.storages["local"].volumes.empty());
+  }
+  const Volume volume = volumes_.allocate(name_, job_, spec_, stop_).value();
+  for (int times = 0; times < 3; ++times) {
+    api_.fail_next(request, lost);
+  }
+  EXPECT_EQ(volumes_.release(volume, stop_).error().code, Code::unavailable);
+}
+
 TEST_F(ProxmoxVolumesTest, AVolumeThatCannotBeUsedIsFreedAgain) {
   api_.fail_next("GET /nodes/pve1/storage/local/content/", Error{Code::broken, "no path", {}});
   EXPECT_FALSE(volumes_.allocate(name_, job_, spec_, stop_));
