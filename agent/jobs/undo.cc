@@ -93,8 +93,6 @@ const std::map<std::string, Undo, std::less<>>& undos() {
   return table;
 }
 
-}  // namespace
-
 Result<> undo_step(const Node& node, const ContainerRecord& record, const StepRow& step,
                    const system::Stop& stop) {
   const auto found = undos().find(step.name);
@@ -106,7 +104,10 @@ Result<> undo_step(const Node& node, const ContainerRecord& record, const StepRo
           fmt::format("undo {}{}{}", step.name, step.subject.empty() ? "" : " ", step.subject));
 }
 
-Result<> undo_all(Work& work, const Node& node, const ContainerRecord& record) {
+}  // namespace
+
+Result<> undo_all(Work& work, const Node& node, const ContainerRecord& record,
+                  const system::Stop& stop) {
   std::vector<StepRow> steps = TRY(work.steps(record.container.job.str()));
   std::reverse(steps.begin(), steps.end());
   Result<> first;
@@ -114,8 +115,8 @@ Result<> undo_all(Work& work, const Node& node, const ContainerRecord& record) {
     if (step.state == StepState::undone) {
       continue;
     }
-    TRY(work.agent_stop().check("undo " + step.name));
-    Result<> undone = undo_step(node, record, step, work.agent_stop());
+    TRY(stop.check("undo " + step.name));
+    Result<> undone = undo_step(node, record, step, stop);
     if (!undone && first) {
       first = std::move(undone);
     } else if (undone) {

@@ -31,9 +31,15 @@ Result<json::Value> delete_container(Work& work, const Node& node) {
   work.plan(static_cast<std::int64_t>(steps.size()));
   TRY(want(work, target, Wanted::gone));
   TRY(note(work, target, Status::deleting));
-  const Result<> undone = undo_all(work, node, target.record);
+  const Result<> undone = undo_all(work, node, target.record, work.stop());
   if (!undone) {
     TRY(note(work, target, Status::unknown));
+    if (work.stop().requested()) {
+      return fail(Code::unavailable,
+                  "container {} is half gone: the rest goes with the next container.delete, which "
+                  "the node sends itself in a while unless reconcile.collect is false",
+                  target.row.name);
+    }
     return Failure(undone.error());
   }
   const auto kept = remember(node, target.row, work.clock().unix_ms());

@@ -143,7 +143,7 @@ Result<> unmake_container(Work& work, const Node& node) {
     row->status = Status::deleting;
     TRY(work.put_container(*row, "deleting"));
   }
-  const Result<> undone = undo_all(work, node, record);
+  const Result<> undone = undo_all(work, node, record, work.agent_stop());
   if (!undone) {
     row->status = Status::unknown;
     TRY(work.put_container(*row, "unknown", {{"message", undone.error().message}}));

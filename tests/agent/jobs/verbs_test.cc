@@ -74,6 +74,21 @@ TEST_F(VerbsTest, WhatCannotBeTakenBackStaysOnTheBooksUntilDeleteManages) {
   EXPECT_TRUE(leaves_nothing("web-1"));
 }
 
+TEST_F(VerbsTest, ADeletionThatIsCancelledEndsAndTheNextOneTakesTheRest) {
+  ASSERT_EQ(run(with_volume(run_job("j1", "web-1"))).state, JobState::succeeded);
+  submit_held(job("j2", "container.delete", "web-1", {{"force", true}}), "remove",
+              fakes::FakeRuntime::Hold::before_deed);
+  submit(job("j3", "job.cancel", "j2"));
+  const JobRow row = await("j2");
+  EXPECT_EQ(row.state, JobState::cancelled);
+  EXPECT_THAT(row.result, HasSubstr("container web-1 is half gone: the rest goes with the next"));
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::unknown);
+  EXPECT_TRUE(runtime_.has("web-1"));
+  EXPECT_EQ(run(job("j4", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
 TEST_F(VerbsTest, AWrongImageRootOrBridgeCostsNothingElse) {
   const std::vector<std::pair<json::Object, const char*>> cases = {
       {{{"runtime", "runc"}, {"image", "oci:/nowhere:1"}}, "/nowhere"},
