@@ -1,5 +1,7 @@
 #include "agent/jobs/lanes.h"
 
+#include <algorithm>
+
 namespace drover::jobs {
 
 void Lanes::offer(const std::string& lane) {
@@ -20,7 +22,7 @@ void Lanes::add(const std::string& job, const std::string& lane, std::int64_t ra
 
 std::optional<std::string> Lanes::next() {
   const bool passing = !ready_passing_.empty() && passing_ < most_passing_;
-  if (!passing && (ready_.empty() || running_.size() - passing_ >= most_)) {
+  if (!passing && (ready_.empty() || !has_place())) {
     return std::nullopt;
   }
   Heads& heads = ready(passing ? Kind::passing : Kind::holding);
@@ -44,8 +46,43 @@ std::optional<std::string> Lanes::next() {
   return job;
 }
 
+void Lanes::rest(const std::string& job) {
+  std::erase(woken_, job);  // it was asked to stop, did not wait for its place, and waits anew
+  const bool runs = running_.contains(job) && known_.at(job).kind == Kind::holding;
+  if (runs && resting_.size() < most_resting_) {
+    resting_.insert(job);
+  }
+}
+
+void Lanes::wake(const std::string& job) {
+  if (!running_.contains(job)) {
+    return;
+  }
+  if (resting_.contains(job)) {
+    woken_.push_back(job);
+  } else {
+    woken_.push_front(job);  // it was not let rest, and has kept its place
+  }
+}
+
+std::optional<std::string> Lanes::next_woken() {
+  if (woken_.empty() || (resting_.contains(woken_.front()) && !has_place())) {
+    return std::nullopt;
+  }
+  std::string job = std::move(woken_.front());
+  woken_.pop_front();
+  resting_.erase(job);
+  return job;
+}
+
+bool Lanes::leave(const std::string& job) {
+  resting_.erase(job);
+  std::erase(woken_, job);
+  return running_.erase(job) != 0;
+}
+
 void Lanes::finished(const std::string& job) {
-  if (running_.erase(job) == 0) {
+  if (!leave(job)) {
     return;
   }
   const Known known = known_.extract(job).mapped();
@@ -58,7 +95,7 @@ void Lanes::finished(const std::string& job) {
 }
 
 void Lanes::park(const std::string& job) {
-  if (running_.erase(job) == 0) {
+  if (!leave(job)) {
     return;
   }
   const Known& known = known_.at(job);
@@ -107,6 +144,10 @@ void Lanes::vacate(const std::string& lane) {
 
 std::optional<Lanes::Place> Lanes::place(const std::string& job) const {
   const auto found = known_.find(job);
+  if (const auto woken = std::find(woken_.begin(), woken_.end(), job); woken != woken_.end()) {
+    return Place{Place::For::worker, found->second.lane,
+                 static_cast<std::size_t>(woken - woken_.begin())};
+  }
   if (found == known_.end() || running_.contains(job)) {
     return std::nullopt;
   }

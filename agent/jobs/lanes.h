@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <ext/pb_ds/assoc_container.hpp>
 #include <ext/pb_ds/tree_policy.hpp>
 #include <functional>
@@ -17,14 +18,15 @@ namespace drover::jobs {
 /// One first-in-first-out lane for each target: of two jobs for one container the later waits for
 /// the earlier, and jobs for different containers run beside each other, at most `most` at once.
 /// A passing job waits for those before it like any other, but nobody waits for it once it runs,
-/// and it takes nobody's place: of these at most `most_passing` run. Nothing takes longer than the
-/// logarithm of what waits. Belongs to one thread.
+/// and it takes nobody's place: of these at most `most_passing` run. Nor takes a job a place while
+/// it rests, of which at most `most_resting` do. Nothing takes longer than the logarithm of what
+/// waits. Belongs to one thread.
 class Lanes {
  public:
   enum class Kind { holding, passing };
 
-  explicit Lanes(std::size_t most, std::size_t most_passing = 0)
-      : most_(most), most_passing_(most_passing) {}
+  explicit Lanes(std::size_t most, std::size_t most_passing = 0, std::size_t most_resting = 0)
+      : most_(most), most_passing_(most_passing), most_resting_(most_resting) {}
 
   /// Of the jobs at the heads of free lanes the one with the lowest `rank` goes first, of equal
   /// ones the one that came first. A rank that grows with the time of arrival starves nobody.
@@ -35,6 +37,13 @@ class Lanes {
   std::optional<std::string> next();
   /// A job that `next` gave has ended.
   void finished(const std::string& job);
+  /// A job that `next` gave waits for something in the middle: another may run meanwhile, but none
+  /// of its lane.
+  void rest(const std::string& job);
+  /// It waits no longer, and goes on when `next_woken` gives it.
+  void wake(const std::string& job);
+  /// The job to go on now; asked before `next`, because what is begun has taken things already.
+  std::optional<std::string> next_woken();
   /// A job that `next` gave, and that does not pass, waits for its next attempt: others may run
   /// meanwhile, but none of its lane.
   void park(const std::string& job);
@@ -84,17 +93,24 @@ class Lanes {
   using Heads = Ordered<Head, __gnu_pbds::null_type>;
 
   void offer(const std::string& lane);
+  /// Takes a running job out; false when it does not run.
+  bool leave(const std::string& job);
+  /// Whether one more may run.
+  bool has_place() const { return running_.size() - passing_ - resting_.size() < most_; }
   Heads& ready(Kind kind) { return kind == Kind::passing ? ready_passing_ : ready_; }
   const Heads& ready(Kind kind) const { return kind == Kind::passing ? ready_passing_ : ready_; }
 
   std::size_t most_;
   std::size_t most_passing_;
+  std::size_t most_resting_;
   std::size_t passing_ = 0;  // of those that run
   std::size_t added_ = 0;
   std::size_t waiting_ = 0;
   std::unordered_map<std::string, Lane> lanes_;   // none is empty
   std::unordered_map<std::string, Known> known_;  // jobs waiting, parked or running
   std::set<std::string> running_;
+  std::set<std::string> resting_;  // of those that run; woken ones until they go on
+  std::deque<std::string> woken_;
   std::set<std::string> parked_;  // jobs at the heads of busy lanes
   std::set<std::string> busy_;    // lanes with a running or parked job that holds them, or occupied
   Heads ready_;                   // heads of the lanes that are free

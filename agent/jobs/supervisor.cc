@@ -1,8 +1,11 @@
 #include "agent/jobs/supervisor.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <random>
@@ -36,6 +39,10 @@ Lanes::Kind kind_of(const JobRequest& request) {
 
 /// Commands inside containers at once; each has a thread that mostly waits.
 constexpr std::size_t kMostExecs = 32;
+
+/// Jobs that wait for their turn of something at once, each on a thread: of more, some keep their
+/// worker from others.
+constexpr std::size_t kMostResting = 32;
 
 double draw() {
   thread_local std::mt19937_64 engine{std::random_device{}()};
@@ -106,9 +113,10 @@ Supervisor::Supervisor(system::Loop& loop, Books& books, system::Clock& clock, s
       books_(books),
       clock_(clock),
       deeds_(std::move(deeds)),
-      lanes_(workers, kMostExecs),
-      workers_(workers + kMostExecs, [this](const Task& task) { left_.post(run_one(task)); }) {
-  loop_.watch(left_.fd(), EPOLLIN, [this](std::uint32_t) { reap(); });
+      lanes_(workers, kMostExecs, kMostResting),
+      workers_(workers + kMostExecs + kMostResting,
+               [this](const Task& task) { reports_.post(run_one(task)); }) {
+  loop_.watch(reports_.fd(), EPOLLIN, [this](std::uint32_t) { take_reports(); });
 }
 
 Supervisor::~Supervisor() {
@@ -124,7 +132,7 @@ Supervisor::~Supervisor() {
     }
   }
   workers_.join();
-  loop_.unwatch(left_.fd());
+  loop_.unwatch(reports_.fd());
 }
 
 void Supervisor::submit(JobRequest request, const JobRow& row) {
@@ -262,27 +270,59 @@ std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
 }
 
 void Supervisor::start_ready() {
+  while (const std::optional<std::string> job = lanes_.next_woken()) {
+    woken_.extract(*job).mapped()->request();
+  }
   while (std::optional<std::string> job = lanes_.next()) {
     workers_.give(entries_.at(*job).next);
   }
 }
 
-void Supervisor::reap() {
-  for (const Left& left : left_.take()) {
-    const auto found = entries_.find(left.job);
-    if (!left.again || found == entries_.end()) {
-      forget(left.job);
-      lanes_.finished(left.job);
-      continue;
-    }
-    Entry& entry = found->second;
-    ++entry.next.attempt;
-    lanes_.park(left.job);
-    // One that was asked to stop meanwhile has no reason to wait.
-    const auto delay = entry.next.stop->requested() ? std::chrono::milliseconds(0) : *left.again;
-    entry.again = loop_.after(delay, [this, job = left.job] { try_again(job); });
+void Supervisor::take_reports() {
+  for (const Report& report : reports_.take()) {
+    take(report);
   }
   start_ready();
+}
+
+void Supervisor::take(const Report& report) {
+  switch (report.what) {
+    case Report::What::rests:
+      lanes_.rest(report.job);
+      return;
+    case Report::What::woken:
+      woken_.insert_or_assign(report.job, report.place);
+      lanes_.wake(report.job);
+      return;
+    case Report::What::again:
+    case Report::What::left:
+      break;
+  }
+  woken_.erase(report.job);  // one that was asked to stop did not wait for its place
+  if (report.what == Report::What::again && entries_.contains(report.job)) {
+    park(report);
+    return;
+  }
+  forget(report.job);
+  lanes_.finished(report.job);
+}
+
+void Supervisor::park(const Report& report) {
+  Entry& entry = entries_.at(report.job);
+  ++entry.next.attempt;
+  lanes_.park(report.job);
+  // One that was asked to stop meanwhile has no reason to wait.
+  const auto delay =
+      entry.next.stop->requested() ? std::chrono::milliseconds(0) : report.delay;
+  entry.again = loop_.after(delay, [this, job = report.job] { try_again(job); });
+}
+
+void Supervisor::await_place(const std::string& job, const system::Stop& stop) {
+  const auto place = std::make_shared<system::Stop>();
+  reports_.post({.job = job, .what = Report::What::woken, .place = place});
+  std::array<pollfd, 2> fds = {{{place->fd(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
+  while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
+  }
 }
 
 void Supervisor::try_again(const std::string& job) {
@@ -291,10 +331,16 @@ void Supervisor::try_again(const std::string& job) {
   start_ready();
 }
 
-Supervisor::Left Supervisor::run_one(const Task& task) {
+Supervisor::Report Supervisor::run_one(const Task& task) {
   const std::string job = task.request.id.str();
-  const Left ended{job, std::nullopt};
-  Work work(task.request, books_, clock_, {task.stop, agent_stop_, turns_, task.attempt});
+  const Report ended{.job = job};
+  Work work(task.request, books_, clock_,
+            {.stop = task.stop,
+             .agent_stop = agent_stop_,
+             .turns = turns_,
+             .rest = [this, &job] { reports_.post({.job = job, .what = Report::What::rests}); },
+             .go_on = [this, &job](const system::Stop& stop) { await_place(job, stop); },
+             .attempt = task.attempt});
   system::crash_point("job before begin");
   const Result<> begun = books_.write([&](Books& books) -> Result<> {
     TRY(books.journal().begin_job(job));
@@ -322,7 +368,7 @@ Supervisor::Left Supervisor::run_one(const Task& task) {
     }
     if (!task.stop->requested() && is_retried(task.request, task.attempt, outcome.error())) {
       const auto delay = plan_retry(task, outcome.error());
-      return delay ? Left{job, *delay} : ended;
+      return delay ? Report{.job = job, .what = Report::What::again, .delay = *delay} : ended;
     }
     error = fail_for_good(task, outcome.error());
   }

@@ -77,19 +77,31 @@ class Supervisor {
     bool late = false;                   // the deadline asked it to stop
     std::size_t bytes = 0;               // of its request
   };
-  /// How a worker leaves a job.
-  struct Left {
+  /// What a worker tells of its job.
+  struct Report {
+    enum class What {
+      left,   ///< it has ended, or the agent does
+      again,  ///< its next attempt is to come after `delay`
+      rests,
+      woken,  ///< it goes on when `place` is requested
+    };
     std::string job;
-    std::optional<std::chrono::milliseconds> again;  // none: it has ended, or the agent does
+    What what = What::left;
+    std::chrono::milliseconds delay{0};
+    std::shared_ptr<system::Stop> place{};
   };
 
   void start_ready();
-  void reap();
+  void take_reports();
+  void take(const Report& report);
+  void park(const Report& report);
+  /// Comes back when the job has a place again, or `stop` is requested. Worker's thread.
+  void await_place(const std::string& job, const system::Stop& stop);
   void try_again(const std::string& job);
   void deadline_passed(const std::string& job);
   void ask_to_stop(Entry& entry, const std::string& job);
   void forget(const std::string& job);
-  Left run_one(const Task& task);
+  Report run_one(const Task& task);
   /// The error that the job ends with: `error`, or that it was asked to stop, whatever the step
   /// that was stopped made of it. Nothing when the agent ends, or the way is left open for another
   /// attempt.
@@ -104,9 +116,10 @@ class Supervisor {
   Deeds deeds_;
   Lanes lanes_;
   Turns turns_;
+  std::unordered_map<std::string, std::shared_ptr<system::Stop>> woken_;  // requested: go on
   std::unordered_map<std::string, Entry> entries_;  // of jobs waiting or running
   std::size_t bytes_ = 0;                           // of all entries
-  system::Inbox<Left> left_;
+  system::Inbox<Report> reports_;
   system::Stop agent_stop_;
   system::WorkerPool<Task> workers_;
 };

@@ -16,28 +16,29 @@ Turns::Turn::~Turn() {
   }
 }
 
-Result<Turns::Turn> Turns::take(const std::string& thing, std::size_t width, const std::string& job,
+Result<Turns::Turn> Turns::take(const Scarce& wanted, const std::string& job,
                                 const system::Stop& stop,
                                 const std::function<void(const Wait&)>& waits) {
+  const std::string& thing = wanted.thing;
   const std::string what = "wait for " + thing;
   TRY(stop.check(what));
   auto ticket = std::make_shared<Ticket>();
   Wait wait{thing, 0};
   {
     const std::lock_guard lock(mutex_);
-    Thing& wanted = things_[thing];
-    if (wanted.in_use < width && wanted.line.empty()) {
-      ++wanted.in_use;
+    Thing& used = things_[thing];
+    if (used.in_use < wanted.width && used.line.empty()) {
+      ++used.in_use;
       return Turn(*this, thing);
     }
     ticket->job = job;
-    ticket->width = width;
+    ticket->width = wanted.width;
     ticket->called.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!ticket->called.valid()) {
       return fail(Code::unavailable, "{}: {}", what, std::strerror(errno));
     }
-    wait.before = wanted.line.size();
-    wanted.line.push_back(ticket);
+    wait.before = used.line.size();
+    used.line.push_back(ticket);
   }
   waits(wait);
   std::array<pollfd, 2> fds = {{{ticket->called.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};

@@ -15,6 +15,12 @@
 
 namespace drover::jobs {
 
+/// Something that only a few may use at once.
+struct Scarce {
+  std::string thing;      ///< "storage local", as those who watch are told
+  std::size_t width = 1;  ///< how many
+};
+
 /// Proxmox's own locks are unfair and give up after ten seconds; whoever takes its turn here first
 /// seldom waits for one. Thread-safe.
 class Turns {
@@ -43,10 +49,10 @@ class Turns {
     std::size_t before = 0;  ///< how many wait before it
   };
 
-  /// Waits until fewer than `width` have `thing` and all who came before have had it; `cancelled`
-  /// on `stop`. `waits` is called, with nothing held, when it cannot be had at once.
-  Result<Turn> take(const std::string& thing, std::size_t width, const std::string& job,
-                    const system::Stop& stop, const std::function<void(const Wait&)>& waits);
+  /// Waits until fewer than its width have the thing and all who came before have had it;
+  /// `cancelled` on `stop`. `waits` is called, with nothing held, when it cannot be had at once.
+  Result<Turn> take(const Scarce& wanted, const std::string& job, const system::Stop& stop,
+                    const std::function<void(const Wait&)>& waits);
   /// What the job waits for in `take`; none when it does not.
   std::optional<Wait> waiting(const std::string& job) const;
 

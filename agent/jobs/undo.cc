@@ -5,6 +5,7 @@
 #include <map>
 
 #include "agent/jobs/journal/kept_log.h"
+#include "agent/jobs/node_turns.h"
 
 namespace drover::jobs {
 namespace {
@@ -93,15 +94,33 @@ const std::map<std::string, Undo, std::less<>>& undos() {
   return table;
 }
 
-Result<> undo_step(const Node& node, const ContainerRecord& record, const StepRow& step,
+/// What step's undoing has to have first.
+std::optional<Scarce> needed_to_undo(const Node& node, const ContainerRecord& record,
+                                     const StepRow& step) {
+  if (step.name == "volume.allocate") {
+    const VolumeSpec* spec = volume_named(record, step.subject);
+    return spec == nullptr ? std::nullopt : turn_of_storage(node, spec->storage);
+  }
+  if (step.name == "runtime.create") {
+    const Result<runtimes::Runtime*> runtime = node.runtime(record.container.runtime);
+    return runtime ? turn_of_root(node, **runtime) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Result<> undo_step(Work& work, const Node& node, const ContainerRecord& record, const StepRow& step,
                    const system::Stop& stop) {
   const auto found = undos().find(step.name);
   if (found == undos().end()) {
     return fail(Code::broken, "nobody knows how to undo step {}", step.name);
   }
-  return found->second(node, record, step, stop)
-      .context(
-          fmt::format("undo {}{}{}", step.name, step.subject.empty() ? "" : " ", step.subject));
+  const std::string what =
+      fmt::format("undo {}{}{}", step.name, step.subject.empty() ? "" : " ", step.subject);
+  const Result<Turns::Turn> turn = work.take_turn(needed_to_undo(node, record, step), stop);
+  if (!turn) {
+    return Failure(Error(turn.error()).context(what));
+  }
+  return found->second(node, record, step, stop).context(what);
 }
 
 }  // namespace
@@ -116,7 +135,7 @@ Result<> undo_all(Work& work, const Node& node, const ContainerRecord& record,
       continue;
     }
     TRY(stop.check("undo " + step.name));
-    Result<> undone = undo_step(node, record, step, stop);
+    Result<> undone = undo_step(work, node, record, step, stop);
     if (!undone && first) {
       first = std::move(undone);
     } else if (undone) {

@@ -66,12 +66,14 @@ Result<std::optional<json::Value>> Work::look_up(const Step& step) {
   return made;
 }
 
-Result<Turns::Turn> Work::take_turn(const Step& step) {
-  if (step.turn.empty()) {
+Result<Turns::Turn> Work::take_turn(const std::optional<Scarce>& wanted,
+                                    const system::Stop& stop) {
+  if (!wanted) {
     return Turns::Turn();
   }
-  return frame_.turns.take(
-      step.turn, step.turn_width, request_.id.str(), stop(), [&](const Turns::Wait& wait) {
+  bool rested = false;
+  Result<Turns::Turn> turn =
+      frame_.turns.take(*wanted, request_.id.str(), stop, [&](const Turns::Wait& wait) {
         // Only told: whoever asks later gets it from Turns itself.
         [[maybe_unused]] const Result<> told = books_.write([&](Books& books) {
           return books.tell(Event{
@@ -81,7 +83,13 @@ Result<Turns::Turn> Work::take_turn(const Step& step) {
               .job = request_.id.str(),
               .data = {{"for", wait.thing}, {"before", wait.before}, {"target", request_.target}}});
         });
+        frame_.rest();
+        rested = true;
       });
+  if (rested) {
+    frame_.go_on(stop);
+  }
+  return turn;
 }
 
 Result<json::Value> Work::done_before(const Step& step, StepRow row) {
@@ -101,7 +109,7 @@ Result<json::Value> Work::once(const Step& step) {
     return done_before(step, std::move(row));
   }
   TRY(stop().check("before step " + step.name));
-  const Turns::Turn turn = TRY(take_turn(step));
+  const Turns::Turn turn = TRY(take_turn(step.needs, stop()));
   TRY(books_.write([&](Books& books) -> Result<> {
     TRY(books.journal().put_step(row));
     return books.tell(event_of(row, "step_started"));

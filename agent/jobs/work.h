@@ -32,9 +32,8 @@ struct Step {
   /// Clears away what a step that did not take place has left, before it is done again. Nothing
   /// there is success.
   std::function<Result<>()> clear{};
-  /// What has to be had before, and how many may have it at once (turns.h); "" for nothing.
-  std::string turn{};
-  std::size_t turn_width = 1;
+  /// What has to be had before.
+  std::optional<Scarce> needs{};
   /// What it makes ends with the machine, and to make it is nothing while it is there: a job that
   /// is gone on with acts once more, and what that returns is what counts from then on.
   bool again = false;
@@ -50,6 +49,10 @@ class Work {
     /// Asked only when the agent ends.
     const system::Stop& agent_stop;
     Turns& turns;
+    /// Leaves the job's place among the workers to another job, for as long as it waits.
+    std::function<void()> rest;
+    /// Comes back when it has a place again, or `stop` is requested.
+    std::function<void(const system::Stop& stop)> go_on;
     std::int64_t attempt = 1;
   };
 
@@ -71,6 +74,10 @@ class Work {
   /// Does the step once, whatever happens to the agent: journals that it is about to be done, does
   /// it, journals what it gave.
   Result<json::Value> once(const Step& step);
+
+  /// Waits for the job's turn of something, and tells that it does; with none wanted the turn is
+  /// nobody's. `cancelled` on `stop`.
+  Result<Turns::Turn> take_turn(const std::optional<Scarce>& wanted, const system::Stop& stop);
 
   /// Journals that a step, of this or an earlier job, is undone and tells so.
   Result<> step_undone(const StepRow& step);
@@ -97,7 +104,6 @@ class Work {
   Result<Begun> begin(const Step& step);
   /// Of a step that had been begun: what it made, or nothing and the way is free to do it.
   Result<std::optional<json::Value>> look_up(const Step& step);
-  Result<Turns::Turn> take_turn(const Step& step);
   /// Of a step that was done: what it gave.
   Result<json::Value> done_before(const Step& step, StepRow row);
   Event event_of(const StepRow& row, const std::string& what) const;

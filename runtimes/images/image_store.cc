@@ -192,6 +192,16 @@ Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& st
                std::move(pin)};
 }
 
+bool ImageStore::has(const std::string& text) const {
+  const auto find = [&]() -> Result<bool> {
+    const ImageReference reference = TRY(parse_image_reference(text));
+    const ImageManifest manifest = TRY(read_image(reference));
+    std::error_code error;
+    return std::filesystem::is_directory(layout_.image_root(manifest.digest), error);
+  };
+  return find().value_or(false);
+}
+
 std::shared_ptr<ImageStore::Root> ImageStore::root_named(const std::string& folder) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<Root>& entry = roots_[folder];

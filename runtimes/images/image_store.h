@@ -30,6 +30,8 @@ class ImageStore {
   /// The image of "oci:/path/to/layout:tag", unpacked by umoci when this digest was not here yet.
   /// Two callers for one digest unpack once. `not_found` names what is missing.
   Result<Image> ensure(const std::string& reference, const system::Stop& stop);
+  /// Whether `ensure` would find it unpacked. False also for what names no image.
+  bool has(const std::string& reference) const;
   /// Takes the root of this digest away, at once and whole, when `may_go` says so, which is asked
   /// while nobody can begin to use it. Absent is success. `unavailable` while it is unpacked or
   /// pinned.

@@ -1,3 +1,4 @@
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "agent/jobs/verbs/verbs.h"
 
@@ -19,7 +20,7 @@ Result<json::Value> delete_volume(Work& work, const Node& node) {
     TRY(source->release(volume, work.stop()));
     return json::Value();
   };
-  take_turn_of(release, node, held->storage);
+  release.needs = turn_of_storage(node, held->storage);
   TRY(work.once(release));
   TRY(drop_volume_record(node.layout, held->name));
   TRY(work.write([&](Books& books) -> Result<> {

@@ -5,6 +5,7 @@
 #include "agent/jobs/admission.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/journal/kept_log.h"
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/undo.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/jobs/verbs/provision.h"
@@ -48,11 +49,9 @@ class Making {
       TRY(runtime_.create(record_.container, work_.stop()));
       return json::Value();
     };
+    step.needs = turn_of_root(node_, runtime_);
     const bool provisions_itself = runtime_.capabilities().provisions_itself;
-    if (provisions_itself) {
-      // Proxmox makes the guest's root under the lock of its storage.
-      take_turn_of(step, node_, node_.config.storage.guest_storage);
-    } else {
+    if (!provisions_itself) {
       // Half of one is worth nothing, and a whole one is soon made again. A guest of Proxmox is
       // not: its runtime finds it by the job's tag.
       step.clear = [&] { return runtime_.remove(record_.container, true, work_.stop()); };

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "runtimes/volumes/mount_table.h"
@@ -65,7 +66,10 @@ Result<> Provision::check() {
     return json::Value(json::Object{{"lower", record_.lower.native()},
                                     {"image", to_json(record_.container.image)}});
   };
-  const json::Value chosen = TRY(work_.once({.name = "container.check", .act = act}));
+  const json::Value chosen =
+      TRY(work_.once({.name = "container.check",
+                      .act = act,
+                      .needs = turn_of_image(node_, record_.container.spec.image)}));
   record_.lower = chosen.at("lower").string_or("");
   record_.container.image = image_config_from_json(chosen.at("image"));
   return {};
@@ -108,7 +112,7 @@ Result<runtimes::Volume> Provision::allocate(const VolumeSpec& spec) {
     }
     return std::optional<json::Value>();
   };
-  take_turn_of(allocate, node_, spec.storage);
+  allocate.needs = turn_of_storage(node_, spec.storage);
   const json::Value made = TRY(work_.once(allocate));
   return runtimes::volume_from_json(made);
 }

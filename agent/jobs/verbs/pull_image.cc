@@ -1,3 +1,4 @@
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/verbs.h"
 
@@ -7,12 +8,14 @@ Result<json::Value> pull_image(Work& work, const Node& node) {
   work.plan(1);
   // Once unpacked it stays: another pull finds it, and whoever is the first to use it names it.
   return work.once(
-      {.name = "image.pull", .act = [&]() -> Result<json::Value> {
+      {.name = "image.pull",
+       .act = [&]() -> Result<json::Value> {
          TRY(node.images.sweep(work.stop()));
          const runtimes::Image image = TRY(node.images.ensure(work.request().target, work.stop()));
          const ImageRow row = TRY(name_image(work, image));
          return json::Value(json::Object{{"digest", row.digest}, {"bytes", row.bytes}});
-       }});
+       },
+       .needs = turn_of_image(node, work.request().target)});
 }
 
 }  // namespace drover::jobs

@@ -1,3 +1,4 @@
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "agent/jobs/verbs/verbs.h"
 
@@ -31,7 +32,7 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
     TRY(source->grow(volume, size_mib, work.stop()));
     return json::Value();
   };
-  take_turn_of(grow, node, row.storage);
+  grow.needs = turn_of_storage(node, row.storage);
   TRY(work.once(grow));
   // After a failure in between the file system is smaller than its volume, which harms nobody and
   // the next resize makes good.

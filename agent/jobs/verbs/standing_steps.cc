@@ -1,15 +1,12 @@
 // The steps of jobs about standing volumes, and their undo.
 #include <algorithm>
 
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "runtimes/volumes/in_use.h"
 
 namespace drover::jobs {
 namespace {
-
-/// Proxmox gives up on a storage's lock after ten seconds. With this many in its line, each of
-/// which takes two at the very most, nobody waits that long.
-constexpr std::size_t kStorageTurns = 4;
 
 using runtimes::Volume;
 
@@ -45,6 +42,8 @@ Result<> undo_allocation(Work& work, const Node& node, const VolumeRow& row) {
     }
     if (!made.is_null()) {
       const Volume volume = TRY(runtimes::volume_from_json(made));
+      const Turns::Turn turn =
+          TRY(work.take_turn(turn_of_storage(node, row.storage), work.agent_stop()));
       TRY(source->release(volume, work.agent_stop()));
     }
     TRY(work.step_undone(step));
@@ -53,14 +52,6 @@ Result<> undo_allocation(Work& work, const Node& node, const VolumeRow& row) {
 }
 
 }  // namespace
-
-void take_turn_of(Step& step, const Node& node, const std::string& storage) {
-  const Result<runtimes::VolumeSource*> source = node.volumes(storage);
-  if (source && *source == node.proxmox_volumes) {
-    step.turn = "storage " + storage;
-    step.turn_width = kStorageTurns;
-  }
-}
 
 Result<Volume> allocate_standing(Work& work, const Node& node, const VolumeRow& row) {
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
@@ -71,7 +62,7 @@ Result<Volume> allocate_standing(Work& work, const Node& node, const VolumeRow& 
     return runtimes::to_json(volume);
   };
   allocate.find = [&] { return find_standing(work, node, row); };
-  take_turn_of(allocate, node, row.storage);
+  allocate.needs = turn_of_storage(node, row.storage);
   const json::Value made = TRY(work.once(allocate));
   return runtimes::volume_from_json(made);
 }

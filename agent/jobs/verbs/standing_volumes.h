@@ -61,9 +61,6 @@ Result<runtimes::Volume> allocate_standing(Work& work, const Node& node, const V
 /// Unmounts it from the containers at rest that have it, which mount it again when they start.
 Result<> put_to_rest(Work& work, const Node& node, const VolumeRow& row);
 
-/// A step that changes its storage takes the storage's turn.
-void take_turn_of(Step& step, const Node& node, const std::string& storage);
-
 /// Takes back what a failed job about a volume has begun.
 Result<> undo_volume(Work& work, const Node& node);
 

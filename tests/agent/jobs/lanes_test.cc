@@ -44,6 +44,60 @@ TEST(Lanes, NeverRunsMoreThanAsked) {
   EXPECT_EQ(lanes.next(), "c");
 }
 
+TEST(Lanes, ARestingJobKeepsItsLaneAndNoPlace) {
+  Lanes lanes(1, 0, 1);
+  lanes.add("a1", "a");
+  lanes.add("a2", "a");
+  lanes.add("b1", "b");
+  EXPECT_EQ(lanes.next(), "a1");
+  lanes.rest("a1");
+  EXPECT_EQ(lanes.next(), "b1");
+  EXPECT_EQ(lanes.next(), std::nullopt);
+  lanes.wake("a1");
+  EXPECT_EQ(lanes.next_woken(), std::nullopt) << "b1 has the only place";
+  EXPECT_EQ(lanes.place("a1")->what, Lanes::Place::For::worker);
+  lanes.finished("b1");
+  EXPECT_EQ(lanes.next_woken(), "a1");
+  EXPECT_EQ(lanes.place("a1"), std::nullopt);
+  lanes.finished("a1");
+  EXPECT_EQ(lanes.next(), "a2");
+}
+
+TEST(Lanes, WhoIsNotLetRestGoesOnAtOnce) {
+  Lanes lanes(2, 0, 1);
+  for (const char* job : {"a", "b", "c", "d"}) {
+    lanes.add(job, job);
+  }
+  EXPECT_EQ(lanes.next(), "a");
+  lanes.rest("a");
+  EXPECT_EQ(lanes.next(), "b");
+  EXPECT_EQ(lanes.next(), "c");
+  lanes.rest("b");
+  EXPECT_EQ(lanes.next(), std::nullopt) << "one rests already";
+  lanes.wake("a");
+  lanes.wake("b");
+  EXPECT_EQ(lanes.next_woken(), "b");
+  EXPECT_EQ(lanes.next_woken(), std::nullopt);
+  lanes.finished("b");
+  EXPECT_EQ(lanes.next_woken(), "a");
+}
+
+TEST(Lanes, ARestingJobThatEndsLeavesNothing) {
+  Lanes lanes(1, 0, 1);
+  lanes.add("a", "a");
+  EXPECT_EQ(lanes.next(), "a");
+  lanes.rest("a");
+  lanes.wake("a");
+  lanes.rest("a");  // it was asked to stop before it had its place, and waits to take things back
+  lanes.wake("a");
+  lanes.finished("a");
+  EXPECT_EQ(lanes.next_woken(), std::nullopt);
+  lanes.add("b", "b");
+  lanes.add("c", "c");
+  EXPECT_EQ(lanes.next(), "b");
+  EXPECT_EQ(lanes.next(), std::nullopt);
+}
+
 TEST(Lanes, APassingJobWaitsForThoseBeforeItAndNobodyForIt) {
   Lanes lanes(1, 1);
   lanes.add("run", "web-1");

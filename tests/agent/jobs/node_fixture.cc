@@ -46,7 +46,7 @@ void NodeFixture::start_agent(std::size_t most_waiting) {
   loop_->watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
   loop_->at_turn_end([this] { books_->commit(); });
   supervisor_ = std::make_unique<Supervisor>(
-      *loop_, *books_, clock_, 2,
+      *loop_, *books_, clock_, workers_,
       Supervisor::Deeds{[this](Work& work) { return do_job(work, *node_); },
                         [this](Work& work, const Error&) { return undo_job(work, *node_); }});
   disk_ = std::make_unique<DiskWatch>(*loop_, *books_, clock_,

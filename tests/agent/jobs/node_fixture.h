@@ -74,8 +74,9 @@ class NodeFixture : public testing::Test {
   std::unique_ptr<DiskWatch> disk_;
   std::unique_ptr<Intake> intake_;
   std::vector<Event> published_;
-  std::uint64_t reserve_ = 0;  // bytes of the disk; these two from the next start_agent on
+  std::uint64_t reserve_ = 0;  // bytes of the disk; these three from the next start_agent on
   std::size_t most_bytes_ = std::size_t{64} << 20;
+  std::size_t workers_ = 2;
   std::function<void(const Event&)> react_;  // to each event, once it is committed
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <set>
 
 #include "fakes/fake_clock.h"
@@ -332,6 +333,39 @@ TEST_F(SupervisorTest, AJobThatWaitsForItsNextAttemptKeepsItsLaneAndNoWorker) {
   clock_.advance(std::chrono::seconds(30));
   until("j2", "succeeded");
   EXPECT_EQ(row("j1").state, JobState::succeeded);
+}
+
+TEST_F(SupervisorTest, AJobThatWaitsForItsTurnLeavesItsWorkerToOthers) {
+  std::promise<void> go_on;
+  const auto gone_on = go_on.get_future().share();
+  supervise(2, [&](Work& work) -> Result<json::Value> {
+    const std::string job = work.request().id.str();
+    if (job == "j9") {
+      return json::Value();
+    }
+    return work.once({.name = "make",
+                      .act = [&]() -> Result<json::Value> {
+                        gone_on.wait();
+                        return json::Value(job);
+                      },
+                      .needs = Scarce{"storage s", 1}});
+  });
+  submit(request("j1", "web-1"));
+  until("j1", "step_started");
+  for (const char* job : {"j2", "j3", "j4"}) {
+    submit(request(job, job));
+    until(job, "waiting");
+  }
+  EXPECT_EQ(supervisor_->waits_for("j4")->thing, "storage s");
+  EXPECT_EQ(supervisor_->waits_for("j4")->before, 2U);
+  submit(request("j9", "web-9"));
+  until("j9", "succeeded");
+  ASSERT_TRUE(supervisor_->cancel("j3", "j8"));
+  until("j3", "cancelled");
+  go_on.set_value();
+  for (const char* job : {"j1", "j2", "j4"}) {
+    until(job, "succeeded");
+  }
 }
 
 TEST_F(SupervisorTest, CancelDuringTheWaitForAnAttemptUndoesAtOnce) {

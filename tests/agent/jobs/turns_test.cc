@@ -19,7 +19,7 @@ class Taker {
   Taker(Turns& turns, const std::string& job, std::size_t width = 1)
       : thread_([this, &turns, job, width] {
           Result<Turns::Turn> turn =
-              turns.take("storage s", width, job, stop_,
+              turns.take({"storage s", width}, job, stop_,
                          [&](const auto& wait) { before_.set_value(wait.before); });
           outcome_.set_value(turn.has_value());
           done_.get_future().wait();
@@ -54,10 +54,10 @@ TEST(TurnsTest, AFreeThingIsHadAtOnce) {
   Turns turns;
   bool waited = false;
   const auto turn =
-      turns.take("storage s", 1, "j1", kNever, [&](const Turns::Wait&) { waited = true; });
+      turns.take({"storage s", 1}, "j1", kNever, [&](const Turns::Wait&) { waited = true; });
   EXPECT_TRUE(turn);
   EXPECT_FALSE(waited);
-  EXPECT_TRUE(turns.take("storage t", 1, "j2", kNever, [](const Turns::Wait&) { FAIL(); }));
+  EXPECT_TRUE(turns.take({"storage t", 1}, "j2", kNever, [](const Turns::Wait&) { FAIL(); }));
 }
 
 TEST(TurnsTest, WhoCameFirstIsNext) {
@@ -113,7 +113,7 @@ TEST(TurnsTest, NeverMoreThanItsWidthWhateverTheThreadsDo) {
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {
       for (int round = 0; round < 200; ++round) {
-        const auto turn = turns.take("storage s", kWidth, "j" + std::to_string(i), kNever,
+        const auto turn = turns.take({"storage s", kWidth}, "j" + std::to_string(i), kNever,
                                      [](const Turns::Wait&) {});
         crowded = crowded || ++inside > kWidth;
         --inside;

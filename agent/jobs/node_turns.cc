@@ -1,0 +1,34 @@
+#include "agent/jobs/node_turns.h"
+
+namespace drover::jobs {
+namespace {
+
+/// Proxmox gives up on a storage's lock after ten seconds. With this many in its line, each of
+/// which takes two at the very most, nobody waits that long; nor does the collector of leaks, which
+/// takes one thing after the other and no turn.
+constexpr std::size_t kAtOneStorage = 4;
+
+}  // namespace
+
+std::optional<Scarce> turn_of_storage(const Node& node, const std::string& storage) {
+  const Result<runtimes::VolumeSource*> source = node.volumes(storage);
+  if (!source || *source != node.proxmox_volumes) {
+    return std::nullopt;
+  }
+  return Scarce{"storage " + storage, kAtOneStorage};
+}
+
+std::optional<Scarce> turn_of_image(const Node& node, const std::string& reference) {
+  if (reference.empty() || node.images.has(reference)) {
+    return std::nullopt;
+  }
+  return Scarce{"image " + reference};
+}
+
+std::optional<Scarce> turn_of_root(const Node& node, const runtimes::Runtime& runtime) {
+  return runtime.capabilities().provisions_itself
+             ? turn_of_storage(node, node.config.storage.guest_storage)
+             : std::nullopt;
+}
+
+}  // namespace drover::jobs
