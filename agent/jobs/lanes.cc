@@ -94,15 +94,30 @@ void Lanes::finished(const std::string& job) {
   offer(known.lane);
 }
 
-void Lanes::park(const std::string& job) {
-  if (!leave(job)) {
-    return;
+bool Lanes::hold_back(const std::string& job) {
+  const auto known = known_.find(job);
+  if (known == known_.end()) {
+    return false;
   }
-  const Known& known = known_.at(job);
-  // All others of its lane came later: it is the head again.
-  lanes_[known.lane].insert({known.number, Waiting{job, known.rank, known.kind}});
+  const Known& it = known->second;
+  const bool is_ready = ready(it.kind).erase(Head(it.rank, it.number, it.lane));
+  if (is_ready) {
+    busy_.insert(it.lane);
+  }
+  return is_ready;
+}
+
+bool Lanes::park(const std::string& job) {
+  if (leave(job)) {
+    const Known& known = known_.at(job);
+    // All others of its lane came later: it is the head again.
+    lanes_[known.lane].insert({known.number, Waiting{job, known.rank, known.kind}});
+    ++waiting_;
+  } else if (!hold_back(job)) {
+    return false;
+  }
   parked_.insert(job);
-  ++waiting_;
+  return true;
 }
 
 void Lanes::unpark(const std::string& job) {

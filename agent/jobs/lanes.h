@@ -44,9 +44,9 @@ class Lanes {
   void wake(const std::string& job);
   /// The job to go on now; asked before `next`, because what is begun has taken things already.
   std::optional<std::string> next_woken();
-  /// A job that `next` gave, and that does not pass, waits for its next attempt: others may run
-  /// meanwhile, but none of its lane.
-  void park(const std::string& job);
+  /// A job that `next` gave, or that heads a free lane, and that does not pass, waits for its next
+  /// attempt: others may run meanwhile, but none of its lane. False for any other.
+  bool park(const std::string& job);
   /// A parked job waits for `next` again, at the head of its lane.
   void unpark(const std::string& job);
   /// Takes a waiting job out; false when it does not wait, or is parked.
@@ -95,6 +95,8 @@ class Lanes {
   void offer(const std::string& lane);
   /// Takes a running job out; false when it does not run.
   bool leave(const std::string& job);
+  /// Takes the job at the head of a free lane from those that are ready; false for any other.
+  bool hold_back(const std::string& job);
   /// Whether one more may run.
   bool has_place() const { return running_.size() - passing_ - resting_.size() < most_; }
   Heads& ready(Kind kind) { return kind == Kind::passing ? ready_passing_ : ready_; }

@@ -6,7 +6,7 @@ namespace drover::jobs {
 
 std::chrono::milliseconds retry_delay(std::int64_t attempt, double draw) {
   constexpr std::int64_t kFirstMs = 1000;
-  constexpr std::int64_t kMostMs = 30'000;
+  constexpr std::int64_t kMostMs = std::chrono::milliseconds(kLongestRetryDelay).count();
   constexpr std::int64_t kMostDoublings = 5;
   const std::int64_t doublings = std::clamp<std::int64_t>(attempt - 1, 0, kMostDoublings);
   const std::int64_t most = std::min(kMostMs, kFirstMs << doublings);

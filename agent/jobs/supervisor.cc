@@ -143,8 +143,10 @@ void Supervisor::submit(JobRequest request, const JobRow& row) {
   if (row.error != "null") {
     undoing = messaging::read_error(row.error);
   }
-  Entry entry{Task{std::move(request), std::make_shared<system::Stop>(), row.attempt + 1,
-                   std::move(undoing)}};
+  // What the agent's end cut off is the same attempt still.
+  const bool was_cut_off = row.state == JobState::running;
+  Entry entry{Task{std::move(request), std::make_shared<system::Stop>(),
+                   row.attempt + (was_cut_off ? 0 : 1), row.attempt > 0, std::move(undoing)}};
   entry.bytes = row.request.size();
   bytes_ += entry.bytes;
   if (!row.ending.empty()) {
@@ -157,6 +159,12 @@ void Supervisor::submit(JobRequest request, const JobRow& row) {
         loop_.after(std::chrono::milliseconds(left), [this, job] { deadline_passed(job); });
   }
   lanes_.add(job, lane, rank, kind_of(entry.next.request));
+  const std::chrono::milliseconds left(row.not_before - clock_.unix_ms());
+  if (row.not_before != 0 && row.ending.empty() && left.count() > 0 && lanes_.park(job)) {
+    // The clock may have been set back since.
+    const auto delay = std::min<std::chrono::milliseconds>(left, kLongestRetryDelay);
+    entry.again = loop_.after(delay, [this, job] { try_again(job); });
+  }
   entries_.emplace(job, std::move(entry));
   start_ready();
 }
@@ -203,7 +211,7 @@ Result<> Supervisor::cancel(const std::string& job, std::string_view by) {
     return fail(Code::not_found, "cancel job {}: it neither waits nor runs", job);
   }
   const std::string ending = fmt::format("cancelled by job {}", by);
-  if (found->second.next.attempt == 1 && lanes_.waits(job)) {
+  if (!found->second.next.resumed && lanes_.waits(job)) {
     return end_waiting(job, Code::cancelled, ending + " before it began");
   }
   TRY(books_.journal().ask_to_end(job, ending));
@@ -239,7 +247,7 @@ void Supervisor::deadline_passed(const std::string& job) {
   }
   Entry& entry = found->second;
   entry.deadline = 0;
-  if (entry.next.attempt == 1 && lanes_.waits(job)) {
+  if (!entry.next.resumed && lanes_.waits(job)) {
     // While the journal cannot be written it waits on, and is looked at again.
     entry.deadline = loop_.after(kDeadlineAgain, [this, job] { deadline_passed(job); });
     [[maybe_unused]] const Result<> ended =
@@ -310,6 +318,7 @@ void Supervisor::take(const Report& report) {
 void Supervisor::park(const Report& report) {
   Entry& entry = entries_.at(report.job);
   ++entry.next.attempt;
+  entry.next.resumed = true;
   lanes_.park(report.job);
   // One that was asked to stop meanwhile has no reason to wait.
   const auto delay =
@@ -340,10 +349,10 @@ Supervisor::Report Supervisor::run_one(const Task& task) {
              .turns = turns_,
              .rest = [this, &job] { reports_.post({.job = job, .what = Report::What::rests}); },
              .go_on = [this, &job](const system::Stop& stop) { await_place(job, stop); },
-             .attempt = task.attempt});
+             .resumed = task.resumed});
   system::crash_point("job before begin");
   const Result<> begun = books_.write([&](Books& books) -> Result<> {
-    TRY(books.journal().begin_job(job));
+    TRY(books.journal().begin_job(job, task.attempt));
     return books.tell(Event{.kind = "job",
                             .object = job,
                             .what = "started",

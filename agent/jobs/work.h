@@ -53,7 +53,7 @@ class Work {
     std::function<void()> rest;
     /// Comes back when it has a place again, or `stop` is requested.
     std::function<void(const system::Stop& stop)> go_on;
-    std::int64_t attempt = 1;
+    bool resumed = false;
   };
 
   Work(JobRequest request, Books& books, system::Clock& clock, Frame frame)
@@ -63,9 +63,8 @@ class Work {
   const system::Stop& stop() const { return *frame_.stop; }
   /// For what has to be done also when the job was cancelled: undoing.
   const system::Stop& agent_stop() const { return frame_.agent_stop; }
-  /// An earlier attempt, perhaps of an earlier agent, has begun it.
-  bool resumed() const { return frame_.attempt > 1; }
-  std::int64_t attempt() const { return frame_.attempt; }
+  /// An earlier attempt or an earlier agent has begun it.
+  bool resumed() const { return frame_.resumed; }
   system::Clock& clock() const { return clock_; }
 
   /// How many steps there will be, for those who watch.

@@ -145,12 +145,12 @@ Result<> Journal::set_job(const std::string& id, JobState state, const std::stri
   return update.with(to_string(state)).with(result).with(ended_at).with(id).done();
 }
 
-Result<> Journal::begin_job(const std::string& id) {
+Result<> Journal::begin_job(const std::string& id, std::int64_t attempt) {
   TRY(database_->begin());
-  Statement update = TRY(
-      database_->prepare("UPDATE jobs SET state = 'running', attempt = attempt + 1, not_before = 0 "
-                         "WHERE id = ? AND ended_at = 0 RETURNING attempt"));
-  update.with(id);
+  Statement update =
+      TRY(database_->prepare("UPDATE jobs SET state = 'running', attempt = ?, not_before = 0 "
+                             "WHERE id = ? AND ended_at = 0 RETURNING attempt"));
+  update.with(attempt).with(id);
   if (!TRY(update.step())) {
     return fail(Code::not_found, "begin job {}: it has ended, or is not in the journal", id);
   }

@@ -144,8 +144,8 @@ class Journal {
   Result<> add_job(const JobRow& row);
   Result<> set_job(const std::string& id, JobState state, const std::string& result,
                    std::int64_t ended_at);
-  /// It runs now, once more; `not_found` when it has ended.
-  Result<> begin_job(const std::string& id);
+  /// It runs now, for the `attempt`th time; `not_found` when it has ended.
+  Result<> begin_job(const std::string& id, std::int64_t attempt = 1);
   /// It waits to be tried again.
   Result<> retry_job(const std::string& id, std::int64_t not_before);
   /// Somebody wants it to end: a job that the agent's end interrupts now is not gone on with.
@@ -218,7 +218,8 @@ class Journal {
   /// the newest `keep`. Returns how many it was.
   Result<std::int64_t> forget_events(std::int64_t before, std::int64_t keep, std::int64_t most);
   /// Strikes off at most `most` counters of objects all of whose events are forgotten, but for
-  /// containers that exist. Whatever is counted anew goes on above all that was forgotten, so that
+  /// those of what there still is: such a one may be quiet for long, and has no gap after it.
+  /// Whatever is counted anew goes on above all that was forgotten, so that
   /// nobody sees an oseq twice. Returns how many it was.
   Result<std::int64_t> forget_counters(std::int64_t most);
   /// Gives at most `pages` unused pages of the file back to the file system, but for some that are

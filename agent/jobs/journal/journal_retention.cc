@@ -14,6 +14,14 @@ Result<std::int64_t> ask(Database& database, const char* sql) {
   return TRY(query.step()) ? query.number(0) : 0;
 }
 
+/// Of the counter of an object of `kind`: that no row of `table` is about it.
+std::string unless_there(std::string_view kind, std::string_view table, std::string_view key) {
+  const std::string prefix = fmt::format("object/{}/", kind);
+  return fmt::format(" AND NOT (substr(counters.name, 1, {}) = '{}' AND EXISTS (SELECT 1 FROM {} WHERE "
+                     "{} = substr(counters.name, {})))",
+                     prefix.size(), prefix, table, key, prefix.size() + 1);
+}
+
 }  // namespace
 
 Result<std::int64_t> Journal::forget_jobs(std::int64_t before, std::int64_t most) {
@@ -72,9 +80,13 @@ Result<std::int64_t> Journal::forget_counters(std::int64_t most) {
   std::int64_t highest = 0;
   {
     Statement query = TRY(database_->prepare(
-        "SELECT name, value FROM counters WHERE name >= 'object/' AND name < 'object0' "
-        "AND seq < ? AND NOT EXISTS (SELECT 1 FROM containers "
-        "WHERE counters.name = 'object/container/' || containers.name) ORDER BY seq LIMIT ?"));
+        ("SELECT name, value FROM counters WHERE name >= 'object/' AND name < 'object0' "
+         "AND seq < ?" +
+         unless_there("container", "containers", "name") +
+         unless_there("volume", "volumes", "name") + unless_there("network", "networks", "name") +
+         unless_there("image", "images", "name") + unless_there("job", "jobs", "ended_at = 0 AND id") +
+         " AND name NOT LIKE 'object/node/%' ORDER BY seq LIMIT ?")
+            .c_str()));
     query.with(oldest).with(most);
     while (TRY(query.step())) {
       forgotten.push_back(query.text(0));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace drover::jobs {
@@ -155,6 +156,10 @@ Result<std::vector<std::string>> Leaks::note_undone() {
   const std::vector<ContainerRow> containers = TRY(journal.containers());
   const std::vector<LeakRow> leaks = TRY(journal.leaks());
   const std::vector<JobRow> jobs = TRY(journal.unfinished());
+  std::set<std::string_view> waited_for;
+  for (const JobRow& job : jobs) {
+    waited_for.insert(job.target);
+  }
   std::map<std::string, LeakRow> rows;
   for (const LeakRow& row : leaks) {
     if (row.kind == kUndo) {
@@ -164,11 +169,8 @@ Result<std::vector<std::string>> Leaks::note_undone() {
   std::vector<std::string> due;
   for (const ContainerRow& container : containers) {
     const auto row = rows.find(container.name);
-    const bool is_waited_for =
-        std::any_of(jobs.begin(), jobs.end(),
-                    [&container](const JobRow& job) { return job.target == container.name; });
     // Nobody is deleting it, and yet it was to go.
-    const bool failed = container.wanted == Wanted::gone && !is_waited_for;
+    const bool failed = container.wanted == Wanted::gone && !waited_for.contains(container.name);
     if (row != rows.end() && row->second.job != container.job) {
       continue;  // another container of that name: the one that was left is gone
     }

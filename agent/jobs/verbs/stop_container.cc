@@ -28,8 +28,8 @@ Result<json::Value> stop_container(Work& work, const Node& node) {
   }
   work.plan(1);
   const std::chrono::seconds grace = grace_of(work.request(), target.container());
-  const Exit exit = TRY(stop_program(work, target, grace, wished));
-  return json::Value(json::Object{{"exit", to_json(exit)}});
+  const std::optional<Exit> exit = TRY(stop_program(work, target, grace, wished));
+  return exit ? json::Value(json::Object{{"exit", to_json(*exit)}}) : json::Value(json::Object());
 }
 
 }  // namespace drover::jobs

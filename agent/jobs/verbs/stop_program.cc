@@ -31,16 +31,23 @@ Result<Exit> stop_now(Work& work, const Target& target, std::chrono::seconds gra
   return ended;
 }
 
-Result<json::Value> stop_once(Work& work, const Target& target,
-                              const std::function<Result<json::Value>()>& act) {
-  Result<json::Value> stopped = work.once({.name = "runtime.stop", .act = act});
+/// Its state as the runtime has it; none for one that was never started.
+Result<std::optional<runtimes::State>> state_if_started(const Work& work, const Target& target) {
+  runtimes::State state = TRY(target.runtime->state(target.container(), work.stop()));
+  return state.status == Status::created ? std::nullopt : std::optional(std::move(state));
+}
+
+Result<std::optional<Exit>> stop_once(Work& work, const Target& target,
+                                      const std::function<Result<json::Value>()>& act) {
+  const Result<json::Value> stopped = work.once({.name = "runtime.stop", .act = act});
   if (!stopped) {
     // It may run on; the next look at it says.
     if (const auto state = target.runtime->state(target.container(), work.agent_stop())) {
       TRY(note(work, target, state->status, state->exit));
     }
+    return Failure(stopped.error());
   }
-  return stopped;
+  return stopped->is_null() ? std::nullopt : std::optional(exit_from_json(*stopped));
 }
 
 }  // namespace
@@ -57,29 +64,34 @@ std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Contain
                                  : container.spec.stop_grace;
 }
 
-Result<Exit> stop_program(Work& work, const Target& target, std::chrono::seconds grace,
-                          bool wished) {
-  const json::Value ended = TRY(stop_once(work, target, [&]() -> Result<json::Value> {
+Result<std::optional<Exit>> stop_program(Work& work, const Target& target,
+                                         std::chrono::seconds grace, bool wished) {
+  return stop_once(work, target, [&]() -> Result<json::Value> {
+    const auto state = state_if_started(work, target);
+    if (state && !*state) {
+      if (wished) {
+        TRY(want(work, target, Wanted::stopped));
+      }
+      return json::Value();
+    }
     const Exit exit = TRY(stop_now(work, target, grace, wished));
     return to_json(exit);
-  }));
-  return exit_from_json(ended);
+  });
 }
 
 Result<std::optional<Exit>> stop_started_program(Work& work, const Target& target,
                                                  std::chrono::seconds grace) {
-  const json::Value ended = TRY(stop_once(work, target, [&]() -> Result<json::Value> {
-    const Result<runtimes::State> now = target.runtime->state(target.container(), work.stop());
-    if (!now && now.error().code != Code::not_found) {
-      return Failure(now.error());
+  return stop_once(work, target, [&]() -> Result<json::Value> {
+    const auto state = state_if_started(work, target);
+    if (!state && state.error().code != Code::not_found) {
+      return Failure(state.error());
     }
-    if (!now || now->status == Status::created) {
+    if (!state || !*state) {
       return json::Value();
     }
     const Exit exit = TRY(stop_now(work, target, grace, true));
     return to_json(exit);
-  }));
-  return ended.is_null() ? std::nullopt : std::optional(exit_from_json(ended));
+  });
 }
 
 }  // namespace drover::jobs

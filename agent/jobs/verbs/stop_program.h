@@ -14,13 +14,14 @@ int stop_signal_of(const runtimes::Container& container);
 /// What the job asks for, else the container's own.
 std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Container& container);
 
-/// Its stop signal, and SIGKILL after `grace`. Returns how it ended, also when that was before. The
-/// container is wanted stopped from here on where somebody wishes it.
-Result<Exit> stop_program(Work& work, const Target& target, std::chrono::seconds grace,
-                          bool wished);
+/// Its stop signal, and SIGKILL after `grace`. Returns how it ended, also when that was before; one
+/// whose program was never started is left as it is, and none returned. The container is wanted
+/// stopped from here on where somebody wishes it.
+Result<std::optional<Exit>> stop_program(Work& work, const Target& target,
+                                         std::chrono::seconds grace, bool wished);
 
-/// The same for one that shall be started again: one whose program was never started is left as it
-/// is, and so is one that its runtime has no more, as after a reboot. None then.
+/// The same for one that shall be started again: none also for one that its runtime has no more, as
+/// after a reboot.
 Result<std::optional<Exit>> stop_started_program(Work& work, const Target& target,
                                                  std::chrono::seconds grace);
 

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "agent/jobs/node_turns.h"
 #include "agent/system/child.h"
 #include "node_fixture.h"
 
@@ -62,6 +63,14 @@ TEST_F(ImagesTest, PullUnpacksAndNamesIt) {
   pull("j2", "v1");
   EXPECT_THAT(told("image", image("v1")), ElementsAre("pulled"));
   EXPECT_EQ(journal_->image(image("v1")).value()->job, "j1");
+}
+
+TEST_F(ImagesTest, UnpackingOneIsATurnUntilItIsHere) {
+  EXPECT_EQ(turn_of_image(*node_, image("v1"))->thing, "image " + image("v1"));
+  EXPECT_EQ(turn_of_image(*node_, image("v1"))->width, 1U);
+  ASSERT_EQ(pull("j1", "v1").state, JobState::succeeded);
+  EXPECT_FALSE(turn_of_image(*node_, image("v1")));
+  EXPECT_FALSE(turn_of_image(*node_, ""));
 }
 
 TEST_F(ImagesTest, WhatTheNodeDoesNotAllowIsRefusedBeforeItIsAccepted) {

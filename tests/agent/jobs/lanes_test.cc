@@ -44,6 +44,23 @@ TEST(Lanes, NeverRunsMoreThanAsked) {
   EXPECT_EQ(lanes.next(), "c");
 }
 
+TEST(Lanes, TheHeadOfAFreeLaneCanBeParkedAndNoOtherThatWaits) {
+  Lanes lanes(8);
+  lanes.add("a1", "a");
+  lanes.add("a2", "a");
+  EXPECT_FALSE(lanes.park("a2"));
+  EXPECT_FALSE(lanes.park("unknown"));
+  EXPECT_TRUE(lanes.park("a1"));
+  EXPECT_EQ(lanes.next(), std::nullopt);
+  EXPECT_EQ(lanes.place("a1")->what, Lanes::Place::For::attempt);
+  EXPECT_EQ(lanes.waiting(), 2U);
+  lanes.unpark("a1");
+  EXPECT_EQ(lanes.next(), "a1");
+  EXPECT_EQ(lanes.next(), std::nullopt);
+  lanes.finished("a1");
+  EXPECT_EQ(lanes.next(), "a2");
+}
+
 TEST(Lanes, ARestingJobKeepsItsLaneAndNoPlace) {
   Lanes lanes(1, 0, 1);
   lanes.add("a1", "a");

@@ -158,16 +158,21 @@ TEST_F(Retention, CountersOfObjectsThatAreGoneGoAndNoNumberIsGivenTwice) {
   EXPECT_EQ(last.oseq, 9U);
   ASSERT_TRUE(journal_->put_container({"lives", "runc", "j1", "{}", Status::running, {}, 1}));
   EXPECT_EQ(tell("container", "lives").oseq, 1U);
+  EXPECT_EQ(tell("volume", "data").oseq, 1U);
+  EXPECT_EQ(tell("node", "node1").oseq, 1U);
+  ASSERT_TRUE(journal_->put_volume({.name = "data"}));
   clock_.advance(hours(24 * 8));
   keep_house();
   EXPECT_LT(rows("counters"), 10);
   EXPECT_EQ(tell("container", "web-1").oseq, 10U) << "the name is used again: it goes on";
   EXPECT_EQ(tell("container", "web-1").oseq, 11U);
   EXPECT_EQ(tell("container", "lives").oseq, 2U) << "one that exists is counted on";
+  EXPECT_EQ(tell("volume", "data").oseq, 2U);
+  EXPECT_EQ(tell("node", "node1").oseq, 2U);
   EXPECT_GT(tell("container", "new").oseq, 9U);
   const Event event = tell("job", "j2000");
   EXPECT_EQ(event.kseq, 2001U);
-  EXPECT_EQ(event.seq, 2015U);
+  EXPECT_EQ(event.seq, 2019U);
 }
 
 TEST_F(Retention, TheFileBecomesSmallAgain) {

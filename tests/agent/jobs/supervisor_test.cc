@@ -280,6 +280,42 @@ TEST_F(SupervisorTest, AnUnavailableJobIsTriedAgainFromTheStepThatFailed) {
   EXPECT_EQ(row("j1").attempt, 3);
 }
 
+TEST_F(SupervisorTest, AnAgentsEndIsNoAttemptAndShortensNoWait) {
+  supervise(1, until_stopped);
+  submit(request("j1", "web-1"));
+  until("j1", "started");
+  const auto failing = [](Work& work) -> Result<json::Value> {
+    EXPECT_TRUE(work.resumed());
+    return fail(Code::unavailable, "storage is busy");
+  };
+  for (int agents = 0; agents < 3; ++agents) {
+    supervisor_.reset();
+    reopen();
+    EXPECT_EQ(row("j1").attempt, 1);
+    supervise(1, agents == 2 ? Run(failing) : Run(until_stopped));
+    const auto begun = published_.size();
+    submit_again(request("j1", "web-1"));
+    while (published_.size() == begun) {
+      loop_.turn(std::chrono::seconds(60));
+    }
+  }
+  until_told("j1", "retrying", 1);
+  const std::int64_t again = row("j1").not_before;
+  supervisor_.reset();
+  reopen();
+  supervise(1, [](Work&) -> Result<json::Value> { return json::Value(); });
+  submit_again(request("j1", "web-1"));
+  submit(request("j2", "web-1"));
+  submit(request("j3", "web-3"));
+  until("j3", "succeeded");
+  EXPECT_EQ(row("j1").not_before, again);
+  EXPECT_EQ(supervisor_->waits_for("j1")->thing, "its next attempt");
+  clock_.advance(std::chrono::milliseconds(again - clock_.unix_ms()));
+  until("j2", "succeeded");
+  EXPECT_EQ(row("j1").state, JobState::succeeded);
+  EXPECT_EQ(row("j1").attempt, 2);
+}
+
 TEST_F(SupervisorTest, ALastAttemptIsTheLastAndIsUndone) {
   std::atomic<int> undone = 0;
   supervise(

@@ -130,6 +130,17 @@ TEST_F(VerbsTest, StopTellsHowItEnded) {
               ElementsAre("creating", "created", "running", "stopping", "stopped"));
 }
 
+TEST_F(VerbsTest, StopLeavesOneThatWasNeverStartedAsItIs) {
+  json::Object request = run_job("j1", "web-1");
+  request.set("verb", "container.create");
+  run(request);
+  const JobRow row = run(job("j2", "container.stop", "web-1"));
+  EXPECT_EQ(row.state, JobState::succeeded);
+  EXPECT_EQ(row.result, "{}");
+  EXPECT_THAT(told("container", "web-1"), ElementsAre("creating", "created"));
+  EXPECT_EQ(run(job("j3", "container.start", "web-1")).state, JobState::succeeded);
+}
+
 TEST_F(VerbsTest, AStoppedOciContainerIsStartedByMakingItAnew) {
   run(run_job("j1", "web-1"));
   run(job("j2", "container.stop", "web-1"));
@@ -320,7 +331,7 @@ TEST_F(VerbsTest, AnInterruptedExecKeepsWhatItHadPrintedAndIsNotRunAgain) {
               fakes::FakeRuntime::Hold::after_deed);
   restart_agent();
   const JobRow ended = await("j2");
-  EXPECT_EQ(ended.attempt, 2);
+  EXPECT_EQ(ended.attempt, 1);
   EXPECT_THAT(ended.result, HasSubstr("\"broken\""));
   EXPECT_THAT(ended.result, HasSubstr("before you run it again"));
   EXPECT_THAT(system::read_file(layout_.job_log(*JobId::parse("j2"))).value(),
