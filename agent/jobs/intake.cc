@@ -6,6 +6,7 @@
 #include "agent/jobs/queries/views.h"
 #include "agent/jobs/reconcile/leaks.h"
 #include "agent/jobs/reconcile/rebuild.h"
+#include "agent/system/crash_point.h"
 #include "messaging/message.h"
 
 namespace drover::jobs {
@@ -193,6 +194,8 @@ Result<> Intake::do_at_once(const JobRequest& request) {
         return cancel(request);
     }
   }();
+  system::crash_point("at once before commit");
+  books_.after_commit([](const Result<>&) { system::crash_point("at once after commit"); });
   return write_end(books_, request.id.str(), request.target, outcome, clock_.unix_ms());
 }
 

@@ -32,12 +32,6 @@ Result<> ip_tool(std::vector<std::string> arguments, const system::Stop& stop) {
   return {};
 }
 
-/// What it is called until its alias is set: a crash in between leaves this one, and no bridge
-/// whose owner nobody can tell.
-std::string unfinished_name(const std::string& name) {
-  return fmt::format("dn{:012x}", hash_of(name) >> 16U);
-}
-
 /// A bridge without one of its own takes the lowest of its ports', and so another with each
 /// container that comes or goes. Locally administered, unicast.
 std::string hardware_address(const std::string& name) {
@@ -47,9 +41,18 @@ std::string hardware_address(const std::string& name) {
                      byte(4));
 }
 
+/// What was stopped in the middle of add_bridge.
+Result<> remove_unfinished(const std::string& name, const system::Stop& stop) {
+  const std::string unfinished = name_while_made(name);
+  if (!TRY(look_at_link(unfinished))) {
+    return {};
+  }
+  return ip_tool({"link", "delete", "dev", unfinished}, stop);
+}
+
 Result<> add_bridge(const OwnBridge& bridge, const system::Stop& stop) {
-  const std::string unfinished = unfinished_name(bridge.name);
-  [[maybe_unused]] const Result<> left = ip_tool({"link", "delete", "dev", unfinished}, stop);
+  const std::string unfinished = name_while_made(bridge.name);
+  TRY(remove_unfinished(bridge.name, stop));
   std::vector<std::string> add = {"link",     "add",     "name",
                                   unfinished, "address", hardware_address(bridge.name),
                                   "type",     "bridge"};
@@ -73,6 +76,10 @@ BridgeKind kind_of(const std::string& name, const std::optional<Link>& link) {
 }
 
 }  // namespace
+
+std::string name_while_made(const std::string& name) {
+  return fmt::format("dn{:012x}", hash_of(name) >> 16U);
+}
 
 Result<BridgeKind> look_at_bridge(const std::string& name) {
   const std::optional<Link> link = TRY(look_at_link(name));
@@ -142,6 +149,7 @@ Result<> make_bridge(const OwnBridge& bridge, const system::Stop& stop) {
 }
 
 Result<> remove_bridge(const std::string& name, const system::Stop& stop) {
+  TRY(remove_unfinished(name, stop).context("remove bridge " + name));
   switch (TRY(look_at_bridge(name))) {
     case BridgeKind::none:
       return {};

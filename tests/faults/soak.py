@@ -26,7 +26,8 @@ from leftovers import leftovers  # noqa: E402
 from whole_node import FINAL, Client, Node  # noqa: E402
 
 RUNTIMES = ["runc", "crun", "lxc", "pve-lxc"]
-PROGRAM = 'echo started >>/data/starts; trap "exit 5" TERM; while :; do sleep 0.05; done'
+CODE = 5
+PROGRAM = f'trap "exit {CODE}" TERM; echo started >>/data/starts; while :; do sleep 0.05; done'
 STORAGE = "/nodes/node1/storage/local/content"
 FAULTS = [f"refused 3 POST {STORAGE}", f"lost 1 POST {STORAGE}", f"lock 2 POST {STORAGE}", f"nospace 1 POST {STORAGE}",
           f"lost 1 DELETE {STORAGE}", "refused 2 GET /nodes/node1", "lost 1 POST /nodes/node1/lxc", "lock 1 vzcreate",
@@ -45,6 +46,7 @@ class User(threading.Thread):
         self.jobs = 0
         self.accepted = []
         self.wrong = []
+        self.codes = collections.Counter()  # of stopped programs, as their jobs told
 
     def job(self, name, verb, **more):
         self.jobs += 1
@@ -60,16 +62,16 @@ class User(threading.Thread):
         return {**spec, "command": ["sh", "-c", PROGRAM]}
 
     def do(self, job):
-        """Sends it until it is accepted and asks until it has ended, as every client does; its state, None if refused."""
+        """Sends it until it is accepted and asks until it has ended, as every client does; it then, {} if refused."""
         client = Client(self.soak.node)
         try:
             while (answer := client.submit(job, timeout=1)) is None or answer[0] == "busy" or (
                     answer[0] == "error" and answer[1]["code"] in ("unavailable", "timed_out")):
                 time.sleep(0.05)
                 if self.soak.gave_up:
-                    return None
+                    return {}
             if answer[0] != "job.accepted":
-                return None
+                return {}
             self.accepted.append(job["id"])
             if self.random.random() < 0.05:
                 client.submit(self.job(job["id"], "job.cancel"), timeout=1)
@@ -77,11 +79,11 @@ class User(threading.Thread):
             while time.monotonic() < deadline:
                 seen = client.ask("query", "query.job", {"id": job["id"]}, timeout=1)
                 if seen and seen[0] == "answer" and seen[1]["state"] in FINAL:
-                    return seen[1]["state"]
+                    return seen[1]
                 time.sleep(0.02)
             self.wrong.append(f"job {job['id']} does not end: {seen}")
             self.soak.gave_up = True
-            return None
+            return {}
         finally:
             client.close()
 
@@ -92,27 +94,57 @@ class User(threading.Thread):
             runtime = self.random.choice(RUNTIMES)
             name = f"u{self.number}-{runtime}-{lives}"
             starts = 0
-            if self.do(self.job(name, "container.run", spec=self.spec(runtime))) == "succeeded":
+            if self.do(self.job(name, "container.run", spec=self.spec(runtime))).get("state") == "succeeded":
                 starts = 1
+                self.killed = False
+                self.await_starts(name, runtime, 1)
                 for _ in range(self.random.randrange(5)):
-                    starts += self.change(name)
+                    starts += self.change(name, runtime)
             self.check_starts(name, runtime, starts)
             while not self.soak.gave_up and self.exists(name):
                 self.do(self.job(name, "container.delete", options={"force": True}))
 
-    def change(self, name):
+    def change(self, name, runtime):
         """Returns how often its program may have been started by it at most."""
         verb = self.random.choice(["stop", "start", "restart", "pause", "resume", "exec", "kill"])
         options = {"exec": {"command": ["true"]}, "kill": {"signal": "9"}}.get(verb)
-        self.do(self.job(name, f"container.{verb}", **({"options": options} if options else {})))
+        before = self.starts_seen(name)
+        ended = self.do(self.job(name, f"container.{verb}", **({"options": options} if options else {})))
+        done = ended.get("state") == "succeeded"
+        if verb in ("stop", "restart") and done:
+            self.check_exit(name, runtime, ended["result"].get("exit", {}))
+        if verb in ("start", "restart"):
+            # One that was cancelled has ended what it had started.
+            self.killed = not done
+            self.await_starts(name, runtime, before + 1 if done else 0)
+        # Sent or not, when its outcome is not known.
+        self.killed = self.killed or verb == "kill"
         return 1 if verb in ("start", "restart") else 0
+
+    def starts_seen(self, name):
+        """By what the program has written into its volume."""
+        file = self.soak.node.work / "state/containers" / name / "volumes/data/starts"
+        return len(file.read_text().splitlines()) if file.exists() else 0
+
+    def await_starts(self, name, runtime, count):
+        """A program that has not come so far takes no notice of being asked to end."""
+        deadline = time.monotonic() + 10
+        while runtime != "pve-lxc" and self.starts_seen(name) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def check_exit(self, name, runtime, told):
+        """Its own code; 137 of one that was killed; none where its monitor may have been."""
+        code = told.get("code")
+        self.codes[f"{runtime} {code}"] += 1
+        good = {CODE, 137} if self.killed else {CODE}
+        if runtime != "pve-lxc" and code not in good and not (code is None and self.soak.accidents["kill_monitor"]):
+            self.wrong.append(f"{name} is told to have ended with {code}")
 
     def check_starts(self, name, runtime, most):
         """A program that was started says so in its volume."""
-        file = self.soak.node.work / "state/containers" / name / "volumes/data/starts"
-        if runtime == "pve-lxc" or not file.exists():
+        if runtime == "pve-lxc":
             return
-        starts = len(file.read_text().splitlines())
+        starts = self.starts_seen(name)
         self.soak.starts += starts
         if starts > most:
             self.wrong.append(f"{name} was started {starts} times and not {most} times at most")
@@ -218,8 +250,9 @@ class Soak:
             user.join()
         return self.judge(users)
 
-    def left(self):
+    def left(self, client):
         left = leftovers(self.node, "u")
+        left["leaks"] = [leak["id"] for leak in client.query("leaks")["leaks"]]
         left["mounts"] = [mount for mount in left.get("mounts", []) if mount != str(self.node.work / "state")]
         return {kind: things for kind, things in left.items() if things}
 
@@ -227,20 +260,24 @@ class Soak:
         wrong = [fault for user in users for fault in user.wrong]
         accepted = [job for user in users for job in user.accepted]
         client = Client(self.node)
-        events = client.all_events()
-        ends = collections.Counter(event["subject"] for event in events
-                                   if event["type"] in [f"drover.job.{state}" for state in FINAL])
-        wrong += [f"job {job} ended {ends[job]} times" for job in accepted if ends[job] != 1]
         # What only a look finds is taken away after its grace.
-        deadline = time.monotonic() + 60
-        while (left := self.left()) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 90
+        while (left := self.left(client)) and time.monotonic() < deadline:
             time.sleep(1)
         if left:
             wrong.append(f"left behind: {left}")
+        events = client.all_events()
         client.close()
-        leaks = collections.Counter(event["type"] for event in events if event["type"].startswith("drover.resource"))
+        ends = collections.Counter(event["subject"] for event in events
+                                   if event["type"] in [f"drover.job.{state}" for state in FINAL])
+        wrong += [f"job {job} ended {ends[job]} times" for job in accepted if ends[job] != 1]
+        leaks = [event["data"] for event in events if event["type"] == "drover.resource.leaked"]
+        # What could not be taken back is told, and tried again; all else would have been forgotten by its job.
+        wrong += [f"forgotten until a look found it: {leak}" for leak in leaks if leak["kind"] != "undo"]
+        codes = sum((user.codes for user in users), collections.Counter())
         print(f"seed {self.seed}: {len(accepted)} jobs accepted, {sum(ends[job] for job in accepted)} ended, "
-              f"{self.starts} starts seen; accidents: {dict(self.accidents)}; leaks told: {dict(leaks)}")
+              f"{self.starts} starts seen; exit codes told: {dict(sorted(codes.items()))}; "
+              f"{len(leaks)} undone later; accidents: {dict(self.accidents)}")
         for fault in wrong:
             print("FAULT", fault)
         print(f"{len(wrong)} faults")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Ends droverd by SIGKILL at every crash point of the verbs about images, volumes and networks and of container.update.
 
-thing_points.py BUILD [--only VERB] [--every N --from K], in a mount and a network namespace of its own; as
+thing_points.py BUILD [--only VERB] [--every N --from K] [--cancel], in a mount and a network namespace of its own; as
 crash_points.py, whose way it goes. After each crash the agent is started again and the job sent once more. Then the job
 has succeeded, once; the thing is as the job says, and nobody works on it; and once everything is deleted nothing is left.
 """
@@ -22,8 +22,8 @@ IMAGE = {"storage": "local-image", "size_mib": 16}
 
 
 class Things(CrashTable):
-    def __init__(self, build, every, first):
-        super().__init__(build, every, first)
+    def __init__(self, chosen):
+        super().__init__(chosen.build.resolve(), chosen)
         self.image = f"oci:{self.node.work}/image:busybox"
         self.count = 0
         volume = ("volume.create", "data", IMAGE)
@@ -59,22 +59,27 @@ class Things(CrashTable):
     def things(self):
         return {kind: self.client.query(kind)[kind] for kind in ("containers", "images", "volumes", "networks")}
 
-    def check(self, job, ended, expected):
-        if ended["state"] != "succeeded":
+    def check(self, job, ended, expected, before):
+        """`before` is what there was before a job that was cancelled; None for one that was not."""
+        if ended["state"] != "succeeded" and not (before is not None and ended["state"] == "cancelled"):
             return [f"the job has {ended['state']}: {ended.get('error')}"]
         wrong = []
         things = self.things()
         counts = {kind: len(rows) for kind, rows in things.items() if rows}
-        if counts != expected:
+        # What takes away is not taken back, nor is what was pulled: others may use it by now.
+        stays = job["verb"] in ("image.pull", "image.remove", "volume.delete", "network.remove")
+        if ended["state"] == "succeeded" and counts != expected:
             wrong.append(f"there are {counts} and not {expected}")
+        if ended["state"] == "cancelled" and counts not in ([before, expected] if stays else [before]):
+            wrong.append(f"there are {counts} and not {before}")
         wrong += [f"job {row['busy']} works on {row['name']}" for kind in ("volumes", "networks") for row in things[kind]
                   if row["busy"]]
         sizes = {row["name"]: row["size_mib"] for row in things["volumes"]}
-        if job["verb"] == "volume.resize" and sizes != {"data": 32}:
+        if job["verb"] == "volume.resize" and sizes != {"data": 32} and (before is None or sizes != {"data": 16}):
             wrong.append(f"the sizes are {sizes}")
         if job["verb"] == "container.update":
             limits = self.client.query("container", name="limited")["spec"].get("resources")
-            if limits != {"pids": 30}:
+            if limits != {"pids": 30} and (ended["state"] == "succeeded" or limits):
                 wrong.append(f"the limits are {limits}")
         if (ends := self.ends(job)) != 1:
             wrong.append(f"its end was told {ends} times")
@@ -96,15 +101,16 @@ class Things(CrashTable):
                  if (state / folder).exists() for path in (state / folder).iterdir()] +
                 [link["ifname"] for link in links if "ifname" in link] + [loop for loop in loops if str(state) in loop])
 
-    def once(self, before, wanted, expected, point):
+    def once(self, before, wanted, expected, point, cancel_at):
         for step in before:
             self.prepare(*step)
+        had = {kind: len(rows) for kind, rows in self.things().items() if rows}
         job = self.job(*wanted)
-        wrong = self.check(job, self.do(job, point), expected)
+        wrong = self.check(job, self.do(job, point, cancel_at), expected, had if cancel_at else None)
         passed = self.passed()
         if left := self.clear():
             wrong.append(f"left behind: {left}")
-        self.record(wanted[0], point, wrong)
+        self.record(wanted[0], point, cancel_at, wrong)
         return passed
 
     def all(self, only):
@@ -119,7 +125,7 @@ def main():
     arguments.add_argument("--only", metavar="VERB")
     add_sample(arguments)
     chosen = arguments.parse_args()
-    table = Things(chosen.build.resolve(), chosen.every, chosen.first)
+    table = Things(chosen)
     return table.run(lambda: table.all(chosen.only))
 
 

@@ -23,6 +23,24 @@ Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
   return runtime->settle(record.container, stop);
 }
 
+/// Of a job that was stopped before it could say what it leaves, as one that was cancelled while no
+/// agent ran: no status that only a job in progress has.
+Result<> note_what_is_left(Work& work, const Node& node) {
+  const Result<Target> target = find_target(work, node);
+  if (!target) {
+    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
+  }
+  if (target->row.status == Status::deleting) {
+    return note(work, *target, Status::unknown);
+  }
+  if (target->row.status != Status::stopping) {
+    return {};
+  }
+  // One that does not answer is looked at again, as all are.
+  const auto state = target->runtime->state(target->container(), work.agent_stop());
+  return state ? note(work, *target, state->status, state->exit) : Result<>();
+}
+
 }  // namespace
 
 Result<json::Value> do_job(Work& work, const Node& node) {
@@ -83,13 +101,21 @@ Result<> undo_job(Work& work, const Node& node) {
     return undo_network(work, node);
   }
   TRY(settle(work, node, work.agent_stop()));
-  if (work.request().verb == Verb::container_update) {
-    return undo_update(work, node);
+  switch (work.request().verb) {
+    case Verb::container_run:
+    case Verb::container_create:
+      return unmake_container(work, node);
+    case Verb::container_start:
+      return undo_start(work, node);
+    case Verb::container_update:
+      return undo_update(work, node);
+    case Verb::container_stop:
+    case Verb::container_restart:
+    case Verb::container_delete:
+      return note_what_is_left(work, node);
+    default:
+      return {};
   }
-  if (work.request().verb == Verb::container_start) {
-    return undo_start(work, node);
-  }
-  return makes_container(work.request().verb) ? unmake_container(work, node) : Result<>();
 }
 
 }  // namespace drover::jobs

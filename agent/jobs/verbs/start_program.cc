@@ -5,6 +5,7 @@
 
 #include "agent/jobs/verbs/provision.h"
 #include "agent/jobs/verbs/start_step.h"
+#include "agent/jobs/verbs/stop_program.h"
 
 namespace drover::jobs {
 namespace {
@@ -138,9 +139,15 @@ Result<> undo_start(Work& work, const Node& node) {
   const Wanted wanted = wanted_from(before.at("wanted").string_or(to_string(Wanted::running)));
   const Result<runtimes::State> now =
       target->runtime->state(target->container(), work.agent_stop());
-  const bool runs = now ? now->status != Status::stopped && now->status != Status::created
-                        : now.error().code != Code::not_found;  // perhaps, for it does not answer
-  return runs || wanted == Wanted::running ? Result<>() : want(work, *target, wanted);
+  const bool runs = now && now->status != Status::stopped && now->status != Status::created;
+  const bool began = std::any_of(steps.begin(), steps.end(),
+                                 [](const StepRow& step) { return step.name == "runtime.start"; });
+  if (runs && began) {
+    // It did not run before, so this job has started it.
+    TRY(end_program(work, *target, grace_of(work.request(), target->container())));
+  }
+  const bool may_run = (runs && !began) || (!now && now.error().code != Code::not_found);
+  return may_run || wanted == Wanted::running ? Result<>() : want(work, *target, wanted);
 }
 
 }  // namespace drover::jobs

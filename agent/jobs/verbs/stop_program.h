@@ -25,4 +25,8 @@ Result<std::optional<Exit>> stop_program(Work& work, const Target& target,
 Result<std::optional<Exit>> stop_started_program(Work& work, const Target& target,
                                                  std::chrono::seconds grace);
 
+/// Of a job that is taken back: ends the program that it has started, which no cancel of the job
+/// stops.
+Result<> end_program(Work& work, const Target& target, std::chrono::seconds grace);
+
 }  // namespace drover::jobs

@@ -283,6 +283,20 @@ void cut_off_at(Journal& journal, const std::string& job, const std::string& ste
   ASSERT_TRUE(journal.commit());
 }
 
+TEST_F(VerbsTest, AStartThatIsCancelledLeavesNoProgram) {
+  run(run_job("j1", "web-1"));
+  run(job("j2", "container.stop", "web-1"));
+  // It has started it already, and does not know so: as when the agent ends there.
+  submit_held(job("j3", "container.start", "web-1"), "start", fakes::FakeRuntime::Hold::after_deed);
+  submit(job("j4", "job.cancel", "j3"));
+  EXPECT_EQ(await("j3").state, JobState::cancelled);
+  const ContainerRow row = *journal_->container("web-1").value();
+  EXPECT_EQ(row.status, Status::stopped);
+  EXPECT_EQ(row.wanted, Wanted::stopped);
+  EXPECT_EQ(run(job("j5", "container.stop", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(runtime_.starts("web-1"), 2);
+}
+
 TEST_F(VerbsTest, AnInterruptedRunIsGoneOnWithByTheNextAgentAndItsProgramNotStartedTwice) {
   run(with_volume(run_job("j1", "web-1")));
   cut_off_at(*journal_, "j1", "runtime.start", Status::created);

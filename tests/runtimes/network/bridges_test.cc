@@ -86,6 +86,13 @@ TEST_F(BridgesTest, WhatACrashLeftIsFinished) {
   ASSERT_TRUE(make_bridge({"longest-name-15", "", false}, stop_));
 }
 
+TEST_F(BridgesTest, OneThatWasNotMadeWholeIsRemovedWithItsName) {
+  const std::string unfinished = name_while_made("apps");
+  run({"ip", "link", "add", "name", unfinished, "type", "bridge"});
+  ASSERT_TRUE(remove_bridge("apps", stop_));
+  EXPECT_EQ(kind_of(unfinished), BridgeKind::none);
+}
+
 TEST_F(BridgesTest, AnothersInterfaceIsNeitherChangedNorRemoved) {
   run({"ip", "link", "add", "vmbr0", "type", "bridge"});
   run({"ip", "link", "add", "dummy0", "type", "veth", "peer", "name", "dummy1"});
