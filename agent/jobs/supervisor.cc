@@ -282,7 +282,7 @@ void Supervisor::start_ready() {
     woken_.extract(*job).mapped()->request();
   }
   while (std::optional<std::string> job = lanes_.next()) {
-    workers_.give(entries_.at(*job).next);
+    workers_.give(entries_.at(*job).next, lanes_.running());
   }
 }
 

@@ -39,6 +39,24 @@ TEST(WorkerPoolTest, AsManyTasksRunAtOnceAsThereAreThreads) {
   all.wait();
 }
 
+TEST(WorkerPoolTest, ThereAreNoMoreThreadsThanTasksUnfinished) {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  WorkerPool<std::latch*> pool(8, [&](std::latch* done) {
+    const std::lock_guard lock(mutex);
+    threads.insert(std::this_thread::get_id());
+    done->count_down();
+  });
+  for (int i = 0; i < 100; ++i) {
+    std::latch done(1);
+    pool.give(&done, 1);
+    done.wait();
+  }
+  pool.close();
+  pool.join();
+  EXPECT_EQ(threads.size(), 1U);
+}
+
 TEST(WorkerPoolTest, ClosingDropsWhatWaitsAndLetsGoOnWhatRuns) {
   std::set<int> done;
   std::latch begun(1);
