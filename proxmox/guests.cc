@@ -143,9 +143,9 @@ Result<> Guests::finish(const Result<json::Value>& answer, milliseconds timeout,
   TRY(settle(vmid, vmid, vmid, stop));
   const Result<GuestInfo> guest = status(vmid, stop);
   if (!guest && guest.error().code != Code::not_found) {
-    return Failure(Error(guest.error())
-                       .context(fmt::format("{}; look at guest {}", answer.error().message,
-                                            vmid.value)));
+    return Failure(
+        Error(guest.error())
+            .context(fmt::format("{}; look at guest {}", answer.error().message, vmid.value)));
   }
   std::string_view found = kAbsent;
   if (guest) {

@@ -40,8 +40,8 @@ class Storage {
   /// Volume ids of `owner` on `storage`.
   Result<std::vector<std::string>> owned_by(const std::string& storage, Vmid owner,
                                             const Stop& stop);
-  /// Absent is success (the API says so itself), so a lost answer is asked for again. The API frees volumes that are in use without a
-  /// word: the caller must know that nobody uses it.
+  /// Absent is success (the API says so itself), so a lost answer is asked for again. The API frees
+  /// volumes that are in use without a word: the caller must know that nobody uses it.
   Result<> release(const std::string& volid, const Stop& stop);
 
  private:

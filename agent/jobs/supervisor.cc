@@ -321,8 +321,7 @@ void Supervisor::park(const Report& report) {
   entry.next.resumed = true;
   lanes_.park(report.job);
   // One that was asked to stop meanwhile has no reason to wait.
-  const auto delay =
-      entry.next.stop->requested() ? std::chrono::milliseconds(0) : report.delay;
+  const auto delay = entry.next.stop->requested() ? std::chrono::milliseconds(0) : report.delay;
   entry.again = loop_.after(delay, [this, job = report.job] { try_again(job); });
 }
 

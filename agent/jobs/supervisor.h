@@ -67,8 +67,8 @@ class Supervisor {
   struct Task {
     JobRequest request;
     std::shared_ptr<system::Stop> stop;
-    std::int64_t attempt;  // of this run; the first is 1
-    bool resumed;          // it was begun before, by this attempt or an earlier one
+    std::int64_t attempt;          // of this run; the first is 1
+    bool resumed;                  // it was begun before, by this attempt or an earlier one
     std::optional<Error> undoing;  // it failed for this already
   };
   struct Entry {

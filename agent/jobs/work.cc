@@ -66,8 +66,7 @@ Result<std::optional<json::Value>> Work::look_up(const Step& step) {
   return made;
 }
 
-Result<Turns::Turn> Work::take_turn(const std::optional<Scarce>& wanted,
-                                    const system::Stop& stop) {
+Result<Turns::Turn> Work::take_turn(const std::optional<Scarce>& wanted, const system::Stop& stop) {
   if (!wanted) {
     return Turns::Turn();
   }

@@ -17,9 +17,9 @@
 
 namespace drover::system {
 
-/// A thread comes when it is first needed and stays: what its stack has grown to, nobody gives back.
-/// Tasks that no thread has taken yet wait in memory: whoever gives them bounds how many. Its owner
-/// closes and joins it before anything goes that the work touches.
+/// A thread comes when it is first needed and stays: what its stack has grown to, nobody gives
+/// back. Tasks that no thread has taken yet wait in memory: whoever gives them bounds how many. Its
+/// owner closes and joins it before anything goes that the work touches.
 template <class Task>
 class WorkerPool {
  public:
@@ -99,8 +99,8 @@ class WorkerPool {
   const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Task> tasks_;  // guarded by mutex_
-  bool closing_ = false;    // guarded by mutex_
+  std::deque<Task> tasks_;            // guarded by mutex_
+  bool closing_ = false;              // guarded by mutex_
   std::vector<std::thread> threads_;  // guarded by mutex_ until it is closed
 };
 

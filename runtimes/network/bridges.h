@@ -43,10 +43,11 @@ Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop);
 /// Makes it, and brings it up with its address; one of ours is brought to that. Whatever else has
 /// the name is `conflict`, and stays as it is.
 Result<> make_bridge(const OwnBridge& bridge, const system::Stop& stop);
-/// What a bridge is called until its alias is set: who is stopped in between leaves this one, and no
-/// bridge whose owner nobody can tell.
+/// What a bridge is called until its alias is set: who is stopped in between leaves this one, and
+/// no bridge whose owner nobody can tell.
 std::string name_while_made(const std::string& name);
-/// With what is left of one that was not made whole. Absent is success; `refused` for one that is not ours.
+/// With what is left of one that was not made whole. Absent is success; `refused` for one that is
+/// not ours.
 Result<> remove_bridge(const std::string& name, const system::Stop& stop);
 
 /// The addresses to give out on it: those of its own address's subnet. Without an address none, and

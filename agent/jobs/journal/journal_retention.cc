@@ -17,9 +17,10 @@ Result<std::int64_t> ask(Database& database, const char* sql) {
 /// Of the counter of an object of `kind`: that no row of `table` is about it.
 std::string unless_there(std::string_view kind, std::string_view table, std::string_view key) {
   const std::string prefix = fmt::format("object/{}/", kind);
-  return fmt::format(" AND NOT (substr(counters.name, 1, {}) = '{}' AND EXISTS (SELECT 1 FROM {} WHERE "
-                     "{} = substr(counters.name, {})))",
-                     prefix.size(), prefix, table, key, prefix.size() + 1);
+  return fmt::format(
+      " AND NOT (substr(counters.name, 1, {}) = '{}' AND EXISTS (SELECT 1 FROM {} WHERE "
+      "{} = substr(counters.name, {})))",
+      prefix.size(), prefix, table, key, prefix.size() + 1);
 }
 
 }  // namespace
@@ -84,7 +85,8 @@ Result<std::int64_t> Journal::forget_counters(std::int64_t most) {
          "AND seq < ?" +
          unless_there("container", "containers", "name") +
          unless_there("volume", "volumes", "name") + unless_there("network", "networks", "name") +
-         unless_there("image", "images", "name") + unless_there("job", "jobs", "ended_at = 0 AND id") +
+         unless_there("image", "images", "name") +
+         unless_there("job", "jobs", "ended_at = 0 AND id") +
          " AND name NOT LIKE 'object/node/%' ORDER BY seq LIMIT ?")
             .c_str()));
     query.with(oldest).with(most);

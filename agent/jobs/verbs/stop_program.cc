@@ -96,8 +96,8 @@ Result<std::optional<Exit>> stop_started_program(Work& work, const Target& targe
 
 Result<> end_program(Work& work, const Target& target, std::chrono::seconds grace) {
   const runtimes::Container& container = target.container();
-  const Exit ended = TRY(target.runtime->stop(container, stop_signal_of(container), grace,
-                                              work.agent_stop()));
+  const Exit ended =
+      TRY(target.runtime->stop(container, stop_signal_of(container), grace, work.agent_stop()));
   return note(work, target, Status::stopped, ended);
 }
 

@@ -99,8 +99,9 @@ class StorageTurnsTest : public NodeFixture {
   json::Object with_volume(const std::string& id, const std::string& container) {
     json::Object request = run_job(id, container);
     request.find("spec")->object()->set(
-        "volumes", json::Array{json::Object{
-                       {"name", "data"}, {"target", "/data"}, {"storage", "pve"}, {"size_mib", 8}}});
+        "volumes",
+        json::Array{json::Object{
+            {"name", "data"}, {"target", "/data"}, {"storage", "pve"}, {"size_mib", 8}}});
     return request;
   }
 
@@ -140,9 +141,8 @@ class StorageTurnsTest : public NodeFixture {
 };
 
 TEST_F(StorageTurnsTest, MakingAndDeletingTakeTheirTurns) {
-  EXPECT_THAT(
-      crowd("make", [&](const std::string& id, int i) { return with_volume(id, name(i)); }),
-      testing::Each(JobState::succeeded));
+  EXPECT_THAT(crowd("make", [&](const std::string& id, int i) { return with_volume(id, name(i)); }),
+              testing::Each(JobState::succeeded));
   EXPECT_THAT(crowd("free",
                     [&](const std::string& id, int i) {
                       return job(id, "container.delete", name(i), {{"force", true}});

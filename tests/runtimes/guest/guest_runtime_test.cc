@@ -1,52 +1,17 @@
 #include "runtimes/guest/guest_runtime.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <csignal>
 
-#include "fakes/fake_clock.h"
-#include "fakes/fake_proxmox.h"
-#include "fakes/temp_folder.h"
+#include "guest_fixture.h"
 
 namespace drover::runtimes {
 namespace {
 
 using testing::HasSubstr;
 
-const Error kLost{Code::timed_out, "the connection was lost", {}};
-
-/// Guests in memory; LXC on this node knows none of them.
-class GuestRuntimeTest : public testing::Test {
- protected:
-  static Container container(const std::string& name, const std::string& job) {
-    Container made{ContainerName::parse(name).value(),
-                   JobId::parse(job).value(),
-                   RuntimeKind::pve_lxc,
-                   {},
-                   {},
-                   {},
-                   {},
-                   {},
-                   {}};
-    made.spec.image = "local:vztmpl/busybox.tar.gz";
-    return made;
-  }
-  void create() {
-    const auto created = runtime_.create(web_, stop_);
-    ASSERT_TRUE(created) << to_text(created.error());
-  }
-  Status status() { return runtime_.state(web_, stop_).value().status; }
-  fakes::FakeProxmox::Guest& guest() { return api_.guests.at(5000); }
-
-  fakes::TempFolder folder_;
-  fakes::FakeProxmox api_{folder_.path()};
-  fakes::FakeClock clock_;
-  GuestRuntime runtime_{
-      api_, clock_, {"local", 512, Vmid{5000}, Vmid{5002}, folder_ / "lxc", "vmbr0", "local"}};
-  Stop stop_;
-  const Container web_ = container("web-1", "Job-1");
-};
+class GuestRuntimeTest : public GuestFixture {};
 
 TEST_F(GuestRuntimeTest, ACreatedGuestHasWhatTheSpecSays) {
   create();
@@ -196,17 +161,6 @@ TEST_F(GuestRuntimeTest, AFailedCreateLeavesNothing) {
   EXPECT_TRUE(api_.guests.empty());
 }
 
-TEST_F(GuestRuntimeTest, ACreateWhoseAnswerWasLostIsLookedFor) {
-  api_.fail_next("POST /nodes/pve1/lxc", kLost, true);
-  ASSERT_TRUE(runtime_.create(web_, stop_));
-  EXPECT_EQ(api_.guests.size(), 1U);
-  ASSERT_TRUE(runtime_.remove(web_, true, stop_));
-  api_.fail_next("POST /nodes/pve1/lxc", kLost);
-  const auto created = runtime_.create(web_, stop_);
-  ASSERT_FALSE(created);
-  EXPECT_EQ(created.error().code, Code::unavailable) << created.error().message;
-}
-
 TEST_F(GuestRuntimeTest, ACreateThatHadEndedBeforeTheAgentDidIsNotDoneTwice) {
   create();
   ASSERT_TRUE(runtime_.settle(web_, stop_));
@@ -222,52 +176,6 @@ TEST_F(GuestRuntimeTest, ACreateThatAnEarlierAgentHasLeftIsAwaited) {
   ASSERT_TRUE(runtime_.settle(web_, stop_));
   ASSERT_TRUE(runtime_.create(web_, stop_));
   EXPECT_EQ(api_.guests.size(), 1U);
-}
-
-TEST_F(GuestRuntimeTest, WhatWasDoneThoughItsAnswerWasLostHasSucceeded) {
-  create();
-  api_.fail_next("PUT /nodes/pve1/lxc/5000/config", kLost, true);
-  api_.fail_next("POST /nodes/pve1/lxc/5000/status/start", kLost, true);
-  EXPECT_TRUE(runtime_.start(web_, stop_));
-  EXPECT_EQ(status(), Status::running);
-  api_.fail_next("PUT /nodes/pve1/lxc/5000/config", kLost, true);
-  EXPECT_TRUE(runtime_.update(web_, {.memory_mib = 64, .cpus = 0, .pids = 0}, stop_));
-  api_.fail_next("POST /nodes/pve1/lxc/5000/status/shutdown", kLost, true);
-  EXPECT_TRUE(runtime_.stop(web_, SIGTERM, std::chrono::seconds(5), stop_));
-  EXPECT_EQ(status(), Status::stopped);
-  ASSERT_TRUE(runtime_.start(web_, stop_));
-  api_.fail_next("POST /nodes/pve1/lxc/5000/status/stop", kLost, true);
-  EXPECT_TRUE(runtime_.kill(web_, SIGKILL, stop_));
-  EXPECT_EQ(status(), Status::stopped);
-  api_.fail_next("DELETE /nodes/pve1/lxc/5000", kLost, true);
-  EXPECT_TRUE(runtime_.remove(web_, false, stop_));
-  EXPECT_TRUE(api_.guests.empty());
-}
-
-TEST_F(GuestRuntimeTest, WhatWasNotDoneWhenItsAnswerWasLostCanBeTriedAgain) {
-  create();
-  api_.fail_next("POST /nodes/pve1/lxc/5000/status/start", kLost);
-  const auto started = runtime_.start(web_, stop_);
-  ASSERT_FALSE(started);
-  EXPECT_EQ(started.error().code, Code::unavailable);
-  EXPECT_THAT(started.error().message, HasSubstr("guest 5000 runs, and it is stopped"));
-  ASSERT_TRUE(runtime_.start(web_, stop_));
-  api_.fail_next("POST /nodes/pve1/lxc/5000/status/shutdown", kLost);
-  EXPECT_EQ(runtime_.stop(web_, SIGTERM, std::chrono::seconds(5), stop_).error().code,
-            Code::unavailable);
-  api_.fail_next("POST /nodes/pve1/lxc/5000/status/stop", kLost);
-  EXPECT_EQ(runtime_.kill(web_, SIGKILL, stop_).error().code, Code::unavailable);
-  EXPECT_EQ(status(), Status::running);
-  api_.fail_next("DELETE /nodes/pve1/lxc/5000", kLost);
-  EXPECT_EQ(runtime_.remove(web_, true, stop_).error().code, Code::unavailable);
-  EXPECT_EQ(api_.guests.size(), 1U);
-}
-
-TEST_F(GuestRuntimeTest, ATaskWhoseAnswerWasLostIsAwaited) {
-  create();
-  api_.begin_task("vzstart", "5000", [&] { guest().running = true; });
-  api_.fail_next("POST /nodes/pve1/lxc/5000/status/start", kLost);
-  EXPECT_TRUE(runtime_.start(web_, stop_));
 }
 
 TEST_F(GuestRuntimeTest, TasksOfOthersAreNotAwaited) {

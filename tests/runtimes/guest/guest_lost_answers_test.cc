@@ -1,0 +1,75 @@
+// Requests that were sent and never answered: what has come of them is looked up.
+#include <gmock/gmock.h>
+
+#include <csignal>
+
+#include "guest_fixture.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::HasSubstr;
+
+const Error kLost{Code::timed_out, "the connection was lost", {}};
+
+class GuestLostAnswersTest : public GuestFixture {};
+
+TEST_F(GuestLostAnswersTest, ACreateWhoseAnswerWasLostIsLookedFor) {
+  api_.fail_next("POST /nodes/pve1/lxc", kLost, true);
+  ASSERT_TRUE(runtime_.create(web_, stop_));
+  EXPECT_EQ(api_.guests.size(), 1U);
+  ASSERT_TRUE(runtime_.remove(web_, true, stop_));
+  api_.fail_next("POST /nodes/pve1/lxc", kLost);
+  const auto created = runtime_.create(web_, stop_);
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Code::unavailable) << created.error().message;
+}
+
+TEST_F(GuestLostAnswersTest, WhatWasDoneThoughItsAnswerWasLostHasSucceeded) {
+  create();
+  api_.fail_next("PUT /nodes/pve1/lxc/5000/config", kLost, true);
+  api_.fail_next("POST /nodes/pve1/lxc/5000/status/start", kLost, true);
+  EXPECT_TRUE(runtime_.start(web_, stop_));
+  EXPECT_EQ(status(), Status::running);
+  api_.fail_next("PUT /nodes/pve1/lxc/5000/config", kLost, true);
+  EXPECT_TRUE(runtime_.update(web_, {.memory_mib = 64, .cpus = 0, .pids = 0}, stop_));
+  api_.fail_next("POST /nodes/pve1/lxc/5000/status/shutdown", kLost, true);
+  EXPECT_TRUE(runtime_.stop(web_, SIGTERM, std::chrono::seconds(5), stop_));
+  EXPECT_EQ(status(), Status::stopped);
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  api_.fail_next("POST /nodes/pve1/lxc/5000/status/stop", kLost, true);
+  EXPECT_TRUE(runtime_.kill(web_, SIGKILL, stop_));
+  EXPECT_EQ(status(), Status::stopped);
+  api_.fail_next("DELETE /nodes/pve1/lxc/5000", kLost, true);
+  EXPECT_TRUE(runtime_.remove(web_, false, stop_));
+  EXPECT_TRUE(api_.guests.empty());
+}
+
+TEST_F(GuestLostAnswersTest, WhatWasNotDoneWhenItsAnswerWasLostCanBeTriedAgain) {
+  create();
+  api_.fail_next("POST /nodes/pve1/lxc/5000/status/start", kLost);
+  const auto started = runtime_.start(web_, stop_);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, Code::unavailable);
+  EXPECT_THAT(started.error().message, HasSubstr("guest 5000 runs, and it is stopped"));
+  ASSERT_TRUE(runtime_.start(web_, stop_));
+  api_.fail_next("POST /nodes/pve1/lxc/5000/status/shutdown", kLost);
+  EXPECT_EQ(runtime_.stop(web_, SIGTERM, std::chrono::seconds(5), stop_).error().code,
+            Code::unavailable);
+  api_.fail_next("POST /nodes/pve1/lxc/5000/status/stop", kLost);
+  EXPECT_EQ(runtime_.kill(web_, SIGKILL, stop_).error().code, Code::unavailable);
+  EXPECT_EQ(status(), Status::running);
+  api_.fail_next("DELETE /nodes/pve1/lxc/5000", kLost);
+  EXPECT_EQ(runtime_.remove(web_, true, stop_).error().code, Code::unavailable);
+  EXPECT_EQ(api_.guests.size(), 1U);
+}
+
+TEST_F(GuestLostAnswersTest, ATaskWhoseAnswerWasLostIsAwaited) {
+  create();
+  api_.begin_task("vzstart", "5000", [&] { guest().running = true; });
+  api_.fail_next("POST /nodes/pve1/lxc/5000/status/start", kLost);
+  EXPECT_TRUE(runtime_.start(web_, stop_));
+}
+
+}  // namespace
+}  // namespace drover::runtimes
