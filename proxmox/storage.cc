@@ -139,17 +139,22 @@ Result<> Storage::release(const std::string& volid, const Stop& stop) {
   constexpr int kMostTries = 3;
   for (int tries = 1;; ++tries) {
     const Result<json::Value> answer = client_.del(path, {}, stop);
-    if (answer) {
-      return tasks_.wait(*answer, kReleaseTimeout, stop);
-    }
-    if (answer.error().code == Code::not_found) {
+    const Result<> released =
+        answer ? tasks_.wait(*answer, kReleaseTimeout, stop) : Result<>(Failure(answer.error()));
+    if (released || released.error().code == Code::not_found) {
       return {};
     }
-    if (answer.error().code != Code::timed_out) {
-      return Failure(answer.error());
+    TRY(stop.check("release volume " + volid));
+    // Plain LVM fails for a volume that is not there, as after an answer that was lost.
+    if (const Result<bool> there = is_listed(volid, storage, stop); there && !*there) {
+      return {};
+    }
+    const bool lost = !answer && answer.error().code == Code::timed_out;
+    if (!lost) {
+      return Failure(released.error());
     }
     if (tries == kMostTries) {
-      return fail(Code::unavailable, "release volume {}: {}", volid, answer.error().message);
+      return fail(Code::unavailable, "release volume {}: {}", volid, released.error().message);
     }
   }
 }

@@ -132,9 +132,10 @@ void Agent::assemble() {
       });
   supervisor_ = std::make_unique<jobs::Supervisor>(
       loop_, *books_, clock_, static_cast<std::size_t>(config_.runtime.workers),
-      jobs::Supervisor::Deeds{
-          [&node](jobs::Work& work) { return jobs::do_job(work, node); },
-          [&node](jobs::Work& work, const Error&) { return jobs::undo_job(work, node); }});
+      jobs::Supervisor::Deeds{[&node](jobs::Work& work) { return jobs::do_job(work, node); },
+                              [&node](jobs::Work& work, const Error& error) {
+                                return jobs::undo_job(work, node, error);
+                              }});
   disk_ = std::make_unique<jobs::DiskWatch>(
       loop_, *books_, clock_,
       jobs::DiskWatch::Options{node.name, layout_.state, bytes_of(config_.journal.reserve_mib)});

@@ -51,10 +51,13 @@ void Lanes::rest(const std::string& job) {
   const bool runs = running_.contains(job) && known_.at(job).kind == Kind::holding;
   if (runs && resting_.size() < most_resting_) {
     resting_.insert(job);
+  } else if (runs) {
+    kept_.insert(job);
   }
 }
 
 void Lanes::wake(const std::string& job) {
+  kept_.erase(job);
   if (!running_.contains(job)) {
     return;
   }
@@ -66,8 +69,16 @@ void Lanes::wake(const std::string& job) {
 }
 
 std::optional<std::string> Lanes::next_woken() {
-  if (woken_.empty() || (resting_.contains(woken_.front()) && !has_place())) {
+  if (woken_.empty()) {
     return std::nullopt;
+  }
+  if (resting_.contains(woken_.front()) && !has_place()) {
+    if (kept_.empty()) {
+      return std::nullopt;
+    }
+    // Who waits without rest rests in its stead: all places may be with such, and what they wait
+    // for with those that were woken.
+    resting_.insert(kept_.extract(kept_.begin()).value());
   }
   std::string job = std::move(woken_.front());
   woken_.pop_front();
@@ -77,6 +88,7 @@ std::optional<std::string> Lanes::next_woken() {
 
 bool Lanes::leave(const std::string& job) {
   resting_.erase(job);
+  kept_.erase(job);
   std::erase(woken_, job);
   return running_.erase(job) != 0;
 }

@@ -112,6 +112,7 @@ class Lanes {
   std::unordered_map<std::string, Known> known_;  // jobs waiting, parked or running
   std::set<std::string> running_;
   std::set<std::string> resting_;  // of those that run; woken ones until they go on
+  std::set<std::string> kept_;     // of those that run: wait, and were not let rest
   std::deque<std::string> woken_;
   std::set<std::string> parked_;  // jobs at the heads of busy lanes
   std::set<std::string> busy_;    // lanes with a running or parked job that holds them, or occupied

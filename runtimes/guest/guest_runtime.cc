@@ -76,13 +76,15 @@ Result<> GuestRuntime::unmark_unless_started(const Container& container, const S
     return {};
   }
   const std::vector<proxmox::Tasks::Ended> tasks = TRY(tasks_.ended(guest.vmid, stop));
-  for (const proxmox::Tasks::Ended& task : tasks) {
-    if (task.type == "vzcreate") {
-      break;  // what comes now was about another guest of this number
-    }
-    if (task.type == "vzstart" && proxmox::ended_well(task.exit)) {
-      return {};
-    }
+  // What comes before its creation was about another guest of this number. One whose creation is
+  // not found, as after a restore, may have run for all that is known.
+  const auto created = std::find_if(tasks.begin(), tasks.end(),
+                                    [](const auto& task) { return task.type == "vzcreate"; });
+  const bool ran = std::any_of(tasks.begin(), created, [](const auto& task) {
+    return task.type == "vzstart" && proxmox::ended_well(task.exit);
+  });
+  if (created == tasks.end() || ran) {
+    return {};
   }
   return change_tags(
       guest.vmid, [](std::vector<std::string>& tags) { return std::erase(tags, kStartedTag) > 0; },

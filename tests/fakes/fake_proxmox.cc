@@ -179,10 +179,11 @@ Result<json::Value> FakeProxmox::storage_call(const std::string& method,
     volid += (volid.empty() ? "" : "/") + at[i];
   }
   if (method == "DELETE") {
-    if (const auto volume = storage.volumes.extract(volid); !volume.empty()) {
-      std::filesystem::remove(volume.mapped());
+    const Result<> outcome = planned_outcome("imgdel");
+    if (outcome && storage.volumes.contains(volid)) {
+      std::filesystem::remove(storage.volumes.extract(volid).mapped());
     }
-    return task("imgdel", "100@" + at[3], planned_outcome("imgdel"));
+    return task("imgdel", "100@" + at[3], outcome);
   }
   const auto volume = storage.volumes.find(volid);
   if (volume == storage.volumes.end()) {

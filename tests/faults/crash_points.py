@@ -67,6 +67,7 @@ SCENARIOS = [
     Scenario("kill", "container.kill", "stopped", 1, before=("container.run",), states=DONE_OR_UNKNOWN,
              options={"signal": "9"}),
     Scenario("delete", "container.delete", None, 1, before=("container.run", "container.stop")),
+    Scenario("delete what runs", "container.delete", "running", 1, before=("container.run",), states=("failed",)),
     Scenario("delete by force", "container.delete", None, 1, before=("container.run",), options={"force": True}),
     Scenario("run without its bridge", "container.run", None, states=("failed",),
              spec={"networks": [{"interface": "eth0", "bridge": "vmbr0"},

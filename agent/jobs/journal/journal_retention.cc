@@ -86,6 +86,7 @@ Result<std::int64_t> Journal::forget_counters(std::int64_t most) {
          unless_there("container", "containers", "name") +
          unless_there("volume", "volumes", "name") + unless_there("network", "networks", "name") +
          unless_there("image", "images", "name") +
+         unless_there("resource", "leaks", "kind || ':' || name") +
          unless_there("job", "jobs", "ended_at = 0 AND id") +
          " AND name NOT LIKE 'object/node/%' ORDER BY seq LIMIT ?")
             .c_str()));

@@ -3,15 +3,16 @@
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "agent/jobs/verbs/start_program.h"
+#include "agent/jobs/verbs/stop_program.h"
 #include "agent/jobs/verbs/verbs.h"
 
 namespace drover::jobs {
 
 namespace {
 
-/// What an earlier agent had begun may go on without it.
+/// What an earlier agent had begun, or this one has sent and not waited for, may go on.
 Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
-  if (!work.resumed() || target_kind_of(work.request().verb) != TargetKind::container) {
+  if (target_kind_of(work.request().verb) != TargetKind::container) {
     return {};
   }
   const std::optional<ContainerRow> row = TRY(work.container(work.request().target));
@@ -23,28 +24,31 @@ Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
   return runtime->settle(record.container, stop);
 }
 
-/// Of a job that was stopped before it could say what it leaves, as one that was cancelled while no
-/// agent ran: no status that only a job in progress has.
-Result<> note_what_is_left(Work& work, const Node& node) {
-  const Result<Target> target = find_target(work, node);
-  if (!target) {
-    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
+Result<> undo_verb(Work& work, const Node& node, const Error& error) {
+  switch (work.request().verb) {
+    case Verb::container_run:
+    case Verb::container_create:
+      return unmake_container(work, node);
+    case Verb::container_start:
+      return undo_start(work, node, error);
+    case Verb::container_stop:
+    case Verb::container_restart:
+      return undo_stop(work, node);
+    case Verb::container_delete:
+      return undo_delete(work, node);
+    case Verb::container_update:
+      return undo_update(work, node);
+    default:
+      return {};
   }
-  if (target->row.status == Status::deleting) {
-    return note(work, *target, Status::unknown);
-  }
-  if (target->row.status != Status::stopping) {
-    return {};
-  }
-  // One that does not answer is looked at again, as all are.
-  const auto state = target->runtime->state(target->container(), work.agent_stop());
-  return state ? note(work, *target, state->status, state->exit) : Result<>();
 }
 
 }  // namespace
 
 Result<json::Value> do_job(Work& work, const Node& node) {
-  TRY(settle(work, node, work.stop()));
+  if (work.resumed()) {
+    TRY(settle(work, node, work.stop()));
+  }
   switch (work.request().verb) {
     case Verb::container_run:
       return make_container(work, node, true);
@@ -93,29 +97,19 @@ Result<json::Value> do_job(Work& work, const Node& node) {
   return fail(Code::refused, "{}: this node does not know how", to_string(work.request().verb));
 }
 
-Result<> undo_job(Work& work, const Node& node) {
+Result<> undo_job(Work& work, const Node& node, const Error& error) {
   if (target_kind_of(work.request().verb) == TargetKind::volume) {
     return undo_volume(work, node);
   }
   if (target_kind_of(work.request().verb) == TargetKind::network) {
     return undo_network(work, node);
   }
-  TRY(settle(work, node, work.agent_stop()));
-  switch (work.request().verb) {
-    case Verb::container_run:
-    case Verb::container_create:
-      return unmake_container(work, node);
-    case Verb::container_start:
-      return undo_start(work, node);
-    case Verb::container_update:
-      return undo_update(work, node);
-    case Verb::container_stop:
-    case Verb::container_restart:
-    case Verb::container_delete:
-      return note_what_is_left(work, node);
-    default:
-      return {};
+  const Result<> settled = settle(work, node, work.agent_stop());
+  if (!settled && makes_container(work.request().verb)) {
+    return settled;  // what is still being made could not be found
   }
+  const Result<> undone = undo_verb(work, node, error);
+  return undone ? settled : undone;
 }
 
 }  // namespace drover::jobs

@@ -62,14 +62,13 @@ Result<> Provision::check() {
       TRY(require_bridge(spec));
       TRY(node_.networks.check(spec, work_.stop()));
     }
+    const Turns::Turn turn =
+        TRY(work_.take_turn(turn_of_image(node_, record_.container.spec.image), work_.stop()));
     TRY(choose_root());
     return json::Value(json::Object{{"lower", record_.lower.native()},
                                     {"image", to_json(record_.container.image)}});
   };
-  const json::Value chosen =
-      TRY(work_.once({.name = "container.check",
-                      .act = act,
-                      .needs = turn_of_image(node_, record_.container.spec.image)}));
+  const json::Value chosen = TRY(work_.once({.name = "container.check", .act = act}));
   record_.lower = chosen.at("lower").string_or("");
   record_.container.image = image_config_from_json(chosen.at("image"));
   return {};

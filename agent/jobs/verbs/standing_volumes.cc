@@ -25,7 +25,9 @@ Result<> check_users(const JobRequest& request, const std::vector<VolumeUser>& u
                   to_string(request.verb), request.target, user.container);
     }
     if (!user.at_rest) {
-      return fail(Code::conflict, "{} {}: container {} has it and runs, or shall; stop that before",
+      return fail(Code::conflict,
+                  "{} {}: container {} has it and runs, or shall, or was never started; stop that "
+                  "before, or delete it",
                   to_string(request.verb), request.target, user.container);
     }
   }

@@ -123,7 +123,7 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
   return note(work, target, Status::running);
 }
 
-Result<> undo_start(Work& work, const Node& node) {
+Result<> undo_start(Work& work, const Node& node, const Error& error) {
   const Result<Target> target = find_target(work, node);
   if (!target) {
     return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
@@ -140,10 +140,13 @@ Result<> undo_start(Work& work, const Node& node) {
   const Result<runtimes::State> now =
       target->runtime->state(target->container(), work.agent_stop());
   const bool runs = now && now->status != Status::stopped && now->status != Status::created;
-  const bool began = std::any_of(steps.begin(), steps.end(),
+  // It did not run before. A start that was answered with a failure has started nothing: somebody
+  // else was faster.
+  const bool was_stopped = error.code == Code::cancelled || error.code == Code::timed_out;
+  const bool began =
+      was_stopped && std::any_of(steps.begin(), steps.end(),
                                  [](const StepRow& step) { return step.name == "runtime.start"; });
   if (runs && began) {
-    // It did not run before, so this job has started it.
     TRY(end_program(work, *target, grace_of(work.request(), target->container())));
   }
   const bool may_run = (runs && !began) || (!now && now.error().code != Code::not_found);

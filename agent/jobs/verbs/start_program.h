@@ -14,7 +14,7 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
 
 /// Takes back the wish of a start that did not come to its end, unless the program runs: one that
 /// was stopped stays so, also for its restart policy.
-Result<> undo_start(Work& work, const Node& node);
+Result<> undo_start(Work& work, const Node& node, const Error& error);
 
 /// How many steps `start_program` takes with the container as it is now, for Work::plan.
 std::int64_t steps_to_start(const Target& target);

@@ -37,6 +37,17 @@ Result<std::optional<runtimes::State>> state_if_started(const Work& work, const 
   return state.status == Status::created ? std::nullopt : std::optional(std::move(state));
 }
 
+/// Of one that its policy was to start it is left how it had ended before.
+Result<json::Value> leave_unstarted(Work& work, const Target& target, bool wished) {
+  if (wished) {
+    TRY(want(work, target, Wanted::stopped));
+  }
+  if (target.row.status != Status::created && target.row.status != Status::stopped) {
+    TRY(note(work, target, Status::stopped, target.row.exit));
+  }
+  return target.row.exit ? to_json(*target.row.exit) : json::Value();
+}
+
 Result<std::optional<Exit>> stop_once(Work& work, const Target& target,
                                       const std::function<Result<json::Value>()>& act) {
   const Result<json::Value> stopped = work.once({.name = "runtime.stop", .act = act});
@@ -69,10 +80,7 @@ Result<std::optional<Exit>> stop_program(Work& work, const Target& target,
   return stop_once(work, target, [&]() -> Result<json::Value> {
     const auto state = state_if_started(work, target);
     if (state && !*state) {
-      if (wished) {
-        TRY(want(work, target, Wanted::stopped));
-      }
-      return json::Value();
+      return leave_unstarted(work, target, wished);
     }
     const Exit exit = TRY(stop_now(work, target, grace, wished));
     return to_json(exit);
@@ -89,9 +97,30 @@ Result<std::optional<Exit>> stop_started_program(Work& work, const Target& targe
     if (!state || !*state) {
       return json::Value();
     }
-    const Exit exit = TRY(stop_now(work, target, grace, true));
+    // Nobody wishes it down: with a policy it comes back also when this job does not come so far.
+    const Exit exit = TRY(stop_now(work, target, grace, false));
     return to_json(exit);
   });
+}
+
+Result<> undo_stop(Work& work, const Node& node) {
+  const Result<Target> target = find_target(work, node);
+  if (!target) {
+    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
+  }
+  const bool is_wished = target->row.wanted == Wanted::stopped;
+  if (target->row.status != Status::stopping && !is_wished) {
+    return {};
+  }
+  const auto state = target->runtime->state(target->container(), work.agent_stop());
+  if (!state) {
+    return {};  // one that does not answer is looked at again, as all are
+  }
+  if (is_wished && has_program(state->status)) {
+    TRY(want(work, *target, Wanted::running));
+  }
+  return target->row.status == Status::stopping ? note(work, *target, state->status, state->exit)
+                                                : Result<>();
 }
 
 Result<> end_program(Work& work, const Target& target, std::chrono::seconds grace) {

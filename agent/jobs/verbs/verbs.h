@@ -9,9 +9,9 @@ namespace drover::jobs {
 /// Does the job, on its worker's thread. It is run again from its top when an attempt failed as
 /// unavailable, or when the agent ended in the middle (work.h).
 Result<json::Value> do_job(Work& work, const Node& node);
-/// Takes back what the job has made, after it has failed for good. Run again when the agent ends in
-/// the middle.
-Result<> undo_job(Work& work, const Node& node);
+/// Takes back what the job has made, after it has failed for good with `error`. Run again when the
+/// agent ends in the middle.
+Result<> undo_job(Work& work, const Node& node, const Error& error);
 
 Result<json::Value> start_container(Work& work, const Node& node);
 Result<json::Value> stop_container(Work& work, const Node& node);
@@ -21,6 +21,8 @@ Result<json::Value> pause_container(Work& work, const Node& node);
 Result<json::Value> resume_container(Work& work, const Node& node);
 Result<json::Value> exec_in_container(Work& work, const Node& node);
 Result<json::Value> delete_container(Work& work, const Node& node);
+/// Lives on what was to be deleted, as long as nothing of it was taken away.
+Result<> undo_delete(Work& work, const Node& node);
 Result<json::Value> update_container(Work& work, const Node& node);
 /// Gives the container its old limits again.
 Result<> undo_update(Work& work, const Node& node);

@@ -99,6 +99,27 @@ TEST(Lanes, WhoIsNotLetRestGoesOnAtOnce) {
   EXPECT_EQ(lanes.next_woken(), "a");
 }
 
+TEST(Lanes, WhoWaitsWithoutRestRestsInsteadOfOneThatWasWoken) {
+  // a and b have the turn that c and d wait for, of whom one rests; then a and b want it once more.
+  Lanes lanes(2, 0, 1);
+  for (const char* job : {"a", "c", "b"}) {
+    lanes.add(job, job);
+  }
+  EXPECT_EQ(lanes.next(), "a");
+  EXPECT_EQ(lanes.next(), "c");
+  lanes.rest("c");
+  EXPECT_EQ(lanes.next(), "b");
+  lanes.wake("c");  // a has given the turn back
+  lanes.rest("a");
+  EXPECT_EQ(lanes.next_woken(), "c") << "a rests in its stead";
+  lanes.rest("b");
+  lanes.finished("c");
+  lanes.wake("a");
+  EXPECT_EQ(lanes.next_woken(), "a");
+  lanes.wake("b");
+  EXPECT_EQ(lanes.next_woken(), "b");
+}
+
 TEST(Lanes, ARestingJobThatEndsLeavesNothing) {
   Lanes lanes(1, 0, 1);
   lanes.add("a", "a");

@@ -47,8 +47,9 @@ void NodeFixture::start_agent(std::size_t most_waiting) {
   loop_->at_turn_end([this] { books_->commit(); });
   supervisor_ = std::make_unique<Supervisor>(
       *loop_, *books_, clock_, workers_,
-      Supervisor::Deeds{[this](Work& work) { return do_job(work, *node_); },
-                        [this](Work& work, const Error&) { return undo_job(work, *node_); }});
+      Supervisor::Deeds{
+          [this](Work& work) { return do_job(work, *node_); },
+          [this](Work& work, const Error& error) { return undo_job(work, *node_, error); }});
   disk_ = std::make_unique<DiskWatch>(*loop_, *books_, clock_,
                                       DiskWatch::Options{node_->name, layout_.state, reserve_});
   EXPECT_TRUE(disk_->start());

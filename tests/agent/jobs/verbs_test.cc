@@ -79,14 +79,50 @@ TEST_F(VerbsTest, ADeletionThatIsCancelledEndsAndTheNextOneTakesTheRest) {
   submit_held(job("j2", "container.delete", "web-1", {{"force", true}}), "remove",
               fakes::FakeRuntime::Hold::before_deed);
   submit(job("j3", "job.cancel", "j2"));
-  const JobRow row = await("j2");
+  JobRow row = await("j2");
+  EXPECT_EQ(row.state, JobState::cancelled);
+  EXPECT_THAT(row.result, HasSubstr("container web-1 is as it was"));
+  ContainerRow left = *journal_->container("web-1").value();
+  EXPECT_EQ(left.status, Status::running);
+  EXPECT_EQ(left.wanted, Wanted::running);
+  submit_held(job("j4", "container.delete", "web-1", {{"force", true}}), "remove",
+              fakes::FakeRuntime::Hold::after_deed);
+  submit(job("j5", "job.cancel", "j4"));
+  row = await("j4");
   EXPECT_EQ(row.state, JobState::cancelled);
   EXPECT_THAT(row.result, HasSubstr("container web-1 is half gone: the rest goes with the next"));
-  EXPECT_EQ(journal_->container("web-1").value()->status, Status::unknown);
-  EXPECT_TRUE(runtime_.has("web-1"));
-  EXPECT_EQ(run(job("j4", "container.delete", "web-1", {{"force", true}})).state,
-            JobState::succeeded);
+  left = *journal_->container("web-1").value();
+  EXPECT_EQ(left.status, Status::unknown);
+  EXPECT_EQ(left.wanted, Wanted::gone);
+  EXPECT_EQ(run(job("j6", "container.delete", "web-1")).state, JobState::succeeded);
   EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(VerbsTest, ADeletionThatIsTriedAgainStillSparesARunningContainer) {
+  ASSERT_EQ(run(run_job("j1", "web-1")).state, JobState::succeeded);
+  runtime_.fail_next("state", Error{Code::unavailable, "595", {}});
+  submit(job("j2", "container.delete", "web-1"));
+  // The worker writes it before it leaves the job to the loop.
+  while (journal_->job("j2").value()->not_before == 0 || supervisor_->running() > 0) {
+    loop_->turn(std::chrono::seconds(60));
+  }
+  clock_.advance(std::chrono::seconds(30));
+  EXPECT_THAT(await("j2").result, HasSubstr("it is running; stop it first"));
+  EXPECT_TRUE(runtime_.has("web-1"));
+  EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::running);
+}
+
+TEST_F(VerbsTest, AStopOrRestartThatIsCancelledLeavesTheProgramWantedAsItWas) {
+  run(run_job("j1", "web-1"));
+  for (const char* verb : {"stop", "restart"}) {
+    submit_held(job(verb, std::string("container.") + verb, "web-1"), "stop",
+                fakes::FakeRuntime::Hold::before_deed);
+    submit(job(std::string("no-") + verb, "job.cancel", verb));
+    EXPECT_EQ(await(verb).state, JobState::cancelled);
+    const ContainerRow row = *journal_->container("web-1").value();
+    EXPECT_EQ(row.status, Status::running) << verb;
+    EXPECT_EQ(row.wanted, Wanted::running) << verb;
+  }
 }
 
 TEST_F(VerbsTest, AWrongImageRootOrBridgeCostsNothingElse) {

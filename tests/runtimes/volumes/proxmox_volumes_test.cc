@@ -163,6 +163,13 @@ TEST_F(ProxmoxVolumesTest, AFailedReleaseIsTold) {
   EXPECT_THAT(released.error().message, HasSubstr("locked by somebody"));
 }
 
+TEST_F(ProxmoxVolumesTest, AReleaseThatFailsBecauseThereIsNoneIsSuccess) {
+  const Volume made = allocated();
+  ASSERT_TRUE(volumes_.release(made, stop_));
+  api_.fail_task("imgdel", "lvchange: Failed to find logical volume");
+  EXPECT_TRUE(volumes_.release(made, stop_));
+}
+
 TEST(ProxmoxVolumeNameTest, CarriesWhatItBelongsTo) {
   const auto name = ContainerName::parse("web-1").value();
   const std::string made = proxmox_volume_name(Vmid{100}, name, JobId::parse("j").value(), "data");
