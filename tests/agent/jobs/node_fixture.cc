@@ -90,6 +90,12 @@ json::Object NodeFixture::run_job(const std::string& id, const std::string& name
           {"spec", json::Object{{"runtime", "runc"}, {"rootfs", root_.native()}}}};
 }
 
+json::Object NodeFixture::with_volume(json::Object request) {
+  request.find("spec")->object()->set(
+      "volumes", json::Array{json::Object{{"name", "data"}, {"target", "/data"}}});
+  return request;
+}
+
 json::Object NodeFixture::job(const std::string& id, const std::string& verb,
                               const std::string& target, json::Object options) {
   json::Object request{{"id", id}, {"verb", verb}, {"target", target}};

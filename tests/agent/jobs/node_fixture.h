@@ -42,6 +42,8 @@ class NodeFixture : public testing::Test {
   void restart_agent();
 
   json::Object run_job(const std::string& id, const std::string& name);
+  /// The same with a volume "data" of its own at /data.
+  static json::Object with_volume(json::Object request);
   json::Object job(const std::string& id, const std::string& verb, const std::string& target,
                    json::Object options = {});
   /// What the intake answers; the turn's commit is done by then.

@@ -15,11 +15,6 @@ using testing::IsEmpty;
 
 class ReconcilerTest : public LeaksFixture {
  protected:
-  json::Object with_volume(json::Object request) {
-    request.find("spec")->object()->set(
-        "volumes", json::Array{json::Object{{"name", "data"}, {"target", "/data"}}});
-    return request;
-  }
   /// A look that stands still where it lists containers, until `meanwhile` is done.
   void look_while(FakeRuntime::Hold where, const std::function<void()>& meanwhile) {
     const std::uint64_t looks = reconciler_->looks();

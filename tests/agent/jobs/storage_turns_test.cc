@@ -96,7 +96,7 @@ class StorageTurnsTest : public NodeFixture {
 
   static std::string name(int number) { return "web-" + std::to_string(number); }
 
-  json::Object with_volume(const std::string& id, const std::string& container) {
+  json::Object run_with_volume(const std::string& id, const std::string& container) {
     json::Object request = run_job(id, container);
     request.find("spec")->object()->set(
         "volumes",
@@ -141,8 +141,9 @@ class StorageTurnsTest : public NodeFixture {
 };
 
 TEST_F(StorageTurnsTest, MakingAndDeletingTakeTheirTurns) {
-  EXPECT_THAT(crowd("make", [&](const std::string& id, int i) { return with_volume(id, name(i)); }),
-              testing::Each(JobState::succeeded));
+  EXPECT_THAT(
+      crowd("make", [&](const std::string& id, int i) { return run_with_volume(id, name(i)); }),
+      testing::Each(JobState::succeeded));
   EXPECT_THAT(crowd("free",
                     [&](const std::string& id, int i) {
                       return job(id, "container.delete", name(i), {{"force", true}});
