@@ -23,6 +23,7 @@ RUNTIMES = ["runc", "crun", "lxc"]
 GUEST_EVERY = 10  # a guest of Proxmox takes several times as long
 MOST_GROWTH = 1 << 20
 WARM_UP = 0.2
+LOOKS_EVERY_S = 5
 
 
 def spec_of(cycle):
@@ -82,14 +83,14 @@ def measure(node):
 
 
 def settled(node):
-    """What is measured once nothing moves any more: descriptors close a moment after a job's end."""
-    before = measure(node)
-    for _ in range(50):
+    """What is measured once nothing moves any more: descriptors close a moment after a job's end, and memory is given
+    back by the next look."""
+    before, since = measure(node), time.monotonic()
+    deadline = since + 60
+    while time.monotonic() < min(deadline, since + 2 * LOOKS_EVERY_S):
         time.sleep(0.2)
-        now = measure(node)
-        if now == before:
-            return now
-        before = now
+        if (now := measure(node)) != before:
+            before, since = now, time.monotonic()
     return before
 
 
@@ -101,6 +102,8 @@ def main():
     chosen = arguments.parse_args()
     node = Node(chosen.build.resolve(), proxmox=True)
     try:
+        node.config["reconcile"] = {"every_s": LOOKS_EVERY_S}
+        node.write_config()
         node.start()
         faults = cycle(node, chosen.clients, max(chosen.clients, int(chosen.cycles * WARM_UP)))
         before = settled(node)
