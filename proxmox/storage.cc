@@ -133,6 +133,13 @@ Result<std::vector<std::string>> Storage::owned_by(const std::string& storage, V
   return volumes;
 }
 
+Result<bool> Storage::is_gone(const std::string& volid, const std::string& storage,
+                              const Stop& stop) {
+  // One that is not active lists nothing.
+  const StorageInfo info = TRY(find(storage, stop));
+  return info.active && !TRY(is_listed(volid, storage, stop));
+}
+
 Result<> Storage::release(const std::string& volid, const Stop& stop) {
   const std::string storage = TRY(storage_of(volid));
   const std::string path = content_path(client_, storage) + "/" + path_segment(volid);
@@ -141,12 +148,15 @@ Result<> Storage::release(const std::string& volid, const Stop& stop) {
     const Result<json::Value> answer = client_.del(path, {}, stop);
     const Result<> released =
         answer ? tasks_.wait(*answer, kReleaseTimeout, stop) : Result<>(Failure(answer.error()));
-    if (released || released.error().code == Code::not_found) {
+    if (released || (!answer && answer.error().code == Code::not_found)) {
       return {};
     }
     TRY(stop.check("release volume " + volid));
+    const Code code = released.error().code;
+    const bool may_be_gone =
+        code == Code::broken || code == Code::not_found || code == Code::timed_out;
     // Plain LVM fails for a volume that is not there, as after an answer that was lost.
-    if (const Result<bool> there = is_listed(volid, storage, stop); there && !*there) {
+    if (const Result<bool> gone = is_gone(volid, storage, stop); may_be_gone && gone && *gone) {
       return {};
     }
     const bool lost = !answer && answer.error().code == Code::timed_out;

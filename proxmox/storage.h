@@ -45,6 +45,8 @@ class Storage {
   Result<> release(const std::string& volid, const Stop& stop);
 
  private:
+  /// False also for one of a storage that cannot tell.
+  Result<bool> is_gone(const std::string& volid, const std::string& storage, const Stop& stop);
   Result<bool> is_listed(const std::string& volid, const std::string& storage, const Stop& stop);
 
   Client& client_;

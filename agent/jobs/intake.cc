@@ -199,9 +199,25 @@ Result<> Intake::do_at_once(const JobRequest& request) {
   return write_end(books_, request.id.str(), request.target, outcome, clock_.unix_ms());
 }
 
+/// What was taken away nobody brings back: from where a container is condemned its deletion goes
+/// on.
+Result<bool> Intake::is_taking_away(const JobRow& job) {
+  if (job.verb != to_string(Verb::container_delete) || job.attempt == 0) {
+    return false;
+  }
+  const std::optional<ContainerRow> row = TRY(books_.journal().container(job.target));
+  return row && row->wanted == Wanted::gone;
+}
+
 Result<json::Value> Intake::cancel(const JobRequest& request) {
   const auto row = TRY(books_.journal().job(request.target));
   const bool ended = row && is_final(row->state);
+  if (row && !ended && TRY(is_taking_away(*row))) {
+    return fail(Code::refused,
+                "cancel job {}: it deletes container {}, a part of which may be gone already; it "
+                "ends by itself",
+                request.target, row->target);
+  }
   // One that ends in this very moment is asked in vain, which does no harm.
   if (ended || !supervisor_.cancel(request.target, request.id.str())) {
     const JobState state = row ? row->state : JobState::succeeded;

@@ -62,6 +62,7 @@ class Intake {
   Result<> admit(const JobRequest& request) const;
   /// `refused` when the id is so old that what was done under it may be forgotten.
   Result<> check_age(const JobId& id) const;
+  Result<bool> is_taking_away(const JobRow& job);
   Result<json::Value> cancel(const JobRequest& request);
   Result<json::Value> drain(const JobRequest& request);
   Result<json::Value> undrain(const JobRequest& request);

@@ -49,7 +49,7 @@ std::optional<std::string> Lanes::next() {
 void Lanes::rest(const std::string& job) {
   std::erase(woken_, job);  // it was asked to stop, did not wait for its place, and waits anew
   const bool runs = running_.contains(job) && known_.at(job).kind == Kind::holding;
-  if (runs && resting_.size() < most_resting_) {
+  if (runs && (resting_.contains(job) || resting_.size() < most_resting_)) {
     resting_.insert(job);
   } else if (runs) {
     kept_.insert(job);

@@ -10,41 +10,6 @@
 namespace drover::jobs {
 namespace {
 
-constexpr const char* kCheck = "delete.check";
-
-/// Whether it may go, decided once: a later run of the job finds it in another state. Returns what
-/// the container was wanted to be.
-Result<json::Value> check(Work& work, const Target& target) {
-  if (!work.request().options.force) {
-    const Result<runtimes::State> state = target.runtime->state(target.container(), work.stop());
-    if (!state && state.error().code != Code::not_found) {
-      return Failure(state.error());
-    }
-    if (state && (state->status == Status::running || state->status == Status::paused)) {
-      return fail(
-          Code::conflict,
-          "delete container {}: it is {}; stop it first (container.stop), or delete it with force",
-          target.row.name, to_string(state->status));
-    }
-  }
-  return json::Value(json::Object{{"wanted", to_string(target.row.wanted)}});
-}
-
-/// From here on it goes, by this job or another.
-Result<> condemn(Work& work, const Target& target) {
-  TRY(work.stop().check("delete container " + target.row.name));
-  return work.write([&](Books& books) -> Result<> {
-    std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
-    if (!row) {
-      return {};
-    }
-    row->wanted = Wanted::gone;
-    TRY(books.journal().put_container(*row));
-    return note_status(books, target.row.name, Status::deleting, std::nullopt,
-                       work.request().id.str());
-  });
-}
-
 /// Whether all that was made for it is there. The undo of a start takes nothing away.
 Result<bool> is_whole(Work& work, const Target& target) {
   const std::vector<StepRow> steps = TRY(work.steps(target.row.job));
@@ -53,18 +18,45 @@ Result<bool> is_whole(Work& work, const Target& target) {
   });
 }
 
-/// Of a deletion that has ended in the middle: the container is what it was while nothing of it was
-/// taken away. What was begun goes on with the next deletion. Returns whether it is whole.
-Result<bool> leave(Work& work, const Target& target, Wanted before) {
-  const auto state = target.runtime->state(target.container(), work.agent_stop());
-  const bool lives = state && state->status != Status::deleting && TRY(is_whole(work, target));
-  if (!lives) {
-    TRY(note(work, target, Status::unknown));
-    return false;
+/// Asked in each run of the job: somebody else may have started it since the last.
+Result<> check(Work& work, const Target& target) {
+  if (work.request().options.force || !TRY(is_whole(work, target))) {
+    return {};
   }
-  TRY(want(work, target, before));
-  TRY(note(work, target, state->status, state->exit));
-  return true;
+  const Result<runtimes::State> state = target.runtime->state(target.container(), work.stop());
+  if (!state) {
+    return state.error().code == Code::not_found ? Result<>() : Failure(state.error());
+  }
+  if (state->status != Status::running && state->status != Status::paused) {
+    return {};
+  }
+  if (target.row.wanted == Wanted::gone) {
+    TRY(want(work, target, Wanted::running));
+    TRY(note(work, target, state->status));
+  }
+  return fail(
+      Code::conflict,
+      "delete container {}: it is {}; stop it first (container.stop), or delete it with force",
+      target.row.name, to_string(state->status));
+}
+
+/// From here on it goes, by this job or another, and no cancel is taken (Intake::cancel). One that
+/// was taken before still counts.
+Result<> condemn(Work& work, const Target& target) {
+  const std::string job = work.request().id.str();
+  return work.write([&](Books& books) -> Result<> {
+    const std::optional<JobRow> asked = TRY(books.journal().job(job));
+    std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
+    if (asked && !asked->ending.empty()) {
+      return fail(Code::cancelled, "delete container {}: {}", target.row.name, asked->ending);
+    }
+    if (!row) {
+      return {};
+    }
+    row->wanted = Wanted::gone;
+    TRY(books.journal().put_container(*row));
+    return note_status(books, target.row.name, Status::deleting, std::nullopt, job);
+  });
 }
 
 Result<> strike_off(Work& work, const Node& node, const Target& target) {
@@ -87,28 +79,12 @@ Result<json::Value> delete_container(Work& work, const Node& node) {
   }
   const Target& target = *found;
   const std::vector<StepRow> steps = TRY(work.steps(target.row.job));
-  work.plan(1 + static_cast<std::int64_t>(steps.size()));
-  const json::Value checked =
-      TRY(work.once({.name = kCheck, .act = [&] { return check(work, target); }}));
+  work.plan(static_cast<std::int64_t>(steps.size()));
+  TRY(check(work, target));
   TRY(condemn(work, target));
-  const Result<> undone = undo_all(work, node, target.record, work.stop());
-  if (undone) {
-    TRY(strike_off(work, node, target));
-    return json::Value();
-  }
-  if (work.agent_stop().requested()) {
-    return Failure(undone.error());
-  }
-  const Wanted before = wanted_from(checked.at("wanted").string_or(to_string(Wanted::gone)));
-  const bool whole = TRY(leave(work, target, before));
-  if (!work.stop().requested()) {
-    return Failure(undone.error());
-  }
-  return whole ? fail(Code::unavailable, "container {} is as it was", target.row.name)
-               : fail(Code::unavailable,
-                      "container {} is half gone: the rest goes with the next container.delete, "
-                      "which the node sends itself in a while unless reconcile.collect is false",
-                      target.row.name);
+  TRY(undo_all(work, node, target.record, work.agent_stop()));
+  TRY(strike_off(work, node, target));
+  return json::Value();
 }
 
 Result<> undo_delete(Work& work, const Node& node) {
@@ -116,19 +92,7 @@ Result<> undo_delete(Work& work, const Node& node) {
   if (!target) {
     return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
   }
-  if (target->row.status != Status::deleting) {
-    return {};  // it was left as it is
-  }
-  const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
-  const auto checked = std::find_if(steps.begin(), steps.end(), [](const StepRow& step) {
-    return step.name == kCheck && step.state == StepState::done;
-  });
-  if (checked == steps.end()) {
-    return {};  // another job is deleting it, or was
-  }
-  const json::Value before = TRY(json::parse(checked->data));
-  TRY(leave(work, *target, wanted_from(before.at("wanted").string_or(to_string(Wanted::gone)))));
-  return {};
+  return target->row.status == Status::deleting ? note(work, *target, Status::unknown) : Result<>();
 }
 
 }  // namespace drover::jobs

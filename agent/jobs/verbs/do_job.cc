@@ -12,11 +12,13 @@ namespace {
 
 /// What an earlier agent had begun, or this one has sent and not waited for, may go on.
 Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
-  if (target_kind_of(work.request().verb) != TargetKind::container) {
+  // What runs inside passes beside other jobs, who have the container to themselves.
+  const Verb verb = work.request().verb;
+  if (target_kind_of(verb) != TargetKind::container || verb == Verb::container_exec) {
     return {};
   }
   const std::optional<ContainerRow> row = TRY(work.container(work.request().target));
-  if (!row) {
+  if (!row || (makes_container(verb) && row->job != work.request().id.str())) {
     return {};
   }
   const ContainerRecord record = TRY(container_record_from(row->container));
@@ -32,8 +34,10 @@ Result<> undo_verb(Work& work, const Node& node, const Error& error) {
     case Verb::container_start:
       return undo_start(work, node, error);
     case Verb::container_stop:
-    case Verb::container_restart:
       return undo_stop(work, node);
+    case Verb::container_restart:
+      TRY(undo_stop(work, node));
+      return give_wish_back(work, node);
     case Verb::container_delete:
       return undo_delete(work, node);
     case Verb::container_update:
@@ -104,9 +108,14 @@ Result<> undo_job(Work& work, const Node& node, const Error& error) {
   if (target_kind_of(work.request().verb) == TargetKind::network) {
     return undo_network(work, node);
   }
-  const Result<> settled = settle(work, node, work.agent_stop());
+  // One that was answered with a failure has nothing on its way.
+  const bool may_go_on =
+      work.resumed() || error.code == Code::cancelled || error.code == Code::timed_out;
+  const Result<> settled = may_go_on ? settle(work, node, work.agent_stop()) : Result<>();
   if (!settled && makes_container(work.request().verb)) {
-    return settled;  // what is still being made could not be found
+    TRY(work.agent_stop().check("take back what was made"));
+    TRY(leave_unmade(work, settled.error()));
+    return settled;
   }
   const Result<> undone = undo_verb(work, node, error);
   return undone ? settled : undone;

@@ -131,6 +131,16 @@ Result<json::Value> make_container(Work& work, const Node& node, bool start) {
   return json::Value(std::move(made));
 }
 
+Result<> leave_unmade(Work& work, const Error& why) {
+  std::optional<ContainerRow> row = TRY(work.container(work.request().target));
+  if (!row || row->job != work.request().id.str()) {
+    return {};
+  }
+  row->wanted = Wanted::gone;
+  row->status = Status::unknown;
+  return work.put_container(*row, "unknown", {{"message", why.message}});
+}
+
 Result<> unmake_container(Work& work, const Node& node) {
   std::optional<ContainerRow> row = TRY(work.container(work.request().target));
   if (!row || row->job != work.request().id.str()) {
@@ -144,8 +154,7 @@ Result<> unmake_container(Work& work, const Node& node) {
   }
   const Result<> undone = undo_all(work, node, record, work.agent_stop());
   if (!undone) {
-    row->status = Status::unknown;
-    TRY(work.put_container(*row, "unknown", {{"message", undone.error().message}}));
+    TRY(leave_unmade(work, undone.error()));
     return undone;
   }
   const auto kept = TRY(remember(node, *row, work.clock().unix_ms()));

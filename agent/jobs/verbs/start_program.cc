@@ -99,6 +99,10 @@ Result<> renew(Work& work, Provision& provision, const Target& target, bool netw
   });
 }
 
+bool is_up(const Result<runtimes::State>& state) {
+  return state && state->status != Status::stopped && state->status != Status::created;
+}
+
 }  // namespace
 
 std::int64_t steps_to_start(const Target& target) {
@@ -129,6 +133,26 @@ Result<> undo_start(Work& work, const Node& node, const Error& error) {
     return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
   }
   const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
+  const bool began = std::any_of(steps.begin(), steps.end(),
+                                 [](const StepRow& step) { return step.name == "runtime.start"; });
+  const Result<runtimes::State> now =
+      target->runtime->state(target->container(), work.agent_stop());
+  if (began && is_up(now)) {
+    // It did not run before. A start that was answered with a failure has started nothing: somebody
+    // else was faster.
+    const bool was_stopped = error.code == Code::cancelled || error.code == Code::timed_out;
+    TRY(was_stopped ? end_program(work, *target, grace_of(work.request(), target->container()))
+                    : note(work, *target, now->status));
+  }
+  return give_wish_back(work, node);
+}
+
+Result<> give_wish_back(Work& work, const Node& node) {
+  const Result<Target> target = find_target(work, node);
+  if (!target) {
+    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
+  }
+  const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   const auto looked = std::find_if(steps.begin(), steps.end(), [](const StepRow& step) {
     return step.name == "container.look" && step.state == StepState::done;
   });
@@ -139,17 +163,8 @@ Result<> undo_start(Work& work, const Node& node, const Error& error) {
   const Wanted wanted = wanted_from(before.at("wanted").string_or(to_string(Wanted::running)));
   const Result<runtimes::State> now =
       target->runtime->state(target->container(), work.agent_stop());
-  const bool runs = now && now->status != Status::stopped && now->status != Status::created;
-  // It did not run before. A start that was answered with a failure has started nothing: somebody
-  // else was faster.
-  const bool was_stopped = error.code == Code::cancelled || error.code == Code::timed_out;
-  const bool began =
-      was_stopped && std::any_of(steps.begin(), steps.end(),
-                                 [](const StepRow& step) { return step.name == "runtime.start"; });
-  if (runs && began) {
-    TRY(end_program(work, *target, grace_of(work.request(), target->container())));
-  }
-  const bool may_run = (runs && !began) || (!now && now.error().code != Code::not_found);
+  // One that does not answer may run.
+  const bool may_run = is_up(now) || (!now && now.error().code != Code::not_found);
   return may_run || wanted == Wanted::running ? Result<>() : want(work, *target, wanted);
 }
 

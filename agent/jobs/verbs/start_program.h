@@ -15,6 +15,8 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
 /// Takes back the wish of a start that did not come to its end, unless the program runs: one that
 /// was stopped stays so, also for its restart policy.
 Result<> undo_start(Work& work, const Node& node, const Error& error);
+/// What does not run after all is wanted what it was before the job.
+Result<> give_wish_back(Work& work, const Node& node);
 
 /// How many steps `start_program` takes with the container as it is now, for Work::plan.
 std::int64_t steps_to_start(const Target& target);

@@ -113,14 +113,16 @@ Result<> undo_stop(Work& work, const Node& node) {
     return {};
   }
   const auto state = target->runtime->state(target->container(), work.agent_stop());
-  if (!state) {
-    return {};  // one that does not answer is looked at again, as all are
-  }
-  if (is_wished && has_program(state->status)) {
+  const bool is_stopping = target->row.status == Status::stopping;
+  if (is_wished && (state ? has_program(state->status) : is_stopping)) {
     TRY(want(work, *target, Wanted::running));
   }
-  return target->row.status == Status::stopping ? note(work, *target, state->status, state->exit)
-                                                : Result<>();
+  if (!is_stopping) {
+    return {};
+  }
+  // One that does not answer is unknown, and looked at again, as all are.
+  return state ? note(work, *target, state->status, state->exit)
+               : note(work, *target, Status::unknown);
 }
 
 Result<> end_program(Work& work, const Target& target, std::chrono::seconds grace) {

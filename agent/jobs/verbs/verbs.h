@@ -21,7 +21,7 @@ Result<json::Value> pause_container(Work& work, const Node& node);
 Result<json::Value> resume_container(Work& work, const Node& node);
 Result<json::Value> exec_in_container(Work& work, const Node& node);
 Result<json::Value> delete_container(Work& work, const Node& node);
-/// Lives on what was to be deleted, as long as nothing of it was taken away.
+/// What a deletion has left is taken away by the next one.
 Result<> undo_delete(Work& work, const Node& node);
 Result<json::Value> update_container(Work& work, const Node& node);
 /// Gives the container its old limits again.

@@ -35,28 +35,30 @@ void cut_off_at(Journal& journal, const std::string& job, const std::string& ste
   ASSERT_TRUE(journal.commit());
 }
 
-TEST_F(CutOffTest, ADeletionThatIsCancelledEndsAndTheNextOneTakesTheRest) {
+TEST_F(CutOffTest, ADeletionThatTakesThingsAwayIsNotCancelledAnyMore) {
   ASSERT_EQ(run(with_volume(run_job("j1", "web-1"))).state, JobState::succeeded);
-  submit_held(job("j2", "container.delete", "web-1", {{"force", true}}), "remove",
-              fakes::FakeRuntime::Hold::before_deed);
-  submit(job("j3", "job.cancel", "j2"));
-  JobRow row = await("j2");
-  EXPECT_EQ(row.state, JobState::cancelled);
-  EXPECT_THAT(row.result, HasSubstr("container web-1 is as it was"));
-  ContainerRow left = *journal_->container("web-1").value();
-  EXPECT_EQ(left.status, Status::running);
-  EXPECT_EQ(left.wanted, Wanted::running);
-  submit_held(job("j4", "container.delete", "web-1", {{"force", true}}), "remove",
-              fakes::FakeRuntime::Hold::after_deed);
-  submit(job("j5", "job.cancel", "j4"));
-  row = await("j4");
-  EXPECT_EQ(row.state, JobState::cancelled);
-  EXPECT_THAT(row.result, HasSubstr("container web-1 is half gone: the rest goes with the next"));
-  left = *journal_->container("web-1").value();
-  EXPECT_EQ(left.status, Status::unknown);
-  EXPECT_EQ(left.wanted, Wanted::gone);
-  EXPECT_EQ(run(job("j6", "container.delete", "web-1")).state, JobState::succeeded);
+  const int held = runtime_.held();
+  runtime_.pause_next("remove", fakes::FakeRuntime::Hold::before_deed);
+  submit(job("j2", "container.delete", "web-1", {{"force", true}}));
+  while (runtime_.held() == held) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  const JobRow cancel = run(job("j3", "job.cancel", "j2"));
+  EXPECT_EQ(cancel.state, JobState::failed);
+  EXPECT_THAT(cancel.result, HasSubstr("it deletes container web-1"));
+  runtime_.let_go();
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
   EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(CutOffTest, ADeletionThatIsCancelledBeforeTakesNothingAway) {
+  ASSERT_EQ(run(run_job("j1", "web-1")).state, JobState::succeeded);
+  submit_held(job("j2", "container.delete", "web-1"), "state",
+              fakes::FakeRuntime::Hold::before_deed);
+  EXPECT_EQ(run(job("j3", "job.cancel", "j2")).state, JobState::succeeded);
+  EXPECT_EQ(await("j2").state, JobState::cancelled);
+  EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::running);
+  EXPECT_EQ(journal_->container("web-1").value()->status, Status::running);
 }
 
 TEST_F(CutOffTest, AStopOrRestartThatIsCancelledLeavesTheProgramWantedAsItWas) {
