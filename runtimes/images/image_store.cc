@@ -164,14 +164,13 @@ Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& st
   ImageManifest manifest = TRY(read_image(reference));
   const Path folder = layout_.image(manifest.digest);
   const std::shared_ptr<Root> root = root_named(folder.filename());
-  std::unique_lock lock(root->busy, std::try_to_lock);
-  while (!lock.owns_lock()) {
+  std::unique_lock lock(root->busy, std::defer_lock);
+  while (!lock.try_lock()) {
     // Another job unpacks it, which may take minutes: that this one is cancelled is heard
     // meanwhile.
     TRY(stop.check("wait for image " + text + ", which another job unpacks"));
     pollfd asked{.fd = stop.fd(), .events = POLLIN, .revents = 0};
     poll(&asked, 1, kLookAgainMs);
-    lock.try_lock();
   }
   std::error_code error;
   if (!std::filesystem::is_directory(folder / "rootfs", error)) {
