@@ -156,7 +156,7 @@ Result<> Storage::release(const std::string& volid, const Stop& stop) {
     const bool may_be_gone =
         code == Code::broken || code == Code::not_found || code == Code::timed_out;
     // Plain LVM fails for a volume that is not there, as after an answer that was lost.
-    if (const Result<bool> gone = is_gone(volid, storage, stop); may_be_gone && gone && *gone) {
+    if (may_be_gone && is_gone(volid, storage, stop).value_or(false)) {
       return {};
     }
     const bool lost = !answer && answer.error().code == Code::timed_out;
