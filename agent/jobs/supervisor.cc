@@ -1,11 +1,8 @@
 #include "agent/jobs/supervisor.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <random>
@@ -279,7 +276,7 @@ std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
 
 void Supervisor::start_ready() {
   while (const std::optional<std::string> job = lanes_.next_woken()) {
-    woken_.extract(*job).mapped()->request();
+    entries_.at(*job).place->request();
   }
   while (std::optional<std::string> job = lanes_.next()) {
     workers_.give(entries_.at(*job).next, lanes_.running());
@@ -299,14 +296,13 @@ void Supervisor::take(const Report& report) {
       lanes_.rest(report.job);
       return;
     case Report::What::woken:
-      woken_.insert_or_assign(report.job, report.place);
+      entries_.at(report.job).place = report.place;
       lanes_.wake(report.job);
       return;
     case Report::What::again:
     case Report::What::left:
       break;
   }
-  woken_.erase(report.job);  // one that was asked to stop did not wait for its place
   if (report.what == Report::What::again && entries_.contains(report.job)) {
     park(report);
     return;
@@ -328,9 +324,7 @@ void Supervisor::park(const Report& report) {
 void Supervisor::await_place(const std::string& job, const system::Stop& stop) {
   const auto place = std::make_shared<system::Stop>();
   reports_.post({.job = job, .what = Report::What::woken, .place = place});
-  std::array<pollfd, 2> fds = {{{place->fd(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
-  while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
-  }
+  system::await_readable(place->fd(), stop);
 }
 
 void Supervisor::try_again(const std::string& job) {

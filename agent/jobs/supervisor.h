@@ -73,10 +73,11 @@ class Supervisor {
   };
   struct Entry {
     Task next;
-    system::Loop::TimerId deadline = 0;  // 0: none
-    system::Loop::TimerId again = 0;     // 0: it does not wait for its next attempt
-    bool late = false;                   // the deadline asked it to stop
-    std::size_t bytes = 0;               // of its request
+    system::Loop::TimerId deadline = 0;     // 0: none
+    system::Loop::TimerId again = 0;        // 0: it does not wait for its next attempt
+    bool late = false;                      // the deadline asked it to stop
+    std::size_t bytes = 0;                  // of its request
+    std::shared_ptr<system::Stop> place{};  // of one that was woken: requested when it may go on
   };
   /// What a worker tells of its job.
   struct Report {
@@ -117,7 +118,6 @@ class Supervisor {
   Deeds deeds_;
   Lanes lanes_;
   Turns turns_;
-  std::unordered_map<std::string, std::shared_ptr<system::Stop>> woken_;  // requested: go on
   std::unordered_map<std::string, Entry> entries_;  // of jobs waiting or running
   std::size_t bytes_ = 0;                           // of all entries
   system::Inbox<Report> reports_;

@@ -1,10 +1,8 @@
 #include "agent/jobs/turns.h"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -41,9 +39,7 @@ Result<Turns::Turn> Turns::take(const Scarce& wanted, const std::string& job,
     used.line.push_back(ticket);
   }
   waits(wait);
-  std::array<pollfd, 2> fds = {{{ticket->called.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
-  while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
-  }
+  system::await_readable(ticket->called.get(), stop);
   if (stop.requested()) {
     leave(thing, ticket);
     return Failure(stop.check(what).error());

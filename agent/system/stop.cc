@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -28,6 +29,12 @@ Result<> Stop::check(std::string_view what) const {
     return fail(Code::cancelled, "{}: stopped by request", what);
   }
   return {};
+}
+
+void await_readable(int fd, const Stop& stop) {
+  std::array<pollfd, 2> fds = {{{fd, POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
+  while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace drover::system

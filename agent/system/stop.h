@@ -23,4 +23,7 @@ class Stop {
   UniqueFd event_;
 };
 
+/// Waits until `fd` is readable, or `stop` is requested.
+void await_readable(int fd, const Stop& stop);
+
 }  // namespace drover::system
