@@ -87,12 +87,8 @@ Result<json::Value> delete_container(Work& work, const Node& node) {
   return json::Value();
 }
 
-Result<> undo_delete(Work& work, const Node& node) {
-  const Result<Target> target = find_target(work, node);
-  if (!target) {
-    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
-  }
-  return target->row.status == Status::deleting ? note(work, *target, Status::unknown) : Result<>();
+Result<> undo_delete(Work& work, const Target& target) {
+  return target.row.status == Status::deleting ? note(work, target, Status::unknown) : Result<>();
 }
 
 }  // namespace drover::jobs

@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/verbs/make_container.h"
 #include "agent/jobs/verbs/own_networks.h"
@@ -26,20 +28,33 @@ Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
   return runtime->settle(record.container, stop);
 }
 
-Result<> undo_verb(Work& work, const Node& node, const Error& error) {
+/// Does it to the job's container; one that is gone needs nothing.
+Result<> to_target(Work& work, const Node& node,
+                   const std::function<Result<>(const Target&)>& act) {
+  const Result<Target> target = find_target(work, node);
+  if (!target) {
+    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
+  }
+  return act(*target);
+}
+
+Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
   switch (work.request().verb) {
     case Verb::container_run:
     case Verb::container_create:
       return unmake_container(work, node);
     case Verb::container_start:
-      return undo_start(work, node, error);
+      return to_target(work, node,
+                       [&](const Target& target) { return undo_start(work, target, was_stopped); });
     case Verb::container_stop:
-      return undo_stop(work, node);
+      return to_target(work, node, [&](const Target& target) { return undo_stop(work, target); });
     case Verb::container_restart:
-      TRY(undo_stop(work, node));
-      return give_wish_back(work, node);
+      return to_target(work, node, [&](const Target& target) -> Result<> {
+        TRY(undo_stop(work, target));
+        return give_wish_back(work, target);
+      });
     case Verb::container_delete:
-      return undo_delete(work, node);
+      return to_target(work, node, [&](const Target& target) { return undo_delete(work, target); });
     case Verb::container_update:
       return undo_update(work, node);
     default:
@@ -109,15 +124,15 @@ Result<> undo_job(Work& work, const Node& node, const Error& error) {
     return undo_network(work, node);
   }
   // One that was answered with a failure has nothing on its way.
-  const bool may_go_on =
-      work.resumed() || error.code == Code::cancelled || error.code == Code::timed_out;
-  const Result<> settled = may_go_on ? settle(work, node, work.agent_stop()) : Result<>();
+  const bool was_stopped = error.code == Code::cancelled || error.code == Code::timed_out;
+  const Result<> settled =
+      work.resumed() || was_stopped ? settle(work, node, work.agent_stop()) : Result<>();
   if (!settled && makes_container(work.request().verb)) {
     TRY(work.agent_stop().check("take back what was made"));
     TRY(leave_unmade(work, settled.error()));
     return settled;
   }
-  const Result<> undone = undo_verb(work, node, error);
+  const Result<> undone = undo_verb(work, node, was_stopped);
   return undone ? settled : undone;
 }
 

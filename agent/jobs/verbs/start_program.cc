@@ -127,31 +127,24 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
   return note(work, target, Status::running);
 }
 
-Result<> undo_start(Work& work, const Node& node, const Error& error) {
-  const Result<Target> target = find_target(work, node);
-  if (!target) {
-    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
-  }
+Result<> undo_start(Work& work, const Target& target, bool was_stopped) {
   const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   const bool began = std::any_of(steps.begin(), steps.end(),
                                  [](const StepRow& step) { return step.name == "runtime.start"; });
-  const Result<runtimes::State> now =
-      target->runtime->state(target->container(), work.agent_stop());
-  if (began && is_up(now)) {
-    // It did not run before. A start that was answered with a failure has started nothing: somebody
-    // else was faster.
-    const bool was_stopped = error.code == Code::cancelled || error.code == Code::timed_out;
-    TRY(was_stopped ? end_program(work, *target, grace_of(work.request(), target->container()))
-                    : note(work, *target, now->status));
+  if (began) {
+    const Result<runtimes::State> now =
+        target.runtime->state(target.container(), work.agent_stop());
+    if (is_up(now)) {
+      // It did not run before. A start that was answered with a failure has started nothing:
+      // somebody else was faster.
+      TRY(was_stopped ? end_program(work, target, grace_of(work.request(), target.container()))
+                      : note(work, target, now->status));
+    }
   }
-  return give_wish_back(work, node);
+  return give_wish_back(work, target);
 }
 
-Result<> give_wish_back(Work& work, const Node& node) {
-  const Result<Target> target = find_target(work, node);
-  if (!target) {
-    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
-  }
+Result<> give_wish_back(Work& work, const Target& target) {
   const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   const auto looked = std::find_if(steps.begin(), steps.end(), [](const StepRow& step) {
     return step.name == "container.look" && step.state == StepState::done;
@@ -161,11 +154,10 @@ Result<> give_wish_back(Work& work, const Node& node) {
   }
   const json::Value before = TRY(json::parse(looked->data));
   const Wanted wanted = wanted_from(before.at("wanted").string_or(to_string(Wanted::running)));
-  const Result<runtimes::State> now =
-      target->runtime->state(target->container(), work.agent_stop());
+  const Result<runtimes::State> now = target.runtime->state(target.container(), work.agent_stop());
   // One that does not answer may run.
   const bool may_run = is_up(now) || (!now && now.error().code != Code::not_found);
-  return may_run || wanted == Wanted::running ? Result<>() : want(work, *target, wanted);
+  return may_run || wanted == Wanted::running ? Result<>() : want(work, target, wanted);
 }
 
 }  // namespace drover::jobs

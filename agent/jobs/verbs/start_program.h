@@ -12,11 +12,12 @@ namespace drover::jobs {
 /// wanted running from here on. `steps_before`: that the job has done already.
 Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before);
 
-/// Takes back the wish of a start that did not come to its end, unless the program runs: one that
-/// was stopped stays so, also for its restart policy.
-Result<> undo_start(Work& work, const Node& node, const Error& error);
-/// What does not run after all is wanted what it was before the job.
-Result<> give_wish_back(Work& work, const Node& node);
+/// Of a start that did not come to its end: what it has started ends when the job `was_stopped`, by
+/// a cancel or its deadline, and its wish is given back.
+Result<> undo_start(Work& work, const Target& target, bool was_stopped);
+/// One that does not run after all is wanted what it was before the job: one that was stopped stays
+/// so, also for its restart policy.
+Result<> give_wish_back(Work& work, const Target& target);
 
 /// How many steps `start_program` takes with the container as it is now, for Work::plan.
 std::int64_t steps_to_start(const Target& target);

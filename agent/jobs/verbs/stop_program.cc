@@ -103,26 +103,22 @@ Result<std::optional<Exit>> stop_started_program(Work& work, const Target& targe
   });
 }
 
-Result<> undo_stop(Work& work, const Node& node) {
-  const Result<Target> target = find_target(work, node);
-  if (!target) {
-    return target.error().code == Code::not_found ? Result<>() : Failure(target.error());
-  }
-  const bool is_wished = target->row.wanted == Wanted::stopped;
-  if (target->row.status != Status::stopping && !is_wished) {
+Result<> undo_stop(Work& work, const Target& target) {
+  const bool is_wished = target.row.wanted == Wanted::stopped;
+  const bool is_stopping = target.row.status == Status::stopping;
+  if (!is_stopping && !is_wished) {
     return {};
   }
-  const auto state = target->runtime->state(target->container(), work.agent_stop());
-  const bool is_stopping = target->row.status == Status::stopping;
+  const auto state = target.runtime->state(target.container(), work.agent_stop());
   if (is_wished && (state ? has_program(state->status) : is_stopping)) {
-    TRY(want(work, *target, Wanted::running));
+    TRY(want(work, target, Wanted::running));
   }
   if (!is_stopping) {
     return {};
   }
   // One that does not answer is unknown, and looked at again, as all are.
-  return state ? note(work, *target, state->status, state->exit)
-               : note(work, *target, Status::unknown);
+  return state ? note(work, target, state->status, state->exit)
+               : note(work, target, Status::unknown);
 }
 
 Result<> end_program(Work& work, const Target& target, std::chrono::seconds grace) {

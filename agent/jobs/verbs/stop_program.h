@@ -27,7 +27,7 @@ Result<std::optional<Exit>> stop_started_program(Work& work, const Target& targe
 
 /// Of a job that was to stop a program and has failed: one that runs on is wanted running again,
 /// and no status is left that only a job in progress has.
-Result<> undo_stop(Work& work, const Node& node);
+Result<> undo_stop(Work& work, const Target& target);
 
 /// Of a job that is taken back: ends the program that it has started, which no cancel of the job
 /// stops.

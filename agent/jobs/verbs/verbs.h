@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/jobs/node.h"
+#include "agent/jobs/target.h"
 #include "agent/jobs/work.h"
 
 namespace drover::jobs {
@@ -22,7 +23,7 @@ Result<json::Value> resume_container(Work& work, const Node& node);
 Result<json::Value> exec_in_container(Work& work, const Node& node);
 Result<json::Value> delete_container(Work& work, const Node& node);
 /// What a deletion has left is taken away by the next one.
-Result<> undo_delete(Work& work, const Node& node);
+Result<> undo_delete(Work& work, const Target& target);
 Result<json::Value> update_container(Work& work, const Node& node);
 /// Gives the container its old limits again.
 Result<> undo_update(Work& work, const Node& node);
