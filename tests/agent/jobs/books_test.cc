@@ -1,27 +1,16 @@
 #include "agent/jobs/journal/books.h"
 
-#include <gtest/gtest.h>
 #include <poll.h>
 
 #include <thread>
 
-#include "fakes/fake_clock.h"
-#include "fakes/temp_folder.h"
+#include "books_fixture.h"
 
 namespace drover::jobs {
 namespace {
 
-class BooksTest : public testing::Test {
+class BooksTest : public BooksFixture {
  protected:
-  void SetUp() override {
-    auto journal = Journal::open(folder_ / "journal.db", clock_);
-    ASSERT_TRUE(journal);
-    journal_ = std::move(*journal);
-    books_ = std::make_unique<Books>(*journal_, [this](const std::vector<Event>& events) {
-      published_.insert(published_.end(), events.begin(), events.end());
-    });
-  }
-
   static Event event() { return Event{.kind = "job", .object = "j1", .what = "accepted"}; }
   /// One turn of the loop that has something from a worker.
   void turn() {
@@ -30,12 +19,6 @@ class BooksTest : public testing::Test {
     books_->serve();
     books_->commit();
   }
-
-  fakes::TempFolder folder_;
-  fakes::FakeClock clock_;
-  std::unique_ptr<Journal> journal_;
-  std::unique_ptr<Books> books_;
-  std::vector<Event> published_;
 };
 
 TEST_F(BooksTest, PublishesOnlyWhatIsCommitted) {

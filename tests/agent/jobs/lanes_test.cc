@@ -100,7 +100,7 @@ TEST(Lanes, WhoIsNotLetRestGoesOnAtOnce) {
 }
 
 TEST(Lanes, WhoWaitsWithoutRestRestsInsteadOfOneThatWasWoken) {
-  // a and b have the turn that c and d wait for, of whom one rests; then a and b want it once more.
+  // c rests, waiting for what a has; then a and b wait for it, too, and have all places.
   Lanes lanes(2, 0, 1);
   for (const char* job : {"a", "c", "b"}) {
     lanes.add(job, job);

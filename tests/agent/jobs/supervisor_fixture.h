@@ -1,7 +1,6 @@
 // SupervisorFixture: a supervisor on a real journal, whose jobs do what the test says.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/epoll.h>
 
@@ -11,20 +10,14 @@
 #include <vector>
 
 #include "agent/jobs/supervisor.h"
-#include "fakes/fake_clock.h"
-#include "fakes/temp_folder.h"
+#include "books_fixture.h"
 
 namespace drover::jobs {
 
-class SupervisorFixture : public testing::Test {
+class SupervisorFixture : public BooksFixture {
  protected:
   void SetUp() override {
-    auto journal = Journal::open(folder_ / "journal.db", clock_);
-    ASSERT_TRUE(journal);
-    journal_ = std::move(*journal);
-    books_ = std::make_unique<Books>(*journal_, [this](const std::vector<Event>& events) {
-      published_.insert(published_.end(), events.begin(), events.end());
-    });
+    BooksFixture::SetUp();
     loop_.watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
     loop_.at_turn_end([this] { books_->commit(); });
   }
@@ -101,12 +94,7 @@ class SupervisorFixture : public testing::Test {
   }
   JobRow row(const std::string& job) { return *journal_->job(job).value(); }
 
-  fakes::TempFolder folder_;
-  fakes::FakeClock clock_;
   system::Loop loop_{clock_};
-  std::unique_ptr<Journal> journal_;
-  std::unique_ptr<Books> books_;
-  std::vector<Event> published_;
   std::unique_ptr<Supervisor> supervisor_;
 };
 
