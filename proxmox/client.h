@@ -48,6 +48,8 @@ class Client {
   virtual Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) = 0;
   /// Endpoint::node.
   virtual const std::string& node() const = 0;
+  /// Whose its requests are, "USER@REALM!ID": the tasks they begin bear it (Upid::user).
+  virtual const std::string& user() const = 0;
 };
 
 /// Over HTTPS with libcurl and an API token. Fails when the token cannot be read, or when there is

@@ -187,8 +187,8 @@ Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const S
     const bool concerns = id && (vmid ? *id == *vmid
                                       : upid.type == "vzcreate" && first.value <= id->value &&
                                             id->value <= last.value);
-    // A backup holds up whoever changes the guest, and says so itself.
-    if (!concerns || !upid.type.starts_with("vz") || upid.type == "vzdump") {
+    // What others have begun is theirs: waiting for it would in the end abort it (Tasks::wait).
+    if (!concerns || upid.user != client_.user() || !upid.type.starts_with("vz")) {
       continue;
     }
     const Result<> ended = tasks_.wait(upid, kCreateTimeout, stop);

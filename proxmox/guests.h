@@ -54,9 +54,9 @@ class Guests {
   Result<> shutdown(Vmid vmid, std::chrono::seconds grace, const Stop& stop);
   /// Ends it at once. One that is not running is success.
   Result<> stop(Vmid vmid, const Stop& stop);
-  /// Waits for the tasks of a guest that an earlier agent has begun, however they end: of `vmid`,
-  /// or with none given for every creation of a number in [first, last], because until it has ended
-  /// nobody can tell whose guest that will be.
+  /// Waits for the tasks of a guest that we, or an earlier agent, have begun, however they end: of
+  /// `vmid`, or with none given for every creation of a number in [first, last], because until it
+  /// has ended nobody can tell which container that will be.
   Result<> settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop);
   /// With its volumes. `force` also a running one. Absent is success.
   Result<> remove(Vmid vmid, bool force, const Stop& stop);

@@ -18,11 +18,11 @@ std::string encode(const Form& form) {
 
 class HttpsClient : public Client {
  public:
-  HttpsClient(const Endpoint& endpoint, std::string authorization,
-              std::optional<CertificatePin> pin)
+  HttpsClient(const Endpoint& endpoint, const std::string& token, std::optional<CertificatePin> pin)
       : base_(endpoint.url + "/api2/json"),
         node_(endpoint.node),
-        transport_(endpoint, std::move(authorization), std::move(pin)) {}
+        user_(token.substr(0, token.find('='))),
+        transport_(endpoint, "PVEAPIToken=" + token, std::move(pin)) {}
 
   Result<json::Value> get(const std::string& path, const Form& query, const Stop& stop) override {
     Result<json::Value> answer = call("GET", path, query, stop);
@@ -42,6 +42,7 @@ class HttpsClient : public Client {
     return call("DELETE", path, query, stop);
   }
   const std::string& node() const override { return node_; }
+  const std::string& user() const override { return user_; }
 
  private:
   Result<json::Value> call(const std::string& method, const std::string& path, const Form& form,
@@ -58,6 +59,7 @@ class HttpsClient : public Client {
 
   std::string base_;
   std::string node_;
+  std::string user_;
   Transport transport_;
 };
 
@@ -107,8 +109,7 @@ Result<std::unique_ptr<Client>> make_https_client(const Endpoint& endpoint) {
     return fail(Code::invalid, "{} does not hold an API token of the form USER@REALM!ID=UUID",
                 endpoint.token_file.native());
   }
-  return std::unique_ptr<Client>(
-      std::make_unique<HttpsClient>(endpoint, "PVEAPIToken=" + token, std::move(pin)));
+  return std::unique_ptr<Client>(std::make_unique<HttpsClient>(endpoint, token, std::move(pin)));
 }
 
 }  // namespace drover::proxmox

@@ -16,8 +16,8 @@ void FakeProxmox::fail_task(std::string type, std::string status) {
 }
 
 void FakeProxmox::begin_task(const std::string& type, const std::string& id,
-                             std::function<void()> deed) {
-  const std::string upid(task(type, id).string_or(""));
+                             std::function<void()> deed, const std::string& user) {
+  const std::string upid(task(type, id, {}, user).string_or(""));
   tasks_.erase(upid);
   running_.emplace(upid, std::move(deed));
 }
@@ -139,10 +139,10 @@ Result<json::Value> FakeProxmox::task_status(const std::string& upid) {
 }
 
 json::Value FakeProxmox::task(const std::string& type, const std::string& id,
-                              const Result<>& outcome) {
+                              const Result<>& outcome, const std::string& user) {
   // No process has this number, so whoever looks for the task's own finds that it has ended.
-  const std::string upid = fmt::format(
-      "UPID:{}:7FFFFFFF:{:08X}:6B04BEE7:{}:{}:root@pam!agent:", node_, ++task_number_, type, id);
+  const std::string upid = fmt::format("UPID:{}:7FFFFFFF:{:08X}:6B04BEE7:{}:{}:{}:", node_,
+                                       ++task_number_, type, id, user);
   tasks_[upid] = outcome ? "OK" : outcome.error().message;
   return upid;
 }

@@ -24,6 +24,8 @@ namespace drover::fakes {
 /// Background tasks have ended when their call returns. Thread-safe.
 class FakeProxmox : public proxmox::Client {
  public:
+  static constexpr const char* kUser = "root@pam!agent";
+
   struct Guest {
     json::Object config;
     bool running = false;
@@ -44,9 +46,10 @@ class FakeProxmox : public proxmox::Client {
   /// The next task of this type ("vzstart") ends with this exit status.
   void fail_task(std::string type, std::string status);
 
-  /// A task that somebody has begun before: it runs until it is asked for its status, does `deed`
-  /// and has ended well.
-  void begin_task(const std::string& type, const std::string& id, std::function<void()> deed);
+  /// A task that `user` has begun before: it runs until it is asked for its status, does `deed` and
+  /// has ended well.
+  void begin_task(const std::string& type, const std::string& id, std::function<void()> deed,
+                  const std::string& user = kUser);
 
   Result<json::Value> get(const std::string& path, const proxmox::Form& query,
                           const system::Stop& stop) override;
@@ -57,6 +60,7 @@ class FakeProxmox : public proxmox::Client {
   Result<json::Value> del(const std::string& path, const proxmox::Form& query,
                           const system::Stop& stop) override;
   const std::string& node() const override { return node_; }
+  const std::string& user() const override { return user_; }
 
   // What the node has; a test reads and changes it between calls.
   std::map<std::string, Storage> storages;
@@ -85,7 +89,8 @@ class FakeProxmox : public proxmox::Client {
   Result<json::Value> task_status(const std::string& upid);
 
   /// The task has failed already when `outcome` is an error.
-  json::Value task(const std::string& type, const std::string& id, const Result<>& outcome = {});
+  json::Value task(const std::string& type, const std::string& id, const Result<>& outcome = {},
+                   const std::string& user = kUser);
   Result<> planned_outcome(const std::string& type);
 
   Result<json::Value> storage_call(const std::string& method, const std::vector<std::string>& at,
@@ -121,6 +126,7 @@ class FakeProxmox : public proxmox::Client {
   std::string next_digest() { return fmt::format("{:040x}", ++digest_); }
 
   std::string node_ = "pve1";
+  std::string user_ = kUser;
   std::filesystem::path folder_;
   std::mutex mutex_;  // guards all below and the public state during a call
   std::deque<Planned> failures_;

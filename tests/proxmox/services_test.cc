@@ -59,6 +59,18 @@ TEST_F(ServicesTest, AVolumeIsMadeSeenAndFreed) {
   EXPECT_EQ(storage_.inspect(*made, stop_).error().code, Code::not_found);
 }
 
+TEST_F(ServicesTest, ATaskBearsTheClientsUser) {
+  EXPECT_EQ(client_->user().find('='), std::string::npos) << "the token's secret";
+  ASSERT_TRUE(storage_.allocate("local", Vmid{9000}, "vm-9000-a.raw", 1, "raw", stop_));
+  const auto begun = client_->del(
+      "/nodes/" + client_->node() + "/storage/local/content/local:9000%2Fvm-9000-a.raw", {}, stop_);
+  ASSERT_TRUE(begun) << begun.error().message;
+  const auto task = Upid::parse(begun->string_or(""));
+  ASSERT_TRUE(task) << task.error().message;
+  EXPECT_EQ(task->user, client_->user());
+  EXPECT_TRUE(tasks_.wait(*task, std::chrono::seconds(20), stop_));
+}
+
 TEST_F(ServicesTest, AVolumeOfTheSameNameIsAConflict) {
   ASSERT_TRUE(storage_.allocate("local", Vmid{9000}, "vm-9000-a.raw", 1, "raw", stop_));
   const auto again = storage_.allocate("local", Vmid{9000}, "vm-9000-a.raw", 1, "raw", stop_);
