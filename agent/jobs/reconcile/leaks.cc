@@ -169,13 +169,13 @@ Result<std::vector<std::string>> Leaks::note_undone() {
   std::vector<std::string> due;
   for (const ContainerRow& container : containers) {
     const auto row = rows.find(container.name);
-    // Nobody is deleting it, and yet it was to go.
-    const bool failed = container.wanted == Wanted::gone && !waited_for.contains(container.name);
+    const bool goes = container.wanted == Wanted::gone;
+    const bool left = goes && !waited_for.contains(container.name);
     if (row != rows.end() && row->second.job != container.job) {
       continue;  // another container of that name: the one that was left is gone
     }
     if (row == rows.end()) {
-      if (failed) {
+      if (left) {
         LeakRow added{kUndo, "", container.name, container.name, container.job, clock_.unix_ms()};
         added.collect_at = added.seen_at + kFirstDelayMs;
         added.message = "what was made for it could not be taken back";
@@ -184,7 +184,9 @@ Result<std::vector<std::string>> Leaks::note_undone() {
       }
       continue;
     }
-    if (failed && TRY(is_due(row->second))) {
+    if (!goes) {
+      TRY(strike_off(row->second));  // somebody wants it again
+    } else if (left && TRY(is_due(row->second))) {
       row->second.collect_at = clock_.unix_ms() + delay_after(++row->second.tries);
       TRY(journal.put_leak(row->second));
       due.push_back(container.name);

@@ -10,6 +10,23 @@
 
 namespace drover::jobs {
 
+namespace {
+
+/// Of a container that is to go: whether that is so also when its program runs. What a delete
+/// without force has left, somebody may have started by hand since.
+Result<bool> goes_by_force(Journal& journal, const std::string& name) {
+  const std::optional<ContainerRow> row = TRY(journal.container(name));
+  const std::optional<JobRow> asked =
+      row ? TRY(journal.last_job(Verb::container_delete, name, row->job)) : std::nullopt;
+  if (!asked) {
+    return true;  // its making has failed
+  }
+  const json::Value request = TRY(json::parse(asked->request));
+  return TRY(read_job(request)).options.force;
+}
+
+}  // namespace
+
 Reconciler::Reconciler(const Node& node, Books& books, Supervisor& supervisor, Intake& intake,
                        system::Clock& clock)
     : node_(node),
@@ -121,7 +138,7 @@ Result<> Reconciler::try_undoing_again() {
   const std::vector<std::string> names = TRY(leaks_.note_undone());
   for (const std::string& name : names) {
     JobRequest remove = TRY(own_job(clock_, Verb::container_delete, name));
-    remove.options.force = true;
+    remove.options.force = TRY(goes_by_force(books_.journal(), name));
     remove.attempts = 1;  // the next one is made from here, later
     TRY(intake_.submit_own(remove, "undo that failed"));
   }

@@ -10,11 +10,15 @@
 namespace drover::jobs {
 namespace {
 
-/// Whether all that was made for it is there. The undo of a start takes nothing away.
+/// Whether all that it runs with is there. The undo of a start takes nothing away; and a runtime
+/// that provisions itself has taken away all of it or nothing.
 Result<bool> is_whole(Work& work, const Target& target) {
+  const bool of_one_piece = target.runtime->capabilities().provisions_itself;
   const std::vector<StepRow> steps = TRY(work.steps(target.row.job));
-  return std::none_of(steps.begin(), steps.end(), [](const StepRow& step) {
-    return step.state == StepState::undone && step.name != "runtime.start";
+  return std::none_of(steps.begin(), steps.end(), [of_one_piece](const StepRow& step) {
+    const bool is_part =
+        of_one_piece ? step.name == "runtime.create" : step.name != "runtime.start";
+    return is_part && step.state == StepState::undone;
   });
 }
 

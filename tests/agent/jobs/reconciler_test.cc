@@ -12,6 +12,7 @@ using fakes::FakeRuntime;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Not;
 
 class ReconcilerTest : public LeaksFixture {
  protected:
@@ -159,6 +160,61 @@ TEST_F(ReconcilerTest, AnUndoThatFailedIsTriedAgainUntilItIsDone) {
   look();
   EXPECT_THAT(told_of_leaks(), Contains("collected undo web-1"));
   EXPECT_THAT(journal_->leaks().value(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, OneThatWasStartedByHandAfterADeleteThatFailedIsGivenBack) {
+  // As an admin does with a guest of Proxmox.
+  runtime_.set_capabilities({.restartable = true, .provisions_itself = true});
+  run(run_job("j1", "web-1"));
+  ASSERT_EQ(run(job("j2", "container.stop", "web-1")).state, JobState::succeeded);
+  runtime_.fail_next("remove", Error{Code::broken, "device busy", {}});
+  ASSERT_EQ(run(job("j3", "container.delete", "web-1")).state, JobState::failed);
+  look();
+  // Not by a job.
+  ASSERT_TRUE(runtime_.start(
+      container_record_from(journal_->container("web-1").value()->container).value().container,
+      system::Stop()));
+  clock_.advance(std::chrono::minutes(1));
+  look();
+  await_all();
+  EXPECT_TRUE(runtime_.has("web-1"));
+  const ContainerRow row = *journal_->container("web-1").value();
+  EXPECT_EQ(row.wanted, Wanted::running);
+  EXPECT_EQ(row.status, Status::running);
+  look();
+  EXPECT_THAT(journal_->leaks().value(), IsEmpty());
+  EXPECT_THAT(told_of_leaks(), Not(Contains("collected undo web-1")));
+}
+
+TEST_F(ReconcilerTest, OneThatWasToGoByForceGoesAlsoWhenItRuns) {
+  run(run_job("j1", "web-1"));
+  runtime_.fail_next("remove", Error{Code::broken, "device busy", {}});
+  ASSERT_EQ(run(job("j2", "container.delete", "web-1", {{"force", true}})).state, JobState::failed);
+  look();
+  EXPECT_TRUE(runtime_.has("web-1"));
+  clock_.advance(std::chrono::minutes(1));
+  look();
+  await_all();
+  EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(ReconcilerTest, OneWhoseDeletionTakesLongIsNotCollectedBeforeItIsGone) {
+  runtime_.fail_next("start", Error{Code::broken, "start failed", {}});
+  runtime_.fail_next("remove", Error{Code::unavailable, "device busy", {}});
+  run(run_job("j1", "web-1"));
+  look();
+  runtime_.pause_next("remove", FakeRuntime::Hold::before_deed);
+  const int held = runtime_.held();
+  clock_.advance(std::chrono::minutes(1));
+  look();
+  await_pause(held);
+  look();
+  EXPECT_THAT(told_of_leaks(), Not(Contains("collected undo web-1")));
+  EXPECT_EQ(journal_->leaks().value().front().tries, 1);
+  runtime_.let_go();
+  await_all();
+  look();
+  EXPECT_THAT(told_of_leaks(), Contains("collected undo web-1"));
 }
 
 TEST_F(ReconcilerTest, OneThatIsUnknownButWantedIsLeftAlone) {
