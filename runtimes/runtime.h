@@ -67,6 +67,9 @@ class Runtime {
   /// Waits for what an earlier agent has begun with the container and what goes on without it, as a
   /// task of Proxmox does. Whoever takes up a job in its middle calls it before any other verb.
   virtual Result<> settle(const Container& /*container*/, const Stop& /*stop*/) { return {}; }
+  /// Ends the programs that `exec` of an earlier agent has left running inside, which nobody waits
+  /// for any more. For an agent that has just begun: it ends those of this one as well.
+  virtual void end_left_execs() {}
 
   /// `refused` naming the first field of the spec that this runtime cannot give, so that nothing is
   /// dropped in silence. Without side effects.

@@ -43,6 +43,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->disk_->start());
   TRY(agent->start_front());
   jobs::restore_networks(*agent->journal_, agent->drivers_->node());
+  for (const auto& [kind, runtime] : agent->drivers_->node().runtimes) {
+    runtime->end_left_execs();
+  }
   TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
   TRY(agent->intake_->resume());
   TRY(agent->reboot_->start_again().context("start containers after a reboot"));

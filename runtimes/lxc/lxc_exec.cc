@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -55,6 +56,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 /// Becomes the program; runs inside the guest, in the process that liblxc has made there.
 int become(void* argument) {
   char** argv = static_cast<char**>(argument);
+  // Nobody waits for it once the agent, whose thread does so until its end, is killed.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The worker's own blocked signals are not the program's.
   sigset_t none;
   sigemptyset(&none);

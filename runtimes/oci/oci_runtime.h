@@ -33,6 +33,7 @@ class OciRuntime final : public Runtime {
 
   RuntimeKind kind() const override { return options_.kind; }
   Capabilities capabilities() const override;
+  void end_left_execs() override;
   Result<> accepts(const ContainerSpec& spec) const override;
   Result<> create(const Container& container, const Stop& stop) override;
   Result<> start(const Container& container, const Stop& stop) override;

@@ -24,6 +24,18 @@ DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
+def pids_of(command):
+    """Of the processes with this command line, as /proc/PID/cmdline has it."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cmdline").read_bytes() == command:
+                found.append(int(process.name))
+        except OSError:
+            pass  # it has ended
+    return found
+
+
 class NodeLife(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -112,6 +124,32 @@ class NodeLife(unittest.TestCase):
                 self.node.drover("rm", name)
                 inside.stdout.close()
                 inside.stderr.close()
+
+    def test_a_command_inside_does_not_outlive_an_agent_that_is_killed(self):
+        names = [f"holds-{runtime}" for runtime in RUNTIMES]
+        pids = []
+        commands = []
+        for runtime, name in zip(RUNTIMES, names):
+            self.node.drover("run", "--runtime", runtime, "--name", name, "--", "sh", "-c", SERVE % 0)
+            pids.append(self.node.await_status(name, "running")["pid"])
+            commands.append(self.node.begin("exec", name, "--", "sh", "-c", "trap '' TERM; echo begun; sleep 996"))
+        for command in commands:
+            self.assertEqual(command.stdout.readline(), "begun\n")
+        self.assertEqual(len(pids_of(b"sleep\0996\0")), 3)
+        self.node.end(signal.SIGKILL)
+        self.node.start()
+        for command in commands:
+            self.assertNotEqual(command.wait(30), 0)
+            self.assertIn("how it ended is not known", command.stderr.read())
+            command.stdout.close()
+            command.stderr.close()
+        until = time.monotonic() + 30
+        while pids_of(b"sleep\0996\0") and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertEqual(pids_of(b"sleep\0996\0"), [])
+        for name, pid in zip(names, pids):
+            self.assertEqual(self.node.await_status(name, "running")["pid"], pid)
+            self.node.drover("rm", "--force", name)
 
     def test_containers_outlive_an_agent_that_is_killed(self):
         names = {}

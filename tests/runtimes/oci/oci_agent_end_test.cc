@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "oci_node.h"
@@ -10,6 +11,7 @@
 namespace drover::runtimes {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -192,6 +194,48 @@ TEST_P(OciAgentEndTest, WhatAnEndedAgentHadBegunToCreateIsTakenAway) {
   EXPECT_TRUE(wait_for_end_of(creating));
   EXPECT_THAT(OciNode::processes_of(container), IsEmpty());
   EXPECT_TRUE(std::filesystem::is_empty(node_.layout.runtime_root(GetParam())));
+}
+
+TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
+  Container container = node_.container({"sleep", "1000"});
+  container.mounts.push_back(telling_.mount());
+  node_.expect_started(container);
+  const pid_t agent = fork();
+  if (agent == 0) {
+    const auto ignore = [](std::string_view) {};
+    // It ignores the polite signal.
+    (void)node_.runtime
+        ->exec(container,
+               {{"sh", "-c", "trap '' TERM; echo ready > /telling/told; sleep 998"}, {}, "", ""},
+               ignore, ignore, node_.never)
+        .has_value();
+    _exit(0);
+  }
+  ASSERT_EQ(telling_.line(), "ready");
+  // The runtime notes its number a moment after it has begun.
+  const auto is_noted = [&] {
+    const auto files = std::filesystem::directory_iterator(node_.layout.bundle(container.name));
+    return std::any_of(begin(files), end(files),
+                       [](const auto& file) { return file.path().extension() == ".pid"; });
+  };
+  while (!is_noted()) {
+    std::this_thread::yield();
+  }
+  ASSERT_EQ(::kill(agent, SIGKILL), 0);
+  ASSERT_EQ(waitpid(agent, nullptr, 0), agent);
+  EXPECT_THAT(OciNode::processes_of(container), Contains(HasSubstr("998")));
+  make_fresh_runtime();
+  node_.runtime->end_left_execs();
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::vector<std::string> left;
+  do {
+    left = OciNode::processes_of(container);
+    std::erase_if(
+        left, [](const std::string& process) { return process.find("998") == std::string::npos; });
+  } while (!left.empty() && std::chrono::steady_clock::now() < limit);
+  EXPECT_THAT(left, IsEmpty());
+  EXPECT_FALSE(is_noted());
+  EXPECT_EQ(node_.state(container).status, Status::running);
 }
 
 TEST_P(OciAgentEndTest, ACancelledStopReturnsAtOnceAndLeavesItRunning) {
