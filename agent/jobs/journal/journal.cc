@@ -201,14 +201,16 @@ Result<bool> Journal::has_unfinished(const std::string& container) {
   return query.step();
 }
 
-Result<std::optional<JobRow>> Journal::last_job(Verb verb, const std::string& target,
-                                                const std::string& after) {
+Result<std::optional<JobRow>> Journal::last_deletion(const std::string& container,
+                                                     const std::string& after) {
+  // The verb is the condition of the index.
   Statement query = TRY(database_->prepare(
       selecting(kJobs,
-                "WHERE verb = ? AND target = ? "
-                "AND n > coalesce((SELECT n FROM jobs WHERE id = ?), 0) ORDER BY n DESC LIMIT 1")
+                "WHERE verb = 'container.delete' AND target = ? AND attempt > 0 "
+                "AND state <> 'cancelled' AND n > coalesce((SELECT n FROM jobs WHERE id = ?), 0) "
+                "ORDER BY n DESC LIMIT 1")
           .c_str()));
-  return first_row(query.with(to_string(verb)).with(target).with(after), job_of);
+  return first_row(query.with(container).with(after), job_of);
 }
 
 Result<std::vector<JobRow>> Journal::ended_since(std::int64_t unix_ms) {

@@ -159,9 +159,10 @@ class Journal {
   Result<std::vector<JobRow>> unfinished();
   /// Whether one of those is about the container.
   Result<bool> has_unfinished(const std::string& container);
-  /// The newest of this verb about `target` of those that came after job `after`.
-  Result<std::optional<JobRow>> last_job(Verb verb, const std::string& target,
-                                         const std::string& after);
+  /// The newest container.delete of `container` that came after job `after`, was begun and not
+  /// cancelled.
+  Result<std::optional<JobRow>> last_deletion(const std::string& container,
+                                              const std::string& after);
   /// Those that have ended at `unix_ms` or later.
   Result<std::vector<JobRow>> ended_since(std::int64_t unix_ms);
 

@@ -74,7 +74,12 @@ ALTER TABLE jobs ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
 CREATE INDEX jobs_target ON jobs(target) WHERE ended_at = 0;
 )";
 
-constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3};
+// How the last deletion of a container was asked for.
+constexpr const char* kVersion4 = R"(
+CREATE INDEX jobs_deletions ON jobs(target) WHERE verb = 'container.delete';
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 Result<std::int64_t> version_of(Database& database) {
   Statement query = TRY(database.prepare("PRAGMA user_version"));

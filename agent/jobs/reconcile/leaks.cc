@@ -170,7 +170,8 @@ Result<std::vector<std::string>> Leaks::note_undone() {
   for (const ContainerRow& container : containers) {
     const auto row = rows.find(container.name);
     const bool goes = container.wanted == Wanted::gone;
-    const bool left = goes && !waited_for.contains(container.name);
+    const bool at_rest = !waited_for.contains(container.name);
+    const bool left = goes && at_rest;
     if (row != rows.end() && row->second.job != container.job) {
       continue;  // another container of that name: the one that was left is gone
     }
@@ -184,8 +185,8 @@ Result<std::vector<std::string>> Leaks::note_undone() {
       }
       continue;
     }
-    if (!goes) {
-      TRY(strike_off(row->second));  // somebody wants it again
+    if (!goes && at_rest) {
+      TRY(strike_off(row->second));  // somebody wants it again, and has it
     } else if (left && TRY(is_due(row->second))) {
       row->second.collect_at = clock_.unix_ms() + delay_after(++row->second.tries);
       TRY(journal.put_leak(row->second));

@@ -16,10 +16,14 @@ namespace {
 /// without force has left, somebody may have started by hand since.
 Result<bool> goes_by_force(Journal& journal, const std::string& name) {
   const std::optional<ContainerRow> row = TRY(journal.container(name));
-  const std::optional<JobRow> asked =
-      row ? TRY(journal.last_job(Verb::container_delete, name, row->job)) : std::nullopt;
+  if (!row) {
+    return false;
+  }
+  const std::optional<JobRow> asked = TRY(journal.last_deletion(name, row->job));
   if (!asked) {
-    return true;  // its making has failed
+    // Its making has failed; or its deletion was forgotten, or lost with an earlier journal.
+    const std::optional<JobRow> maker = TRY(journal.job(row->job));
+    return maker && maker->state != JobState::succeeded;
   }
   const json::Value request = TRY(json::parse(asked->request));
   return TRY(read_job(request)).options.force;

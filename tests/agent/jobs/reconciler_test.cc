@@ -16,6 +16,7 @@ using testing::Not;
 
 class ReconcilerTest : public LeaksFixture {
  protected:
+  const system::Stop stop_;
   /// A look that stands still where it lists containers, until `meanwhile` is done.
   void look_while(FakeRuntime::Hold where, const std::function<void()>& meanwhile) {
     const std::uint64_t looks = reconciler_->looks();
@@ -29,6 +30,19 @@ class ReconcilerTest : public LeaksFixture {
   }
   JobRow remove(const std::string& id, const std::string& name) {
     return run(job(id, "container.delete", name, {{"force", true}}));
+  }
+  /// Of a guest of Proxmox, which others may start, too.
+  void leave_a_failed_deletion() {
+    runtime_.set_capabilities({.restartable = true, .provisions_itself = true});
+    run(run_job("j1", "web-1"));
+    ASSERT_EQ(run(job("j2", "container.stop", "web-1")).state, JobState::succeeded);
+    runtime_.fail_next("remove", Error{Code::broken, "device busy", {}});
+    ASSERT_EQ(run(job("j3", "container.delete", "web-1")).state, JobState::failed);
+    look();
+  }
+  void start_by_hand() {
+    const ContainerRow row = *journal_->container("web-1").value();
+    ASSERT_TRUE(runtime_.start(container_record_from(row.container).value().container, stop_));
   }
   void await_all() {
     while (!journal_->unfinished().value().empty() || journal_->dirty()) {
@@ -163,17 +177,8 @@ TEST_F(ReconcilerTest, AnUndoThatFailedIsTriedAgainUntilItIsDone) {
 }
 
 TEST_F(ReconcilerTest, OneThatWasStartedByHandAfterADeleteThatFailedIsGivenBack) {
-  // As an admin does with a guest of Proxmox.
-  runtime_.set_capabilities({.restartable = true, .provisions_itself = true});
-  run(run_job("j1", "web-1"));
-  ASSERT_EQ(run(job("j2", "container.stop", "web-1")).state, JobState::succeeded);
-  runtime_.fail_next("remove", Error{Code::broken, "device busy", {}});
-  ASSERT_EQ(run(job("j3", "container.delete", "web-1")).state, JobState::failed);
-  look();
-  // Not by a job.
-  ASSERT_TRUE(runtime_.start(
-      container_record_from(journal_->container("web-1").value()->container).value().container,
-      system::Stop()));
+  leave_a_failed_deletion();
+  start_by_hand();
   clock_.advance(std::chrono::minutes(1));
   look();
   await_all();
@@ -184,6 +189,34 @@ TEST_F(ReconcilerTest, OneThatWasStartedByHandAfterADeleteThatFailedIsGivenBack)
   look();
   EXPECT_THAT(journal_->leaks().value(), IsEmpty());
   EXPECT_THAT(told_of_leaks(), Not(Contains("collected undo web-1")));
+}
+
+TEST_F(ReconcilerTest, OneThatWasStartedByHandAfterADeleteThatIsForgottenIsGivenBack) {
+  leave_a_failed_deletion();
+  start_by_hand();
+  clock_.advance(std::chrono::minutes(1));
+  ASSERT_EQ(journal_->forget_jobs(clock_.unix_ms(), 10).value(), 2);
+  look();
+  await_all();
+  EXPECT_TRUE(runtime_.has("web-1"));
+}
+
+TEST_F(ReconcilerTest, ADeletionByForceThatWasCancelledDoesNotCount) {
+  run(run_job("j1", "web-1"));
+  ASSERT_TRUE(journal_->add_job({.id = "j2",
+                                 .verb = "container.delete",
+                                 .target = "web-1",
+                                 .request = json::write(json::Value(
+                                     job("j2", "container.delete", "web-1", {{"force", true}}))),
+                                 .state = JobState::queued,
+                                 .created_at = 1}));
+  EXPECT_FALSE(journal_->last_deletion("web-1", "j1").value()) << "it was not begun";
+  ASSERT_TRUE(journal_->begin_job("j2"));
+  EXPECT_TRUE(journal_->last_deletion("web-1", "j1").value());
+  EXPECT_FALSE(journal_->last_deletion("web-1", "j2").value()) << "of another container";
+  EXPECT_FALSE(journal_->last_deletion("web-2", "j1").value());
+  ASSERT_TRUE(journal_->set_job("j2", JobState::cancelled, "null", 2));
+  EXPECT_FALSE(journal_->last_deletion("web-1", "j1").value());
 }
 
 TEST_F(ReconcilerTest, OneThatWasToGoByForceGoesAlsoWhenItRuns) {
