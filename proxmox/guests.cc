@@ -187,8 +187,10 @@ Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const S
     const bool concerns = id && (vmid ? *id == *vmid
                                       : upid.type == "vzcreate" && first.value <= id->value &&
                                             id->value <= last.value);
-    // What others have begun is theirs: waiting for it would in the end abort it (Tasks::wait).
-    if (!concerns || upid.user != client_.user() || !upid.type.starts_with("vz")) {
+    // What others have begun is theirs: waiting for it would in the end abort it (Tasks::wait). Of
+    // a backup by who shares our user, whoever changes the guest is told.
+    if (!concerns || upid.user != client_.user() || !upid.type.starts_with("vz") ||
+        upid.type == "vzdump") {
       continue;
     }
     const Result<> ended = tasks_.wait(upid, kCreateTimeout, stop);

@@ -86,6 +86,14 @@ Result<> GuestRuntime::unmark_unless_started(const Container& container, const S
   if (created == tasks.end() || ran) {
     return {};
   }
+  // An admin may be starting it just now.
+  const std::vector<proxmox::Upid> running = TRY(tasks_.running(stop));
+  const bool starts = std::any_of(running.begin(), running.end(), [&guest](const auto& task) {
+    return task.type == "vzstart" && task.id == std::to_string(guest.vmid.value);
+  });
+  if (starts) {
+    return {};
+  }
   return change_tags(
       guest.vmid, [](std::vector<std::string>& tags) { return std::erase(tags, kStartedTag) > 0; },
       stop);

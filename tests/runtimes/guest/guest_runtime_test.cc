@@ -187,6 +187,7 @@ TEST_F(GuestRuntimeTest, TasksOfOthersAreNotAwaited) {
       api_.begin_task(type, "5000", never, admin);
     }
   }
+  api_.begin_task("vzdump", "5000", never);
   api_.begin_task("vzstart", "100", never);
   EXPECT_TRUE(runtime_.settle(web_, stop_));
   api_.guests.clear();
@@ -238,6 +239,16 @@ TEST_F(GuestRuntimeTest, AStartThatFailedBeforeTheAgentEndedIsNoStart) {
   ASSERT_TRUE(runtime_.stop(web_, SIGKILL, {}, stop_));
   ASSERT_TRUE(runtime_.settle(web_, stop_));
   EXPECT_EQ(status(), Status::stopped);
+}
+
+TEST_F(GuestRuntimeTest, AGuestThatAnAdminIsStartingIsNotTakenForOneThatNeverRan) {
+  create();
+  api_.fail_task("vzstart", "bridge 'vmbr99' does not exist");
+  ASSERT_FALSE(runtime_.start(web_, stop_));
+  api_.begin_task(
+      "vzstart", "5000", [] {}, "root@pam");
+  ASSERT_TRUE(runtime_.settle(web_, stop_));
+  EXPECT_THAT(guest().config.find("tags")->string_or(""), HasSubstr("started"));
 }
 
 TEST_F(GuestRuntimeTest, AGuestUnderCreationIsCreating) {
