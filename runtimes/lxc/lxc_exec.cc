@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -53,11 +55,22 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return result;
 }
 
+struct Program {
+  char** argv;
+  int agent;  ///< pidfd
+};
+
 /// Becomes the program; runs inside the guest, in the process that liblxc has made there.
 int become(void* argument) {
-  char** argv = static_cast<char**>(argument);
-  // Nobody waits for it once the agent, whose thread does so until its end, is killed.
+  const Program& program = *static_cast<Program*>(argument);
+  char** const argv = program.argv;
+  // Nobody waits for it once the agent, whose thread does so until its end, is killed. Its children
+  // are told nothing.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  pollfd ended{program.agent, POLLIN, 0};
+  if (poll(&ended, 1, 0) > 0) {
+    _exit(128 + SIGKILL);
+  }
   // The worker's own blocked signals are not the program's.
   sigset_t none;
   sigemptyset(&none);
@@ -120,8 +133,10 @@ Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
   options.stdout_fd = out_pipe.write.get();
   options.stderr_fd = err_pipe.write.get();
   TRY(set_user(request.user, options).context(what));
+  const system::UniqueFd agent(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  Program program{argv.data(), agent.get()};
   pid_t pid = -1;
-  if (guest->attach(guest.get(), become, static_cast<void*>(argv.data()), &options, &pid) != 0) {
+  if (guest->attach(guest.get(), become, &program, &options, &pid) != 0) {
     return fail(Code::broken, "{}: liblxc could not enter it: {}", what, std::strerror(errno));
   }
   system::Child child = TRY(system::Child::adopt(pid));

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <ctime>
 #include <filesystem>
-#include <set>
+#include <vector>
 
 #include "agent/core/ids.h"
 #include "agent/system/process.h"
@@ -41,17 +41,24 @@ std::string new_stem(const Path& bundle) {
   return bundle / (std::string(kStem) + make_uuid7(static_cast<std::uint64_t>(since_1970.count())));
 }
 
-/// Stems of the files that execs have left in a bundle.
-std::set<std::string> stems_in(const Path& bundle) {
-  std::set<std::string> stems;
+/// Of what a folder holds; none of one that cannot be read.
+std::vector<std::string> names_in(const Path& folder) {
+  std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(bundle, error)) {
-    const Path file = entry.path();
-    if (file.filename().native().starts_with(kStem)) {
-      stems.insert(bundle / file.stem());
-    }
+  std::filesystem::directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    names.push_back(entry->path().filename().native());
   }
-  return stems;
+  return names;
+}
+
+/// The number in a pid file; 0 when it holds none.
+pid_t pid_in(const Path& file) {
+  const Result<std::string> text = system::read_file(file);
+  pid_t pid = 0;
+  const bool read =
+      text && std::from_chars(text->data(), text->data() + text->size(), pid).ec == std::errc();
+  return read && pid > 0 ? pid : 0;
 }
 
 double seconds_of(const timespec& time) {
@@ -64,22 +71,44 @@ double seconds_of(const timespec& time) {
 bool was_there(pid_t pid, const Path& file) {
   const Result<std::uint64_t> ticks = system::start_time_of(pid);
   struct stat written {};
-  timespec up{};
   timespec now{};
-  if (!ticks || stat(file.c_str(), &written) != 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0 ||
-      clock_gettime(CLOCK_REALTIME, &now) != 0) {
+  timespec up{};
+  if (!ticks || stat(file.c_str(), &written) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+      clock_gettime(CLOCK_BOOTTIME, &up) != 0) {
     return false;
   }
   const double started = static_cast<double>(*ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  // What is written is as old as the last tick of the kernel's clock, and a start has no more than
-  // hundredths.
-  constexpr double kSlack = 0.1;
+  // Clocks are set by small steps all the time, and pids do not come again within seconds.
+  constexpr double kSlack = 5;
   return seconds_of(up) - started + kSlack >= seconds_of(now) - seconds_of(written.st_mtim);
 }
 
 Path namespace_of(pid_t pid) {
   std::error_code error;
   return std::filesystem::read_symlink(fmt::format("/proc/{}/ns/pid", pid), error);
+}
+
+/// SIGKILL to a process of the container whose first process is `first`, and to its children.
+void end_inside(pid_t pid, pid_t first) {
+  if (pid <= 0 || first <= 0) {
+    return;
+  }
+  const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  // The numbers may be other processes' by now, but then not ones of this container.
+  const Path inside = namespace_of(pid);
+  if (!process.valid() || inside.empty() || inside != namespace_of(first) ||
+      inside == namespace_of(getpid())) {
+    return;
+  }
+  // Its children are in the group that runc has made for it; crun makes it for a process of its own
+  // before, and both a session. While the descriptor is open and the process not reaped, that is no
+  // other's.
+  const pid_t group = getpgid(pid);
+  const bool is_its_own = group > 0 && group == getsid(pid) && group != getpgid(first);
+  syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
+  if (is_its_own) {
+    ::kill(-group, SIGKILL);
+  }
 }
 
 }  // namespace
@@ -114,13 +143,21 @@ Result<int> OciRuntime::exec(const Container& container, const ExecRequest& requ
 }
 
 void OciRuntime::end_left_execs() {
-  std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(layout_.runtime_root(options_.kind), error)) {
-    if (const auto name = ContainerName::parse(entry.path().filename().native())) {
-      for (const std::string& stem : stems_in(layout_.bundle(*name))) {
-        const ExecFiles files(stem);
-        end_exec(*name, files.pid);
+  for (const std::string& folder : names_in(layout_.runtime_root(options_.kind))) {
+    const Result<ContainerName> name = ContainerName::parse(folder);
+    if (!name) {
+      continue;
+    }
+    for (const std::string& file : names_in(layout_.bundle(*name))) {
+      // One that has no pid yet may get it still; its files go with the bundle.
+      if (!file.starts_with(kStem) || !file.ends_with(kPid)) {
+        continue;
+      }
+      const ExecFiles files(layout_.bundle(*name) / file.substr(0, file.size() - kPid.size()));
+      const pid_t pid = pid_in(files.pid);
+      // The runtime is not asked: it may hang, and nothing begins before this has ended.
+      if (was_there(pid, files.pid)) {
+        end_inside(pid, pid_in(layout_.pid_file(*name)));
       }
     }
   }
@@ -128,26 +165,9 @@ void OciRuntime::end_left_execs() {
 
 void OciRuntime::end_exec(const ContainerName& name, const Path& pid_file) const {
   const Stop never;
-  const Result<std::string> text = system::read_file(pid_file);
-  pid_t pid = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() ||
-      pid <= 0) {
-    return;
-  }
-  const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!process.valid() || !was_there(pid, pid_file)) {
-    return;
-  }
   const Result<std::optional<LiveState>> now = ask_live_state(runtime_, name.str(), never);
-  // The number may be another process's by now, but then not one of this container's.
-  if (now && now->has_value() && (*now)->pid > 0 && !namespace_of(pid).empty() &&
-      namespace_of(pid) == namespace_of((*now)->pid)) {
-    syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
-    // Its own children are in the group that the runtime has made for it; while the descriptor is
-    // open and the process not reaped, the group is no other's.
-    if (getpgid(pid) == pid) {
-      ::kill(-pid, SIGKILL);
-    }
+  if (now && now->has_value()) {
+    end_inside(pid_in(pid_file), (*now)->pid);
   }
 }
 

@@ -125,6 +125,12 @@ class NodeLife(unittest.TestCase):
                 inside.stdout.close()
                 inside.stderr.close()
 
+    def await_pids_of(self, command, count):
+        until = time.monotonic() + 30
+        while len(pids := pids_of(command)) != count and time.monotonic() < until:
+            time.sleep(0.05)
+        return pids
+
     def test_a_command_inside_does_not_outlive_an_agent_that_is_killed(self):
         names = [f"holds-{runtime}" for runtime in RUNTIMES]
         pids = []
@@ -135,7 +141,7 @@ class NodeLife(unittest.TestCase):
             commands.append(self.node.begin("exec", name, "--", "sh", "-c", "trap '' TERM; echo begun; sleep 996"))
         for command in commands:
             self.assertEqual(command.stdout.readline(), "begun\n")
-        self.assertEqual(len(pids_of(b"sleep\0996\0")), 3)
+        self.assertEqual(len(self.await_pids_of(b"sleep\0996\0", 3)), 3)
         self.node.end(signal.SIGKILL)
         self.node.start()
         for command in commands:
@@ -143,10 +149,7 @@ class NodeLife(unittest.TestCase):
             self.assertIn("how it ended is not known", command.stderr.read())
             command.stdout.close()
             command.stderr.close()
-        until = time.monotonic() + 30
-        while pids_of(b"sleep\0996\0") and time.monotonic() < until:
-            time.sleep(0.05)
-        self.assertEqual(pids_of(b"sleep\0996\0"), [])
+        self.assertEqual(self.await_pids_of(b"sleep\0996\0", 0), [])
         for name, pid in zip(names, pids):
             self.assertEqual(self.node.await_status(name, "running")["pid"], pid)
             self.node.drover("rm", "--force", name)

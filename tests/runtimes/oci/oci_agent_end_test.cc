@@ -206,7 +206,10 @@ TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
     // It ignores the polite signal.
     (void)node_.runtime
         ->exec(container,
-               {{"sh", "-c", "trap '' TERM; echo ready > /telling/told; sleep 998"}, {}, "", ""},
+               {{"sh", "-c", "trap '' TERM; echo ready > /telling/told; sleep 998 & wait"},
+                {},
+                "",
+                ""},
                ignore, ignore, node_.never)
         .has_value();
     _exit(0);
@@ -214,11 +217,17 @@ TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
   ASSERT_EQ(telling_.line(), "ready");
   // The runtime notes its number a moment after it has begun.
   const auto is_noted = [&] {
-    const auto files = std::filesystem::directory_iterator(node_.layout.bundle(container.name));
-    return std::any_of(begin(files), end(files),
-                       [](const auto& file) { return file.path().extension() == ".pid"; });
+    for (const auto& file :
+         std::filesystem::directory_iterator(node_.layout.bundle(container.name))) {
+      const std::string name = file.path().filename();
+      if (name.starts_with("exec-") && name.ends_with(".pid") && file.file_size() > 0) {
+        return true;
+      }
+    }
+    return false;
   };
-  while (!is_noted()) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!is_noted() && std::chrono::steady_clock::now() < limit) {
     std::this_thread::yield();
   }
   ASSERT_EQ(::kill(agent, SIGKILL), 0);
@@ -226,7 +235,6 @@ TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
   EXPECT_THAT(OciNode::processes_of(container), Contains(HasSubstr("998")));
   make_fresh_runtime();
   node_.runtime->end_left_execs();
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   std::vector<std::string> left;
   do {
     left = OciNode::processes_of(container);
