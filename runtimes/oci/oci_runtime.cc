@@ -196,8 +196,22 @@ Result<Exit> OciRuntime::stop(const Container& container, int signal,
 
 Result<> OciRuntime::pause(const Container& container, const Stop& stop) {
   TRY(require(container, "pause", {Status::running}, stop));
-  TRY(act(container, {"pause", container.name.str()}, stop));
-  return require_now(container, Status::paused, stop);
+  // A program that is about to fork can keep its group from freezing, above all by cgroup v1, until
+  // it is thawed. runc then gives up and leaves the next try to its caller (opencontainers/
+  // runc#4388); crun says that it is done.
+  const Result<> told = act(container, {"pause", container.name.str()}, stop);
+  if (!told && told.error().code == Code::broken &&
+      told.error().message.find("freeze") != std::string::npos) {
+    return fail(Code::unavailable, "{}", told.error().message);
+  }
+  TRY(told);
+  const LiveState now = TRY(live(container, stop));
+  if (now.status != Status::running) {
+    return require_now(container, Status::paused, stop);
+  }
+  (void)runtime_.run({"resume", container.name.str()}, stop).has_value();
+  return fail(Code::unavailable, "pause container {}: its programs could not be frozen",
+              container.name.str());
 }
 
 Result<> OciRuntime::resume(const Container& container, const Stop& stop) {

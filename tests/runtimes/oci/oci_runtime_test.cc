@@ -9,6 +9,7 @@
 namespace drover::runtimes {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -178,6 +179,25 @@ TEST_P(OciRuntimeTest, StopOfOneThatWasNeverStarted) {
   const auto exit = runtime_.stop(container, SIGTERM, std::chrono::seconds(30), never_);
   ASSERT_TRUE(exit) << to_text(exit.error());
   EXPECT_EQ(exit->code, 137);
+}
+
+TEST_P(OciRuntimeTest, AFreezeThatABusyMachineGaveUpIsTriedAgain) {
+  const Container container = node_.container({"sleep", "1000"});
+  node_.expect_started(container);
+  OciOptions options = node_.options;
+  options.program = node_.folder / "busy";
+  // As runc does it, and crun.
+  for (const char* pause :
+       {R"(echo '{"level":"error","msg":"unable to freeze"}' >&2; exit 1)", "exit 0"}) {
+    std::ofstream(options.program)
+        << "#!/bin/sh\ncase \"$*\" in *' pause '*) " << pause << " ;; esac\nexec "
+        << node_.options.program.native() << " \"$@\"\n";
+    std::filesystem::permissions(options.program, std::filesystem::perms::owner_all);
+    const auto paused = OciRuntime(node_.layout, options).pause(container, never_);
+    ASSERT_FALSE(paused);
+    EXPECT_EQ(paused.error().code, Code::unavailable) << to_text(paused.error());
+    EXPECT_THAT(paused.error().message, AnyOf(HasSubstr("freeze"), HasSubstr("frozen")));
+  }
 }
 
 TEST_P(OciRuntimeTest, PauseAndResume) {
