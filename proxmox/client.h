@@ -12,19 +12,29 @@
 
 #include "agent/core/json.h"
 #include "agent/core/result.h"
+#include "agent/system/clock.h"
 #include "agent/system/stop.h"
 
 namespace drover::proxmox {
 
 using system::Stop;
 
+/// One pveproxy of the cluster. Each knows all nodes and passes on what is for another.
+struct Server {
+  std::string url = "https://127.0.0.1:8006";
+  std::string fingerprint;  ///< SHA-256 of its certificate, "AA:BB:..."; "" for Endpoint::ca_file
+};
+
 /// Where the API is and who we are to it.
 struct Endpoint {
-  std::string url = "https://127.0.0.1:8006";
+  Server server;                     ///< asked first: the node's own
+  std::vector<Server> others;        ///< asked in this order while that one cannot be reached
   std::string node;                  ///< the Proxmox node this agent runs on
-  std::filesystem::path token_file;  ///< "USER@REALM!ID=UUID"; read with system::read_secret
-  std::filesystem::path ca_file;     ///< PEM; "" when a fingerprint is given
-  std::string fingerprint;  ///< SHA-256 of the server certificate, "AA:BB:..."; "" for none
+  std::filesystem::path ca_file;     ///< PEM; "" when every server has a fingerprint
+  std::filesystem::path token_file;  ///< "USER@REALM!ID=UUID", or "" for a login by password;
+                                     ///< both files are read with system::read_secret
+  std::string user;                  ///< USER@REALM that logs in
+  std::filesystem::path password_file;
   std::chrono::milliseconds timeout{40'000};  ///< one request; above pveproxy's own 30 s
 };
 
@@ -48,15 +58,19 @@ class Client {
   virtual Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) = 0;
   /// Endpoint::node.
   virtual const std::string& node() const = 0;
-  /// Whose its requests are, "USER@REALM!ID": the tasks they begin bear it (Upid::user).
+  /// Whose its requests are, "USER@REALM!ID" or "USER@REALM": the tasks they begin bear it
+  /// (Upid::user).
   virtual const std::string& user() const = 0;
 };
 
-/// Over HTTPS with libcurl and an API token. Fails when the token cannot be read, or when there is
-/// neither a CA file nor a fingerprint: a server is never trusted unseen.
-Result<std::unique_ptr<Client>> make_https_client(const Endpoint& endpoint);
+/// Over HTTPS with libcurl. Fails when the token or password cannot be read, or when there is
+/// neither a CA file nor a fingerprint for a server: none is trusted unseen. `clock` must outlive
+/// it.
+Result<std::unique_ptr<Client>> make_https_client(const Endpoint& endpoint, system::Clock& clock);
 
 /// Percent-encodes everything but unreserved characters (RFC 3986).
 std::string path_segment(std::string_view text);
+/// "NAME=VALUE&...", both so encoded that they come through whatever they hold.
+std::string encode(const Form& form);
 
 }  // namespace drover::proxmox

@@ -1,28 +1,19 @@
-#include <algorithm>
 #include <utility>
 
-#include "agent/system/file.h"
 #include "proxmox/client.h"
+#include "proxmox/login.h"
 #include "proxmox/transport.h"
 
 namespace drover::proxmox {
 namespace {
 
-std::string encode(const Form& form) {
-  std::string text;
-  for (const auto& [key, value] : form) {
-    text += (text.empty() ? "" : "&") + path_segment(key) + "=" + path_segment(value);
-  }
-  return text;
-}
+constexpr std::string_view kRoot = "/api2/json";
+constexpr int kUnauthorized = 401;
 
 class HttpsClient : public Client {
  public:
-  HttpsClient(const Endpoint& endpoint, const std::string& token, std::optional<CertificatePin> pin)
-      : base_(endpoint.url + "/api2/json"),
-        node_(endpoint.node),
-        user_(token.substr(0, token.find('='))),
-        transport_(endpoint, "PVEAPIToken=" + token, std::move(pin)) {}
+  HttpsClient(std::string node, std::unique_ptr<Transport> transport, std::unique_ptr<Login> login)
+      : node_(std::move(node)), transport_(std::move(transport)), login_(std::move(login)) {}
 
   Result<json::Value> get(const std::string& path, const Form& query, const Stop& stop) override {
     Result<json::Value> answer = call("GET", path, query, stop);
@@ -42,37 +33,31 @@ class HttpsClient : public Client {
     return call("DELETE", path, query, stop);
   }
   const std::string& node() const override { return node_; }
-  const std::string& user() const override { return user_; }
+  const std::string& user() const override { return login_->user(); }
 
  private:
   Result<json::Value> call(const std::string& method, const std::string& path, const Form& form,
                            const Stop& stop) {
-    Request request{method, base_ + path, ""};
+    Request request{method, std::string(kRoot) + path, {}, "", method == "GET"};
     if (method == "POST" || method == "PUT") {
       request.body = encode(form);
     } else if (!form.empty()) {
-      request.url += "?" + encode(form);
+      request.target += "?" + encode(form);
     }
-    const Answer answer = TRY(transport_.send(request, stop));
+    request.headers = TRY(login_->headers(*transport_, method, stop));
+    Answer answer = TRY(transport_->send(request, stop));
+    if (answer.status == kUnauthorized && login_->forget(request.headers)) {
+      // Nothing was done, so that it may be sent again, whatever it is.
+      request.headers = TRY(login_->headers(*transport_, method, stop));
+      answer = TRY(transport_->send(request, stop));
+    }
     return read_answer(answer, method + " " + path);
   }
 
-  std::string base_;
-  std::string node_;
-  std::string user_;
-  Transport transport_;
+  const std::string node_;
+  const std::unique_ptr<Transport> transport_;
+  const std::unique_ptr<Login> login_;
 };
-
-/// "USER@REALM!ID=UUID": anything else is told without showing it.
-bool is_token(std::string_view text) {
-  const std::size_t at = text.find('@');
-  const std::size_t bang = text.find('!');
-  const std::size_t equals = text.find('=');
-  return at != std::string_view::npos && bang != std::string_view::npos &&
-         equals != std::string_view::npos && 0 < at && at + 1 < bang && bang + 1 < equals &&
-         equals + 1 < text.size() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-}
 
 }  // namespace
 
@@ -90,26 +75,19 @@ std::string path_segment(std::string_view text) {
   return encoded;
 }
 
-Result<std::unique_ptr<Client>> make_https_client(const Endpoint& endpoint) {
-  if (!endpoint.url.starts_with("https://") || endpoint.url.ends_with('/')) {
-    return fail(Code::invalid, "proxmox.url \"{}\" is not of the form https://HOST:PORT",
-                endpoint.url);
+std::string encode(const Form& form) {
+  std::string text;
+  for (const auto& [key, value] : form) {
+    text += (text.empty() ? "" : "&") + path_segment(key) + "=" + path_segment(value);
   }
-  std::optional<CertificatePin> pin;
-  if (!endpoint.fingerprint.empty()) {
-    pin = TRY(CertificatePin::parse(endpoint.fingerprint).context("proxmox.fingerprint"));
-  } else if (endpoint.ca_file.empty()) {
-    return fail(Code::invalid,
-                "neither proxmox.ca_file nor proxmox.fingerprint says which server to trust; on a "
-                "Proxmox node the CA is /etc/pve/pve-root-ca.pem");
-  }
-  const std::string token =
-      TRY(system::read_secret(endpoint.token_file).context("read proxmox.token_file"));
-  if (!is_token(token)) {
-    return fail(Code::invalid, "{} does not hold an API token of the form USER@REALM!ID=UUID",
-                endpoint.token_file.native());
-  }
-  return std::unique_ptr<Client>(std::make_unique<HttpsClient>(endpoint, token, std::move(pin)));
+  return text;
+}
+
+Result<std::unique_ptr<Client>> make_https_client(const Endpoint& endpoint, system::Clock& clock) {
+  std::unique_ptr<Transport> transport = TRY(Transport::make(endpoint, clock));
+  std::unique_ptr<Login> login = TRY(make_login(endpoint, clock));
+  return std::unique_ptr<Client>(
+      std::make_unique<HttpsClient>(endpoint.node, std::move(transport), std::move(login)));
 }
 
 }  // namespace drover::proxmox

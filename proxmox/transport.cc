@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <numeric>
 #include <utility>
 
 namespace drover::proxmox {
@@ -13,6 +14,8 @@ constexpr std::size_t kMostAnswer = std::size_t{16} << 20;
 constexpr long kConnectTimeoutMs = 10'000;
 /// pveproxy closes an idle connection after 5 s, and a request that meets that close is lost.
 constexpr long kMostIdleSeconds = 3;
+/// How long others are asked in place of a server that could not be reached.
+constexpr std::chrono::seconds kPassedOver{15};
 
 struct Libcurl {
   Libcurl() { curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -20,20 +23,6 @@ struct Libcurl {
 
 void free_list(curl_slist* list) {
   curl_slist_free_all(list);
-}
-
-/// Errors before anything of the request was on its way.
-bool surely_not_sent(CURLcode code) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_PEER_FAILED_VERIFICATION:
-      return true;
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -56,6 +45,8 @@ struct Transport::Transfer {
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{nullptr, free_list};
   Answer answer;
   bool too_large = false;
+  bool repeatable = false;
+  bool reached = false;  // a server was there to take the request
   char message[CURL_ERROR_SIZE] = {};
 };
 
@@ -87,12 +78,71 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* to) {
   return size;
 }
 
+/// Called once there is a connection, before anything of the request is sent on it.
+template <class Transfer>
+int before_request(void* to, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(to);
+  const bool again = std::exchange(transfer.reached, true);
+  return again && !transfer.repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/// Until the transfer has ended, however.
+Result<CURLcode> run(CURL* easy, CURLM* multi, const std::string& what, const Stop& stop) {
+  curl_multi_add_handle(multi, easy);
+  const auto wait = [&]() -> Result<CURLcode> {
+    for (;;) {
+      int running = 0;
+      if (const CURLMcode code = curl_multi_perform(multi, &running); code != CURLM_OK) {
+        return fail(Code::broken, "{}: {}", what, curl_multi_strerror(code));
+      }
+      int left = 0;
+      while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+        if (message->msg == CURLMSG_DONE) {
+          return message->data.result;
+        }
+      }
+      curl_waitfd stopped{stop.fd(), CURL_WAIT_POLLIN, 0};
+      curl_multi_poll(multi, &stopped, 1, 1000, nullptr);
+      TRY(stop.check(what));
+    }
+  };
+  const Result<CURLcode> done = wait();
+  curl_multi_remove_handle(multi, easy);
+  return done;
+}
+
 }  // namespace
 
-Transport::Transport(const Endpoint& endpoint, std::string authorization,
-                     std::optional<CertificatePin> pin)
-    : endpoint_(endpoint), authorization_(std::move(authorization)), pin_(std::move(pin)) {
+Transport::Transport(const Endpoint& endpoint, std::vector<Target> servers, system::Clock& clock)
+    : ca_file_(endpoint.ca_file),
+      timeout_(endpoint.timeout),
+      clock_(clock),
+      servers_(std::move(servers)) {
   static const Libcurl libcurl;
+}
+
+Result<std::unique_ptr<Transport>> Transport::make(const Endpoint& endpoint, system::Clock& clock) {
+  std::vector<Server> all = {endpoint.server};
+  all.insert(all.end(), endpoint.others.begin(), endpoint.others.end());
+  std::vector<Target> servers;
+  for (const Server& server : all) {
+    if (!server.url.starts_with("https://") || server.url.ends_with('/')) {
+      return fail(Code::invalid, "proxmox url \"{}\" is not of the form https://HOST:PORT",
+                  server.url);
+    }
+    Target target{server.url, std::nullopt};
+    if (!server.fingerprint.empty()) {
+      target.pin = TRY(CertificatePin::parse(server.fingerprint)
+                           .context(fmt::format("proxmox fingerprint of {}", server.url)));
+    } else if (endpoint.ca_file.empty()) {
+      return fail(Code::invalid,
+                  "neither proxmox.ca_file nor a fingerprint says how to trust {}; on a Proxmox "
+                  "node the CA is /etc/pve/pve-root-ca.pem",
+                  server.url);
+    }
+    servers.push_back(std::move(target));
+  }
+  return std::unique_ptr<Transport>(new Transport(endpoint, std::move(servers), clock));
 }
 
 Transport::~Transport() = default;
@@ -115,12 +165,14 @@ void Transport::give_back(std::unique_ptr<Transfer> transfer) {
   idle_.push_back(std::move(transfer));
 }
 
-void Transport::prepare(Transfer& transfer, const Request& request) const {
+void Transport::prepare(Transfer& transfer, const Target& server, const Request& request) const {
   CURL* easy = transfer.easy;
   transfer.answer = {};
   transfer.too_large = false;
+  transfer.repeatable = request.repeatable;
+  transfer.reached = false;
   transfer.message[0] = '\0';
-  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_URL, (server.url + request.target).c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -128,17 +180,27 @@ void Transport::prepare(Transfer& transfer, const Request& request) const {
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(endpoint_.timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_.count()));
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, kMostIdleSeconds);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.message);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer.answer);
-  if (pin_) {
-    pin_->apply(easy);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request<Transfer>);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, &transfer);
+  if (server.pin) {
+    server.pin->apply(easy);
   } else {
-    curl_easy_setopt(easy, CURLOPT_CAINFO, endpoint_.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
   }
-  transfer.headers.reset(curl_slist_append(nullptr, ("Authorization: " + authorization_).c_str()));
+  transfer.headers.reset();
+  for (const std::string& header : request.headers) {
+    curl_slist* const longer = curl_slist_append(transfer.headers.get(), header.c_str());
+    if (longer == nullptr) {
+      throw std::bad_alloc();
+    }
+    static_cast<void>(transfer.headers.release());
+    transfer.headers.reset(longer);
+  }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   if (request.method == "POST" || request.method == "PUT") {
@@ -147,60 +209,32 @@ void Transport::prepare(Transfer& transfer, const Request& request) const {
   }
 }
 
-Result<> Transport::perform(Transfer& transfer, const Request& request, const Stop& stop) const {
-  const std::string what = request.method + " " + request.url.substr(0, request.url.find('?'));
-  curl_multi_add_handle(transfer.multi, transfer.easy);
-  const auto wait = [&]() -> Result<CURLcode> {
-    for (;;) {
-      int running = 0;
-      if (const CURLMcode code = curl_multi_perform(transfer.multi, &running); code != CURLM_OK) {
-        return fail(Code::broken, "{}: {}", what, curl_multi_strerror(code));
-      }
-      int left = 0;
-      while (const CURLMsg* message = curl_multi_info_read(transfer.multi, &left)) {
-        if (message->msg == CURLMSG_DONE) {
-          return message->data.result;
-        }
-      }
-      curl_waitfd stopped{stop.fd(), CURL_WAIT_POLLIN, 0};
-      curl_multi_poll(transfer.multi, &stopped, 1, 1000, nullptr);
-      TRY(stop.check(what));
-    }
-  };
-  const Result<CURLcode> done = wait();
-  curl_multi_remove_handle(transfer.multi, transfer.easy);
-  if (!done) {
-    return Failure(done.error());
-  }
-  if (*done == CURLE_OK) {
-    return {};
-  }
-  const std::string_view text =
-      transfer.message[0] != '\0' ? transfer.message : curl_easy_strerror(*done);
-  if (transfer.too_large) {
-    return fail(Code::broken, "{}: the answer is larger than {} bytes", what, kMostAnswer);
-  }
-  if (*done == CURLE_PEER_FAILED_VERIFICATION || *done == CURLE_SSL_CACERT_BADFILE) {
-    return fail(Code::refused,
-                "{}: the server's certificate is not the one that is trusted ({}); check "
-                "proxmox.ca_file or proxmox.fingerprint",
-                what, text);
-  }
-  return fail(
-      surely_not_sent(*done) || request.method == "GET" ? Code::unavailable : Code::timed_out,
-      "{}: {}", what, text);
-}
-
-Result<Answer> Transport::send(const Request& request, const Stop& stop) {
+Result<Answer> Transport::send_to(const Target& server, const Request& request, const Stop& stop,
+                                  bool& reached) {
   std::unique_ptr<Transfer> transfer = take();
   std::pair<Answer*, bool*> into(&transfer->answer, &transfer->too_large);
-  prepare(*transfer, request);
+  prepare(*transfer, server, request);
   curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, &into);
-  const Result<> performed = perform(*transfer, request, stop);
-  if (!performed) {
-    // Its connection may be in any state: it goes with it.
-    return Failure(performed.error());
+  const std::string what =
+      request.method + " " + server.url + request.target.substr(0, request.target.find('?'));
+  // One that fails leaves its connection in any state: it goes with it.
+  const CURLcode done = TRY(run(transfer->easy, transfer->multi, what, stop));
+  reached = transfer->reached;
+  if (done != CURLE_OK) {
+    const std::string_view text =
+        transfer->message[0] != '\0' ? transfer->message : curl_easy_strerror(done);
+    if (transfer->too_large) {
+      return fail(Code::broken, "{}: the answer is larger than {} bytes", what, kMostAnswer);
+    }
+    if (done == CURLE_PEER_FAILED_VERIFICATION || done == CURLE_SSL_CACERT_BADFILE) {
+      return fail(Code::refused,
+                  "{}: the server's certificate is not the one that is trusted ({}); check "
+                  "proxmox.ca_file or its fingerprint",
+                  what, text);
+    }
+    return fail(!reached || request.repeatable ? Code::unavailable : Code::timed_out, "{}: {}",
+                what, text);
   }
   long status = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -208,6 +242,40 @@ Result<Answer> Transport::send(const Request& request, const Stop& stop) {
   Answer answer = std::move(transfer->answer);
   give_back(std::move(transfer));
   return answer;
+}
+
+std::vector<std::size_t> Transport::order() {
+  std::vector<std::size_t> order(servers_.size());
+  std::iota(order.begin(), order.end(), 0);
+  const system::Instant now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  std::stable_partition(order.begin(), order.end(), [&](std::size_t server) {
+    return servers_.at(server).passed_over_until <= now;
+  });
+  return order;
+}
+
+void Transport::pass_over(std::size_t server) {
+  const std::lock_guard lock(mutex_);
+  servers_.at(server).passed_over_until = clock_.now() + kPassedOver;
+}
+
+Result<Answer> Transport::send(const Request& request, const Stop& stop) {
+  std::optional<Error> first;
+  for (const std::size_t server : order()) {
+    bool reached = false;
+    Result<Answer> answer = send_to(servers_.at(server), request, stop, reached);
+    if (answer || (reached && !request.repeatable) || answer.error().code != Code::unavailable) {
+      return answer;
+    }
+    pass_over(server);
+    if (!first) {
+      first = answer.error();
+    } else {
+      first->message += "; " + answer.error().message;
+    }
+  }
+  return Failure(*first);
 }
 
 }  // namespace drover::proxmox

@@ -1,4 +1,5 @@
-// Transport: one HTTPS request after the other over kept connections.
+// Transport: one HTTPS request after the other over kept connections, to the first server that
+// takes it.
 #pragma once
 
 #include <curl/curl.h>
@@ -16,37 +17,57 @@
 namespace drover::proxmox {
 
 struct Request {
-  std::string method;  ///< "GET", "POST", "PUT" or "DELETE"
-  std::string url;
-  std::string body;  ///< a form; only of POST and PUT
+  std::string method;                ///< "GET", "POST", "PUT" or "DELETE"
+  std::string target;                ///< path and query
+  std::vector<std::string> headers;  ///< "Name: value"; never shown
+  std::string body;                  ///< a form; only of POST and PUT
+  /// Doing it twice harms nobody. Others are sent once: also not again on a new connection when the
+  /// kept one has turned out to be closed, as libcurl would by itself.
+  bool repeatable = false;
 };
 
 /// Thread-safe: each request takes a transfer of its own from a pool.
 class Transport {
  public:
-  /// `authorization`: value of the header of that name. `pin`: none to verify by
-  /// `endpoint.ca_file`.
-  Transport(const Endpoint& endpoint, std::string authorization, std::optional<CertificatePin> pin);
+  /// `invalid` for servers that could not be asked, or not be trusted.
+  static Result<std::unique_ptr<Transport>> make(const Endpoint& endpoint, system::Clock& clock);
   ~Transport();
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
   /// `unavailable` when the request surely did not reach the API, `timed_out` when it may have,
   /// `refused` when the server is not the one that is trusted, `cancelled` soon after `stop`.
+  ///
+  /// A server that cannot be reached is passed over for some seconds; only when there is no other
+  /// is it asked all the same. One that may have reached a server is sent to no other, unless it is
+  /// repeatable.
   Result<Answer> send(const Request& request, const Stop& stop);
 
  private:
   struct Transfer;
+  struct Target {
+    std::string url;
+    std::optional<CertificatePin> pin;  ///< none to verify by the CA file
+    system::Instant passed_over_until{};
+  };
 
+  Transport(const Endpoint& endpoint, std::vector<Target> servers, system::Clock& clock);
+
+  /// All of them, those to be passed over last.
+  std::vector<std::size_t> order();
+  void pass_over(std::size_t server);
+  /// `reached` tells whether the request may have come to it, also when `cancelled`.
+  Result<Answer> send_to(const Target& server, const Request& request, const Stop& stop,
+                         bool& reached);
   std::unique_ptr<Transfer> take();
   void give_back(std::unique_ptr<Transfer> transfer);
-  void prepare(Transfer& transfer, const Request& request) const;
-  Result<> perform(Transfer& transfer, const Request& request, const Stop& stop) const;
+  void prepare(Transfer& transfer, const Target& server, const Request& request) const;
 
-  Endpoint endpoint_;
-  std::string authorization_;
-  std::optional<CertificatePin> pin_;
+  const std::filesystem::path ca_file_;
+  const std::chrono::milliseconds timeout_;
+  system::Clock& clock_;
   std::mutex mutex_;
+  std::vector<Target> servers_;                  // passed_over_until guarded by mutex_
   std::vector<std::unique_ptr<Transfer>> idle_;  // guarded by mutex_
 };
 

@@ -81,22 +81,48 @@ RuntimeConfig read_runtime(const json::Value& value, std::string at, Faults& fau
   return runtime;
 }
 
+std::string read_https(Fields& fields, std::string_view otherwise) {
+  std::string url = fields.string("url", otherwise);
+  if (fields.has("url") && (!url.starts_with("https://") || url.ends_with('/'))) {
+    fields.fault("url", "must be of the form https://HOST:PORT");
+  }
+  return url;
+}
+
+void read_proxmox_login(Fields& fields, ProxmoxConfig& proxmox) {
+  proxmox.token_file = read_absolute(fields, "token_file", {});
+  proxmox.user = fields.string("user");
+  proxmox.password_file = read_absolute(fields, "password_file", {});
+  if (proxmox.token_file.empty() == proxmox.password_file.empty()) {
+    fields.fault("token_file", "must be given, or else user and password_file, and not both");
+  } else if (proxmox.user.empty() != proxmox.password_file.empty()) {
+    fields.fault("user", "must be given with password_file, and only then");
+  }
+}
+
 ProxmoxConfig read_proxmox(const json::Value& value, std::string at, Faults& faults) {
   Fields fields(value, std::move(at), faults);
   ProxmoxConfig proxmox;
   proxmox.enabled = true;
-  proxmox.url = fields.string("url", proxmox.url);
-  if (!proxmox.url.starts_with("https://")) {
-    fields.fault("url", "must begin with https://");
-  }
-  proxmox.node = fields.string("node");
-  fields.require("token_file");
-  proxmox.token_file = read_absolute(fields, "token_file", {});
   proxmox.ca_file = read_absolute(fields, "ca_file", {});
+  proxmox.url = read_https(fields, proxmox.url);
   proxmox.fingerprint = fields.string("fingerprint");
   if (proxmox.ca_file.empty() == proxmox.fingerprint.empty()) {
     fields.fault("ca_file", "must be given, or else fingerprint, and not both");
   }
+  constexpr std::size_t kMostOthers = 64;
+  fields.each("others", kMostOthers, [&](const json::Value& element, std::string where) {
+    Fields other(element, std::move(where), faults);
+    other.require("url");
+    ProxmoxConfig::Server server{read_https(other, ""), other.string("fingerprint")};
+    if (proxmox.ca_file.empty() == server.fingerprint.empty()) {
+      other.fault("fingerprint", "must be given when there is no ca_file, and only then");
+    }
+    other.finish();
+    proxmox.others.push_back(std::move(server));
+  });
+  proxmox.node = fields.string("node");
+  read_proxmox_login(fields, proxmox);
   proxmox.timeout_s = fields.integer("timeout_s", proxmox.timeout_s, 1, 600);
   constexpr std::int64_t kLeast = 100;
   constexpr std::int64_t kMost = 999'999'999;

@@ -41,10 +41,17 @@ struct RuntimeConfig {
 struct ProxmoxConfig {
   bool enabled = false;  ///< true when the section stands in the file
   std::string url = "https://127.0.0.1:8006";
-  std::string node;
-  path token_file;
-  path ca_file;
   std::string fingerprint;
+  struct Server {
+    std::string url;
+    std::string fingerprint;
+  };
+  std::vector<Server> others;  ///< asked while the one at `url` cannot be reached
+  std::string node;
+  path ca_file;
+  path token_file;  ///< "" for a login by user and password_file
+  std::string user;
+  path password_file;
   std::int64_t timeout_s = 40;
   std::int64_t volume_owner = 999'000'000;  ///< VMID that volumes of runc, crun and lxc belong to
   std::int64_t first_vmid = 900'000;        ///< range for guests

@@ -80,16 +80,20 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
 Result<> Drivers::connect_proxmox(system::Clock& clock) {
   const ProxmoxConfig& section = config_.proxmox;
   proxmox::Endpoint endpoint;
-  endpoint.url = section.url;
+  endpoint.server = {section.url, section.fingerprint};
+  for (const ProxmoxConfig::Server& other : section.others) {
+    endpoint.others.push_back({other.url, other.fingerprint});
+  }
   endpoint.node = section.node;
   if (endpoint.node.empty()) {
     endpoint.node = TRY(node_name(config_));
   }
   endpoint.token_file = section.token_file;
   endpoint.ca_file = section.ca_file;
-  endpoint.fingerprint = section.fingerprint;
+  endpoint.user = section.user;
+  endpoint.password_file = section.password_file;
   endpoint.timeout = std::chrono::seconds(section.timeout_s);
-  client_ = TRY(proxmox::make_https_client(endpoint));
+  client_ = TRY(proxmox::make_https_client(endpoint, clock));
   proxmox_network_ = std::make_unique<proxmox::Network>(*client_);
   proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(
       *client_, clock, Vmid{static_cast<std::uint32_t>(section.volume_owner)});

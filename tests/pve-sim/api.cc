@@ -31,12 +31,13 @@ std::vector<std::string> split_path(std::string_view text) {
 
 }  // namespace
 
-Answer Api::start_task(const TaskRequest& request) {
-  Result<std::string> upid = tasks_.start(request);
+Answer Api::start_task(const TaskRequest& request, const std::string& user) {
+  Result<std::string> upid = tasks_.start(request, user);
   return upid ? with_data(*upid) : error(upid.error().message);
 }
 
-Answer Api::handle(const std::string& method, const std::string& target, const Form& form) {
+Answer Api::handle(const std::string& method, const std::string& target, const Form& form,
+                   const std::string& user) {
   const std::string line = method + " " + target;
   if (faults_.take("refused", line)) {
     return {595, "Connection refused", nullptr};
@@ -47,11 +48,12 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
     }
   }
   const bool lost = faults_.take("lost", line);
-  Answer given = answer(method, target, form);
+  Answer given = answer(method, target, form, user);
   return lost ? Answer{596, "Broken pipe", nullptr} : given;
 }
 
-Answer Api::answer(const std::string& method, const std::string& target, const Form& form) {
+Answer Api::answer(const std::string& method, const std::string& target, const Form& form,
+                   const std::string& user) {
   const std::vector<std::string> parts = split_path(target);
   const std::string what = parts.empty() ? "" : parts[0];
   if (method == "GET" && parts.size() == 1 && what == "version") {
@@ -118,11 +120,11 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
                     "Name or service not known",
                     parts[1], parts[1]));
   }
-  return node(method, parts, form);
+  return node(method, parts, form, user);
 }
 
-Answer Api::node(const std::string& method, const std::vector<std::string>& parts,
-                 const Form& form) {
+Answer Api::node(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+                 const std::string& user) {
   const std::string& what = parts[2];
   if (what == "status" && parts.size() == 3 && method == "GET") {
     CHECKED("GET /nodes/{node}/status", {});
@@ -136,7 +138,7 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
                                 {"used", std::uint64_t{info.totalram - info.freeram}}}}});
   }
   if (what == "storage") {
-    return storage(method, parts, form);
+    return storage(method, parts, form, user);
   }
   if (what == "network") {
     return network(method, parts, form);
@@ -144,7 +146,7 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
   if (what == "tasks") {
     return tasks(method, parts, form);
   }
-  return what == "lxc" ? guests(method, parts, form) : not_implemented(method, parts);
+  return what == "lxc" ? guests(method, parts, form, user) : not_implemented(method, parts);
 }
 
 Answer Api::network(const std::string& method, const std::vector<std::string>& parts,
@@ -247,7 +249,7 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
 }
 
 Answer Api::guests(const std::string& method, const std::vector<std::string>& parts,
-                   const Form& form) {
+                   const Form& form, const std::string& user) {
   if (parts.size() == 3 && method == "GET") {
     CHECKED("GET /nodes/{node}/lxc", {});
     json::Array list;
@@ -257,7 +259,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     return with_data(std::move(list));
   }
   if (parts.size() == 3 && method == "POST") {
-    return create_guest(CHECKED("POST /nodes/{node}/lxc", {}));
+    return create_guest(CHECKED("POST /nodes/{node}/lxc", {}), user);
   }
   if (parts.size() < 4) {
     return not_implemented(method, parts);
@@ -280,7 +282,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     if (load_guest(place_, vmid) && guest_runs(place_, vmid)) {
       return error(fmt::format("CT {} already running", vmid));
     }
-    return start_task({"vzstart", vmid, {}});
+    return start_task({"vzstart", vmid, {}}, user);
   }
   const std::optional<json::Object> config = load_guest(place_, vmid);
   if (!config) {
@@ -299,7 +301,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     return with_data(std::move(shown));
   }
   if (method == "PUT") {
-    return configure_guest(vmid, given);
+    return configure_guest(vmid, given, user);
   }
   const json::Value* lock = config->find("lock");
   if (lock != nullptr) {
@@ -310,7 +312,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     if (running && !(given.contains("force") && given["force"] == "1")) {
       return error(fmt::format("unable to destroy CT {} - container is running", vmid));
     }
-    return start_task({"vzdestroy", vmid, {}});
+    return start_task({"vzdestroy", vmid, {}}, user);
   }
   if (!running) {
     return error(fmt::format("CT {} not running", vmid));
@@ -321,7 +323,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
       details.set(key, given.at(key));
     }
   }
-  return start_task({"vz" + verb, vmid, std::move(details)});
+  return start_task({"vz" + verb, vmid, std::move(details)}, user);
 }
 
 }  // namespace drover::pve_sim

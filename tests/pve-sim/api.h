@@ -18,22 +18,27 @@ class Api {
  public:
   explicit Api(const Place& place) : place_(place), faults_(place), tasks_(place, faults_) {}
 
-  /// `target` is the decoded path below /api2/json.
-  Answer handle(const std::string& method, const std::string& target, const Form& form);
+  /// `target` is the decoded path below /api2/json, `user` who asks: "USER@REALM" or with "!TOKEN".
+  Answer handle(const std::string& method, const std::string& target, const Form& form,
+                const std::string& user);
 
  private:
-  Answer answer(const std::string& method, const std::string& target, const Form& form);
-  Answer node(const std::string& method, const std::vector<std::string>& parts, const Form& form);
-  Answer storage(const std::string& method, const std::vector<std::string>& parts,
-                 const Form& form);
+  Answer answer(const std::string& method, const std::string& target, const Form& form,
+                const std::string& user);
+  Answer node(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+              const std::string& user);
+  Answer storage(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+                 const std::string& user);
   Answer network(const std::string& method, const std::vector<std::string>& parts,
                  const Form& form);
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form);
-  Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form);
-  Answer create_guest(const Parameters& parameters);
-  Answer configure_guest(const std::string& vmid, const Parameters& parameters);
+  Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+                const std::string& user);
+  Answer create_guest(const Parameters& parameters, const std::string& user);
+  Answer configure_guest(const std::string& vmid, const Parameters& parameters,
+                         const std::string& user);
   json::Object guest_status(const std::string& vmid) const;
-  Answer start_task(const TaskRequest& request);
+  Answer start_task(const TaskRequest& request, const std::string& user);
 
   const Place& place_;
   Contract contract_;

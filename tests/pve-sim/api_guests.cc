@@ -38,7 +38,10 @@ json::Value stored(const std::string& key, const std::string& value) {
 }
 
 // What only a login as root@pam may set, and never a token.
-std::string root_only(const Parameters& given) {
+std::string root_only(const Parameters& given, const std::string& user) {
+  if (user == "root@pam") {
+    return "";
+  }
   for (const auto& [key, value] : given) {
     auto parts = read_property_string(value);
     if (key.starts_with("mp") && parts[""].starts_with('/')) {
@@ -90,9 +93,9 @@ json::Object Api::guest_status(const std::string& vmid) const {
   return status;
 }
 
-Answer Api::create_guest(const Parameters& given) {
+Answer Api::create_guest(const Parameters& given, const std::string& user) {
   const std::string& vmid = given.at("vmid");
-  if (const std::string why = root_only(given); !why.empty()) {
+  if (const std::string why = root_only(given, user); !why.empty()) {
     return error(why, 403);
   }
   if (!given.at("ostemplate").starts_with("local:")) {
@@ -124,10 +127,12 @@ Answer Api::create_guest(const Parameters& given) {
     }
   }
   return start_task(
-      {"vzcreate", vmid, {{"config", std::move(config)}, {"ostemplate", given.at("ostemplate")}}});
+      {"vzcreate", vmid, {{"config", std::move(config)}, {"ostemplate", given.at("ostemplate")}}},
+      user);
 }
 
-Answer Api::configure_guest(const std::string& vmid, const Parameters& given) {
+Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
+                            const std::string& user) {
   const std::lock_guard lock(creating);
   json::Object config = load_guest(place_, vmid).value_or(json::Object());
   if (given.contains("digest") && given.at("digest") != digest_of(config)) {
@@ -136,7 +141,7 @@ Answer Api::configure_guest(const std::string& vmid, const Parameters& given) {
   if (const json::Value* held = config.find("lock")) {
     return error(fmt::format("CT is locked ({})", held->string_or("")));
   }
-  if (const std::string why = root_only(given); !why.empty()) {
+  if (const std::string why = root_only(given, user); !why.empty()) {
     return error(why, 403);
   }
   if (given.contains("unprivileged")) {

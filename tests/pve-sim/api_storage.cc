@@ -27,7 +27,7 @@ json::Object volume_facts(const path& file) {
 }  // namespace
 
 Answer Api::storage(const std::string& method, const std::vector<std::string>& parts,
-                    const Form& form) {
+                    const Form& form, const std::string& user) {
   struct statvfs disk {};
   statvfs(place_.directory.c_str(), &disk);
   const std::uint64_t total = disk.f_blocks * disk.f_frsize;
@@ -146,7 +146,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   if (method == "DELETE") {
     CHECKED("DELETE /nodes/{node}/storage/{storage}/content/{volume}", both);
     const std::string owner = volume.substr(6, volume.find('/') - 6);
-    return start_task({"imgdel", owner + "@local", {{"volume", volume}}});
+    return start_task({"imgdel", owner + "@local", {{"volume", volume}}}, user);
   }
   return not_implemented(method, parts);
 }

@@ -1,4 +1,4 @@
-// The server's own certificate and key, and the API token.
+// The server's own certificate and key, and the secrets of who may ask.
 #pragma once
 
 #include <string>
@@ -13,7 +13,10 @@ namespace drover::pve_sim {
 Result<std::string> make_certificate(const path& directory);
 /// Writes "USER@REALM!ID=UUID" to `file`, readable by its owner only, and returns it.
 Result<std::string> make_token(const Place& place, const path& file);
-/// What it has written.
-Result<std::string> read_token(const path& file);
+/// Writes the password of Place::user, likewise.
+Result<std::string> make_password(const path& file);
+/// What these two have written.
+Result<std::string> read_line(const path& file);
+Result<std::string> random_uuid();
 
 }  // namespace drover::pve_sim

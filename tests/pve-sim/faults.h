@@ -17,6 +17,8 @@ namespace drover::pve_sim {
 ///   nospace   request or task: the storage is full, and nothing is done
 ///   warnings  task: it does its work and ends with "WARNINGS: 1"
 ///   late      task: asked for its status, nobody knows it yet
+///   expired   "ticket": every ticket that was given is good no more
+///   second-factor  "ticket": whoever logs in is asked for one
 /// Thread-safe.
 class Faults {
  public:

@@ -97,20 +97,26 @@ int serve(const Arguments& arguments) {
                                               ? system::read_file(place.directory / "fingerprint")
                                               : pve_sim::make_certificate(place.directory);
   const Result<std::string> token = comes_back
-                                        ? pve_sim::read_token(place.directory / "token")
+                                        ? pve_sim::read_line(place.directory / "token")
                                         : pve_sim::make_token(place, place.directory / "token");
-  if (!fingerprint || !token) {
-    throw std::runtime_error(to_text(fingerprint ? token.error() : fingerprint.error()));
+  const Result<std::string> password = comes_back
+                                           ? pve_sim::read_line(place.directory / "password")
+                                           : pve_sim::make_password(place.directory / "password");
+  for (const auto* made : {&fingerprint, &token, &password}) {
+    if (!*made) {
+      throw std::runtime_error(to_text(made->error()));
+    }
   }
-  pve_sim::Server server(place, *token, std::chrono::milliseconds(arguments.auth_delay_ms));
+  pve_sim::Server server(place, {*token, *password},
+                         std::chrono::milliseconds(arguments.auth_delay_ms));
   const int port = server.bind(arguments.port);
   if (port < 0) {
     throw std::runtime_error(fmt::format("cannot bind port {}", arguments.port));
   }
   std::thread serving([&server] { server.serve(); });
-  fmt::print("pve-sim ready url=https://127.0.0.1:{} fingerprint={} token={} ca={}\n", port,
-             *fingerprint, (place.directory / "token").string(),
-             (place.directory / "cert.pem").string());
+  fmt::print("pve-sim ready url=https://127.0.0.1:{} fingerprint={} token={} password={} ca={}\n",
+             port, *fingerprint, (place.directory / "token").string(),
+             (place.directory / "password").string(), (place.directory / "cert.pem").string());
   std::fflush(stdout);
   pollfd wait{signals.fd(), POLLIN, 0};
   while (poll(&wait, 1, -1) < 0) {

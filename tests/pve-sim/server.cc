@@ -15,7 +15,7 @@ namespace drover::pve_sim {
 namespace {
 
 constexpr std::string_view kRoot = "/api2/json";
-constexpr std::string_view kScheme = "PVEAPIToken=";
+constexpr const char* kLogin = "/access/ticket";
 
 // JSON bodies give the same parameters as a form; true and false are taken there.
 Answer read_body(const httplib::Request& request, Form& form) {
@@ -46,10 +46,10 @@ Answer read_body(const httplib::Request& request, Form& form) {
 }  // namespace
 
 struct Server::Http {
-  Http(const Place& place, std::string secret, std::chrono::milliseconds delay)
+  Http(const Place& place, Secrets secrets, std::chrono::milliseconds delay)
       : server((place.directory / "cert.pem").c_str(), (place.directory / "key.pem").c_str()),
         api(place),
-        token(std::move(secret)),
+        logins(place, std::move(secrets)),
         auth_delay(delay) {
     if (!server.is_valid()) {
       throw std::runtime_error("the certificate cannot be used");
@@ -74,13 +74,30 @@ struct Server::Http {
   }
 
   Answer answer(const httplib::Request& request) {
-    const std::string authorization = request.get_header_value("Authorization");
-    if (authorization != std::string(kScheme) + token) {
-      (void)system::SystemClock().sleep_for(auth_delay, ending).has_value();
-      return unauthorized(authorization.empty() ? "No ticket" : "Authentication failed!");
-    }
     const std::size_t question = std::min(request.target.find('?'), request.target.size());
     const std::string target = percent_decode(request.target.substr(0, question), false);
+    const bool logs_in = request.method == "POST" && target == std::string(kRoot) + kLogin;
+    const Caller caller =
+        logins.caller(request.get_header_value("Authorization"), request.get_header_value("Cookie"),
+                      request.get_header_value("CSRFPreventionToken"), request.method == "GET");
+    Answer given = answer(request, target, question, caller, logs_in);
+    if (given.status == 401) {
+      (void)system::SystemClock().sleep_for(auth_delay, ending).has_value();
+    }
+    return given;
+  }
+
+  Answer answer(const httplib::Request& request, const std::string& target, std::size_t question,
+                const Caller& caller, bool logs_in) {
+    if (logs_in && caller.by_token) {
+      return error(
+          "Permission check failed (URI '/access/ticket' not available with API token, need proper "
+          "ticket.\n)",
+          403);
+    }
+    if (!logs_in && caller.user.empty()) {
+      return unauthorized(caller.refusal);
+    }
     if (!target.starts_with(kRoot)) {
       return error("no such file '" + target + "'", 404);
     }
@@ -95,7 +112,8 @@ struct Server::Http {
     if (Answer refused = read_body(request, form); refused.status != 200) {
       return refused;
     }
-    return api.handle(request.method, target.substr(kRoot.size()), form);
+    return logs_in ? logins.log_in(form)
+                   : api.handle(request.method, target.substr(kRoot.size()), form, caller.user);
   }
 
   static void write(const Answer& answer, httplib::Response& response) {
@@ -108,14 +126,14 @@ struct Server::Http {
 
   httplib::SSLServer server;
   Api api;
-  std::string token;
+  Logins logins;
   std::chrono::milliseconds auth_delay;
   system::Stop ending;
   std::atomic<bool> served = false;
 };
 
-Server::Server(const Place& place, std::string token, std::chrono::milliseconds auth_delay)
-    : http_(std::make_unique<Http>(place, std::move(token), auth_delay)) {}
+Server::Server(const Place& place, Secrets secrets, std::chrono::milliseconds auth_delay)
+    : http_(std::make_unique<Http>(place, std::move(secrets), auth_delay)) {}
 Server::~Server() = default;
 
 int Server::bind(int port) {

@@ -6,14 +6,15 @@
 #include <string>
 
 #include "tests/pve-sim/api.h"
+#include "tests/pve-sim/logins.h"
 
 namespace drover::pve_sim {
 
 class Server {
  public:
-  /// `token` is "USER@REALM!ID=UUID". Every 401 is given after `auth_delay`. Throws
-  /// std::runtime_error when the certificate below Place::directory cannot be used.
-  Server(const Place& place, std::string token, std::chrono::milliseconds auth_delay);
+  /// Every 401 is given after `auth_delay`. Throws std::runtime_error when the certificate below
+  /// Place::directory cannot be used.
+  Server(const Place& place, Secrets secrets, std::chrono::milliseconds auth_delay);
   ~Server();
 
   /// Binds on 127.0.0.1; 0 lets the kernel pick. The port, or -1.

@@ -28,7 +28,7 @@ int run_task(const Place& place, const path& request_file) {
       *parsed->at("details").object(), std::string(parsed->at("fault").string_or(""))};
   const std::string upid =
       to_text(Upid{place.node, getpid(), *start, parsed->at("start_time").integer_or(0),
-                   request.type, request.id, place.user + "!" + place.token});
+                   request.type, request.id, std::string(parsed->at("user").string_or(""))});
   const TaskLog log(place.tasks() / (upid + ".log"));
 
   system::Stop stop;

@@ -67,7 +67,7 @@ std::string to_text(const Upid& upid) {
                      upid.start_time, upid.type, upid.id, upid.user);
 }
 
-Result<std::string> Tasks::start(const TaskRequest& request) {
+Result<std::string> Tasks::start(const TaskRequest& request, const std::string& user) {
   static std::atomic<unsigned> counter{0};
   const path file = place_.tasks() / fmt::format("request-{}-{}.json", getpid(), counter++);
   const std::int64_t now = std::time(nullptr);
@@ -77,18 +77,16 @@ Result<std::string> Tasks::start(const TaskRequest& request) {
       fault = name;
     }
   }
-  const json::Object content{{"type", request.type},
-                             {"fault", fault},
-                             {"id", request.id},
-                             {"start_time", now},
-                             {"details", request.details}};
+  const json::Object content{{"type", request.type}, {"fault", fault},
+                             {"id", request.id},     {"user", user},
+                             {"start_time", now},    {"details", request.details}};
   TRY(system::write_atomically(file, json::write(content), 0600));
   system::Child child = TRY(system::Child::start(
       {"/proc/self/exe", "task", "--directory", place_.directory.string(), "--lxc-path",
        place_.lxc_path.string(), "--node", place_.node, "--request", file.string()}));
   const std::uint64_t pstart = TRY(system::start_time_of(child.pid()));
-  const std::string upid = to_text(Upid{place_.node, child.pid(), pstart, now, request.type,
-                                        request.id, place_.user + "!" + place_.token});
+  const std::string upid =
+      to_text(Upid{place_.node, child.pid(), pstart, now, request.type, request.id, user});
   std::ofstream(log_of(place_, upid), std::ios::app).flush();
   std::thread([child = std::move(child)]() mutable {
     const system::Stop never;

@@ -41,8 +41,8 @@ class Tasks {
  public:
   Tasks(const Place& place, Faults& faults) : place_(place), faults_(faults) {}
 
-  /// Starts this program again as the task's process and returns the UPID.
-  Result<std::string> start(const TaskRequest& request);
+  /// Starts this program again as the task's process and returns the UPID, which names `user`.
+  Result<std::string> start(const TaskRequest& request, const std::string& user);
   /// As GET .../status gives it; nothing when there is no such task.
   std::optional<json::Object> status(const std::string& upid) const;
   /// Whether somebody who asks for the task now is told that there is none.

@@ -1,0 +1,105 @@
+// Several servers of one cluster, some of which cannot be reached.
+#include <gmock/gmock.h>
+
+#include "fakes/fake_clock.h"
+#include "fakes/silent_server.h"
+#include "fakes/sim_node.h"
+
+namespace drover::proxmox {
+namespace {
+
+using testing::HasSubstr;
+
+/// Nobody listens there.
+constexpr const char* kNobody = "https://127.0.0.1:1";
+
+class FailoverTest : public testing::Test {
+ protected:
+  Result<json::Value> version() { return client_->get("/version", {}, stop_); }
+  Result<json::Value> allocate(const std::string& name) {
+    return client_->post("/nodes/pve1/storage/local/content",
+                         {{"vmid", "9000"}, {"filename", name}, {"size", "1M"}, {"format", "raw"}},
+                         stop_);
+  }
+  /// The node's own server is at `url`; the simulated one is another's.
+  void make_client(const std::string& url) {
+    endpoint_.others = {endpoint_.server};
+    endpoint_.server.url = url;
+    client_ = make_https_client(endpoint_, clock_).value();
+  }
+
+  fakes::SimNode node_;
+  Endpoint endpoint_ = node_.endpoint();
+  fakes::FakeClock clock_;
+  std::unique_ptr<Client> client_;
+  const system::Stop stop_;
+};
+
+TEST_F(FailoverTest, AnotherServerTakesWhatTheFirstCannot) {
+  make_client(kNobody);
+  EXPECT_TRUE(version());
+  const auto made = allocate("vm-9000-a.raw");
+  EXPECT_TRUE(made) << to_text(made.error());
+}
+
+TEST_F(FailoverTest, AServerThatCannotBeReachedIsPassedOverForAWhile) {
+  fakes::SimNode own;
+  endpoint_.others = {node_.endpoint().server};
+  endpoint_.server = own.endpoint().server;
+  endpoint_.token_file = node_.endpoint().token_file;
+  client_ = make_https_client(endpoint_, clock_).value();
+  // Each has a token of its own, which tells who was asked.
+  EXPECT_EQ(version().error().code, Code::refused);
+  const std::string url = own.endpoint().server.url;
+  own.end();
+  EXPECT_TRUE(version());
+  own.start_again();
+  EXPECT_EQ(own.endpoint().server.url, url);
+  EXPECT_TRUE(version()) << "the first was asked at once";
+  clock_.advance(std::chrono::seconds(15));
+  EXPECT_EQ(version().error().code, Code::refused) << "the first was not asked again";
+}
+
+TEST_F(FailoverTest, WhereNobodyCanBeReachedAllAreNamed) {
+  node_.end();
+  make_client(kNobody);
+  const auto failed = allocate("vm-9000-a.raw");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::unavailable);
+  EXPECT_THAT(failed.error().message, HasSubstr(kNobody));
+  EXPECT_THAT(failed.error().message, HasSubstr(endpoint_.others.front().url));
+}
+
+TEST_F(FailoverTest, WhatAServerMayHaveTakenIsSentToNoOther) {
+  node_.set_fault("lost", 1, "POST /nodes/pve1/storage");
+  fakes::SimNode other;
+  endpoint_.others = {other.endpoint().server};
+  client_ = make_https_client(endpoint_, clock_).value();
+  EXPECT_EQ(allocate("vm-9000-a.raw").error().code, Code::timed_out);
+}
+
+TEST_F(FailoverTest, OneThatTakesConnectionsAndSaysNothingWasNotReached) {
+  const fakes::SilentServer silent;
+  endpoint_.timeout = std::chrono::seconds(2);
+  make_client(silent.url());
+  // Without TLS nothing of the request was sent.
+  const auto made = allocate("vm-9000-a.raw");
+  EXPECT_TRUE(made) << to_text(made.error());
+}
+
+TEST_F(FailoverTest, AServerThatIsNotTrustedIsToldAndNotPassedOver) {
+  make_client(endpoint_.server.url);
+  endpoint_.server.fingerprint.front() = endpoint_.server.fingerprint.front() == 'A' ? 'B' : 'A';
+  client_ = make_https_client(endpoint_, clock_).value();
+  EXPECT_EQ(version().error().code, Code::refused);
+}
+
+TEST_F(FailoverTest, EveryServerIsOneThatCanBeTrusted) {
+  endpoint_.others = {{"https://127.0.0.1:8006", ""}};
+  EXPECT_EQ(make_https_client(endpoint_, clock_).error().code, Code::invalid);
+  endpoint_.others = {{"http://127.0.0.1:8006", endpoint_.server.fingerprint}};
+  EXPECT_EQ(make_https_client(endpoint_, clock_).error().code, Code::invalid);
+}
+
+}  // namespace
+}  // namespace drover::proxmox
