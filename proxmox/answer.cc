@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/core/utf8.h"
+
 namespace drover::proxmox {
 namespace {
 
@@ -33,6 +35,10 @@ constexpr std::array<std::pair<std::string_view, Code>, 17> kMeanings = {{
     {"unable to modify read-only option", Code::refused},
 }};
 
+constexpr std::size_t kMostText = 2000;
+/// Of the parameters at fault, which the API names all at once.
+constexpr std::size_t kMostFaults = 100;
+
 Code meaning(int status, std::string_view text) {
   if (status == 401 || status == 403) {
     return Code::refused;
@@ -47,12 +53,14 @@ Code meaning(int status, std::string_view text) {
   return code == Code::broken && status == 400 ? Code::invalid : code;
 }
 
+/// For events and terminals, whatever the server has sent.
 std::string one_line(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) {
     text.remove_suffix(1);
   }
-  std::string line(text.substr(0, 2000));
-  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::string line = repair_utf8(text.substr(0, kMostText));
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
   return line;
 }
 
@@ -67,11 +75,22 @@ Code meaning_of(std::string_view text) {
   return Code::broken;
 }
 
+Result<json::Array> list_of(Result<json::Value> data, std::string_view what) {
+  json::Value value = TRY(std::move(data));
+  json::Array* array = value.array();
+  if (array == nullptr) {
+    return fail(Code::broken, "{}: the answer is no list", what);
+  }
+  return std::move(*array);
+}
+
 Result<json::Value> read_answer(const Answer& answer, std::string_view request) {
   if (answer.status >= 200 && answer.status < 300) {
-    json::Value body =
-        TRY(json::parse(answer.body).context(fmt::format("read the answer to {}", request)));
-    if (json::Object* object = body.object()) {
+    Result<json::Value> body = json::parse(answer.body);
+    if (!body) {
+      return fail(Code::broken, "{}: the answer cannot be read: {}", request, body.error().message);
+    }
+    if (json::Object* object = body->object()) {
       if (json::Value* data = object->find("data")) {
         return std::move(*data);
       }
@@ -88,8 +107,12 @@ Result<json::Value> read_answer(const Answer& answer, std::string_view request) 
   if (body) {
     if (const json::Object* errors = body->at("errors").object()) {
       for (const auto& [parameter, what] : *errors) {
-        faults.push_back({json::pointer_join("", parameter), one_line(what.string_or("")), 0});
-        text += fmt::format("; {}: {}", parameter, one_line(what.string_or("")));
+        if (faults.size() == kMostFaults || text.size() > kMostText) {
+          break;
+        }
+        const std::string name = one_line(parameter);
+        faults.push_back({json::pointer_join("", name), one_line(what.string_or("")), 0});
+        text += fmt::format("; {}: {}", name, faults.back().message);
       }
     }
   }

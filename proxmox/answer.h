@@ -19,6 +19,9 @@ struct Answer {
 /// nearly everything with 500. `request` ("POST /nodes/pve1/lxc") stands in front of the message.
 Result<json::Value> read_answer(const Answer& answer, std::string_view request);
 
+/// The elements of an answer that is a list; `broken` when it is none. `what` was asked for.
+Result<json::Array> list_of(Result<json::Value> data, std::string_view what);
+
 /// What an error's text means, also one that a task ended with; `broken` when nobody knows.
 Code meaning_of(std::string_view text);
 

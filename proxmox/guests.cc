@@ -3,6 +3,8 @@
 #include <charconv>
 #include <utility>
 
+#include "proxmox/answer.h"
+
 namespace drover::proxmox {
 namespace {
 
@@ -114,11 +116,12 @@ Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last, 
 }
 
 Result<std::vector<GuestInfo>> Guests::list(const Stop& stop) {
-  const json::Value answer = TRY(client_.get(guests_path(client_), {}, stop));
+  const json::Array list = TRY(list_of(client_.get(guests_path(client_), {}, stop), "list guests"));
   std::vector<GuestInfo> guests;
-  if (const json::Array* array = answer.array()) {
-    for (const json::Value& value : *array) {
-      guests.push_back(read_guest(value));
+  for (const json::Value& value : list) {
+    guests.push_back(read_guest(value));
+    if (guests.back().vmid.value == 0) {
+      return fail(Code::broken, "list guests: the answer has one without a number");
     }
   }
   return guests;
@@ -181,19 +184,22 @@ Result<> Guests::stop(Vmid vmid, const Stop& stop) {
 }
 
 Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop) {
+  // A token is ours alone; as the user that logs in by password others may work, too.
+  const bool is_ours = client_.user().find('!') != std::string::npos;
+  const Tasks::GivenUp given_up = is_ours ? Tasks::GivenUp::aborted : Tasks::GivenUp::left;
   const std::vector<Upid> running = TRY(tasks_.running(stop));
   for (const Upid& upid : running) {
     const std::optional<Vmid> id = number_of(upid);
     const bool concerns = id && (vmid ? *id == *vmid
                                       : upid.type == "vzcreate" && first.value <= id->value &&
                                             id->value <= last.value);
-    // What others have begun is theirs: waiting for it would in the end abort it (Tasks::wait). Of
-    // a backup by who shares our user, whoever changes the guest is told.
+    // What others have begun is theirs. A backup by who shares our user tells whoever changes the
+    // guest.
     if (!concerns || upid.user != client_.user() || !upid.type.starts_with("vz") ||
         upid.type == "vzdump") {
       continue;
     }
-    const Result<> ended = tasks_.wait(upid, kCreateTimeout, stop);
+    const Result<> ended = tasks_.wait(upid, kCreateTimeout, stop, given_up);
     if (!ended) {
       TRY(stop.check("wait for task " + upid.str()));
     }

@@ -2,20 +2,21 @@
 
 #include <utility>
 
+#include "proxmox/answer.h"
+
 namespace drover::proxmox {
 
 Result<std::vector<Bridge>> Network::bridges(const Stop& stop) {
   // The filter also gives bridges of SDN and Open vSwitch, which "bridge" would leave out.
-  const json::Value answer = TRY(client_.get("/nodes/" + path_segment(client_.node()) + "/network",
-                                             {{"type", "any_bridge"}}, stop));
+  const json::Array list =
+      TRY(list_of(client_.get("/nodes/" + path_segment(client_.node()) + "/network",
+                              {{"type", "any_bridge"}}, stop),
+                  "list bridges"));
   std::vector<Bridge> bridges;
-  if (const json::Array* array = answer.array()) {
-    for (const json::Value& value : *array) {
-      bridges.push_back({std::string(value.at("iface").string_or("")),
-                         std::string(value.at("cidr").string_or("")),
-                         value.at("active").boolean_or(false),
-                         value.at("bridge_vlan_aware").boolean_or(false)});
-    }
+  for (const json::Value& value : list) {
+    bridges.push_back(
+        {std::string(value.at("iface").string_or("")), std::string(value.at("cidr").string_or("")),
+         value.at("active").boolean_or(false), value.at("bridge_vlan_aware").boolean_or(false)});
   }
   return bridges;
 }

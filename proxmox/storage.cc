@@ -1,6 +1,9 @@
 #include "proxmox/storage.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "proxmox/answer.h"
 
 namespace drover::proxmox {
 namespace {
@@ -44,13 +47,12 @@ std::string content_path(const Client& client, const std::string& storage) {
 }  // namespace
 
 Result<std::vector<StorageInfo>> Storage::list(const Stop& stop) {
-  const json::Value answer =
-      TRY(client_.get("/nodes/" + path_segment(client_.node()) + "/storage", {}, stop));
+  const json::Array list =
+      TRY(list_of(client_.get("/nodes/" + path_segment(client_.node()) + "/storage", {}, stop),
+                  "list storages"));
   std::vector<StorageInfo> storages;
-  if (const json::Array* array = answer.array()) {
-    for (const json::Value& value : *array) {
-      storages.push_back(read_storage(value));
-    }
+  for (const json::Value& value : list) {
+    storages.push_back(read_storage(value));
   }
   return storages;
 }
@@ -109,26 +111,21 @@ Result<VolumeInfo> Storage::inspect(const std::string& volid, const Stop& stop) 
 
 Result<bool> Storage::is_listed(const std::string& volid, const std::string& storage,
                                 const Stop& stop) {
-  const json::Value answer = TRY(client_.get(content_path(client_, storage), {}, stop));
-  if (const json::Array* array = answer.array()) {
-    for (const json::Value& value : *array) {
-      if (value.at("volid").string_or("") == volid) {
-        return true;
-      }
-    }
-  }
-  return false;
+  const json::Array list = TRY(list_of(client_.get(content_path(client_, storage), {}, stop),
+                                       "list volumes of storage " + storage));
+  return std::any_of(list.begin(), list.end(), [&volid](const json::Value& value) {
+    return value.at("volid").string_or("") == volid;
+  });
 }
 
 Result<std::vector<std::string>> Storage::owned_by(const std::string& storage, Vmid owner,
                                                    const Stop& stop) {
-  const json::Value answer = TRY(
-      client_.get(content_path(client_, storage), {{"vmid", std::to_string(owner.value)}}, stop));
+  const json::Array list = TRY(list_of(
+      client_.get(content_path(client_, storage), {{"vmid", std::to_string(owner.value)}}, stop),
+      "list volumes of storage " + storage));
   std::vector<std::string> volumes;
-  if (const json::Array* array = answer.array()) {
-    for (const json::Value& value : *array) {
-      volumes.emplace_back(value.at("volid").string_or(""));
-    }
+  for (const json::Value& value : list) {
+    volumes.emplace_back(value.at("volid").string_or(""));
   }
   return volumes;
 }

@@ -60,7 +60,12 @@ bool ended_well(std::string_view exit) {
   return exit == "OK" || exit.starts_with("WARNINGS");
 }
 
-Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop) {
+Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, GivenUp given_up) {
+  const auto give_up = [&](Code code, const std::string& why) {
+    return given_up == GivenUp::aborted ? abort(client_, upid, code, why)
+                                        : fail(code, "{}: {}", name_of(upid), why);
+  };
+  const std::string too_long = fmt::format("did not end within {} s", timeout.count() / 1000);
   const system::Instant deadline = clock_.now() + timeout;
   if (upid.node == client_.node()) {
     // On this host the task is a process, whose end need not be asked for again and again.
@@ -69,8 +74,7 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop) {
       std::array<pollfd, 2> fds = {{{process->get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
       const int ready = poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
       if (ready == 0) {
-        return abort(client_, upid, Code::timed_out,
-                     fmt::format("did not end within {} s", timeout.count() / 1000));
+        return give_up(Code::timed_out, too_long);
       }
     }
   }
@@ -78,7 +82,7 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop) {
   int unknown = 0;
   for (;;) {
     if (stop.requested()) {
-      return abort(client_, upid, Code::cancelled, "was cancelled");
+      return give_up(Code::cancelled, "was cancelled");
     }
     const auto status = client_.get(path_of(upid) + "/status", {}, stop);
     if (!status && (status.error().code != Code::not_found || ++unknown > kMostUnknown)) {
@@ -97,8 +101,7 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop) {
                   log.empty() ? "" : "; its log ends: ", log);
     }
     if (clock_.now() >= deadline) {
-      return abort(client_, upid, Code::timed_out,
-                   fmt::format("did not end within {} s", timeout.count() / 1000));
+      return give_up(Code::timed_out, too_long);
     }
     if (!clock_.sleep_for(pause, stop)) {
       continue;
@@ -116,33 +119,33 @@ Result<> Tasks::wait(const json::Value& answer, milliseconds timeout, const Stop
 }
 
 Result<std::vector<Tasks::Ended>> Tasks::ended(Vmid vmid, const Stop& stop) {
-  const json::Value answer = TRY(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
-                                             {{"source", "archive"},
-                                              {"vmid", std::to_string(vmid.value)},
-                                              {"limit", std::to_string(kMostEnded)}},
-                                             stop));
+  const json::Array list =
+      TRY(list_of(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
+                              {{"source", "archive"},
+                               {"vmid", std::to_string(vmid.value)},
+                               {"limit", std::to_string(kMostEnded)}},
+                              stop),
+                  "list ended tasks"));
   std::vector<Ended> tasks;
-  if (const json::Array* array = answer.array()) {
-    for (const json::Value& task : *array) {
-      tasks.push_back({std::string(task.at("type").string_or("")),
-                       std::string(task.at("status").string_or(""))});
-    }
+  for (const json::Value& task : list) {
+    tasks.push_back(
+        {std::string(task.at("type").string_or("")), std::string(task.at("status").string_or(""))});
   }
   return tasks;
 }
 
 Result<std::vector<Upid>> Tasks::running(const Stop& stop) {
-  const json::Value answer = TRY(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
-                                             {{"source", "active"}}, stop));
+  const json::Array list =
+      TRY(list_of(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
+                              {{"source", "active"}}, stop),
+                  "list tasks"));
   std::vector<Upid> upids;
-  if (const json::Array* array = answer.array()) {
-    for (const json::Value& task : *array) {
-      // The list goes on naming a task for a while after its end, then with an exit status.
-      const bool runs = task.at("status").string_or("RUNNING") == "RUNNING";
-      Result<Upid> upid = Upid::parse(task.at("upid").string_or(""));
-      if (runs && upid) {
-        upids.push_back(std::move(*upid));
-      }
+  for (const json::Value& task : list) {
+    // The list goes on naming a task for a while after its end, then with an exit status.
+    const bool runs = task.at("status").string_or("RUNNING") == "RUNNING";
+    Result<Upid> upid = Upid::parse(task.at("upid").string_or(""));
+    if (runs && upid) {
+      upids.push_back(std::move(*upid));
     }
   }
   return upids;

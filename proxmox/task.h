@@ -23,8 +23,11 @@ class Tasks {
 
   /// Waits until the task has ended. Success for "OK" and "WARNINGS: n"; otherwise an error with
   /// the exit status and the end of the task's log. A task of this host is awaited by its process,
-  /// others by asking with growing pauses. On `stop` or after `timeout` the task is aborted.
-  Result<> wait(const Upid& upid, std::chrono::milliseconds timeout, const Stop& stop);
+  /// others by asking with growing pauses. On `stop` or after `timeout` the task is aborted, or
+  /// left to itself.
+  enum class GivenUp { aborted, left };
+  Result<> wait(const Upid& upid, std::chrono::milliseconds timeout, const Stop& stop,
+                GivenUp given_up = GivenUp::aborted);
   /// The same for an answer's data: a UPID, or null for a call that was done at once.
   Result<> wait(const json::Value& answer, std::chrono::milliseconds timeout, const Stop& stop);
   struct Ended {

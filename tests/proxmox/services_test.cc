@@ -14,6 +14,7 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 class PrivateNetwork : public testing::Environment {
  public:
@@ -113,6 +114,18 @@ TEST_F(ServicesTest, AStopAbortsTheTaskThatIsWaitedFor) {
   const auto waited = tasks_.wait(answer, std::chrono::seconds(30), stop_);
   ASSERT_FALSE(waited);
   EXPECT_EQ(waited.error().code, Code::cancelled);
+  EXPECT_THAT(waited.error().message, HasSubstr("aborted"));
+}
+
+TEST_F(ServicesTest, ATaskThatOthersMayHaveBegunIsLeftToItself) {
+  stop_.request();
+  const system::Stop never;
+  const json::Value answer = client_->post("/nodes/pve1/lxc/4242/status/start", {}, never).value();
+  const Upid upid = Upid::parse(answer.string_or("")).value();
+  const auto waited = tasks_.wait(upid, std::chrono::seconds(30), stop_, Tasks::GivenUp::left);
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().code, Code::cancelled);
+  EXPECT_THAT(waited.error().message, Not(HasSubstr("abort")));
 }
 
 }  // namespace
