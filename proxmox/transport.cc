@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <numeric>
 #include <utility>
@@ -13,7 +14,7 @@ namespace {
 constexpr std::size_t kMostAnswer = std::size_t{16} << 20;
 constexpr long kConnectTimeoutMs = 10'000;
 /// pveproxy closes an idle connection after 5 s, and a request that meets that close is lost.
-constexpr long kMostIdleSeconds = 3;
+constexpr std::chrono::seconds kMostIdle{3};
 /// How long others are asked in place of a server that could not be reached.
 constexpr std::chrono::seconds kPassedOver{15};
 
@@ -48,6 +49,7 @@ struct Transport::Transfer {
   bool repeatable = false;
   bool reached = false;  // a server was there to take the request
   char message[CURL_ERROR_SIZE] = {};
+  system::Instant idle_since{};
 };
 
 namespace {
@@ -148,19 +150,29 @@ Result<std::unique_ptr<Transport>> Transport::make(const Endpoint& endpoint, sys
 Transport::~Transport() = default;
 
 std::unique_ptr<Transport::Transfer> Transport::take() {
+  std::vector<std::unique_ptr<Transfer>> stale;
+  std::unique_ptr<Transfer> transfer;
   {
     const std::lock_guard lock(mutex_);
+    // The one that was used last is at the back. What no longer has a connection that may be used
+    // is only a burden.
+    const auto fresh = std::find_if(idle_.begin(), idle_.end(), [this](const auto& idle) {
+      return idle->idle_since + kMostIdle > clock_.now();
+    });
+    stale.assign(std::move_iterator(idle_.begin()), std::move_iterator(fresh));
+    idle_.erase(idle_.begin(), fresh);
     if (!idle_.empty()) {
-      std::unique_ptr<Transfer> transfer = std::move(idle_.back());
+      transfer = std::move(idle_.back());
       idle_.pop_back();
-      return transfer;
     }
   }
-  return std::make_unique<Transfer>();
+  return transfer ? std::move(transfer) : std::make_unique<Transfer>();
 }
 
 void Transport::give_back(std::unique_ptr<Transfer> transfer) {
   curl_easy_reset(transfer->easy);
+  transfer->headers.reset();
+  transfer->idle_since = clock_.now();
   const std::lock_guard lock(mutex_);
   idle_.push_back(std::move(transfer));
 }
@@ -181,7 +193,7 @@ void Transport::prepare(Transfer& transfer, const Target& server, const Request&
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_.count()));
-  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, kMostIdleSeconds);
+  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, long{kMostIdle.count()});
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.message);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer.answer);

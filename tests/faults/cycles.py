@@ -82,6 +82,12 @@ def measure(node):
     }
 
 
+def memory(node):
+    """Where resident memory is: of its own, and pages of programs and libraries."""
+    status = pathlib.Path(f"/proc/{node.agent.pid}/status").read_text()
+    return {line.split()[0]: line.split()[1] for line in status.splitlines() if line.startswith("Rss")}
+
+
 def settled(node):
     """What is measured once nothing moves any more: descriptors close a moment after a job's end, and memory is given
     back by the next look."""
@@ -106,7 +112,7 @@ def main():
         node.write_config()
         node.start()
         faults = cycle(node, chosen.clients, max(chosen.clients, int(chosen.cycles * WARM_UP)))
-        before = settled(node)
+        before, own = settled(node), memory(node)
         begun = time.monotonic()
         faults += cycle(node, chosen.clients, chosen.cycles)
         took = time.monotonic() - begun
@@ -115,6 +121,8 @@ def main():
             print(f"{what:12} {count:12} {after[what]:12} {after[what] - count:+d}")
             if after[what] - count > (MOST_GROWTH if what == "rss" else 0):
                 faults.append(f"{what} grew from {count} to {after[what]}")
+        for what, kib in memory(node).items():
+            print(f"  {what:10} {own[what]:>12} {kib:>12} {int(kib) - int(own[what]):+d} KiB")
         if left := leftovers(node, "cycle"):
             faults.append(f"left behind: {left}")
         print(f"{chosen.cycles} cycles in {took:.0f} s, {len(faults)} faults")
