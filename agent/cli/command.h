@@ -54,6 +54,7 @@ void add_node(CLI::App& app, Action& action);
 void add_drain(CLI::App& app, Action& action);
 void add_undrain(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
 void add_journal(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 

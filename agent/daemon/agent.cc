@@ -57,6 +57,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   agent->beacon();
   agent->pat_watchdog();
   agent->housekeeping_->start();
+  if (config.proxmox.enabled) {
+    agent->check_ = std::make_unique<StartCheck>(config, clock);
+  }
   return agent;
 }
 

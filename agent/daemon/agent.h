@@ -10,6 +10,7 @@
 #include "agent/daemon/drivers.h"
 #include "agent/daemon/exit_watch.h"
 #include "agent/daemon/front_process.h"
+#include "agent/daemon/start_check.h"
 #include "agent/jobs/intake.h"
 #include "agent/jobs/journal/books.h"
 #include "agent/jobs/journal/disk_watch.h"
@@ -87,6 +88,7 @@ class Agent {
   std::unique_ptr<jobs::Housekeeping> housekeeping_;
   std::unique_ptr<FrontProcess> front_;
   std::unique_ptr<ExitWatch> exits_;
+  std::unique_ptr<StartCheck> check_;
   bool announced_ = false;  // READY=1 was said
   std::optional<Error> failure_;
 };

@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "agent/doctor/proxmox_endpoint.h"
 #include "agent/system/log.h"
 #include "runtimes/guest/guest_runtime.h"
 #include "runtimes/lxc/lxc_runtime.h"
@@ -33,21 +31,6 @@ path lxc_program(const Config& config) {
 
 }  // namespace
 
-Result<std::string> node_name(const Config& config) {
-  std::string name = config.node;
-  if (name.empty()) {
-    std::array<char, 256> host{};
-    if (gethostname(host.data(), host.size() - 1) != 0) {
-      return fail(Code::broken, "ask for the host's name: {}", std::strerror(errno));
-    }
-    name = host.data();
-    name = name.substr(0, name.find('.'));
-  }
-  const NodeName checked =
-      TRY(NodeName::parse(name).context("set \"node\" in the configuration; the node's name"));
-  return checked.str();
-}
-
 Drivers::Drivers(const Config& config, runtimes::Layout layout)
     : config_(config),
       layout_(layout),
@@ -61,7 +44,7 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   layout.state = config.runtime.state_folder;
   layout.run = config.runtime.run_folder;
   std::unique_ptr<Drivers> drivers(new Drivers(config, layout));
-  std::string name = TRY(node_name(config));
+  std::string name = TRY(doctor::node_name(config));
   if (config.proxmox.enabled) {
     TRY(drivers->connect_proxmox(clock));
   }
@@ -78,25 +61,11 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
 }
 
 Result<> Drivers::connect_proxmox(system::Clock& clock) {
-  const ProxmoxConfig& section = config_.proxmox;
-  proxmox::Endpoint endpoint;
-  endpoint.server = {section.url, section.fingerprint};
-  for (const ProxmoxConfig::Server& other : section.others) {
-    endpoint.others.push_back({other.url, other.fingerprint});
-  }
-  endpoint.node = section.node;
-  if (endpoint.node.empty()) {
-    endpoint.node = TRY(node_name(config_));
-  }
-  endpoint.token_file = section.token_file;
-  endpoint.ca_file = section.ca_file;
-  endpoint.user = section.user;
-  endpoint.password_file = section.password_file;
-  endpoint.timeout = std::chrono::seconds(section.timeout_s);
+  const proxmox::Endpoint endpoint = TRY(doctor::proxmox_endpoint(config_));
   client_ = TRY(proxmox::make_https_client(endpoint, clock));
   proxmox_network_ = std::make_unique<proxmox::Network>(*client_);
   proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(
-      *client_, clock, Vmid{static_cast<std::uint32_t>(section.volume_owner)});
+      *client_, clock, Vmid{static_cast<std::uint32_t>(config_.proxmox.volume_owner)});
   return {};
 }
 

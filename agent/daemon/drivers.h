@@ -42,7 +42,4 @@ class Drivers {
   std::unique_ptr<jobs::Node> node_;
 };
 
-/// The node's name: the configured one, else the host's without its domain.
-Result<std::string> node_name(const Config& config);
-
 }  // namespace drover::daemon

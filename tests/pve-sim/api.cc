@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "agent/system/file.h"
 #include "tests/pve-sim/checked.h"
@@ -62,14 +63,11 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
         json::Object{{"repoid", "0307225d4bc8b3ed"}, {"release", "9.1"}, {"version", "9.1.7"}});
   }
   if (method == "GET" && parts.size() == 2 && what == "access" && parts[1] == "permissions") {
-    CHECKED("GET /access/permissions", {});
-    json::Object all;
-    for (const char* right : {"Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.Audit",
-                              "SDN.Use", "Sys.Audit", "VM.Allocate", "VM.Audit",
-                              "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"}) {
-      all.set(right, 1);
-    }
-    return with_data(json::Object{{"/", std::move(all)}});
+    return permissions(CHECKED("GET /access/permissions", {}));
+  }
+  if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "status") {
+    CHECKED("GET /cluster/status", {});
+    return cluster_status();
   }
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "nextid") {
     const Parameters given = CHECKED("GET /cluster/nextid", {});
@@ -121,6 +119,51 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
                     parts[1], parts[1]));
   }
   return node(method, parts, form, user);
+}
+
+Answer Api::permissions(const Parameters& given) const {
+  const std::string where = given.contains("path") ? given.at("path") : "/";
+  json::Object all;
+  for (const char* right :
+       {"Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.Audit", "SDN.Use", "Sys.Audit",
+        "VM.Allocate", "VM.Audit", "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory",
+        "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"}) {
+    all.set(right, 1);
+  }
+  const Result<std::string> denied = system::read_file(place_.denied());
+  std::istringstream lines(denied.value_or(""));
+  for (std::string path, right; lines >> path >> right;) {
+    if (path == where) {
+      all.erase(right);
+    }
+  }
+  return with_data(json::Object{{where, std::move(all)}});
+}
+
+Answer Api::cluster_status() const {
+  json::Object node{{"id", "node/" + place_.node},
+                    {"type", "node"},
+                    {"name", place_.node},
+                    {"ip", "127.0.0.1"},
+                    {"local", 1},
+                    {"online", 1},
+                    {"nodeid", 0},
+                    {"level", ""}};
+  const Result<std::string> cluster = system::read_file(place_.cluster());
+  if (!cluster) {
+    return with_data(json::Array{std::move(node)});
+  }
+  std::istringstream words(*cluster);
+  std::string name;
+  int quorate = 0;
+  words >> name >> quorate;
+  node.set("nodeid", 1);
+  json::Object other{{"id", "node/other"}, {"type", "node"}, {"name", "other"},
+                     {"ip", "127.0.0.2"},  {"local", 0},     {"online", quorate},
+                     {"nodeid", 2},        {"level", ""}};
+  json::Object whole{{"id", "cluster"}, {"type", "cluster"},  {"name", name},
+                     {"nodes", 2},      {"quorate", quorate}, {"version", 3}};
+  return with_data(json::Array{std::move(whole), std::move(node), std::move(other)});
 }
 
 Answer Api::node(const std::string& method, const std::vector<std::string>& parts, const Form& form,

@@ -22,6 +22,11 @@ struct Place {
   path templates() const { return storage() / "template" / "cache"; }
   path guests() const { return directory / "guests"; }
   path tasks() const { return directory / "tasks"; }
+  /// Lines "PATH PRIVILEGE": what nobody may do there. All else is granted.
+  path denied() const { return directory / "denied"; }
+  /// "NAME 1": the node is one of two of a quorate cluster; "NAME 0": the other cannot be seen. It
+  /// stands alone where there is no such file.
+  path cluster() const { return directory / "cluster"; }
   path faults() const { return directory / "faults"; }  ///< see faults.h
 };
 

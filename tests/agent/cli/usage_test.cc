@@ -82,6 +82,7 @@ const std::vector<Wrong>& wrong_lines() {
       {{"leaks", "veth1"}, "--collect"},
       {{"config"}, "subcommand"},
       {{"config", "check", "--nonsense"}, "--nonsense"},
+      {{"doctor", "--nonsense"}, "--nonsense"},
       {{"journal"}, "subcommand"},
       {{"journal", "check", "--nonsense"}, "--nonsense"},
       {{"version", "--nonsense"}, "--nonsense"},

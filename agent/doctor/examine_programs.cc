@@ -1,0 +1,98 @@
+#include "agent/doctor/examine_programs.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace drover::doctor {
+namespace {
+
+struct Program {
+  const char* name;
+  const char* package;
+  const char* purpose;
+};
+
+bool is_program(const path& file) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(file, error) && access(file.c_str(), X_OK) == 0;
+}
+
+std::string found_in(const std::vector<path>& folders, const std::string& name) {
+  for (const path& folder : folders) {
+    if (is_program(folder / name)) {
+      return folder / name;
+    }
+  }
+  return "";
+}
+
+Finding examine(const Program& program, const std::vector<path>& folders) {
+  const std::string file = found_in(folders, program.name);
+  if (!file.empty()) {
+    return {"programs", true, file};
+  }
+  return {"programs",
+          false,
+          fmt::format("{} is missing, {}", program.name, program.purpose),
+          {fmt::format("apt install {}", program.package)}};
+}
+
+bool is_asked_for(const Config& config, RuntimeKind kind) {
+  const auto& rules = config.runtime.rules;
+  return config.runtime.default_kind == kind ||
+         std::any_of(rules.begin(), rules.end(),
+                     [kind](const RuntimeConfig::Rule& rule) { return rule.kind == kind; });
+}
+
+}  // namespace
+
+std::vector<Finding> examine_programs(const Config& config) {
+  std::vector<Finding> findings;
+  for (const RuntimeKind kind : {RuntimeKind::runc, RuntimeKind::crun}) {
+    const Result<path> program = config.runtime_path(kind);
+    if (program) {
+      findings.push_back({"programs", true, program->native()});
+    } else {
+      const bool needed = is_asked_for(config, kind);
+      findings.push_back({"programs",
+                          !needed,
+                          needed
+                              ? program.error().message
+                              : fmt::format("{} is not there, nor asked for by the configuration",
+                                            to_string(kind)),
+                          {}});
+      if (needed) {
+        findings.back().commands = {fmt::format("apt install {}", to_string(kind))};
+      }
+    }
+  }
+  if (is_program(config.runtime.conmon)) {
+    findings.push_back({"programs", true, config.runtime.conmon.native()});
+  } else {
+    findings.push_back({"programs",
+                        false,
+                        fmt::format("{} is missing, which containers of runc and crun need",
+                                    config.runtime.conmon.native()),
+                        {"apt install conmon"}});
+  }
+  const std::vector<path> folders = {"/usr/bin", "/usr/sbin",      "/bin",
+                                     "/sbin",    "/usr/local/bin", "/usr/local/sbin"};
+  for (const Program& program :
+       {Program{"umoci", "umoci", "which unpacks images"},
+        Program{"mkfs.ext4", "e2fsprogs", "which volumes with a size need"},
+        Program{"mount", "mount", "which volumes need"}, Program{"ip", "iproute2", "for networks"},
+        Program{"lxc-info", "lxc", "which containers of lxc and pve-lxc need"}}) {
+    findings.push_back(examine(program, folders));
+  }
+  for (const char* plugin : {"bridge", "host-local"}) {
+    findings.push_back(examine({plugin, "containernetworking-plugins",
+                                "a CNI plugin without which no container gets on a bridge"},
+                               config.network.plugin_folders));
+  }
+  return findings;
+}
+
+}  // namespace drover::doctor

@@ -1,0 +1,14 @@
+// The programs that droverd starts.
+#pragma once
+
+#include <vector>
+
+#include "agent/core/config.h"
+#include "agent/doctor/finding.h"
+
+namespace drover::doctor {
+
+/// A runtime that neither the default nor a rule of the configuration names may be missing.
+std::vector<Finding> examine_programs(const Config& config);
+
+}  // namespace drover::doctor
