@@ -38,6 +38,7 @@ class Api {
   Answer configure_guest(const std::string& vmid, const Parameters& parameters,
                          const std::string& user);
   json::Object guest_status(const std::string& vmid) const;
+  Answer upload(const Parameters& parameters, const std::string& user);
   Answer permissions(const Parameters& parameters) const;
   Answer cluster_status() const;
   Answer start_task(const TaskRequest& request, const std::string& user);

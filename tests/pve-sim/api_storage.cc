@@ -26,6 +26,25 @@ json::Object volume_facts(const path& file) {
 
 }  // namespace
 
+Answer Api::upload(const Parameters& given, const std::string& user) {
+  const std::string& name = given.at("filename");
+  const bool is_template = name.ends_with(".tar.gz") || name.ends_with(".tar.xz") ||
+                           name.ends_with(".tar.zst") || name.ends_with(".tar");
+  if (given.at("content") != "vztmpl" || !is_template || name.find('/') != std::string::npos) {
+    return bad_parameters({{"filename", "wrong file extension"}});
+  }
+  const auto text = [&given](const char* key) {
+    return given.contains(key) ? given.at(key) : std::string();
+  };
+  return start_task({"imgcopy",
+                     "",
+                     {{"from", given.at("tmpfilename")},
+                      {"to", (place_.templates() / name).string()},
+                      {"algorithm", text("checksum-algorithm")},
+                      {"checksum", text("checksum")}}},
+                    user);
+}
+
 Answer Api::storage(const std::string& method, const std::vector<std::string>& parts,
                     const Form& form, const std::string& user) {
   struct statvfs disk {};
@@ -53,11 +72,16 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
     CHECKED("GET /nodes/{node}/storage/{storage}/status", own);
     return parts[3] == "local" ? with_data(std::move(facts)) : error("No such storage.", 400);
   }
-  if (parts[4] != "content") {
+  if (parts[4] != "content" && parts[4] != "upload") {
     return not_implemented(method, parts);
   }
   if (parts[3] != "local") {
     return error(fmt::format("storage '{}' does not exist", parts[3]));
+  }
+  if (parts[4] == "upload") {
+    return method == "POST"
+               ? upload(CHECKED("POST /nodes/{node}/storage/{storage}/upload", own), user)
+               : not_implemented(method, parts);
   }
   if (parts.size() == 5 && method == "GET") {
     const Parameters given = CHECKED("GET /nodes/{node}/storage/{storage}/content", own);

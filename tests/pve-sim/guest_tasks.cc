@@ -13,6 +13,7 @@
 
 #include "agent/system/child.h"
 #include "agent/system/file.h"
+#include "tests/pve-sim/upload_task.h"
 
 namespace drover::pve_sim {
 
@@ -279,6 +280,9 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
   }
   if (request.type == "vzdestroy") {
     return destroy_guest(place, request.id);
+  }
+  if (request.type == "imgcopy") {
+    return take_upload(request);
   }
   if (request.type == "imgdel") {
     const std::optional<path> file =

@@ -20,6 +20,7 @@ struct Place {
   path storage() const { return directory / "local"; }
   path images() const { return storage() / "images"; }
   path templates() const { return storage() / "template" / "cache"; }
+  path uploads() const { return directory / "uploads"; }
   path guests() const { return directory / "guests"; }
   path tasks() const { return directory / "tasks"; }
   /// Lines "PATH PRIVILEGE": what nobody may do there. All else is granted.

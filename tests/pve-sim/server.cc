@@ -1,13 +1,17 @@
 #include "tests/pve-sim/server.h"
 
+#include <fmt/format.h>
 #include <httplib.h>
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "agent/system/clock.h"
+#include "agent/system/file.h"
 #include "tests/pve-sim/reason_phrase.h"
 
 namespace drover::pve_sim {
@@ -16,6 +20,8 @@ namespace {
 
 constexpr std::string_view kRoot = "/api2/json";
 constexpr const char* kLogin = "/access/ticket";
+constexpr std::size_t kMostParts = 8;
+constexpr std::size_t kMostUpload = std::size_t{64} << 20;
 
 // JSON bodies give the same parameters as a form; true and false are taken there.
 Answer read_body(const httplib::Request& request, Form& form) {
@@ -46,8 +52,9 @@ Answer read_body(const httplib::Request& request, Form& form) {
 }  // namespace
 
 struct Server::Http {
-  Http(const Place& place, Secrets secrets, std::chrono::milliseconds delay)
-      : server((place.directory / "cert.pem").c_str(), (place.directory / "key.pem").c_str()),
+  Http(const Place& where, Secrets secrets, std::chrono::milliseconds delay)
+      : place(where),
+        server((place.directory / "cert.pem").c_str(), (place.directory / "key.pem").c_str()),
         api(place),
         logins(place, std::move(secrets)),
         auth_delay(delay) {
@@ -57,9 +64,15 @@ struct Server::Http {
     // As many as pveproxy keeps apart for our purposes: a refused caller waits in one of them.
     server.new_task_queue = [] { return new httplib::ThreadPool(32); };
     const auto handler = [this](const httplib::Request& request, httplib::Response& response) {
-      write(answer(request), response);
+      write(answer(request, [&](Form& form) { return read_body(request, form); }), response);
     };
     server.Get(".*", handler);
+    server.Post("/api2/json/nodes/[^/]+/storage/[^/]+/upload",
+                [this](const httplib::Request& request, httplib::Response& response,
+                       const httplib::ContentReader& reader) {
+                  write(answer(request, [&](Form& form) { return read_upload(reader, form); }),
+                        response);
+                });
     server.Post(".*", handler);
     server.Put(".*", handler);
     server.Delete(".*", handler);
@@ -73,22 +86,25 @@ struct Server::Http {
     });
   }
 
-  Answer answer(const httplib::Request& request) {
+  /// `read` adds the parameters of the request's body, or refuses it.
+  using ReadBody = std::function<Answer(Form&)>;
+
+  Answer answer(const httplib::Request& request, const ReadBody& read) {
     const std::size_t question = std::min(request.target.find('?'), request.target.size());
     const std::string target = percent_decode(request.target.substr(0, question), false);
     const bool logs_in = request.method == "POST" && target == std::string(kRoot) + kLogin;
     const Caller caller =
         logins.caller(request.get_header_value("Authorization"), request.get_header_value("Cookie"),
                       request.get_header_value("CSRFPreventionToken"), request.method == "GET");
-    Answer given = answer(request, target, question, caller, logs_in);
+    Answer given = answer(request, read, target, question, caller, logs_in);
     if (given.status == 401) {
       (void)system::SystemClock().sleep_for(auth_delay, ending).has_value();
     }
     return given;
   }
 
-  Answer answer(const httplib::Request& request, const std::string& target, std::size_t question,
-                const Caller& caller, bool logs_in) {
+  Answer answer(const httplib::Request& request, const ReadBody& read, const std::string& target,
+                std::size_t question, const Caller& caller, bool logs_in) {
     if (logs_in && caller.by_token) {
       return error(
           "Permission check failed (URI '/access/ticket' not available with API token, need proper "
@@ -109,11 +125,44 @@ struct Server::Http {
     read_form(
         std::string_view(request.target).substr(std::min(question + 1, request.target.size())),
         form);
-    if (Answer refused = read_body(request, form); refused.status != 200) {
+    if (Answer refused = read(form); refused.status != 200) {
       return refused;
     }
     return logs_in ? logins.log_in(form)
                    : api.handle(request.method, target.substr(kRoot.size()), form, caller.user);
+  }
+
+  /// Keeps the file until its task takes it, and tells where. The parts come in one order only:
+  /// what is not where it is looked for is not found, and a checksum before its algorithm ends the
+  /// request.
+  Answer read_upload(const httplib::ContentReader& reader, Form& form) {
+    std::vector<httplib::MultipartFormData> parts;
+    reader(
+        [&parts](const httplib::MultipartFormData& part) {
+          parts.push_back(part);
+          return parts.size() <= kMostParts;
+        },
+        [&parts](const char* data, std::size_t size) {
+          parts.back().content.append(data, size);
+          return parts.back().content.size() <= kMostUpload;
+        });
+    for (const httplib::MultipartFormData& part : parts) {
+      if (part.name == "checksum" && !form.contains("checksum-algorithm")) {
+        return {400, "Bad Request", nullptr};
+      }
+      if (part.name != "filename") {
+        form[part.name].push_back(part.content);
+        continue;
+      }
+      form["filename"].push_back(part.filename);
+      const path file = place.uploads() / fmt::format("pveupload-{:08x}", uploads++);
+      if (!system::make_folders(place.uploads()) || !system::write_atomically(file, part.content)) {
+        return error("unable to create file '" + file.string() + "'");
+      }
+      form["tmpfilename"].push_back(file);
+      break;
+    }
+    return {};
   }
 
   static void write(const Answer& answer, httplib::Response& response) {
@@ -124,6 +173,8 @@ struct Server::Http {
     }
   }
 
+  const Place& place;
+  std::atomic<unsigned> uploads = 0;
   httplib::SSLServer server;
   Api api;
   Logins logins;
