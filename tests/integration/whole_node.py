@@ -28,7 +28,7 @@ def sh(*argv):
 class Simulator:
     """A Proxmox node (tests/pve-sim) with a bridge and a storage, on loopback."""
 
-    def __init__(self, build, work, image):
+    def __init__(self, build, work, image, *options):
         self.folder = work / "sim"
         self.lxc_path = work / "pve-lxc"
         self.folder.mkdir()
@@ -40,7 +40,7 @@ class Simulator:
         sh(str(TOP / "packaging/busybox-image"), str(image), "--template", str(template))
         self.log = open(work / "pve-sim.log", "ab")
         self.argv = [build / "tests/pve-sim/pve-sim", "--directory", self.folder, "--node", "node1", "--bridge", "vmbr0",
-                     "--lxc-path", self.lxc_path, "--auth-delay-ms", "1", "--keep"]
+                     "--lxc-path", self.lxc_path, "--auth-delay-ms", "1", "--keep", *options]
         words = self.start()
         self.argv += ["--port", words["url"].rsplit(":", 1)[1]]
         self.config = {"url": words["url"], "token_file": words["token"], "fingerprint": words["fingerprint"],
@@ -95,7 +95,7 @@ def show_own_interfaces():
 
 
 class Node:
-    def __init__(self, build, proxmox=False):
+    def __init__(self, build, proxmox=False, simulator_options=()):
         self.build = build
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="drover-node-"))
         make_own_mounts()
@@ -114,7 +114,7 @@ class Node:
         }
         self.simulator = None
         if proxmox:
-            self.simulator = Simulator(build, self.work, self.work / "image")
+            self.simulator = Simulator(build, self.work, self.work / "image", *simulator_options)
             config["proxmox"] = self.simulator.config
             config["storage"] = {"default": "local"}
             config["network"] = {

@@ -10,6 +10,7 @@
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/storage_lock.h"
 
 namespace drover::pve_sim {
 namespace {
@@ -121,6 +122,10 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
       return bad_parameters({{"filename", "value does not match the regex pattern"}});
     }
     const path file = place_.images() / given.at("vmid") / name;
+    const Result<StorageLock> lock = StorageLock::take(place_, system::Stop());
+    if (!lock) {
+      return error(lock.error().message);
+    }
     if (std::filesystem::exists(file)) {
       return error(fmt::format("disk image '{}' already exists", file.string()));
     }

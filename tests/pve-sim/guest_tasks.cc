@@ -13,6 +13,7 @@
 
 #include "agent/system/child.h"
 #include "agent/system/file.h"
+#include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/upload_task.h"
 
 namespace drover::pve_sim {
@@ -98,6 +99,7 @@ Result<std::string> make_volume(const Place& place, const std::string& vmid,
   const std::string name = fmt::format("{}/{}-{}-disk-{}.{}", vmid, gib > 0 ? "vm" : "subvol", vmid,
                                        number, gib > 0 ? "raw" : "subvol");
   const path file = place.images() / name;
+  const StorageLock lock = TRY(StorageLock::take(place, stop));
   TRY(system::make_folders(file.parent_path()));
   std::string stored = "local:" + name;
   if (gib > 0) {
@@ -279,6 +281,7 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
     return stop_guest(place, request.id, number("timeout", 60), number("forceStop", 0) == 1, stop);
   }
   if (request.type == "vzdestroy") {
+    const StorageLock lock = TRY(StorageLock::take(place, stop));
     return destroy_guest(place, request.id);
   }
   if (request.type == "imgcopy") {
@@ -287,6 +290,7 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
   if (request.type == "imgdel") {
     const std::optional<path> file =
         volume_path(place, request.details.find("volume")->string_or(""));
+    const StorageLock lock = TRY(StorageLock::take(place, stop));
     return file ? system::remove_tree(*file) : Result<>();
   }
   return fail(Code::broken, "no task is called '{}'", request.type);

@@ -24,6 +24,7 @@ struct Arguments {
   pve_sim::Place place;
   int port = 0;
   bool keep = false;
+  int allocation_ms = 0;
   int auth_delay_ms = 3000;
   std::filesystem::path request;
 };
@@ -56,10 +57,12 @@ bool read_arguments(int argc, char** argv, int first, Arguments& out) {
     } else if (name == "--request") {
       out.request = value;
     } else if (!(name == "--port" && read_number(value, out.port)) &&
-               !(name == "--auth-delay-ms" && read_number(value, out.auth_delay_ms))) {
+               !(name == "--auth-delay-ms" && read_number(value, out.auth_delay_ms)) &&
+               !(name == "--allocation-ms" && read_number(value, out.allocation_ms))) {
       return false;
     }
   }
+  out.place.allocation = std::chrono::milliseconds(out.allocation_ms);
   if (out.place.lxc_path.empty()) {
     out.place.lxc_path = out.place.directory / "lxc";
   }
@@ -139,7 +142,7 @@ int main(int argc, char** argv) {
     if (!read_arguments(argc, argv, task ? 2 : 1, arguments)) {
       fmt::print(stderr,
                  "usage: pve-sim --directory DIR [--node NAME] [--bridge NAME]... [--port N] "
-                 "[--lxc-path DIR] [--auth-delay-ms N] [--keep]\n");
+                 "[--lxc-path DIR] [--auth-delay-ms N] [--allocation-ms N] [--keep]\n");
       return 2;
     }
     return task ? pve_sim::run_task(arguments.place, arguments.request) : serve(arguments);

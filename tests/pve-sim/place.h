@@ -1,6 +1,7 @@
 // Place: where one simulated node keeps its things, and what it is called.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct Place {
   path lxc_path;   ///< VMID/config and VMID/rootfs of each guest
   std::string node = "pve1";
   std::vector<std::string> bridges;  ///< configured ones; active only when the kernel has them
+  std::chrono::milliseconds allocation{0};  ///< how long each change of the storage takes
   std::string user = "root@pam";
   std::string token = "drover";
 

@@ -83,7 +83,8 @@ Result<std::string> Tasks::start(const TaskRequest& request, const std::string& 
   TRY(system::write_atomically(file, json::write(content), 0600));
   system::Child child = TRY(system::Child::start(
       {"/proc/self/exe", "task", "--directory", place_.directory.string(), "--lxc-path",
-       place_.lxc_path.string(), "--node", place_.node, "--request", file.string()}));
+       place_.lxc_path.string(), "--node", place_.node, "--allocation-ms",
+       std::to_string(place_.allocation.count()), "--request", file.string()}));
   const std::uint64_t pstart = TRY(system::start_time_of(child.pid()));
   const std::string upid =
       to_text(Upid{place_.node, child.pid(), pstart, now, request.type, request.id, user});
