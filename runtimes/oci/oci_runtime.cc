@@ -196,22 +196,23 @@ Result<Exit> OciRuntime::stop(const Container& container, int signal,
 
 Result<> OciRuntime::pause(const Container& container, const Stop& stop) {
   TRY(require(container, "pause", {Status::running}, stop));
-  // A program that is about to fork can keep its group from freezing, above all by cgroup v1, until
-  // it is thawed. runc then gives up and leaves the next try to its caller (opencontainers/
-  // runc#4388); crun says that it is done.
+  // A program that is about to fork, or hangs in the kernel, can keep its group from freezing. runc
+  // then gives up and leaves the next try to its caller (opencontainers/runc#4388); crun says that
+  // it is done. What is frozen in part, or might be later, is thawed.
+  const auto give_up = [&](const std::string& why) {
+    const Stop never;
+    (void)runtime_.run({"resume", container.name.str()}, never).has_value();
+    return fail(Code::unavailable, "pause container {}: {}", container.name.str(), why);
+  };
   const Result<> told = act(container, {"pause", container.name.str()}, stop);
   if (!told && told.error().code == Code::broken &&
-      told.error().message.find("freeze") != std::string::npos) {
-    return fail(Code::unavailable, "{}", told.error().message);
+      told.error().message.find(" to freeze") != std::string::npos) {
+    return give_up(told.error().message);
   }
   TRY(told);
   const LiveState now = TRY(live(container, stop));
-  if (now.status != Status::running) {
-    return require_now(container, Status::paused, stop);
-  }
-  (void)runtime_.run({"resume", container.name.str()}, stop).has_value();
-  return fail(Code::unavailable, "pause container {}: its programs could not be frozen",
-              container.name.str());
+  return now.status == Status::running ? give_up("its programs could not be frozen")
+                                       : require_now(container, Status::paused, stop);
 }
 
 Result<> OciRuntime::resume(const Container& container, const Stop& stop) {
