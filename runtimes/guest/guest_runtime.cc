@@ -75,6 +75,15 @@ Result<> GuestRuntime::unmark_unless_started(const Container& container, const S
   if (guest.running || !stamp_of(guest).started) {
     return {};
   }
+  // An admin may be starting it just now: asked first, because what has ended meanwhile is found
+  // among those that have.
+  const std::vector<proxmox::Upid> running = TRY(tasks_.running(stop));
+  const bool starts = std::any_of(running.begin(), running.end(), [&guest](const auto& task) {
+    return task.type == "vzstart" && task.id == std::to_string(guest.vmid.value);
+  });
+  if (starts) {
+    return {};
+  }
   const std::vector<proxmox::Tasks::Ended> tasks = TRY(tasks_.ended(guest.vmid, stop));
   // What comes before its creation was about another guest of this number. One whose creation is
   // not found, as after a restore, may have run for all that is known.
@@ -84,14 +93,6 @@ Result<> GuestRuntime::unmark_unless_started(const Container& container, const S
     return task.type == "vzstart" && proxmox::ended_well(task.exit);
   });
   if (created == tasks.end() || ran) {
-    return {};
-  }
-  // An admin may be starting it just now.
-  const std::vector<proxmox::Upid> running = TRY(tasks_.running(stop));
-  const bool starts = std::any_of(running.begin(), running.end(), [&guest](const auto& task) {
-    return task.type == "vzstart" && task.id == std::to_string(guest.vmid.value);
-  });
-  if (starts) {
     return {};
   }
   return change_tags(
