@@ -1,4 +1,5 @@
 // droverd: the agent of one node.
+#include <malloc.h>
 #include <sys/epoll.h>
 
 #include <CLI/CLI.hpp>
@@ -24,6 +25,15 @@ system::LogLevel level_from(const std::string& name) {
 Result<Config> load(const path& file) {
   const std::string text = TRY(system::read_file(file));
   return parse_config(text).context(file.native());
+}
+
+/// Each arena keeps what it once held in pieces, and by itself the allocator makes one for nearly
+/// every thread (mallopt(3)). Two are enough for threads that mostly wait; buffers are mapped for
+/// themselves, however many of that size there were before.
+void keep_memory_small() {
+  constexpr int kMappedFrom = 128 << 10;
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, kMappedFrom);
 }
 
 Result<> serve(const path& file) {
@@ -61,6 +71,7 @@ int main(int argc, char** argv) {
   app.add_option("--config", config, "configuration file")->capture_default_str();
   app.set_version_flag("--version", DROVER_VERSION);
   CLI11_PARSE(app, argc, argv);
+  drover::daemon::keep_memory_small();
   try {
     const drover::Result<> served = drover::daemon::serve(config);
     if (!served) {
