@@ -40,7 +40,7 @@ constexpr std::size_t kMostText = 2000;
 constexpr std::size_t kMostFaults = 100;
 
 Code meaning(int status, std::string_view text) {
-  if (status == 401 || status == 403) {
+  if (status == kUnauthorized || status == 403) {
     return Code::refused;
   }
   if (status == 595) {  // nobody took the request

@@ -15,6 +15,9 @@ struct Answer {
   std::string body;
 };
 
+/// The status of who is not known, or no more.
+inline constexpr int kUnauthorized = 401;
+
 /// "data" of a success; otherwise an error whose code says what the API meant, for it answers
 /// nearly everything with 500. `request` ("POST /nodes/pve1/lxc") stands in front of the message.
 Result<json::Value> read_answer(const Answer& answer, std::string_view request);

@@ -8,7 +8,6 @@ namespace drover::proxmox {
 namespace {
 
 constexpr std::string_view kRoot = "/api2/json";
-constexpr int kUnauthorized = 401;
 
 class HttpsClient : public Client {
  public:

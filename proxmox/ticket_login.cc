@@ -46,10 +46,6 @@ class TicketLogin : public Login {
     Result<Ticket> ticket = ask(transport, stop);
     const std::lock_guard lock(mutex_);
     if (!ticket) {
-      if (ticket.error().code == Code::refused) {
-        refusal_ = ticket.error();
-        refused_until_ = clock_.now() + kRefusedFor;
-      }
       return Failure(ticket.error());
     }
     ticket_ = std::move(*ticket);
@@ -75,17 +71,21 @@ class TicketLogin : public Login {
     }
   };
 
-  Result<Ticket> ask(Transport& transport, const Stop& stop) const {
+  Result<Ticket> ask(Transport& transport, const Stop& stop) {
     const std::string what = "log in to Proxmox as " + user_;
     const system::Instant asked_at = clock_.now();
-    const Request request{"POST",
-                          std::string(kPath),
-                          {},
-                          encode({{"username", user_}, {"password", password_}}),
-                          true};
+    const Request request{"POST", std::string(kPath),
+                          {},     encode({{"username", user_}, {"password", password_}}),
+                          true,   is_of_the_node_};
     const Answer answer = TRY(transport.send(request, stop).context(what));
-    const json::Value given = TRY(
-        read_answer(answer, "POST /access/ticket").context(what + " with proxmox.password_file"));
+    const Result<json::Value> read =
+        read_answer(answer, "POST /access/ticket").context(what + " with proxmox.password_file");
+    if (!read && answer.status == kUnauthorized) {
+      const std::lock_guard lock(mutex_);
+      refusal_ = read.error();
+      refused_until_ = clock_.now() + kRefusedFor;
+    }
+    const json::Value given = TRY(read);
     if (given.at("NeedTFA").boolean_or(false)) {
       return fail(Code::refused,
                   "{}: this user has a second factor; give Drover an API token "
@@ -103,6 +103,8 @@ class TicketLogin : public Login {
 
   const std::string user_;
   const std::string password_;
+  /// Of realm pam each node has its own passwords, and none passes a login on.
+  const bool is_of_the_node_ = user_.ends_with("@pam");
   system::Clock& clock_;
   std::mutex mutex_;
   std::optional<Ticket> ticket_;     // guarded by mutex_

@@ -16,7 +16,7 @@ constexpr long kConnectTimeoutMs = 10'000;
 /// pveproxy closes an idle connection after 5 s, and a request that meets that close is lost.
 constexpr std::chrono::seconds kMostIdle{3};
 /// How long others are asked in place of a server that could not be reached.
-constexpr std::chrono::seconds kPassedOver{15};
+constexpr std::chrono::seconds kPassedOver{2};
 
 struct Libcurl {
   Libcurl() { curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -234,8 +234,11 @@ Result<Answer> Transport::send_to(const Target& server, const Request& request, 
   const CURLcode done = TRY(run(transfer->easy, transfer->multi, what, stop));
   reached = transfer->reached;
   if (done != CURLE_OK) {
-    const std::string_view text =
+    std::string_view text =
         transfer->message[0] != '\0' ? transfer->message : curl_easy_strerror(done);
+    if (done == CURLE_ABORTED_BY_CALLBACK) {
+      text = "the server has closed the kept connection";
+    }
     if (transfer->too_large) {
       return fail(Code::broken, "{}: the answer is larger than {} bytes", what, kMostAnswer);
     }
@@ -274,10 +277,17 @@ void Transport::pass_over(std::size_t server) {
 
 Result<Answer> Transport::send(const Request& request, const Stop& stop) {
   std::optional<Error> first;
-  for (const std::size_t server : order()) {
+  const std::vector<std::size_t> servers =
+      request.own_server_only ? std::vector<std::size_t>{0} : order();
+  for (const std::size_t server : servers) {
     bool reached = false;
     Result<Answer> answer = send_to(servers_.at(server), request, stop, reached);
-    if (answer || (reached && !request.repeatable) || answer.error().code != Code::unavailable) {
+    if (answer || (reached && !request.repeatable)) {
+      return answer;
+    }
+    // Whether another one can be trusted is no matter of the first, which may be back soon.
+    const Code code = answer.error().code;
+    if (code != Code::unavailable && !(first && code == Code::refused)) {
       return answer;
     }
     pass_over(server);

@@ -24,6 +24,8 @@ struct Request {
   /// Doing it twice harms nobody. Others are sent once: also not again on a new connection when the
   /// kept one has turned out to be closed, as libcurl would by itself.
   bool repeatable = false;
+  /// To the node's own server and to no other.
+  bool own_server_only = false;
 };
 
 /// Thread-safe: each request takes a transfer of its own from a pool.
@@ -38,7 +40,7 @@ class Transport {
   /// `unavailable` when the request surely did not reach the API, `timed_out` when it may have,
   /// `refused` when the server is not the one that is trusted, `cancelled` soon after `stop`.
   ///
-  /// A server that cannot be reached is passed over for some seconds; only when there is no other
+  /// A server that cannot be reached is passed over for a moment; only when there is no other
   /// is it asked all the same. One that may have reached a server is sent to no other, unless it is
   /// repeatable.
   Result<Answer> send(const Request& request, const Stop& stop);

@@ -89,6 +89,22 @@ std::string read_https(Fields& fields, std::string_view otherwise) {
   return url;
 }
 
+/// SHA-256 as Proxmox shows it: 32 pairs of hexadecimal digits with colons between them.
+std::string read_fingerprint(Fields& fields) {
+  std::string text = fields.string("fingerprint");
+  constexpr std::size_t kLength = 32 * 3 - 1;
+  bool fits = text.empty() || text.size() == kLength;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_digit =
+        std::string_view("0123456789abcdefABCDEF").find(text[i]) != std::string_view::npos;
+    fits = fits && (i % 3 == 2 ? text[i] == ':' : is_digit);
+  }
+  if (!fits) {
+    fields.fault("fingerprint", "must be 32 pairs of hexadecimal digits, \"AA:BB:...\"");
+  }
+  return text;
+}
+
 void read_proxmox_login(Fields& fields, ProxmoxConfig& proxmox) {
   proxmox.token_file = read_absolute(fields, "token_file", {});
   proxmox.user = fields.string("user");
@@ -97,6 +113,10 @@ void read_proxmox_login(Fields& fields, ProxmoxConfig& proxmox) {
     fields.fault("token_file", "must be given, or else user and password_file, and not both");
   } else if (proxmox.user.empty() != proxmox.password_file.empty()) {
     fields.fault("user", "must be given with password_file, and only then");
+  } else if (const std::size_t at = proxmox.user.find('@');
+             !proxmox.user.empty() &&
+             (at == std::string::npos || at == 0 || at + 1 == proxmox.user.size())) {
+    fields.fault("user", "must be of the form USER@REALM");
   }
 }
 
@@ -106,7 +126,7 @@ ProxmoxConfig read_proxmox(const json::Value& value, std::string at, Faults& fau
   proxmox.enabled = true;
   proxmox.ca_file = read_absolute(fields, "ca_file", {});
   proxmox.url = read_https(fields, proxmox.url);
-  proxmox.fingerprint = fields.string("fingerprint");
+  proxmox.fingerprint = read_fingerprint(fields);
   if (proxmox.ca_file.empty() == proxmox.fingerprint.empty()) {
     fields.fault("ca_file", "must be given, or else fingerprint, and not both");
   }
@@ -114,7 +134,7 @@ ProxmoxConfig read_proxmox(const json::Value& value, std::string at, Faults& fau
   fields.each("others", kMostOthers, [&](const json::Value& element, std::string where) {
     Fields other(element, std::move(where), faults);
     other.require("url");
-    ProxmoxConfig::Server server{read_https(other, ""), other.string("fingerprint")};
+    ProxmoxConfig::Server server{read_https(other, ""), read_fingerprint(other)};
     if (proxmox.ca_file.empty() == server.fingerprint.empty()) {
       other.fault("fingerprint", "must be given when there is no ca_file, and only then");
     }
@@ -145,6 +165,9 @@ StorageConfig read_storage(const json::Value& value, std::string at, Faults& fau
   StorageConfig storage;
   storage.default_storage = fields.string("default", storage.default_storage);
   storage.guest_storage = fields.string("guest_storage", storage.guest_storage);
+  if (storage.guest_storage == "local-folder" || storage.guest_storage == "local-image") {
+    fields.fault("guest_storage", "must be a storage of Proxmox VE");
+  }
   storage.guest_root_mib = fields.integer("guest_root_mib", storage.guest_root_mib, 16, 1 << 30);
   fields.finish();
   return storage;

@@ -28,11 +28,18 @@ class HostileApi {
   /// One connection after its request's head was read.
   class Connection {
    public:
-    Connection(SSL* ssl, const system::Stop& stop) : ssl_(ssl), stop_(stop) {}
+    Connection(SSL* ssl, const system::Stop& stop, std::atomic<int>& requests)
+        : ssl_(ssl), stop_(stop), requests_(requests) {}
     /// False once nobody listens any more.
     bool send(std::string_view text) const {
       return !stop_.requested() && SSL_write(ssl_, text.data(), static_cast<int>(text.size())) ==
                                        static_cast<int>(text.size());
+    }
+    /// Reads the head of one more request; false when none comes.
+    bool await_request() const {
+      const bool came = read_head(ssl_);
+      requests_ += came ? 1 : 0;
+      return came;
     }
     /// Says nothing until the test ends.
     void hold() const {
@@ -43,6 +50,7 @@ class HostileApi {
    private:
     SSL* ssl_;
     const system::Stop& stop_;
+    std::atomic<int>& requests_;
   };
   /// Called on the server's thread; the connection is closed without a word when it returns.
   using Behaviour = std::function<void(const Connection&)>;
@@ -100,7 +108,7 @@ class HostileApi {
       SSL_set_fd(ssl.get(), connection.get());
       if (SSL_accept(ssl.get()) == 1 && read_head(ssl.get())) {
         ++requests_;
-        behaviour_(Connection(ssl.get(), stop_));
+        behaviour_(Connection(ssl.get(), stop_, requests_));
       }
     }
   }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "fakes/fake_clock.h"
+#include "fakes/hostile_api.h"
 #include "fakes/silent_server.h"
 #include "fakes/sim_node.h"
 
@@ -20,6 +21,10 @@ class FailoverTest : public testing::Test {
     return client_->post("/nodes/pve1/storage/local/content",
                          {{"vmid", "9000"}, {"filename", name}, {"size", "1M"}, {"format", "raw"}},
                          stop_);
+  }
+  Result<json::Value> allocate_at_the_other(const std::string& name) {
+    client_ = node_.client();
+    return allocate(name);
   }
   /// The node's own server is at `url`; the simulated one is another's.
   void make_client(const std::string& url) {
@@ -56,7 +61,7 @@ TEST_F(FailoverTest, AServerThatCannotBeReachedIsPassedOverForAWhile) {
   own.start_again();
   EXPECT_EQ(own.endpoint().server.url, url);
   EXPECT_TRUE(version()) << "the first was asked at once";
-  clock_.advance(std::chrono::seconds(15));
+  clock_.advance(std::chrono::seconds(2));
   EXPECT_EQ(version().error().code, Code::refused) << "the first was not asked again";
 }
 
@@ -71,20 +76,41 @@ TEST_F(FailoverTest, WhereNobodyCanBeReachedAllAreNamed) {
 }
 
 TEST_F(FailoverTest, WhatAServerMayHaveTakenIsSentToNoOther) {
-  node_.set_fault("lost", 1, "POST /nodes/pve1/storage");
-  fakes::SimNode other;
-  endpoint_.others = {other.endpoint().server};
+  const fakes::HostileApi own([](const fakes::HostileApi::Connection&) {});
+  endpoint_.others = {endpoint_.server};
+  endpoint_.server = {own.url(), own.fingerprint()};
   client_ = make_https_client(endpoint_, clock_).value();
   EXPECT_EQ(allocate("vm-9000-a.raw").error().code, Code::timed_out);
+  EXPECT_EQ(own.requests(), 1);
+  // The other one has it not; and what harms nobody is asked of it.
+  EXPECT_TRUE(version());
+  EXPECT_TRUE(allocate_at_the_other("vm-9000-a.raw"));
 }
 
 TEST_F(FailoverTest, OneThatTakesConnectionsAndSaysNothingWasNotReached) {
   const fakes::SilentServer silent;
-  endpoint_.timeout = std::chrono::seconds(2);
+  endpoint_.timeout = std::chrono::seconds(5);
   make_client(silent.url());
   // Without TLS nothing of the request was sent.
   const auto made = allocate("vm-9000-a.raw");
   EXPECT_TRUE(made) << to_text(made.error());
+}
+
+TEST_F(FailoverTest, AnotherThatIsNotTrustedLeavesTheFirstToBeTriedAgain) {
+  make_client(kNobody);
+  std::string& fingerprint = endpoint_.others.front().fingerprint;
+  fingerprint.front() = fingerprint.front() == 'A' ? 'B' : 'A';
+  client_ = make_https_client(endpoint_, clock_).value();
+  const auto failed = version();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::unavailable);
+  EXPECT_THAT(failed.error().message, HasSubstr("not the one that is trusted"));
+}
+
+TEST_F(FailoverTest, APasswordOfTheNodeIsToldToNoOther) {
+  endpoint_ = node_.endpoint_by_password();
+  make_client(kNobody);
+  EXPECT_EQ(version().error().code, Code::unavailable);
 }
 
 TEST_F(FailoverTest, AServerThatIsNotTrustedIsToldAndNotPassedOver) {

@@ -70,14 +70,31 @@ TEST_F(HostileApiTest, AConnectionThatIsClosedWithoutAWordLeavesAWriteUnsure) {
   EXPECT_EQ(api.requests(), 1) << "it was sent again";
 }
 
+TEST_F(HostileApiTest, AWriteIsNotRepeatedWhereAKeptConnectionIsClosed) {
+  const HostileApi api([](const HostileApi::Connection& to) {
+    to.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"data\":1}");
+    to.await_request();
+  });
+  talk_to(api);
+  ASSERT_TRUE(client_->get("/version", {}, stop_));
+  const auto answer = client_->post(kPath, {}, stop_);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::timed_out);
+  EXPECT_THAT(answer.error().message, HasSubstr("closed"));
+  EXPECT_EQ(api.requests(), 2) << "it was sent again";
+  // A read is.
+  ASSERT_TRUE(client_->get("/version", {}, stop_));
+  EXPECT_TRUE(client_->get("/version", {}, stop_));
+}
+
 TEST_F(HostileApiTest, AnAnswerThatDoesNotComeLeavesAWriteUnsure) {
-  timeout_ = std::chrono::milliseconds(500);
+  timeout_ = std::chrono::seconds(3);
   const HostileApi api([](const HostileApi::Connection& to) { to.hold(); });
   EXPECT_EQ(post(api).code, Code::timed_out);
 }
 
 TEST_F(HostileApiTest, AnAnswerThatDripsEndsWithTheDeadline) {
-  timeout_ = std::chrono::milliseconds(500);
+  timeout_ = std::chrono::seconds(3);
   const HostileApi api([](const HostileApi::Connection& to) {
     to.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
     while (to.send(" ")) {

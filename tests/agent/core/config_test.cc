@@ -90,6 +90,10 @@ TEST(ConfigTest, TellsEveryFaultWithLineAndPointer) {
   EXPECT_THAT(to_text(read.error()), HasSubstr("did you mean \"storage\"?"));
 }
 
+#define FINGERPRINT                                                           \
+  "\"AA:BB:CC:DD:EE:FF:00:11:AA:BB:CC:DD:EE:FF:00:11:AA:BB:CC:DD:EE:FF:00:11" \
+  ":AA:BB:CC:DD:EE:FF:00:11\""
+
 struct WrongConfig {
   const char* text;
   const char* pointer;
@@ -114,15 +118,21 @@ INSTANTIATE_TEST_SUITE_P(
         WrongConfig{R"({"runtime":[]})", "/runtime"},
         WrongConfig{R"({"proxmox":{"ca_file":"/c"}})", "/proxmox/token_file"},
         WrongConfig{R"({"proxmox":{"token_file":"/t"}})", "/proxmox/ca_file"},
-        WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","fingerprint":"AA"}})",
+        WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","fingerprint":)" FINGERPRINT
+                    "}}",
                     "/proxmox/ca_file"},
         WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","url":"http://x"}})",
                     "/proxmox/url"},
         WrongConfig{R"({"proxmox":{"token_file":"/t","ca_file":"/c","others":[{"url":"x"}]}})",
                     "/proxmox/others/0/url"},
-        WrongConfig{
-            R"({"proxmox":{"token_file":"/t","fingerprint":"A","others":[{"url":"https://x"}]}})",
-            "/proxmox/others/0/fingerprint"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t","fingerprint":)" FINGERPRINT
+                    R"(,"others":[{"url":"https://x"}]}})",
+                    "/proxmox/others/0/fingerprint"},
+        WrongConfig{R"({"proxmox":{"token_file":"/t","fingerprint":"AA:BB"}})",
+                    "/proxmox/fingerprint"},
+        WrongConfig{R"({"proxmox":{"user":"root","password_file":"/p","ca_file":"/c"}})",
+                    "/proxmox/user"},
+        WrongConfig{R"({"storage":{"guest_storage":"local-folder"}})", "/storage/guest_storage"},
         WrongConfig{R"({"proxmox":{"token_file":"/t","password_file":"/p","ca_file":"/c"}})",
                     "/proxmox/token_file"},
         WrongConfig{R"({"proxmox":{"password_file":"/p","ca_file":"/c"}})", "/proxmox/user"},
