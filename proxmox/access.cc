@@ -1,19 +1,24 @@
 #include "proxmox/access.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 
 namespace drover::proxmox {
 namespace {
 
-constexpr const char* kRole = "Drover";
-
-std::string joined(const std::set<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    text += (text.empty() ? "" : ",") + name;
+/// "DroverStorage" for "/storage/local": one for all things of a kind.
+std::string role_for(const std::string& path) {
+  const std::size_t end = std::min(path.find('/', 1), path.size());
+  std::string kind = path.substr(std::min<std::size_t>(1, end), end - 1);
+  if (kind.empty()) {
+    return "DroverCluster";
   }
-  return text;
+  kind.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(kind.front())));
+  return "Drover" + kind;
 }
 
 }  // namespace
@@ -39,29 +44,34 @@ Result<std::vector<Privilege>> Access::missing(const std::vector<Privilege>& nee
 std::vector<std::string> commands_to_grant(const std::vector<Privilege>& needed,
                                            const std::vector<Privilege>& missing,
                                            const std::string& user) {
-  if (missing.empty()) {
-    return {};
-  }
-  std::set<std::string> names;
-  for (const Privilege& privilege : needed) {
-    names.insert(privilege.name);
-  }
   std::set<std::string> paths;
   for (const Privilege& privilege : missing) {
     paths.insert(privilege.path);
   }
-  const std::string name = user.substr(0, user.find('!'));
-  // root@pam itself lacks nothing.
-  std::string whom = name == "root@pam" ? "" : " --users '" + name + "'";
-  if (user != name) {
-    whom += " --tokens '" + user + "'";
-  }
-  // Where the role is there already, the first fails and the second sets it right.
-  std::vector<std::string> commands = {
-      fmt::format("pveum role add {}", kRole),
-      fmt::format("pveum role modify {} --privs '{}'", kRole, joined(names))};
+  std::map<std::string, std::vector<std::string>> roles;  // with their privileges
   for (const std::string& path : paths) {
-    commands.push_back(fmt::format("pveum acl modify '{}' --roles {}{}", path, kRole, whom));
+    roles.try_emplace(role_for(path));
+  }
+  for (const Privilege& privilege : needed) {
+    const auto role = roles.find(role_for(privilege.path));
+    if (role != roles.end() &&
+        std::find(role->second.begin(), role->second.end(), privilege.name) == role->second.end()) {
+      role->second.push_back(privilege.name);
+    }
+  }
+  std::vector<std::string> commands;
+  for (const auto& [role, privileges] : roles) {
+    // Where the role is there already, the first fails and the second adds to it.
+    commands.push_back(fmt::format("pveum role add {}", role));
+    commands.push_back(fmt::format("pveum role modify {} --append 1 --privs {}", role,
+                                   fmt::join(privileges, ",")));
+  }
+  // A role of a user's own on a path takes the place of what it has there from above, so that a
+  // token's user is left alone.
+  const char* const whom = user.find('!') == std::string::npos ? "--users" : "--tokens";
+  for (const std::string& path : paths) {
+    commands.push_back(
+        fmt::format("pveum acl modify {} --roles {} {} '{}'", path, role_for(path), whom, user));
   }
   return commands;
 }

@@ -27,8 +27,9 @@ class Access {
   Client& client_;
 };
 
-/// What an admin enters on a node to give `user` ("USER@REALM" or with "!ID") all of `needed`, of
-/// which it lacks `missing`. A token has what both it and its user have.
+/// What an admin enters on a node to give `user` ("USER@REALM" or with "!ID") all of `needed` where
+/// it lacks some of it (`missing`): on each path a role with what is needed there, and no more. A
+/// role that is there already keeps what it has.
 std::vector<std::string> commands_to_grant(const std::vector<Privilege>& needed,
                                            const std::vector<Privilege>& missing,
                                            const std::string& user);

@@ -14,17 +14,29 @@ Result<std::string> Cluster::version(const Stop& stop) {
 }
 
 Result<ClusterState> Cluster::state(const Stop& stop) {
-  const json::Array list =
-      TRY(list_of(client_.get("/cluster/status", {}, stop), "ask for the cluster's state"));
+  Result<json::Array> list =
+      list_of(client_.get("/cluster/status", {}, stop), "ask for the cluster's state");
+  const bool is_whole = list.has_value();
+  if (!list && list.error().code == Code::refused) {
+    list = list_of(client_.get("/nodes", {}, stop), "ask for the cluster's nodes");
+  }
+  const json::Array entries = TRY(std::move(list));
   ClusterState state;
-  for (const json::Value& value : list) {
-    const std::string name(value.at("name").string_or(""));
-    if (value.at("type").string_or("") == "cluster") {
-      state.name = name;
+  if (is_whole) {
+    state.quorate = true;
+  }
+  for (const json::Value& value : entries) {
+    const std::string_view type = value.at("type").string_or("");
+    if (type == "cluster") {
+      state.name = value.at("name").string_or("");
       state.quorate = value.at("quorate").boolean_or(false);
+    } else if (is_whole) {
+      state.nodes.push_back({std::string(value.at("name").string_or("")),
+                             value.at("online").boolean_or(false),
+                             value.at("local").boolean_or(false)});
     } else {
-      state.nodes.push_back(
-          {name, value.at("online").boolean_or(false), value.at("local").boolean_or(false)});
+      state.nodes.push_back({std::string(value.at("node").string_or("")),
+                             value.at("status").string_or("") == "online", false});
     }
   }
   return state;

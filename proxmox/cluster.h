@@ -1,6 +1,7 @@
 // Cluster: the nodes of Proxmox VE that work together.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,13 +11,13 @@ namespace drover::proxmox {
 
 struct ClusterState {
   std::string name;  ///< "" for a node that stands alone
-  /// Whether most nodes see each other. Without that the cluster's file system is read-only, and
-  /// with it every guest's configuration.
-  bool quorate = true;
+  /// Whether most nodes see each other; of a node that stands alone it is true. Without that the
+  /// cluster's file system is read-only, and with it every guest's configuration.
+  std::optional<bool> quorate;  ///< none when our user may not know it
   struct Node {
     std::string name;
     bool online = false;
-    bool answers = false;  ///< it is the one that gave this answer
+    bool answers = false;  ///< it is the one that gave this answer, as far as that is known
   };
   std::vector<Node> nodes;
 };
@@ -27,7 +28,7 @@ class Cluster {
 
   /// "9.1.7".
   Result<std::string> version(const Stop& stop);
-  /// Needs Sys.Audit on "/".
+  /// Without Sys.Audit on "/" no more than the names of the nodes and who is online.
   Result<ClusterState> state(const Stop& stop);
 
  private:

@@ -1,7 +1,10 @@
 #include "agent/doctor/examine_proxmox.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <set>
+#include <initializer_list>
+#include <iterator>
 
 #include "agent/doctor/proxmox_endpoint.h"
 #include "proxmox/cluster.h"
@@ -17,32 +20,44 @@ bool is_of_proxmox(const std::string& storage) {
   return storage != "local-folder" && storage != "local-image";
 }
 
-std::set<std::string> storages_of(const Config& config) {
-  std::set<std::string> storages = {config.storage.guest_storage};
-  if (is_of_proxmox(config.storage.default_storage)) {
-    storages.insert(config.storage.default_storage);
-  }
-  return storages;
+/// Whether any name is routed to guests of Proxmox.
+bool has_guests(const Config& config) {
+  const auto& rules = config.runtime.rules;
+  return config.runtime.default_kind == RuntimeKind::pve_lxc ||
+         std::any_of(rules.begin(), rules.end(), [](const RuntimeConfig::Rule& rule) {
+           return rule.kind == RuntimeKind::pve_lxc;
+         });
 }
 
-Finding examine_cluster(proxmox::Client& client, const Stop& stop) {
+Finding examine_cluster(proxmox::Client& client, bool own_server_answers, const Stop& stop) {
   const auto state = proxmox::Cluster(client).state(stop);
   if (!state) {
     return {"cluster", false, state.error().message};
   }
-  const auto& nodes = state->nodes;
-  const auto own = std::find_if(nodes.begin(), nodes.end(),
-                                [&](const auto& node) { return node.name == client.node(); });
-  if (own == nodes.end()) {
-    std::string names;
-    for (const auto& node : nodes) {
-      names += (names.empty() ? "" : ", ") + node.name;
+  std::string names;
+  for (const auto& node : state->nodes) {
+    names += (names.empty() ? "" : ", ") + node.name;
+    if (own_server_answers && node.answers && node.name != client.node()) {
+      return {"cluster", false,
+              fmt::format("proxmox.url is the API of node {}, and proxmox.node is {}: name this "
+                          "node in both",
+                          node.name, client.node())};
     }
+  }
+  const auto& nodes = state->nodes;
+  if (std::none_of(nodes.begin(), nodes.end(),
+                   [&](const auto& node) { return node.name == client.node(); })) {
     return {"cluster", false,
             fmt::format("there is no node {}: set proxmox.node to this node's name, of {}",
                         client.node(), names)};
   }
   if (!state->quorate) {
+    return {"cluster", true,
+            fmt::format("node {}; whether the cluster has a quorum is told only to who has "
+                        "Sys.Audit on /",
+                        client.node())};
+  }
+  if (!*state->quorate) {
     return {"cluster", false,
             fmt::format("cluster {} has no quorum: nothing can be changed until most of its nodes "
                         "see each other",
@@ -56,8 +71,8 @@ Finding examine_cluster(proxmox::Client& client, const Stop& stop) {
                                             client.node(), state->name, online, nodes.size())};
 }
 
-Finding examine_privileges(proxmox::Client& client, const Config& config, const Stop& stop) {
-  const std::vector<proxmox::Privilege> needed = needed_privileges(config, client.node());
+Finding examine_privileges(proxmox::Client& client, const std::vector<proxmox::Privilege>& needed,
+                           const Stop& stop) {
   const auto missing = proxmox::Access(client).missing(needed, stop);
   if (!missing) {
     return {"privileges", false, missing.error().message};
@@ -69,12 +84,15 @@ Finding examine_privileges(proxmox::Client& client, const Config& config, const 
   for (const proxmox::Privilege& privilege : *missing) {
     list += fmt::format("{}{} on {}", list.empty() ? "" : ", ", privilege.name, privilege.path);
   }
-  return {"privileges", false, fmt::format("{} lacks {}", client.user(), list),
+  const bool is_token = client.user().find('!') != std::string::npos;
+  return {"privileges", false,
+          fmt::format("{} lacks {}{}", client.user(), list,
+                      is_token ? "; a token may do what its user may do, too, and no more" : ""),
           proxmox::commands_to_grant(needed, *missing, client.user())};
 }
 
 Finding examine_storage(proxmox::Client& client, system::Clock& clock, const std::string& name,
-                        const Stop& stop) {
+                        std::string_view content, const Stop& stop) {
   proxmox::Tasks tasks(client, clock);
   const auto found = proxmox::Storage(client, tasks).find(name, stop);
   if (!found) {
@@ -83,63 +101,111 @@ Finding examine_storage(proxmox::Client& client, system::Clock& clock, const std
   if (!found->active) {
     return {"storage", false, fmt::format("storage {} is not active on this node", name)};
   }
+  if (!content.empty() &&
+      std::find(found->content.begin(), found->content.end(), content) == found->content.end()) {
+    return {"storage",
+            false,
+            fmt::format("storage {} takes no roots of guests (content {})", name, content),
+            {fmt::format("pvesm set {} --content {},{}", name, fmt::join(found->content, ","),
+                         content)}};
+  }
   constexpr int kGib = 30;
   return {"storage", true,
           fmt::format("{} ({}): {} GiB free", name, found->type, found->available_bytes >> kGib)};
 }
 
+/// Each server by itself. The first is the node's own.
+std::vector<Finding> examine_servers(const proxmox::Endpoint& endpoint, system::Clock& clock,
+                                     const Stop& stop) {
+  std::vector<proxmox::Server> servers = {endpoint.server};
+  servers.insert(servers.end(), endpoint.others.begin(), endpoint.others.end());
+  std::vector<Finding> findings;
+  for (const proxmox::Server& server : servers) {
+    proxmox::Endpoint alone = endpoint;
+    alone.server = server;
+    alone.others.clear();
+    const auto client = proxmox::make_https_client(alone, clock);
+    const Result<std::string> version = client ? proxmox::Cluster(**client).version(stop)
+                                               : Result<std::string>(Failure(client.error()));
+    findings.push_back({"proxmox", version.has_value(),
+                        version ? fmt::format("Proxmox VE {} at {}, as {}", *version, server.url,
+                                              (*client)->user())
+                                : version.error().message});
+  }
+  return findings;
+}
+
+/// What the client may and can do at the node.
+std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
+                                  system::Clock& clock, const Stop& stop) {
+  const std::string& name = config.network.default_bridge;
+  const auto bridge = name.empty() ? Result<proxmox::Bridge>(proxmox::Bridge{})
+                                   : proxmox::Network(client).require_bridge(name, stop);
+  const bool is_vnet = bridge && bridge->is_vnet;
+  std::vector<Finding> findings = {
+      examine_privileges(client, needed_privileges(config, client.node(), is_vnet), stop)};
+  if (is_of_proxmox(config.storage.default_storage)) {
+    findings.push_back(examine_storage(client, clock, config.storage.default_storage, "", stop));
+  }
+  if (has_guests(config)) {
+    findings.push_back(
+        examine_storage(client, clock, config.storage.guest_storage, "rootdir", stop));
+  }
+  if (!name.empty()) {
+    findings.push_back(
+        {"network", bridge.has_value(),
+         bridge ? fmt::format("bridge {} is active", name) : bridge.error().message});
+  }
+  return findings;
+}
+
 }  // namespace
 
-std::vector<proxmox::Privilege> needed_privileges(const Config& config, const std::string& node) {
-  std::vector<proxmox::Privilege> needed = {
-      {"/", "Sys.Audit"},              // the cluster's state
-      {"/nodes/" + node, "Sys.Audit"}  // tasks that others have begun
-  };
-  for (const std::string& storage : storages_of(config)) {
-    for (const char* name : {"Datastore.Audit", "Datastore.AllocateSpace", "Datastore.Allocate"}) {
-      needed.push_back({"/storage/" + storage, name});
+std::vector<proxmox::Privilege> needed_privileges(const Config& config, const std::string& node,
+                                                  bool bridge_is_vnet) {
+  // Tasks that others have begun.
+  std::vector<proxmox::Privilege> needed = {{"/nodes/" + node, "Sys.Audit"}};
+  const auto add = [&needed](const std::string& path, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      const proxmox::Privilege privilege{path, name};
+      if (std::find(needed.begin(), needed.end(), privilege) == needed.end()) {
+        needed.push_back(privilege);
+      }
     }
+  };
+  if (const std::string& storage = config.storage.default_storage; is_of_proxmox(storage)) {
+    add("/storage/" + storage,
+        {"Datastore.Audit", "Datastore.AllocateSpace", "Datastore.Allocate"});
   }
-  // Guests get numbers that are not there yet, so they are granted for all.
-  for (const char* name :
-       {"VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.CPU",
-        "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options"}) {
-    needed.push_back({"/vms", name});
-  }
-  if (!config.network.default_bridge.empty()) {
+  if (has_guests(config)) {
+    add("/storage/" + config.storage.guest_storage, {"Datastore.Audit", "Datastore.AllocateSpace"});
+    // Guests get numbers that are not there yet, so they are granted for all.
+    add("/vms", {"VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.CPU",
+                 "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options"});
     // Bridges of nodes are of this zone, since PVE 8.
-    needed.push_back({"/sdn/zones/localnetwork/" + config.network.default_bridge, "SDN.Use"});
+    if (const std::string& bridge = config.network.default_bridge;
+        !bridge.empty() && !bridge_is_vnet) {
+      add("/sdn/zones/localnetwork/" + bridge, {"SDN.Use"});
+    }
   }
   return needed;
 }
 
 std::vector<Finding> examine_proxmox(const Config& config, system::Clock& clock, const Stop& stop) {
   const Result<proxmox::Endpoint> endpoint = proxmox_endpoint(config);
-  Result<std::unique_ptr<proxmox::Client>> made =
-      endpoint ? proxmox::make_https_client(*endpoint, clock)
-               : Result<std::unique_ptr<proxmox::Client>>(Failure(endpoint.error()));
-  if (!made) {
-    return {{"proxmox", false, made.error().message}};
+  if (!endpoint) {
+    return {{"proxmox", false, endpoint.error().message}};
   }
-  proxmox::Client& client = **made;
-  const Result<std::string> version = proxmox::Cluster(client).version(stop);
-  if (!version) {
-    return {{"proxmox", false, version.error().message}};
+  std::vector<Finding> findings = examine_servers(*endpoint, clock, stop);
+  const auto client = proxmox::make_https_client(*endpoint, clock);
+  const bool any = std::any_of(findings.begin(), findings.end(),
+                               [](const Finding& finding) { return finding.ok; });
+  if (!client || !any) {
+    return findings;
   }
-  std::vector<Finding> findings = {
-      {"proxmox", true,
-       fmt::format("Proxmox VE {} at {}, as {}", *version, endpoint->server.url, client.user())}};
-  findings.push_back(examine_cluster(client, stop));
-  findings.push_back(examine_privileges(client, config, stop));
-  for (const std::string& storage : storages_of(config)) {
-    findings.push_back(examine_storage(client, clock, storage, stop));
-  }
-  if (const std::string& bridge = config.network.default_bridge; !bridge.empty()) {
-    const auto found = proxmox::Network(client).require_bridge(bridge, stop);
-    findings.push_back(
-        {"network", found.has_value(),
-         found ? fmt::format("bridge {} is active", bridge) : found.error().message});
-  }
+  findings.push_back(examine_cluster(**client, findings.front().ok, stop));
+  std::vector<Finding> more = examine_node(**client, config, clock, stop);
+  std::move(more.begin(), more.end(), std::back_inserter(findings));
   return findings;
 }
 

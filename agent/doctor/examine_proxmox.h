@@ -14,7 +14,10 @@ namespace drover::doctor {
 std::vector<Finding> examine_proxmox(const Config& config, system::Clock& clock,
                                      const system::Stop& stop);
 
-/// For what the configuration names: its storages, its bridge, guests, and looking at the node.
-std::vector<proxmox::Privilege> needed_privileges(const Config& config, const std::string& node);
+/// For what the configuration names: the storage of volumes, the bridge unless that is of the SDN,
+/// whose zone only the admin knows, guests where names are routed to pve-lxc, and looking at the
+/// node. What jobs name beyond that needs the same.
+std::vector<proxmox::Privilege> needed_privileges(const Config& config, const std::string& node,
+                                                  bool bridge_is_vnet = false);
 
 }  // namespace drover::doctor

@@ -43,6 +43,9 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
   if (faults_.take("refused", line)) {
     return {595, "Connection refused", nullptr};
   }
+  if (faults_.take("denied", line)) {
+    return error("Permission check failed (/, Sys.Audit)", 403);
+  }
   for (const char* fault : {"lock", "nospace"}) {
     if (faults_.take(fault, line)) {
       return error(message_of(fault, "100"));

@@ -30,6 +30,8 @@ class DoctorTest : public testing::Test {
     config_.proxmox.fingerprint = node_.endpoint().server.fingerprint;
     config_.proxmox.token_file = node_.endpoint().token_file;
     config_.proxmox.node = "pve1";
+    config_.storage.default_storage = "local";
+    config_.runtime.rules = {{"db-*", RuntimeKind::pve_lxc}};
   }
   std::vector<Finding> examine() { return examine_proxmox(config_, clock_, stop_); }
   void write(const std::string& file, const std::string& text) const {
@@ -57,40 +59,60 @@ TEST_F(DoctorTest, ANodeThatLacksNothing) {
   EXPECT_THAT(findings, Contains(Field(&Finding::message, HasSubstr("pve1 stands alone"))));
 }
 
-TEST_F(DoctorTest, MissingPrivilegesComeWithTheCommandsThatGrantThem) {
-  write("denied", "/vms VM.Allocate\n/storage/local Datastore.Allocate\n/ Datastore.Allocate\n");
-  EXPECT_THAT(
-      examine(),
-      Contains(fault("privileges", "Datastore.Allocate on /storage/local, VM.Allocate on /vms")));
-  EXPECT_THAT(commands(), ElementsAre("pveum role add Drover", HasSubstr("VM.Config.Options"),
-                                      "pveum acl modify '/storage/local' --roles Drover --tokens "
-                                      "'root@pam!drover'",
-                                      "pveum acl modify '/vms' --roles Drover --tokens "
-                                      "'root@pam!drover'"));
+TEST_F(DoctorTest, MissingPrivilegesComeWithTheCommandsThatGrantThemAndNoMore) {
+  write("denied", "/vms VM.Allocate\n/storage/local Datastore.Allocate\n/ Sys.Audit\n");
+  EXPECT_THAT(examine(), Contains(fault("privileges",
+                                        "Datastore.Allocate on /storage/local, "
+                                        "VM.Allocate on /vms")));
+  EXPECT_THAT(commands(),
+              ElementsAre("pveum role add DroverStorage",
+                          "pveum role modify DroverStorage --append 1 --privs "
+                          "Datastore.Audit,Datastore.AllocateSpace,Datastore.Allocate",
+                          "pveum role add DroverVms",
+                          "pveum role modify DroverVms --append 1 --privs "
+                          "VM.Allocate,VM.Audit,VM.PowerMgmt,VM.Config.Disk,VM.Config.CPU,"
+                          "VM.Config.Memory,VM.Config.Network,VM.Config.Options",
+                          "pveum acl modify /storage/local --roles DroverStorage --tokens "
+                          "'root@pam!drover'",
+                          "pveum acl modify /vms --roles DroverVms --tokens 'root@pam!drover'"));
 }
 
-TEST_F(DoctorTest, ATokenHasWhatItsUserHasToo) {
-  const std::vector<proxmox::Privilege> all = {{"/vms", "VM.Audit"}};
-  EXPECT_THAT(proxmox::commands_to_grant(all, all, "drover@pve!agent").back(),
-              HasSubstr("--users 'drover@pve' --tokens 'drover@pve!agent'"));
-  EXPECT_THAT(proxmox::commands_to_grant(all, all, "drover@pve").back(),
-              AllOf(HasSubstr("--users 'drover@pve'"), Not(HasSubstr("--tokens"))));
+TEST_F(DoctorTest, ATokensUserIsLeftAlone) {
+  const std::vector<proxmox::Privilege> all = {{"/nodes/pve1", "Sys.Audit"}};
+  EXPECT_EQ(proxmox::commands_to_grant(all, all, "ops@pve!agent").back(),
+            "pveum acl modify /nodes/pve1 --roles DroverNodes --tokens 'ops@pve!agent'");
+  EXPECT_EQ(proxmox::commands_to_grant(all, all, "drover@pve").back(),
+            "pveum acl modify /nodes/pve1 --roles DroverNodes --users 'drover@pve'");
   EXPECT_THAT(proxmox::commands_to_grant(all, {}, "drover@pve"), IsEmpty());
 }
 
 TEST_F(DoctorTest, PrivilegesAreAskedForWhatTheConfigurationNames) {
   config_.storage.default_storage = "tank";
   config_.network.default_bridge = "vmbr7";
-  const auto needed = needed_privileges(config_, "pve1");
-  const auto on = [&needed](const std::string& path) {
+  const auto on = [&](const std::string& path, bool is_vnet = false) {
+    const auto needed = needed_privileges(config_, "pve1", is_vnet);
     return std::count_if(needed.begin(), needed.end(),
                          [&](const auto& privilege) { return privilege.path == path; });
   };
   EXPECT_EQ(on("/storage/tank"), 3);
-  EXPECT_EQ(on("/storage/local"), 3);
-  EXPECT_EQ(on("/storage/local-folder"), 0);
+  EXPECT_EQ(on("/storage/local"), 2);
   EXPECT_EQ(on("/nodes/pve1"), 1);
   EXPECT_EQ(on("/sdn/zones/localnetwork/vmbr7"), 1);
+  EXPECT_EQ(on("/sdn/zones/localnetwork/vmbr7", true), 0);
+  EXPECT_EQ(on("/"), 0);
+  config_.storage.default_storage = "local-folder";
+  config_.runtime.rules.clear();
+  EXPECT_EQ(on("/vms") + on("/storage/local") + on("/storage/local-folder"), 0);
+}
+
+TEST_F(DoctorTest, WhoMayNotKnowTheClustersStateIsToldSo) {
+  write("faults", "denied 1 GET /cluster/status\n");
+  EXPECT_THAT(examine(),
+              Contains(AllOf(Field(&Finding::about, "cluster"), Field(&Finding::ok, true),
+                             Field(&Finding::message, HasSubstr("Sys.Audit on /")))));
+  write("faults", "denied 1 GET /cluster/status\n");
+  config_.proxmox.node = "pve9";
+  EXPECT_THAT(examine(), Contains(fault("cluster", "of pve1")));
 }
 
 TEST_F(DoctorTest, AClusterWithoutQuorum) {
@@ -103,7 +125,20 @@ TEST_F(DoctorTest, AClusterWithoutQuorum) {
 
 TEST_F(DoctorTest, AWrongNodeNamesThoseThereAre) {
   config_.proxmox.node = "pve9";
-  EXPECT_THAT(examine(), Contains(fault("cluster", "of pve1")));
+  EXPECT_THAT(examine(), Contains(fault("cluster", "API of node pve1, and proxmox.node is pve9")));
+  // Another node's server may be the one that answers.
+  config_.proxmox.others = {{config_.proxmox.url, config_.proxmox.fingerprint}};
+  config_.proxmox.url = "https://127.0.0.1:1";
+  EXPECT_THAT(examine(), Contains(fault("cluster", "there is no node pve9")));
+}
+
+TEST_F(DoctorTest, EachServerIsAskedByItself) {
+  config_.proxmox.others = {{config_.proxmox.url, config_.proxmox.fingerprint}};
+  config_.proxmox.url = "https://127.0.0.1:1";
+  const std::vector<Finding> findings = examine();
+  EXPECT_THAT(findings.at(0), fault("proxmox", "https://127.0.0.1:1"));
+  EXPECT_THAT(findings.at(1), Field(&Finding::ok, true));
+  EXPECT_THAT(findings, Contains(Field(&Finding::about, "privileges")));
 }
 
 TEST_F(DoctorTest, StoragesAndBridgesThatAreNotThere) {
