@@ -15,11 +15,12 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 17> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 22> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
     {"already exists", Code::conflict},
+    {"already defined", Code::conflict},  // storages
     {"already running", Code::conflict},
     {"not running", Code::conflict},
     {"is running", Code::conflict},
@@ -33,6 +34,10 @@ constexpr std::array<std::pair<std::string_view, Code>, 17> kMeanings = {{
     {"Permission check failed", Code::refused},
     {"is only allowed for root@pam", Code::refused},
     {"unable to modify read-only option", Code::refused},
+    {"Only root can pass arbitrary filesystem paths", Code::refused},
+    {"is disabled", Code::refused},  // a storage
+    {"missing value for required option", Code::invalid},
+    {"unable to shrink disk size", Code::invalid},
 }};
 
 constexpr std::size_t kMostText = 2000;
