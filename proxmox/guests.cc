@@ -88,10 +88,8 @@ std::string join_tags(const std::vector<std::string>& tags) {
   return text;
 }
 
-Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last, const Stop& stop) {
-  // Numbers that are seen to be taken are not tried; one taken by another cluster node meanwhile
-  // is.
-  std::vector<GuestInfo> known = TRY(list(stop));
+Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last,
+                            const std::vector<GuestInfo>& known, const Stop& stop) {
   for (Vmid vmid = first; vmid <= last; ++vmid.value) {
     bool taken = false;
     for (const GuestInfo& guest : known) {

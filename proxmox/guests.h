@@ -42,10 +42,12 @@ class Guests {
   Guests(Client& client, Tasks& tasks) : client_(client), tasks_(tasks) {}
 
   /// Takes the first free number of [first, last]: the API cannot reserve one, so the create itself
-  /// is the reservation, and one that turns out to be taken means the next. Alone among these it
+  /// is the reservation, and one that turns out to be taken means the next. Those of `known`, as
+  /// `list` has given them, are not tried. Alone among these it
   /// gives `timed_out` for a lost answer: only the caller knows its guest among all of [first,
   /// last].
-  Result<Vmid> create(const GuestRequest& request, Vmid first, Vmid last, const Stop& stop);
+  Result<Vmid> create(const GuestRequest& request, Vmid first, Vmid last,
+                      const std::vector<GuestInfo>& known, const Stop& stop);
   /// All LXC guests of this node.
   Result<std::vector<GuestInfo>> list(const Stop& stop);
   Result<GuestInfo> status(Vmid vmid, const Stop& stop);

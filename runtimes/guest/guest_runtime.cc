@@ -177,11 +177,11 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
                   guest.vmid.value, stamp.job);
     }
   }
-  Result<Vmid> made = guests_.create(request, options_.first, options_.last, stop);
+  Result<Vmid> made = guests_.create(request, options_.first, options_.last, guests, stop);
   // Proxmox sets up the distributions it knows; any other template has to be called unmanaged.
   if (!made && made.error().message.find("unable to detect OS distribution") != std::string::npos) {
     request.more.emplace_back("ostype", "unmanaged");
-    made = guests_.create(request, options_.first, options_.last, stop);
+    made = guests_.create(request, options_.first, options_.last, guests, stop);
   }
   if (made) {
     return {};

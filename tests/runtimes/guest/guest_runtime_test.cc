@@ -9,6 +9,7 @@
 namespace drover::runtimes {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class GuestRuntimeTest : public GuestFixture {};
@@ -86,6 +87,32 @@ TEST_F(GuestRuntimeTest, GoesThroughItsLife) {
   EXPECT_TRUE(api_.guests.empty());
   EXPECT_TRUE(runtime_.remove(web_, false, stop_));
   EXPECT_EQ(runtime_.state(web_, stop_).error().code, Code::not_found);
+}
+
+TEST_F(GuestRuntimeTest, AVerbAsksForNoMoreThanItNeeds) {
+  const auto asked = [this](const Result<>& done) {
+    EXPECT_TRUE(done) << to_text(done.error());
+    for (std::string& request : api_.requests) {
+      // Asking again for how a task goes depends on how long it takes.
+      const std::size_t upid = request.find("UPID");
+      request = upid == std::string::npos ? request : request.substr(0, upid) + "UPID";
+    }
+    return std::exchange(api_.requests, {});
+  };
+  const std::string guest = "/nodes/pve1/lxc/5000";
+  const std::string task = "GET /nodes/pve1/tasks/UPID";
+  EXPECT_THAT(asked(runtime_.create(web_, stop_)),
+              ElementsAre("GET /nodes/pve1/lxc", "POST /nodes/pve1/lxc", task));
+  Container web = web_;
+  web.vmid = Vmid{5000};
+  EXPECT_THAT(asked(runtime_.start(web, stop_)),
+              ElementsAre("GET " + guest + "/status/current", "GET " + guest + "/config",
+                          "PUT " + guest + "/config", "POST " + guest + "/status/start", task));
+  EXPECT_THAT(
+      asked(runtime_.kill(web, SIGKILL, stop_)),
+      ElementsAre("GET " + guest + "/status/current", "POST " + guest + "/status/stop", task));
+  EXPECT_THAT(asked(runtime_.remove(web, false, stop_)),
+              ElementsAre("GET " + guest + "/status/current", "DELETE " + guest, task));
 }
 
 TEST_F(GuestRuntimeTest, StoppingWhatIsStoppedIsSuccess) {
