@@ -51,7 +51,9 @@ Result<> follow_log(messaging::Client& client, messaging::Subscription& events,
     TRY(copy_output(client, name, stop, times, offset));
     const json::Value container = TRY(client.container(name, stop));
     if (has_stopped_for_good(container)) {
-      return {};
+      // Since the stream has ended it may have run once more; or it is deleted, with all copied.
+      const Result<> rest = copy_output(client, name, stop, times, offset);
+      return !rest && rest.error().code == Code::not_found ? Result<>() : rest;
     }
     if (status_from(container.at("status").string_or("")) == Status::stopped) {
       TRY(await_change(client, events, name, stop));

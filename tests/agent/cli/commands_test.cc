@@ -276,6 +276,35 @@ TEST_F(Commands, LogsFollowOverRestartsUntilItHasStoppedForGood) {
   EXPECT_EQ(output.out, "first\nsecond\n");
 }
 
+TEST_F(Commands, LogsHaveWhatALastRunPrintedThatNobodySaw) {
+  have_container("web-1", "echo first; sleep");
+  std::future<system::Output> logs = std::async(std::launch::async, [&] {
+    return drover({"logs", "-f", "web-1"});
+  });
+  while (node_.count("stream.open") < 1) {
+    std::this_thread::yield();
+  }
+  const std::size_t asked = node_.count("query.container");
+  node_.call([](State& state, Faults& faults) {
+    state.containers.at("web-1").restarting = true;
+    state.finish("web-1", 1);
+    // Whether it has stopped for good is asked twice, with time between.
+    faults.drop = 1;
+  });
+  while (node_.count("query.container") == asked) {
+    std::this_thread::yield();
+  }
+  node_.call([](State& state, Faults&) {
+    state.containers.at("web-1").log += "2027-01-15T08:00:09.000000000Z stdout F second\n";
+    state.set_running("web-1");
+    state.containers.at("web-1").restarting = false;
+    state.finish("web-1", 9);
+  });
+  const system::Output output = logs.get();
+  EXPECT_EQ(output.ending.code, 0) << output.err;
+  EXPECT_EQ(output.out, "first\nsecond\n");
+}
+
 TEST_F(Commands, ConfigCheckPrintsEveryFault) {
   const std::filesystem::path file = node_.bus() / "droverd.json";
   ASSERT_TRUE(system::write_atomically(
