@@ -1,9 +1,7 @@
 // HostileApi: an HTTPS server that answers every request as a test wants it, however wrong.
 #pragma once
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -18,6 +16,7 @@
 
 #include "agent/system/stop.h"
 #include "agent/system/unique_fd.h"
+#include "fakes/listener.h"
 #include "fakes/temp_folder.h"
 #include "tests/pve-sim/certificate.h"
 
@@ -57,7 +56,7 @@ class HostileApi {
 
   /// On `address`, which its certificate names only when it is 127.0.0.1.
   explicit HostileApi(Behaviour behaviour, const char* address = "127.0.0.1")
-      : behaviour_(std::move(behaviour)), address_(address) {
+      : behaviour_(std::move(behaviour)), listener_(address) {
     signal(SIGPIPE, SIG_IGN);
     fingerprint_ = pve_sim::make_certificate(folder_.path()).value();
     context_.reset(SSL_CTX_new(TLS_server_method()));
@@ -65,12 +64,6 @@ class HostileApi {
     EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context_.get(), (folder_ / "key.pem").c_str(),
                                           SSL_FILETYPE_PEM),
               1);
-    socket_ = system::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    EXPECT_EQ(inet_pton(AF_INET, address, &at.sin_addr), 1);
-    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
-    EXPECT_EQ(listen(socket_.get(), 8), 0);
     thread_ = std::thread([this] { serve(); });
   }
   ~HostileApi() {
@@ -80,12 +73,7 @@ class HostileApi {
   HostileApi(const HostileApi&) = delete;
   HostileApi& operator=(const HostileApi&) = delete;
 
-  std::string url() const {
-    sockaddr_in at{};
-    socklen_t size = sizeof at;
-    EXPECT_EQ(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
-    return "https://" + address_ + ":" + std::to_string(ntohs(at.sin_port));
-  }
+  std::string url() const { return listener_.url(); }
   const std::string& fingerprint() const { return fingerprint_; }
   std::string ca_file() const { return folder_ / "cert.pem"; }
   /// How many requests have come.
@@ -94,12 +82,12 @@ class HostileApi {
  private:
   void serve() {
     for (;;) {
-      pollfd waits[] = {{socket_.get(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
+      pollfd waits[] = {{listener_.fd(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
       poll(waits, 2, -1);
       if (stop_.requested()) {
         return;
       }
-      const system::UniqueFd connection(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const system::UniqueFd connection(accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
       // Whoever says nothing must not keep it from its end.
       const timeval patience{5, 0};
       setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -125,11 +113,10 @@ class HostileApi {
   }
 
   const Behaviour behaviour_;
-  const std::string address_;
+  const Listener listener_;
   TempFolder folder_;
   std::string fingerprint_;
   std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context_{nullptr, SSL_CTX_free};
-  system::UniqueFd socket_;
   system::Stop stop_;
   std::atomic<int> requests_ = 0;
   std::thread thread_;

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <thread>
 
-#include "fakes/silent_server.h"
+#include "fakes/listener.h"
 #include "fakes/sim_node.h"
 
 namespace drover::proxmox {
@@ -106,7 +106,7 @@ TEST_F(ClientTest, NobodyThereIsUnavailable) {
 }
 
 TEST_F(ClientTest, AStopEndsARequestThatIsNotAnswered) {
-  const fakes::SilentServer silent;
+  const fakes::Listener silent;
   Endpoint endpoint = node_.endpoint();
   endpoint.server.url = silent.url();
   std::thread stopper([this] { stop_.request(); });
@@ -117,7 +117,7 @@ TEST_F(ClientTest, AStopEndsARequestThatIsNotAnswered) {
 }
 
 TEST_F(ClientTest, AConnectionHasADeadline) {
-  const fakes::SilentServer silent;
+  const fakes::Listener silent;
   Endpoint endpoint = node_.endpoint();
   endpoint.server.url = silent.url();
   endpoint.timeout = std::chrono::milliseconds(50);

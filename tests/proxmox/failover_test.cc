@@ -1,10 +1,9 @@
 // Several servers of one cluster, some of which cannot be reached.
 #include <gmock/gmock.h>
 
-#include "fakes/fake_clock.h"
+#include "api_fixture.h"
 #include "fakes/hostile_api.h"
-#include "fakes/silent_server.h"
-#include "fakes/sim_node.h"
+#include "fakes/listener.h"
 
 namespace drover::proxmox {
 namespace {
@@ -14,34 +13,22 @@ using testing::HasSubstr;
 /// Nobody listens there.
 constexpr const char* kNobody = "https://127.0.0.1:1";
 
-class FailoverTest : public testing::Test {
+class FailoverTest : public ApiFixture {
  protected:
-  Result<json::Value> version() { return client_->get("/version", {}, stop_); }
-  Result<json::Value> allocate(const std::string& name) {
-    return client_->post("/nodes/pve1/storage/local/content",
-                         {{"vmid", "9000"}, {"filename", name}, {"size", "1M"}, {"format", "raw"}},
-                         stop_);
-  }
   Result<json::Value> allocate_at_the_other(const std::string& name) {
     client_ = node_.client();
     return allocate(name);
   }
   /// The node's own server is at `url`; the simulated one is another's.
-  void make_client(const std::string& url) {
+  void make_client_beside(const std::string& url) {
     endpoint_.others = {endpoint_.server};
     endpoint_.server.url = url;
-    client_ = make_https_client(endpoint_, clock_).value();
+    make_client();
   }
-
-  fakes::SimNode node_;
-  Endpoint endpoint_ = node_.endpoint();
-  fakes::FakeClock clock_;
-  std::unique_ptr<Client> client_;
-  const system::Stop stop_;
 };
 
 TEST_F(FailoverTest, AnotherServerTakesWhatTheFirstCannot) {
-  make_client(kNobody);
+  make_client_beside(kNobody);
   EXPECT_TRUE(version());
   const auto made = allocate("vm-9000-a.raw");
   EXPECT_TRUE(made) << to_text(made.error());
@@ -52,7 +39,7 @@ TEST_F(FailoverTest, AServerThatCannotBeReachedIsPassedOverForAWhile) {
   endpoint_.others = {node_.endpoint().server};
   endpoint_.server = own.endpoint().server;
   endpoint_.token_file = node_.endpoint().token_file;
-  client_ = make_https_client(endpoint_, clock_).value();
+  make_client();
   // Each has a token of its own, which tells who was asked.
   EXPECT_EQ(version().error().code, Code::refused);
   const std::string url = own.endpoint().server.url;
@@ -67,7 +54,7 @@ TEST_F(FailoverTest, AServerThatCannotBeReachedIsPassedOverForAWhile) {
 
 TEST_F(FailoverTest, WhereNobodyCanBeReachedAllAreNamed) {
   node_.end();
-  make_client(kNobody);
+  make_client_beside(kNobody);
   const auto failed = allocate("vm-9000-a.raw");
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Code::unavailable);
@@ -79,7 +66,7 @@ TEST_F(FailoverTest, WhatAServerMayHaveTakenIsSentToNoOther) {
   const fakes::HostileApi own([](const fakes::HostileApi::Connection&) {});
   endpoint_.others = {endpoint_.server};
   endpoint_.server = {own.url(), own.fingerprint()};
-  client_ = make_https_client(endpoint_, clock_).value();
+  make_client();
   EXPECT_EQ(allocate("vm-9000-a.raw").error().code, Code::timed_out);
   EXPECT_EQ(own.requests(), 1);
   // The other one has it not; and what harms nobody is asked of it.
@@ -88,19 +75,19 @@ TEST_F(FailoverTest, WhatAServerMayHaveTakenIsSentToNoOther) {
 }
 
 TEST_F(FailoverTest, OneThatTakesConnectionsAndSaysNothingWasNotReached) {
-  const fakes::SilentServer silent;
+  const fakes::Listener silent;
   endpoint_.timeout = std::chrono::seconds(5);
-  make_client(silent.url());
+  make_client_beside(silent.url());
   // Without TLS nothing of the request was sent.
   const auto made = allocate("vm-9000-a.raw");
   EXPECT_TRUE(made) << to_text(made.error());
 }
 
 TEST_F(FailoverTest, AnotherThatIsNotTrustedLeavesTheFirstToBeTriedAgain) {
-  make_client(kNobody);
+  make_client_beside(kNobody);
   std::string& fingerprint = endpoint_.others.front().fingerprint;
   fingerprint.front() = fingerprint.front() == 'A' ? 'B' : 'A';
-  client_ = make_https_client(endpoint_, clock_).value();
+  make_client();
   const auto failed = version();
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Code::unavailable);
@@ -109,14 +96,14 @@ TEST_F(FailoverTest, AnotherThatIsNotTrustedLeavesTheFirstToBeTriedAgain) {
 
 TEST_F(FailoverTest, APasswordOfTheNodeIsToldToNoOther) {
   endpoint_ = node_.endpoint_by_password();
-  make_client(kNobody);
+  make_client_beside(kNobody);
   EXPECT_EQ(version().error().code, Code::unavailable);
 }
 
 TEST_F(FailoverTest, AServerThatIsNotTrustedIsToldAndNotPassedOver) {
-  make_client(endpoint_.server.url);
+  make_client_beside(endpoint_.server.url);
   endpoint_.server.fingerprint.front() = endpoint_.server.fingerprint.front() == 'A' ? 'B' : 'A';
-  client_ = make_https_client(endpoint_, clock_).value();
+  make_client();
   EXPECT_EQ(version().error().code, Code::refused);
 }
 

@@ -3,9 +3,8 @@
 
 #include <fstream>
 
-#include "fakes/fake_clock.h"
-#include "fakes/sim_node.h"
-#include "proxmox/storage.h"
+#include "api_fixture.h"
+#include "proxmox/upid.h"
 
 namespace drover::proxmox {
 namespace {
@@ -13,27 +12,16 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-class LoginTest : public testing::Test {
+class LoginTest : public ApiFixture {
  protected:
-  void make_client() { client_ = make_https_client(endpoint_, clock_).value(); }
-  Result<json::Value> version() { return client_->get("/version", {}, stop_); }
-  Result<json::Value> allocate(const std::string& name) {
-    return client_->post("/nodes/pve1/storage/local/content",
-                         {{"vmid", "9000"}, {"filename", name}, {"size", "1M"}, {"format", "raw"}},
-                         stop_);
-  }
+  LoginTest() { endpoint_ = node_.endpoint_by_password(); }
   void write_password(const std::string& text) {
     endpoint_.password_file = folder_ / "password";
     std::ofstream(endpoint_.password_file) << text;
     std::filesystem::permissions(endpoint_.password_file, std::filesystem::perms::owner_read);
   }
 
-  fakes::SimNode node_;
   fakes::TempFolder folder_;
-  Endpoint endpoint_ = node_.endpoint_by_password();
-  fakes::FakeClock clock_;
-  std::unique_ptr<Client> client_;
-  const system::Stop stop_;
 };
 
 TEST_F(LoginTest, APasswordReadsAndWrites) {
