@@ -68,7 +68,7 @@ std::vector<std::string> commands_to_grant(const std::vector<Privilege>& needed,
   }
   // A role of a user's own on a path takes the place of what it has there from above, so that a
   // token's user is left alone.
-  const char* const whom = user.find('!') == std::string::npos ? "--users" : "--tokens";
+  const char* const whom = names_token(user) ? "--tokens" : "--users";
   for (const std::string& path : paths) {
     commands.push_back(
         fmt::format("pveum acl modify {} --roles {} {} '{}'", path, role_for(path), whom, user));

@@ -63,6 +63,11 @@ class Client {
   virtual const std::string& user() const = 0;
 };
 
+/// Whether such a user is an API token.
+inline bool names_token(std::string_view user) {
+  return user.find('!') != std::string_view::npos;
+}
+
 /// Over HTTPS with libcurl. Fails when the token or password cannot be read, or when there is
 /// neither a CA file nor a fingerprint for a server: none is trusted unseen. `clock` must outlive
 /// it.

@@ -183,8 +183,8 @@ Result<> Guests::stop(Vmid vmid, const Stop& stop) {
 
 Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop) {
   // A token is ours alone; as the user that logs in by password others may work, too.
-  const bool is_ours = client_.user().find('!') != std::string::npos;
-  const Tasks::GivenUp given_up = is_ours ? Tasks::GivenUp::aborted : Tasks::GivenUp::left;
+  const Tasks::GivenUp given_up =
+      names_token(client_.user()) ? Tasks::GivenUp::aborted : Tasks::GivenUp::left;
   const std::vector<Upid> running = TRY(tasks_.running(stop));
   for (const Upid& upid : running) {
     const std::optional<Vmid> id = number_of(upid);

@@ -43,12 +43,9 @@ class TicketLogin : public Login {
       }
     }
     // Several threads may do so at once at the beginning: each gets a ticket that is good.
-    Result<Ticket> ticket = ask(transport, stop);
+    Ticket ticket = TRY(ask(transport, stop));
     const std::lock_guard lock(mutex_);
-    if (!ticket) {
-      return Failure(ticket.error());
-    }
-    ticket_ = std::move(*ticket);
+    ticket_ = std::move(ticket);
     return ticket_->headers(method);
   }
 

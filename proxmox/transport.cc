@@ -41,6 +41,24 @@ struct Transport::Transfer {
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
+  // Callbacks of libcurl; `to` is the transfer.
+
+  static std::size_t take_body(char* data, std::size_t, std::size_t size, void* to) {
+    auto& transfer = *static_cast<Transfer*>(to);
+    if (transfer.answer.body.size() + size > kMostAnswer) {
+      transfer.too_large = true;
+      return 0;  // ends the transfer
+    }
+    transfer.answer.body.append(data, size);
+    return size;
+  }
+  /// Once there is a connection, before anything of the request is sent on it.
+  static int before_request(void* to, char*, char*, int, int) {
+    auto& transfer = *static_cast<Transfer*>(to);
+    const bool again = std::exchange(transfer.reached, true);
+    return again && !transfer.repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+  }
+
   CURL* easy;
   CURLM* multi;  // keeps the connection between requests
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{nullptr, free_list};
@@ -53,16 +71,6 @@ struct Transport::Transfer {
 };
 
 namespace {
-
-std::size_t take_body(char* data, std::size_t, std::size_t size, void* to) {
-  auto& transfer = *static_cast<std::pair<Answer*, bool*>*>(to);
-  if (transfer.first->body.size() + size > kMostAnswer) {
-    *transfer.second = true;
-    return 0;  // ends the transfer
-  }
-  transfer.first->body.append(data, size);
-  return size;
-}
 
 /// Keeps the reason phrase, where the API puts an error's text.
 std::size_t take_header(char* data, std::size_t, std::size_t size, void* to) {
@@ -78,14 +86,6 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* to) {
         reason == std::string_view::npos ? "" : line.substr(reason + 1);
   }
   return size;
-}
-
-/// Called once there is a connection, before anything of the request is sent on it.
-template <class Transfer>
-int before_request(void* to, char*, char*, int, int) {
-  auto& transfer = *static_cast<Transfer*>(to);
-  const bool again = std::exchange(transfer.reached, true);
-  return again && !transfer.repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /// Until the transfer has ended, however.
@@ -197,14 +197,15 @@ void Transport::prepare(Transfer& transfer, const Target& server, const Request&
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.message);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer.answer);
-  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request<Transfer>);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, Transfer::take_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, Transfer::before_request);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, &transfer);
   if (server.pin) {
     server.pin->apply(easy);
   } else {
     curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
   }
-  transfer.headers.reset();
   for (const std::string& header : request.headers) {
     curl_slist* const longer = curl_slist_append(transfer.headers.get(), header.c_str());
     if (longer == nullptr) {
@@ -224,10 +225,7 @@ void Transport::prepare(Transfer& transfer, const Target& server, const Request&
 Result<Answer> Transport::send_to(const Target& server, const Request& request, const Stop& stop,
                                   bool& reached) {
   std::unique_ptr<Transfer> transfer = take();
-  std::pair<Answer*, bool*> into(&transfer->answer, &transfer->too_large);
   prepare(*transfer, server, request);
-  curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, take_body);
-  curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, &into);
   const std::string what =
       request.method + " " + server.url + request.target.substr(0, request.target.find('?'));
   // One that fails leaves its connection in any state: it goes with it.

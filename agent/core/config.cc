@@ -165,7 +165,7 @@ StorageConfig read_storage(const json::Value& value, std::string at, Faults& fau
   StorageConfig storage;
   storage.default_storage = fields.string("default", storage.default_storage);
   storage.guest_storage = fields.string("guest_storage", storage.guest_storage);
-  if (storage.guest_storage == "local-folder" || storage.guest_storage == "local-image") {
+  if (is_local_storage(storage.guest_storage)) {
     fields.fault("guest_storage", "must be a storage of Proxmox VE");
   }
   storage.guest_root_mib = fields.integer("guest_root_mib", storage.guest_root_mib, 16, 1 << 30);
@@ -285,6 +285,12 @@ RoutingChoice Config::container_type(std::string_view name) const {
     }
   }
   return RoutingChoice{runtime.default_kind, std::nullopt};
+}
+
+bool Config::routes_to(RuntimeKind kind) const {
+  return runtime.default_kind == kind ||
+         std::any_of(runtime.rules.begin(), runtime.rules.end(),
+                     [kind](const RuntimeConfig::Rule& rule) { return rule.kind == kind; });
 }
 
 Result<> Config::set_runtime_path(RuntimeKind kind, const path& program) {

@@ -141,6 +141,8 @@ struct Config {
 
   /// The runtime for a container of this name: the first rule that matches, else the default.
   RoutingChoice container_type(std::string_view name) const;
+  /// Whether any name gets this runtime, by a rule or by default.
+  bool routes_to(RuntimeKind kind) const;
 
   /// Names the program of runc or crun; `invalid` for other runtimes. It must be an absolute path
   /// of a regular file that may be executed and that only root may change; otherwise nothing is

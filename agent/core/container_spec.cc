@@ -249,6 +249,10 @@ std::optional<RuntimeKind> runtime_kind_from(std::string_view name) {
   return std::nullopt;
 }
 
+bool is_local_storage(std::string_view storage) {
+  return storage == "local-folder" || storage == "local-image";
+}
+
 ContainerSpec read_container_spec(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
   ContainerSpec spec;

@@ -24,6 +24,10 @@ enum class RuntimeKind { runc, crun, lxc, pve_lxc };
 std::string_view to_string(RuntimeKind kind);
 std::optional<RuntimeKind> runtime_kind_from(std::string_view name);
 
+/// Whether the storage is one that this node makes itself, "local-folder" or "local-image"; others
+/// are Proxmox's.
+bool is_local_storage(std::string_view storage);
+
 inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
 
 /// Storage that is made for the container and goes with it, or a volume that outlives it.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <initializer_list>
 
 namespace drover::doctor {
@@ -40,13 +39,6 @@ Finding examine(const Program& program, const std::vector<path>& folders) {
           {fmt::format("apt install {}", program.package)}};
 }
 
-bool is_asked_for(const Config& config, RuntimeKind kind) {
-  const auto& rules = config.runtime.rules;
-  return config.runtime.default_kind == kind ||
-         std::any_of(rules.begin(), rules.end(),
-                     [kind](const RuntimeConfig::Rule& rule) { return rule.kind == kind; });
-}
-
 }  // namespace
 
 std::vector<Finding> examine_programs(const Config& config) {
@@ -56,7 +48,7 @@ std::vector<Finding> examine_programs(const Config& config) {
     if (program) {
       findings.push_back({"programs", true, program->native()});
     } else {
-      const bool needed = is_asked_for(config, kind);
+      const bool needed = config.routes_to(kind);
       findings.push_back({"programs",
                           !needed,
                           needed

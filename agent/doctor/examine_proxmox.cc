@@ -16,19 +16,6 @@ namespace {
 
 using system::Stop;
 
-bool is_of_proxmox(const std::string& storage) {
-  return storage != "local-folder" && storage != "local-image";
-}
-
-/// Whether any name is routed to guests of Proxmox.
-bool has_guests(const Config& config) {
-  const auto& rules = config.runtime.rules;
-  return config.runtime.default_kind == RuntimeKind::pve_lxc ||
-         std::any_of(rules.begin(), rules.end(), [](const RuntimeConfig::Rule& rule) {
-           return rule.kind == RuntimeKind::pve_lxc;
-         });
-}
-
 Finding examine_cluster(proxmox::Client& client, bool own_server_answers, const Stop& stop) {
   const auto state = proxmox::Cluster(client).state(stop);
   if (!state) {
@@ -84,10 +71,11 @@ Finding examine_privileges(proxmox::Client& client, const std::vector<proxmox::P
   for (const proxmox::Privilege& privilege : *missing) {
     list += fmt::format("{}{} on {}", list.empty() ? "" : ", ", privilege.name, privilege.path);
   }
-  const bool is_token = client.user().find('!') != std::string::npos;
   return {"privileges", false,
           fmt::format("{} lacks {}{}", client.user(), list,
-                      is_token ? "; a token may do what its user may do, too, and no more" : ""),
+                      proxmox::names_token(client.user())
+                          ? "; a token may do what its user may do, too, and no more"
+                          : ""),
           proxmox::commands_to_grant(needed, *missing, client.user())};
 }
 
@@ -144,10 +132,10 @@ std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
   const bool is_vnet = bridge && bridge->is_vnet;
   std::vector<Finding> findings = {
       examine_privileges(client, needed_privileges(config, client.node(), is_vnet), stop)};
-  if (is_of_proxmox(config.storage.default_storage)) {
+  if (!is_local_storage(config.storage.default_storage)) {
     findings.push_back(examine_storage(client, clock, config.storage.default_storage, "", stop));
   }
-  if (has_guests(config)) {
+  if (config.routes_to(RuntimeKind::pve_lxc)) {
     findings.push_back(
         examine_storage(client, clock, config.storage.guest_storage, "rootdir", stop));
   }
@@ -173,11 +161,11 @@ std::vector<proxmox::Privilege> needed_privileges(const Config& config, const st
       }
     }
   };
-  if (const std::string& storage = config.storage.default_storage; is_of_proxmox(storage)) {
+  if (const std::string& storage = config.storage.default_storage; !is_local_storage(storage)) {
     add("/storage/" + storage,
         {"Datastore.Audit", "Datastore.AllocateSpace", "Datastore.Allocate"});
   }
-  if (has_guests(config)) {
+  if (config.routes_to(RuntimeKind::pve_lxc)) {
     add("/storage/" + config.storage.guest_storage, {"Datastore.Audit", "Datastore.AllocateSpace"});
     // Guests get numbers that are not there yet, so they are granted for all.
     add("/vms", {"VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.CPU",

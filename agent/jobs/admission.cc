@@ -167,8 +167,7 @@ ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind ki
   for (VolumeSpec& volume : spec.volumes) {
     if (volume.storage.empty() && volume.from.empty()) {
       // A guest's volumes lie where Proxmox can reach them, a folder of ours does not.
-      const bool local = config.storage.default_storage == "local-folder" ||
-                         config.storage.default_storage == "local-image";
+      const bool local = is_local_storage(config.storage.default_storage);
       volume.storage = local && kind == RuntimeKind::pve_lxc ? config.storage.guest_storage
                                                              : config.storage.default_storage;
     }

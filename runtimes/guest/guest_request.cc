@@ -72,7 +72,7 @@ Result<std::string> mount_point(const VolumeSpec& volume, std::size_t index,
     return refuse(at + "/from", "a guest has volumes of its own only, which go with it");
   }
   const std::string& storage = volume.storage.empty() ? options.default_storage : volume.storage;
-  if (storage == "local-folder" || storage == "local-image" || !is_word(storage)) {
+  if (is_local_storage(storage) || !is_word(storage)) {
     return refuse(at + "/storage", "must be a storage of Proxmox, not \"{}\"", storage);
   }
   if (!fits_in_list(volume.target)) {

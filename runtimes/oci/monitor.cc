@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 
 #include "agent/core/json.h"
 #include "runtimes/exit_file.h"
+#include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/wait_for.h"
 
 namespace drover::runtimes {
@@ -141,9 +141,8 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
 }
 
 system::UniqueFd Monitor::find(const ContainerName& name) const {
-  const std::string text = content_of(pid_file(name));
-  pid_t pid = 0;
-  if (std::from_chars(text.data(), text.data() + text.size(), pid).ec != std::errc() || pid <= 0) {
+  const pid_t pid = pid_in(pid_file(name));
+  if (pid == 0) {
     return {};
   }
   system::UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));

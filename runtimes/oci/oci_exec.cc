@@ -2,15 +2,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
-#include <vector>
 
 #include "agent/core/ids.h"
 #include "agent/system/process.h"
 #include "runtimes/oci/oci_runtime.h"
+#include "runtimes/oci/pid_file.h"
 
 namespace drover::runtimes {
 namespace {
@@ -39,26 +38,6 @@ std::string new_stem(const Path& bundle) {
   const auto since_1970 = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   return bundle / (std::string(kStem) + make_uuid7(static_cast<std::uint64_t>(since_1970.count())));
-}
-
-/// Of what a folder holds; none of one that cannot be read.
-std::vector<std::string> names_in(const Path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(folder, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    names.push_back(entry->path().filename().native());
-  }
-  return names;
-}
-
-/// The number in a pid file; 0 when it holds none.
-pid_t pid_in(const Path& file) {
-  const Result<std::string> text = system::read_file(file);
-  pid_t pid = 0;
-  const bool read =
-      text && std::from_chars(text->data(), text->data() + text->size(), pid).ec == std::errc();
-  return read && pid > 0 ? pid : 0;
 }
 
 double seconds_of(const timespec& time) {
@@ -143,17 +122,17 @@ Result<int> OciRuntime::exec(const Container& container, const ExecRequest& requ
 }
 
 void OciRuntime::end_left_execs() {
-  for (const std::string& folder : names_in(layout_.runtime_root(options_.kind))) {
-    const Result<ContainerName> name = ContainerName::parse(folder);
+  for (const Path& folder : system::children_of(layout_.runtime_root(options_.kind))) {
+    const Result<ContainerName> name = ContainerName::parse(folder.filename().native());
     if (!name) {
       continue;
     }
-    for (const std::string& file : names_in(layout_.bundle(*name))) {
+    for (Path file : system::children_of(layout_.bundle(*name))) {
       // One that has no pid yet may get it still; its files go with the bundle.
-      if (!file.starts_with(kStem) || !file.ends_with(kPid)) {
+      if (!file.filename().native().starts_with(kStem) || file.extension() != kPid) {
         continue;
       }
-      const ExecFiles files(layout_.bundle(*name) / file.substr(0, file.size() - kPid.size()));
+      const ExecFiles files(file.replace_extension());
       const pid_t pid = pid_in(files.pid);
       // The runtime is not asked: it may hang, and nothing begins before this has ended.
       if (was_there(pid, files.pid)) {

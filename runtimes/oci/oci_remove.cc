@@ -1,12 +1,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <csignal>
 #include <filesystem>
 
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/oci_runtime.h"
+#include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/wait_for.h"
 
 namespace drover::runtimes {
@@ -17,10 +17,8 @@ constexpr std::chrono::seconds kRemovedMonitorTime{10};
 
 /// Kills the process that `pid_file` names, if it is one of the container's still.
 Result<> end_process_in(const Path& pid_file, const ContainerName& name, const Stop& stop) {
-  const Result<std::string> text = system::read_file(pid_file);
-  pid_t pid = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() ||
-      pid <= 0) {
+  const pid_t pid = pid_in(pid_file);
+  if (pid == 0) {
     return {};
   }
   const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
