@@ -4,7 +4,6 @@
 
 #include <ctime>
 
-#include "tests/pve-sim/certificate.h"
 #include "tests/pve-sim/checked.h"
 
 namespace drover::pve_sim {

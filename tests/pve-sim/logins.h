@@ -10,13 +10,9 @@
 #include "tests/pve-sim/contract.h"
 #include "tests/pve-sim/faults.h"
 #include "tests/pve-sim/place.h"
+#include "tests/pve-sim/secrets.h"
 
 namespace drover::pve_sim {
-
-struct Secrets {
-  std::string token;     ///< "USER@REALM!ID=UUID"
-  std::string password;  ///< of Place::user
-};
 
 struct Caller {
   std::string user;  ///< "USER@REALM" or with "!TOKEN"; "" for nobody
