@@ -1,75 +1,11 @@
-// What is asked of one guest.
+// The methods below /nodes/NODE/lxc.
 #include <fmt/format.h>
 
-#include <array>
-#include <mutex>
-
-#include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
+#include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 
 namespace drover::pve_sim {
-
-namespace {
-// A guest's number is taken by one create only.
-std::mutex creating;
-
-constexpr std::array kNumbers{"memory", "swap", "cores", "unprivileged", "onboot"};
-constexpr std::array kNotStored{"vmid",  "node",   "ostemplate", "storage", "start",
-                                "force", "digest", "delete",     "password"};
-
-json::Value stored(const std::string& key, const std::string& value) {
-  for (const char* number : kNumbers) {
-    if (key == number) {
-      return json::Value(value).integer_or(0);
-    }
-  }
-  // Proxmox ends a description with a newline and parts tags by ';'.
-  if (key == "description" && !value.ends_with('\n')) {
-    return value + "\n";
-  }
-  std::string text = value;
-  if (key == "tags") {
-    for (char& c : text) {
-      c = c == ',' || c == ' ' ? ';' : c;
-    }
-  }
-  return text;
-}
-
-// What only a login as root@pam may set, and never a token.
-std::string root_only(const Parameters& given, const std::string& user) {
-  if (user == "root@pam") {
-    return "";
-  }
-  for (const auto& [key, value] : given) {
-    auto parts = read_property_string(value);
-    if (key.starts_with("mp") && parts[""].starts_with('/')) {
-      return "mount point type bind is only allowed for root@pam";
-    }
-    if (key.starts_with("dev") || key == "hookscript") {
-      return fmt::format("changing '{}' is only allowed for root@pam", key);
-    }
-    if (key == "features" && value != "nesting=1" && value != "nesting=0") {
-      return "changing feature flags (except nesting) is only allowed for root@pam";
-    }
-  }
-  return "";
-}
-
-void store_all(const Parameters& given, json::Object& config) {
-  for (const auto& [key, value] : given) {
-    bool skipped = false;
-    for (const char* name : kNotStored) {
-      skipped = skipped || key == name;
-    }
-    if (!skipped) {
-      config.set(key, stored(key, value));
-    }
-  }
-}
-
-}  // namespace
 
 json::Object Api::guest_status(const std::string& vmid) const {
   const json::Object config = load_guest(place_, vmid).value_or(json::Object());
@@ -93,71 +29,82 @@ json::Object Api::guest_status(const std::string& vmid) const {
   return status;
 }
 
-Answer Api::create_guest(const Parameters& given, const std::string& user) {
-  const std::string& vmid = given.at("vmid");
-  if (const std::string why = root_only(given, user); !why.empty()) {
-    return error(why, 403);
+Answer Api::guests(const std::string& method, const std::vector<std::string>& parts,
+                   const Form& form, const std::string& user) {
+  if (parts.size() == 3 && method == "GET") {
+    CHECKED("GET /nodes/{node}/lxc", {});
+    json::Array list;
+    for (const std::string& vmid : guest_ids(place_)) {
+      list.emplace_back(guest_status(vmid));
+    }
+    return with_data(std::move(list));
   }
-  if (!given.at("ostemplate").starts_with("local:")) {
+  if (parts.size() == 3 && method == "POST") {
+    return create_guest(CHECKED("POST /nodes/{node}/lxc", {}), user);
+  }
+  if (parts.size() < 4) {
+    return not_implemented(method, parts);
+  }
+  const std::string& vmid = parts[3];
+  const Parameters own{{"vmid", vmid}};
+  const std::string verb = parts.size() == 6 && parts[4] == "status" ? parts[5] : "";
+  Parameters given;
+  if (parts.size() == 4 && method == "DELETE") {
+    given = CHECKED("DELETE /nodes/{node}/lxc/{vmid}", own);
+  } else if (parts.size() == 5 && parts[4] == "config" && (method == "GET" || method == "PUT")) {
+    given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/config", own);
+  } else if ((method == "GET" && verb == "current") ||
+             (method == "POST" && (verb == "start" || verb == "stop" || verb == "shutdown"))) {
+    given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/status/" + verb, own);
+  } else {
+    return not_implemented(method, parts);
+  }
+  if (verb == "start") {
+    if (load_guest(place_, vmid) && guest_runs(place_, vmid)) {
+      return error(fmt::format("CT {} already running", vmid));
+    }
+    return start_task({"vzstart", vmid, {}}, user);
+  }
+  const std::optional<json::Object> config = load_guest(place_, vmid);
+  if (!config) {
     return error(
-        given.at("ostemplate").find(':') == std::string::npos
-            ? "Only root can pass arbitrary filesystem paths."
-            : fmt::format("storage '{}' does not exist",
-                          given.at("ostemplate").substr(0, given.at("ostemplate").find(':'))));
+        fmt::format("Configuration file 'nodes/{}/lxc/{}.conf' does not exist", place_.node, vmid));
   }
-  json::Object config{{"arch", "amd64"}, {"ostype", "unmanaged"},   {"memory", 512},
-                      {"swap", 512},     {"hostname", "CT" + vmid}, {"rootfs", "local:4"}};
-  store_all(given, config);
-  for (const auto& [key, value] : config) {
-    if (key == "rootfs" || (key.starts_with("mp") && key.size() > 2)) {
-      const std::string volume = read_property_string(value.string_or(""))[""];
-      if (!volume.starts_with("local:")) {
-        return error(
-            fmt::format("storage '{}' does not exist", volume.substr(0, volume.find(':'))));
-      }
+  if (verb == "current") {
+    return with_data(guest_status(vmid));
+  }
+  if (method == "GET") {
+    json::Object shown = *config;
+    if (const json::Value* lock = config->find("lock")) {
+      shown = json::Object{{"lock", *lock}};
+    }
+    shown.set("digest", digest_of(*config));
+    return with_data(std::move(shown));
+  }
+  if (method == "PUT") {
+    return configure_guest(vmid, given, user);
+  }
+  const json::Value* lock = config->find("lock");
+  if (lock != nullptr) {
+    return error(fmt::format("CT is locked ({})", lock->string_or("")));
+  }
+  const bool running = guest_runs(place_, vmid);
+  if (method == "DELETE") {
+    if (running && !(given.contains("force") && given["force"] == "1")) {
+      return error(fmt::format("unable to destroy CT {} - container is running", vmid));
+    }
+    return start_task({"vzdestroy", vmid, {}}, user);
+  }
+  if (!running) {
+    return error(fmt::format("CT {} not running", vmid));
+  }
+  json::Object details;
+  for (const char* key : {"timeout", "forceStop"}) {
+    if (given.contains(key)) {
+      details.set(key, given.at(key));
     }
   }
-  {
-    const std::lock_guard lock(creating);
-    if (load_guest(place_, vmid)) {
-      return error(fmt::format("CT {} already exists on node '{}'", vmid, place_.node));
-    }
-    if (const Result<> saved = save_guest(place_, vmid, json::Object{{"lock", "create"}}); !saved) {
-      return error(saved.error().message);
-    }
-  }
-  return start_task(
-      {"vzcreate", vmid, {{"config", std::move(config)}, {"ostemplate", given.at("ostemplate")}}},
-      user);
-}
-
-Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
-                            const std::string& user) {
-  const std::lock_guard lock(creating);
-  json::Object config = load_guest(place_, vmid).value_or(json::Object());
-  if (given.contains("digest") && given.at("digest") != digest_of(config)) {
-    return error("detected modified configuration - file changed by other user? Try again.");
-  }
-  if (const json::Value* held = config.find("lock")) {
-    return error(fmt::format("CT is locked ({})", held->string_or("")));
-  }
-  if (const std::string why = root_only(given, user); !why.empty()) {
-    return error(why, 403);
-  }
-  if (given.contains("unprivileged")) {
-    return error("unable to modify read-only option: 'unprivileged'");
-  }
-  store_all(given, config);
-  if (given.contains("delete")) {
-    std::string_view names = given.at("delete");
-    while (!names.empty()) {
-      const std::size_t end = std::min(names.find(','), names.size());
-      config.erase(names.substr(0, end));
-      names.remove_prefix(std::min(end + 1, names.size()));
-    }
-  }
-  const Result<> saved = save_guest(place_, vmid, config);
-  return saved ? with_data(nullptr) : error(saved.error().message);
+  return start_task({"vz" + verb, vmid, std::move(details)}, user);
 }
 
 }  // namespace drover::pve_sim
