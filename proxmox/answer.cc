@@ -90,14 +90,19 @@ Result<json::Array> list_of(Result<json::Value> data, std::string_view what) {
 }
 
 Result<json::Value> read_answer(const Answer& answer, std::string_view request) {
+  json::Object whole = TRY(read_whole(answer, request));
+  return std::move(*whole.find("data"));
+}
+
+Result<json::Object> read_whole(const Answer& answer, std::string_view request) {
   if (answer.status >= 200 && answer.status < 300) {
     Result<json::Value> body = json::parse(answer.body);
     if (!body) {
       return fail(Code::broken, "{}: the answer cannot be read: {}", request, body.error().message);
     }
     if (json::Object* object = body->object()) {
-      if (json::Value* data = object->find("data")) {
-        return std::move(*data);
+      if (object->find("data") != nullptr) {
+        return std::move(*object);
       }
     }
     return fail(Code::broken, "{}: the answer has no \"data\"", request);

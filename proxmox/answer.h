@@ -22,6 +22,9 @@ inline constexpr int kUnauthorized = 401;
 /// nearly everything with 500. `request` ("POST /nodes/pve1/lxc") stands in front of the message.
 Result<json::Value> read_answer(const Answer& answer, std::string_view request);
 
+/// The same with all that stands beside "data".
+Result<json::Object> read_whole(const Answer& answer, std::string_view request);
+
 /// The elements of an answer that is a list; `broken` when it is none. `what` was asked for.
 Result<json::Array> list_of(Result<json::Value> data, std::string_view what);
 

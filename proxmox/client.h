@@ -53,6 +53,9 @@ class Client {
  public:
   virtual ~Client() = default;
   virtual Result<json::Value> get(const std::string& path, const Form& query, const Stop& stop) = 0;
+  /// The whole answer: a few methods say more beside "data".
+  virtual Result<json::Object> get_whole(const std::string& path, const Form& query,
+                                         const Stop& stop) = 0;
   virtual Result<json::Value> post(const std::string& path, const Form& form, const Stop& stop) = 0;
   virtual Result<json::Value> put(const std::string& path, const Form& form, const Stop& stop) = 0;
   virtual Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) = 0;

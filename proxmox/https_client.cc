@@ -15,7 +15,12 @@ class HttpsClient : public Client {
       : node_(std::move(node)), transport_(std::move(transport)), login_(std::move(login)) {}
 
   Result<json::Value> get(const std::string& path, const Form& query, const Stop& stop) override {
-    Result<json::Value> answer = call("GET", path, query, stop);
+    json::Object whole = TRY(get_whole(path, query, stop));
+    return std::move(*whole.find("data"));
+  }
+  Result<json::Object> get_whole(const std::string& path, const Form& query,
+                                 const Stop& stop) override {
+    Result<json::Object> answer = call("GET", path, query, stop);
     if (!answer && answer.error().code == Code::unavailable) {
       // A kept connection may be closed by the server just now; reading twice harms nobody.
       return call("GET", path, query, stop);
@@ -23,20 +28,26 @@ class HttpsClient : public Client {
     return answer;
   }
   Result<json::Value> post(const std::string& path, const Form& form, const Stop& stop) override {
-    return call("POST", path, form, stop);
+    return change("POST", path, form, stop);
   }
   Result<json::Value> put(const std::string& path, const Form& form, const Stop& stop) override {
-    return call("PUT", path, form, stop);
+    return change("PUT", path, form, stop);
   }
   Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) override {
-    return call("DELETE", path, query, stop);
+    return change("DELETE", path, query, stop);
   }
   const std::string& node() const override { return node_; }
   const std::string& user() const override { return login_->user(); }
 
  private:
-  Result<json::Value> call(const std::string& method, const std::string& path, const Form& form,
-                           const Stop& stop) {
+  Result<json::Value> change(const std::string& method, const std::string& path, const Form& form,
+                             const Stop& stop) {
+    json::Object whole = TRY(call(method, path, form, stop));
+    return std::move(*whole.find("data"));
+  }
+
+  Result<json::Object> call(const std::string& method, const std::string& path, const Form& form,
+                            const Stop& stop) {
     Request request{method, std::string(kRoot) + path, {}, "", method == "GET"};
     if (method == "POST" || method == "PUT") {
       request.body = encode(form);
@@ -50,7 +61,7 @@ class HttpsClient : public Client {
       request.headers = TRY(login_->headers(*transport_, method, stop));
       answer = TRY(transport_->send(request, stop));
     }
-    return read_answer(answer, method + " " + path);
+    return read_whole(answer, method + " " + path);
   }
 
   const std::string node_;

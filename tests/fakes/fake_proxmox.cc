@@ -27,6 +27,12 @@ Result<json::Value> FakeProxmox::get(const std::string& path, const proxmox::For
   return serve("GET", path, query, stop);
 }
 
+Result<json::Object> FakeProxmox::get_whole(const std::string& path, const proxmox::Form& query,
+                                            const system::Stop& stop) {
+  json::Value data = TRY(get(path, query, stop));
+  return json::Object{{"data", std::move(data)}};
+}
+
 Result<json::Value> FakeProxmox::post(const std::string& path, const proxmox::Form& form,
                                       const system::Stop& stop) {
   return serve("POST", path, form, stop);

@@ -53,6 +53,9 @@ class FakeProxmox : public proxmox::Client {
 
   Result<json::Value> get(const std::string& path, const proxmox::Form& query,
                           const system::Stop& stop) override;
+  /// Nothing stands beside "data".
+  Result<json::Object> get_whole(const std::string& path, const proxmox::Form& query,
+                                 const system::Stop& stop) override;
   Result<json::Value> post(const std::string& path, const proxmox::Form& form,
                            const system::Stop& stop) override;
   Result<json::Value> put(const std::string& path, const proxmox::Form& form,

@@ -136,7 +136,7 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
     return storage(method, parts, form, user);
   }
   if (what == "network") {
-    return network(method, parts, form);
+    return network(method, parts, form, user);
   }
   if (what == "tasks") {
     return tasks(method, parts, form);

@@ -29,8 +29,8 @@ class Api {
               const std::string& user);
   Answer storage(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
-  Answer network(const std::string& method, const std::vector<std::string>& parts,
-                 const Form& form);
+  Answer network(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+                 const std::string& user);
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form);
   Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                 const std::string& user);

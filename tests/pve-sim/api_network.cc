@@ -1,40 +1,144 @@
 // The methods below /nodes/NODE/network.
 #include <net/if.h>
 
+#include <array>
+#include <mutex>
+
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
+#include "tests/pve-sim/interfaces.h"
 
 namespace drover::pve_sim {
+namespace {
 
-Answer Api::network(const std::string& method, const std::vector<std::string>& parts,
-                    const Form& form) {
-  if (method != "GET" || parts.size() > 4) {
-    return not_implemented(method, parts);
+// One change of the configuration after the other.
+std::mutex writing;
+
+constexpr std::array kNumbersOfInterfaces{"autostart", "bridge_vlan_aware"};
+
+Answer no_interface() {
+  return bad_parameters({{"iface", "interface does not exist"}});
+}
+
+/// As the API stores what it was given, onto what it had.
+void configure(json::Object& interface, const Parameters& given) {
+  for (const auto& [key, value] : given) {
+    if (key == "node" || key == "iface" || key == "delete") {
+      continue;
+    }
+    const bool is_number = std::find(kNumbersOfInterfaces.begin(), kNumbersOfInterfaces.end(),
+                                     key) != kNumbersOfInterfaces.end();
+    if (is_number) {
+      interface.set(key, json::Value(value).integer_or(0));
+    } else {
+      interface.set(key, key == "comments" && !value.ends_with('\n') ? value + "\n" : value);
+    }
   }
-  const Parameters given = parts.size() == 3 ? CHECKED("GET /nodes/{node}/network", {})
-                                             : CHECKED("GET /nodes/{node}/network/{iface}",
-                                                       (Parameters{{"iface", parts[3]}}));
+  if (given.contains("delete")) {
+    std::string_view names = given.at("delete");
+    while (!names.empty()) {
+      const std::size_t end = std::min(names.find(','), names.size());
+      interface.erase(names.substr(0, end));
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
+  }
+}
+
+json::Object shown(const std::string& name, const json::Value& interface, int priority) {
+  json::Object bridge{{"method", "manual"},  {"method6", "manual"},
+                      {"bridge_ports", ""},  {"bridge_stp", "off"},
+                      {"bridge_fd", "0"},    {"families", json::Array{"inet"}},
+                      {"priority", priority}};
+  for (const auto& [key, value] : *interface.object()) {
+    if (!value.is_number() || value.integer_or(0) != 0) {
+      bridge.set(key, value);
+    }
+  }
+  if (const std::string_view cidr = interface.at("cidr").string_or(""); !cidr.empty()) {
+    bridge.set("method", "static");
+    bridge.set("address", cidr.substr(0, cidr.find('/')));
+    bridge.set("netmask", cidr.substr(cidr.find('/') + 1));
+  }
+  if (if_nametoindex(name.c_str()) != 0) {
+    bridge.set("active", 1);
+  }
+  return bridge;
+}
+
+Answer with_changes(json::Value data, const std::string& changes) {
+  Answer answer = with_data(std::move(data));
+  if (!changes.empty()) {
+    answer.body.object()->set("changes", changes);
+  }
+  return answer;
+}
+
+Answer listed(const Interfaces& interfaces, const Parameters& given, const std::string& changes) {
   const std::string type = given.contains("type") ? given.at("type") : "bridge";
   json::Array list;
   int priority = 3;
-  for (const std::string& name : place_.bridges) {
-    json::Object bridge{{"iface", name},          {"type", "bridge"},
-                        {"method", "manual"},     {"method6", "manual"},
-                        {"bridge_ports", ""},     {"bridge_stp", "off"},
-                        {"bridge_fd", "0"},       {"families", json::Array{"inet"}},
-                        {"priority", priority++}, {"autostart", 1}};
-    if (if_nametoindex(name.c_str()) != 0) {
-      bridge.set("active", 1);
-    }
-    if (parts.size() == 4 && name == parts[3]) {
-      return with_data(std::move(bridge));
-    }
+  for (const auto& [name, value] : interfaces.written) {
+    json::Object bridge = shown(name, value, priority++);
+    bridge.set("iface", name);
     if (type.find("bridge") != std::string::npos) {
       list.emplace_back(std::move(bridge));
     }
   }
-  return parts.size() == 3 ? with_data(std::move(list))
-                           : bad_parameters({{"iface", "interface does not exist"}});
+  return with_changes(std::move(list), changes);
+}
+
+}  // namespace
+
+Answer Api::network(const std::string& method, const std::vector<std::string>& parts,
+                    const Form& form, const std::string& user) {
+  if (parts.size() > 4 || (parts.size() == 4 && method == "POST")) {
+    return not_implemented(method, parts);
+  }
+  const std::string name =
+      method + (parts.size() == 3 ? " /nodes/{node}/network" : " /nodes/{node}/network/{iface}");
+  const Parameters given =
+      CHECKED(name, parts.size() == 3 ? Parameters{} : (Parameters{{"iface", parts[3]}}));
+  const std::lock_guard lock(writing);
+  Result<Interfaces> loaded = load_interfaces(place_);
+  if (!loaded) {
+    return error(loaded.error().message);
+  }
+  json::Object& written = loaded->written;
+  if (method == "GET") {
+    const Result<std::string> changes = changes_of(place_, *loaded);
+    if (!changes) {
+      return error(changes.error().message);
+    }
+    if (parts.size() == 3) {
+      return listed(*loaded, given, *changes);
+    }
+    const json::Value* found = written.find(parts[3]);
+    return found == nullptr ? no_interface() : with_changes(shown(parts[3], *found, 3), *changes);
+  }
+  if (method == "PUT" && parts.size() == 3) {
+    return start_task({"srvreload", "networking", {}}, user);
+  }
+  if (method == "DELETE" && parts.size() == 3) {
+    written = loaded->applied;
+  } else if (method == "DELETE") {
+    if (!written.erase(parts[3])) {
+      return no_interface();
+    }
+  } else {
+    const std::string& iface = given.at("iface");
+    json::Value* found = written.find(iface);
+    if (method == "POST" && found != nullptr) {
+      return bad_parameters({{"iface", "interface already exists"}});
+    }
+    if (method == "PUT" && found == nullptr) {
+      return no_interface();
+    }
+    json::Object interface = found == nullptr ? json::Object() : *found->object();
+    configure(interface, given);
+    written.set(iface, std::move(interface));
+  }
+  const Result<> saved = save_interfaces(place_, *loaded);
+  return saved ? with_data(nullptr) : error(saved.error().message);
 }
 
 }  // namespace drover::pve_sim

@@ -1,5 +1,6 @@
 #include "tests/pve-sim/contract.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,6 +38,17 @@ std::string number_fault(const json::Value& rule, const std::string& value, cons
   return "";
 }
 
+bool is_cidr_v4(const std::string& value) {
+  const std::size_t slash = value.find('/');
+  in_addr address{};
+  int prefix = -1;
+  const char* end = value.data() + value.size();
+  return slash != std::string::npos &&
+         inet_pton(AF_INET, value.substr(0, slash).c_str(), &address) == 1 &&
+         std::from_chars(value.data() + slash + 1, end, prefix).ptr == end && prefix >= 0 &&
+         prefix <= 32;
+}
+
 std::string fault_of(const json::Value& rule, const std::string& name, const std::string& value) {
   const std::string_view type = rule.at("type").string_or("string");
   if (type == "boolean" && value != "0" && value != "1") {
@@ -61,6 +73,9 @@ std::string fault_of(const json::Value& rule, const std::string& name, const std
       list += (list.empty() ? "" : ", ") + std::string(one.string_or(""));
     }
     return fmt::format("value '{}' does not have a value in the enumeration '{}'", value, list);
+  }
+  if (rule.at("format").string_or("") == "CIDRv4" && !is_cidr_v4(value)) {
+    return "invalid format - value does not look like a valid IPv4 CIDR network\n";
   }
   if (name == "hostname" && (value.empty() || value.front() == '-' ||
                              !std::all_of(value.begin(), value.end(), [](unsigned char c) {

@@ -13,6 +13,7 @@
 
 #include "agent/system/child.h"
 #include "agent/system/file.h"
+#include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/upload_task.h"
 
@@ -292,6 +293,9 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
         volume_path(place, request.details.find("volume")->string_or(""));
     const StorageLock lock = TRY(StorageLock::take(place, stop));
     return file ? system::remove_tree(*file) : Result<>();
+  }
+  if (request.type == "srvreload") {
+    return apply_interfaces(place, stop);
   }
   return fail(Code::broken, "no task is called '{}'", request.type);
 }

@@ -14,6 +14,7 @@
 #include "agent/system/signals.h"
 #include "tests/pve-sim/certificate.h"
 #include "tests/pve-sim/guest_tasks.h"
+#include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/server.h"
 
 namespace {
@@ -74,6 +75,7 @@ Result<> clean(const pve_sim::Place& place) {
   for (const std::string& vmid : pve_sim::guest_ids(place)) {
     TRY(pve_sim::destroy_guest(place, vmid));
   }
+  TRY(pve_sim::forget_interfaces(place, system::Stop()));
   for (const auto& folder : {place.images(), place.tasks(), place.guests()}) {
     TRY(system::remove_tree(folder));
     TRY(system::make_folders(folder));

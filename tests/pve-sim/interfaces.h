@@ -1,0 +1,32 @@
+// Interfaces: the simulated node's network configuration, applied and written.
+#pragma once
+
+#include <string>
+
+#include "agent/core/json.h"
+#include "agent/core/result.h"
+#include "agent/system/stop.h"
+#include "tests/pve-sim/place.h"
+
+namespace drover::pve_sim {
+
+/// By interface name, what the API was given of each: "type", "cidr", "autostart"...
+struct Interfaces {
+  json::Object applied;
+  json::Object written;  ///< as they will be once they are applied
+};
+
+/// Those of the node; at first Place::bridges alone.
+Result<Interfaces> load_interfaces(const Place& place);
+Result<> save_interfaces(const Place& place, const Interfaces& interfaces);
+
+/// What is written and not applied, as diff(1) tells it of two interfaces(5); "" for nothing.
+Result<std::string> changes_of(const Place& place, const Interfaces& interfaces);
+
+/// The task "srvreload": what is written counts from now on, and the kernel gets it: bridges that
+/// are new are made, and those that are configured no more are deleted.
+Result<> apply_interfaces(const Place& place, const system::Stop& stop);
+/// Deletes the bridges that were made so.
+Result<> forget_interfaces(const Place& place, const system::Stop& stop);
+
+}  // namespace drover::pve_sim
