@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/core/ip_address.h"
 #include "proxmox/answer.h"
 
 namespace drover::proxmox {
@@ -61,6 +62,17 @@ const NetworkConfiguration::Entry* NetworkConfiguration::Configuration::find(
     return entry.bridge.name == name;
   });
   return found == entries.end() ? nullptr : &*found;
+}
+
+Result<> NetworkConfiguration::Configuration::check_subnet(const BridgeRequest& bridge,
+                                                           const std::string& what) const {
+  for (const Entry& entry : entries) {
+    if (entry.bridge.name != bridge.name && overlap(entry.bridge.cidr, bridge.cidr)) {
+      return fail(Code::conflict, "{}: {} is in the subnet of {}, {}; choose another", what,
+                  bridge.cidr, entry.bridge.name, entry.bridge.cidr);
+    }
+  }
+  return {};
 }
 
 std::string NetworkConfiguration::path() const {
@@ -164,6 +176,7 @@ Result<> NetworkConfiguration::make_bridge(const BridgeRequest& bridge, const St
     return fail(Code::conflict, "{}: there is an interface of that name that is not Drover's",
                 what);
   }
+  TRY(now.check_subnet(bridge, what));
   TRY(check_only(now.pending, bridge.name, what));
   const bool is_there = found != nullptr;
   const bool same = is_there && found->bridge == bridge;

@@ -28,11 +28,14 @@ Result<> check_bridge_name(const std::string& name);
 /// the caller sees to that.
 class NetworkConfiguration {
  public:
-  NetworkConfiguration(Client& client, Tasks& tasks) : client_(client), tasks_(tasks) {}
+  /// Both must outlive this.
+  NetworkConfiguration(Client& client, system::Clock& clock)
+      : client_(client), tasks_(client, clock) {}
 
   /// Makes it and has it applied; one of ours is brought to that, and whatever an earlier call has
-  /// left in the middle is gone on with. `conflict` for one that is not ours, and while changes of
-  /// somebody else wait to be applied.
+  /// left in the middle is gone on with. `conflict` for one that is not ours, for an address in the
+  /// subnet of another interface, which Proxmox would take, and while changes of somebody else wait
+  /// to be applied.
   Result<> make_bridge(const BridgeRequest& bridge, const Stop& stop);
   /// Absent is success, and one that was never applied is taken out of what waits to be. `refused`
   /// for one that is not ours; `conflict` as make_bridge.
@@ -52,6 +55,7 @@ class NetworkConfiguration {
     bool differs = false;  ///< something waits to be applied, be it a comment
 
     const Entry* find(const std::string& name) const;
+    Result<> check_subnet(const BridgeRequest& bridge, const std::string& what) const;
   };
 
   Result<Configuration> read(const Stop& stop);
@@ -67,7 +71,7 @@ class NetworkConfiguration {
   std::string path() const;
 
   Client& client_;
-  Tasks& tasks_;
+  Tasks tasks_;
 };
 
 }  // namespace drover::proxmox

@@ -10,6 +10,7 @@
 #include "agent/system/clock.h"
 #include "proxmox/client.h"
 #include "proxmox/network.h"
+#include "proxmox/network_configuration.h"
 #include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
 
@@ -33,6 +34,7 @@ class Drivers {
   runtimes::Layout layout_;
   std::unique_ptr<proxmox::Client> client_;
   std::unique_ptr<proxmox::Network> proxmox_network_;
+  std::unique_ptr<proxmox::NetworkConfiguration> network_configuration_;
   std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;
   runtimes::LocalVolumes local_volumes_;
   runtimes::LocalImages local_images_;

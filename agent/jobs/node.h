@@ -6,6 +6,7 @@
 
 #include "agent/core/config.h"
 #include "proxmox/network.h"
+#include "proxmox/network_configuration.h"
 #include "runtimes/images/image_store.h"
 #include "runtimes/layout.h"
 #include "runtimes/network/network.h"
@@ -21,10 +22,11 @@ struct Node {
   const Config& config;
   runtimes::Layout layout;
   std::map<RuntimeKind, runtimes::Runtime*> runtimes;
-  runtimes::VolumeSource& local_volumes;    ///< storage local-folder
-  runtimes::VolumeSource& local_images;     ///< storage local-image
-  runtimes::VolumeSource* proxmox_volumes;  ///< nullptr on a node without Proxmox
-  proxmox::Network* proxmox_network;        ///< nullptr on a node without Proxmox
+  runtimes::VolumeSource& local_volumes;                 ///< storage local-folder
+  runtimes::VolumeSource& local_images;                  ///< storage local-image
+  runtimes::VolumeSource* proxmox_volumes;               ///< nullptr on a node without Proxmox
+  proxmox::Network* proxmox_network;                     ///< nullptr on a node without Proxmox
+  proxmox::NetworkConfiguration* network_configuration;  ///< the same
   runtimes::Networks& networks;
   runtimes::ImageStore& images;
 

@@ -105,6 +105,32 @@ Result<BridgeState> state_of_bridge(const std::string& name) {
   return BridgeState::taken;
 }
 
+Result<BridgeState> state_of_others_bridge(const std::string& name) {
+  const std::optional<Link> link = TRY(look_at_link(name));
+  if (!link) {
+    return BridgeState::missing;
+  }
+  if (link->kind != "bridge") {
+    return BridgeState::taken;
+  }
+  return link->up ? BridgeState::up : BridgeState::down;
+}
+
+Result<std::vector<std::string>> ports_of_bridge(const std::string& name,
+                                                 const system::Stop& stop) {
+  const std::string output =
+      TRY(system::run_ok({"ip", "-json", "link", "show", "master", name}, stop));
+  const json::Value links = TRY(json::parse(output).context("list ports of bridge " + name));
+  std::vector<std::string> ports;
+  const json::Array none;
+  for (const json::Value& link : links.array() == nullptr ? none : *links.array()) {
+    if (const std::string_view port = link.at("ifname").string_or(""); !port.empty()) {
+      ports.emplace_back(port);
+    }
+  }
+  return ports;
+}
+
 Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop) {
   const std::string output =
       TRY(system::run_ok({"ip", "-details", "-json", "address", "show", "type", "bridge"}, stop));

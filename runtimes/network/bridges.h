@@ -37,6 +37,11 @@ std::string_view to_string(BridgeState state);
 /// The kernel answers at once: any thread, the loop's, too.
 Result<BridgeState> state_of_bridge(const std::string& name);
 
+/// The same of one that somebody else makes: any bridge of that name is it.
+Result<BridgeState> state_of_others_bridge(const std::string& name);
+/// What is plugged into it, by name: also what is not Drover's.
+Result<std::vector<std::string>> ports_of_bridge(const std::string& name, const system::Stop& stop);
+
 /// All of ours that there are, with the first address of each that is not of the link alone.
 Result<std::vector<OwnBridge>> own_bridges(const system::Stop& stop);
 

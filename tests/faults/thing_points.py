@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Ends droverd by SIGKILL at every crash point of the verbs about images, volumes and networks and of container.update.
 
-thing_points.py BUILD [--only VERB] [--every N --from K] [--cancel], in a mount and a network namespace of its own; as
-crash_points.py, whose way it goes. After each crash the agent is started again and the job sent once more. Then the job
+thing_points.py BUILD [--proxmox] [--only VERB] [--every N --from K] [--cancel], in a mount and a network namespace of its
+own; as crash_points.py, whose way it goes. With --proxmox it is a node of Proxmox, and what is different there is done. After each crash the agent is started again and the job sent once more. Then the job
 has succeeded, once; the thing is as the job says, and nobody works on it; and once everything is deleted nothing is left.
 """
 
@@ -23,7 +23,8 @@ IMAGE = {"storage": "local-image", "size_mib": 16}
 
 class Things(CrashTable):
     def __init__(self, chosen):
-        super().__init__(chosen.build.resolve(), chosen)
+        super().__init__(chosen.build.resolve(), chosen, proxmox=chosen.proxmox)
+        self.bridges = self.bridges_there()
         self.image = f"oci:{self.node.work}/image:busybox"
         self.count = 0
         volume = ("volume.create", "data", IMAGE)
@@ -42,6 +43,9 @@ class Things(CrashTable):
             ([("container.run", "limited", None)], ("container.update", "limited", {"resources": {"pids": 30}}),
              {"containers": 1, "images": 1}),
         ]
+        if chosen.proxmox:
+            bridge = ("network.ensure", "vmbr5", address)
+            self.scenarios = [([], bridge, {"networks": 1}), ([bridge], ("network.remove", "vmbr5", {}), {})]
 
     def job(self, verb, target, options):
         self.count += 1
@@ -93,13 +97,25 @@ class Things(CrashTable):
             for row in things[kind]:
                 self.prepare(verb, row["name"], {"force": True} if kind == "containers" else {})
         state = self.node.work / "state"
-        links = json.loads(subprocess.run(["ip", "-j", "link", "show", "type", "bridge"], stdout=subprocess.PIPE, text=True,
-                                          check=True).stdout or "[]")
         loops = subprocess.run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE"], stdout=subprocess.PIPE,
                                text=True, check=True).stdout.split("\n")
         return ([str(path) for folder in ("images", "volumes", "volume-records", "containers")
                  if (state / folder).exists() for path in (state / folder).iterdir()] +
-                [link["ifname"] for link in links if "ifname" in link] + [loop for loop in loops if str(state) in loop])
+                [bridge for bridge in self.bridges_there() if bridge not in self.bridges] +
+                [loop for loop in loops if str(state) in loop] + self.configured())
+
+    @staticmethod
+    def bridges_there():
+        links = json.loads(subprocess.run(["ip", "-j", "link", "show", "type", "bridge"], stdout=subprocess.PIPE, text=True,
+                                          check=True).stdout or "[]")
+        return [link["ifname"] for link in links if "ifname" in link]
+
+    def configured(self):
+        """In Proxmox's configuration of the network, applied or not, beside what the node began with."""
+        if not self.node.simulator or not (file := self.node.simulator.folder / "interfaces.json").exists():
+            return []
+        return [f"{name} is {how}" for how, interfaces in json.loads(file.read_text()).items() for name in interfaces
+                if name != "vmbr0"]
 
     def once(self, before, wanted, expected, point, cancel_at):
         for step in before:
@@ -122,6 +138,7 @@ class Things(CrashTable):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("build", type=pathlib.Path)
+    arguments.add_argument("--proxmox", action="store_true")
     arguments.add_argument("--only", metavar="VERB")
     add_sample(arguments)
     chosen = arguments.parse_args()

@@ -194,10 +194,24 @@ class NodeOfProxmox(unittest.TestCase):
         self.assertIn("Proxmox bounds no guest's processes", refused.stderr)
         drover("rm", "--force", "guest")
 
-    def test_a_bridge_is_made_in_proxmox_only(self):
+    def test_a_bridge_is_made_in_proxmoxs_configuration(self):
         drover = self.node.drover
         drover("network", "ensure", "vmbr0")
-        self.assertIn("make it there", drover("network", "ensure", "apps", check=False).stderr)
+        drover("network", "ensure", "vmbr5", "--address", "10.84.0.1/24")
+        for runtime, options in {"runc": [], "pve-lxc": ["--image", "local:vztmpl/busybox.tar.gz"]}.items():
+            address = "eth0=vmbr5,address=10.84.0.77/24" if options else "eth0=vmbr5"
+            drover("run", "--runtime", runtime, "--name", f"on-{runtime}", *options, "--network", address,
+                   *([] if options else ["--", "sh", "-c", SERVE % 0]))
+            (network,) = self.node.inspect(f"on-{runtime}")["networks"]
+            subprocess.run(["busybox", "ping", "-c", "1", "-w", "5", network["address"].split("/")[0]], check=True,
+                           stdout=subprocess.DEVNULL)
+        self.assertIn("on it are on-pve-lxc, on-runc", drover("network", "rm", "vmbr5", check=False).stderr)
+        (row,) = json.loads(drover("network", "ls", "--json").stdout)
+        self.assertEqual((row["name"], row["state"], row["by_proxmox"]), ("vmbr5", "up", True))
+        drover("rm", "--force", "on-runc", "on-pve-lxc")
+        drover("network", "rm", "vmbr5")
+        self.assertNotIn("vmbr5", subprocess.run(["ip", "link"], stdout=subprocess.PIPE, text=True, check=True).stdout)
+        self.assertIn("letters, digits", drover("network", "ensure", "my-network", check=False).stderr)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class NetworkConfigurationTest : public testing::Test {
   std::unique_ptr<Client> client_ = node_.client();
   const system::Stop stop_;
   Tasks tasks_{*client_, clock_};
-  NetworkConfiguration configuration_{*client_, tasks_};
+  NetworkConfiguration configuration_{*client_, clock_};
 };
 
 TEST_F(NetworkConfigurationTest, ABridgeIsMadeAppliedAndRemoved) {
@@ -129,6 +129,16 @@ TEST_F(NetworkConfigurationTest, AnswersThatAreLostAreLookedUp) {
   node_.set_fault("lost", 1, "PUT /nodes/pve1/network");
   ASSERT_TRUE(configuration_.make_bridge({"vmbr6", ""}, stop_));
   EXPECT_TRUE(is_in_kernel("vmbr6"));
+}
+
+TEST_F(NetworkConfigurationTest, ASubnetThatAnotherInterfaceHasIsRefusedThoughProxmoxTakesIt) {
+  ASSERT_TRUE(client_->post(
+      kNetworkPath, {{"iface", "vmbr7"}, {"type", "bridge"}, {"cidr", "10.99.5.1/24"}}, stop_));
+  admin_applies();
+  const Result<> made = configuration_.make_bridge({"vmbr5", "10.99.5.9/16"}, stop_);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::conflict);
+  EXPECT_THAT(made.error().message, HasSubstr("in the subnet of vmbr7"));
 }
 
 TEST_F(NetworkConfigurationTest, WhatCouldNotBeAppliedIsTakenBack) {

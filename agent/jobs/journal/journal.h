@@ -119,6 +119,7 @@ struct NetworkRow {
   std::string name{};     ///< the bridge's
   std::string address{};  ///< its own, CIDR; "" for none
   bool vlan_aware = false;
+  bool by_proxmox = false;      ///< made in its configuration of the node
   std::string job{};            ///< that made it
   std::string busy{};           ///< the job that makes or removes it; "" for none
   std::int64_t created_at = 0;  ///< unix ms

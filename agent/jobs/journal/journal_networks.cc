@@ -6,11 +6,11 @@ namespace drover::jobs {
 namespace {
 
 constexpr std::string_view kNetworks =
-    "SELECT name, address, vlan_aware, job, busy, created_at FROM networks ";
+    "SELECT name, address, vlan_aware, by_proxmox, job, busy, created_at FROM networks ";
 
 NetworkRow network_of(const Statement& row) {
-  return NetworkRow{row.text(0), row.text(1), row.number(2) != 0,
-                    row.text(3), row.text(4), row.number(5)};
+  return NetworkRow{row.text(0), row.text(1), row.number(2) != 0, row.number(3) != 0,
+                    row.text(4), row.text(5), row.number(6)};
 }
 
 }  // namespace
@@ -18,9 +18,10 @@ NetworkRow network_of(const Statement& row) {
 Result<> Journal::put_network(const NetworkRow& row) {
   TRY(database_->begin());
   Statement put = TRY(database_->prepare(
-      "INSERT OR REPLACE INTO networks(name, address, vlan_aware, job, busy, created_at) "
-      "VALUES(?, ?, ?, ?, ?, ?)"));
+      "INSERT OR REPLACE INTO networks(name, address, vlan_aware, by_proxmox, job, busy, "
+      "created_at) VALUES(?, ?, ?, ?, ?, ?, ?)"));
   put.with(row.name).with(row.address).with(std::int64_t{row.vlan_aware ? 1 : 0});
+  put.with(std::int64_t{row.by_proxmox ? 1 : 0});
   return put.with(row.job).with(row.busy).with(row.created_at).done();
 }
 

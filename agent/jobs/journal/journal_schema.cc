@@ -79,7 +79,12 @@ constexpr const char* kVersion4 = R"(
 CREATE INDEX jobs_deletions ON jobs(target) WHERE verb = 'container.delete';
 )";
 
-constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4};
+// Networks that are Proxmox's to make.
+constexpr const char* kVersion5 = R"(
+ALTER TABLE networks ADD COLUMN by_proxmox INTEGER NOT NULL DEFAULT 0;
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 Result<std::int64_t> version_of(Database& database) {
   Statement query = TRY(database.prepare("PRAGMA user_version"));

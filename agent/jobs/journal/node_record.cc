@@ -24,6 +24,7 @@ std::string seal(const NodeRecord& record) {
     networks.emplace_back(json::Object{{"name", row.name},
                                        {"address", row.address},
                                        {"vlan_aware", row.vlan_aware},
+                                       {"by_proxmox", row.by_proxmox},
                                        {"job", row.job},
                                        {"created_at", row.created_at}});
   }
@@ -42,6 +43,7 @@ Result<NodeRecord> unseal_node_record(std::string_view text) {
       record.networks.push_back({.name = std::string(network.at("name").string_or("")),
                                  .address = std::string(network.at("address").string_or("")),
                                  .vlan_aware = network.at("vlan_aware").boolean_or(false),
+                                 .by_proxmox = network.at("by_proxmox").boolean_or(false),
                                  .job = std::string(network.at("job").string_or("")),
                                  .created_at = network.at("created_at").integer_or(0)});
     }

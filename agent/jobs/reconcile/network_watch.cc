@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "runtimes/network/bridges.h"
+#include "agent/jobs/verbs/own_networks.h"
 
 namespace drover::jobs {
 namespace {
@@ -40,7 +40,7 @@ Result<> NetworkWatch::look(Books& books) {
       if (!row.busy.empty()) {
         continue;
       }
-      const BridgeState state = TRY(runtimes::state_of_bridge(row.name));
+      const BridgeState state = TRY(state_of(row));
       const bool is_lost = state != BridgeState::up;
       if (is_lost) {
         lost.insert(row.name);

@@ -65,6 +65,7 @@ Result<> check_on_proxmox(Work& work, const Node& node) {
 Result<bool> look_for_other(Work& work, const Node& node) {
   const JobRequest& request = work.request();
   const std::string what = "ensure network " + request.target;
+  const bool on_proxmox = node.network_configuration != nullptr;
   switch (TRY(runtimes::look_at_bridge(request.target))) {
     case runtimes::BridgeKind::other:
       if (asks_for_something(request.options)) {
@@ -77,27 +78,57 @@ Result<bool> look_for_other(Work& work, const Node& node) {
       return true;
     case runtimes::BridgeKind::no_bridge:
       return fail(Code::conflict, "{}: there is an interface of that name that is no bridge", what);
-    case runtimes::BridgeKind::none:
     case runtimes::BridgeKind::ours:
+      if (on_proxmox) {
+        return fail(Code::conflict,
+                    "{}: there is a bridge of that name that Drover made when this was no node of "
+                    "Proxmox; delete it by hand (ip link delete {}), then ask again",
+                    what, request.target);
+      }
+      break;
+    case runtimes::BridgeKind::none:
       break;
   }
-  if (node.proxmox_network != nullptr) {
-    return fail(Code::refused,
-                "{}: on a node of Proxmox bridges are Proxmox's: make it there (System, Network)",
-                what);
+  if (on_proxmox) {
+    TRY(proxmox::check_bridge_name(request.target).context("ensure network"));
   }
   return false;
+}
+
+/// What the job asks for, which nobody has yet. None when a bridge of somebody else serves.
+Result<std::optional<NetworkRow>> new_network(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const std::string job = request.id.str();
+  NetworkRow row{.name = request.target,
+                 .address = request.options.address,
+                 .vlan_aware = request.options.vlan_aware,
+                 .job = job,
+                 .busy = job,
+                 .created_at = work.clock().unix_ms()};
+  row.by_proxmox = node.network_configuration != nullptr;
+  if (row.by_proxmox) {
+    const std::optional<proxmox::BridgeRequest> known =
+        TRY(own_bridge_in_proxmox(node, request.target, work.stop()));
+    if (known && !asks_for_something(request.options)) {
+      row.address = known->cidr;
+      row.vlan_aware = known->vlan_aware;
+    }
+    if (known) {
+      return std::optional(std::move(row));
+    }
+  }
+  return TRY(look_for_other(work, node)) ? std::optional<NetworkRow>()
+                                         : std::optional(std::move(row));
 }
 
 /// The network's row, written; none when a bridge of somebody else serves.
 Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   const JobRequest& request = work.request();
-  const std::string job = request.id.str();
   std::optional<NetworkRow> row;
   const auto read = [&](Books& books) -> Result<> {
     row = TRY(books.journal().network(request.target));
     if (row) {
-      return row->job == job ? Result<>() : check_same(request, *row);
+      return row->job == request.id.str() ? Result<>() : check_same(request, *row);
     }
     return check_subnet(books.journal(), request);
   };
@@ -105,16 +136,10 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   if (row) {
     return row;
   }
-  if (TRY(look_for_other(work, node))) {
-    return std::optional<NetworkRow>();
+  row = TRY(new_network(work, node));
+  if (row) {
+    TRY(work.write([&](Books& books) { return books.journal().put_network(*row); }));
   }
-  row = NetworkRow{.name = request.target,
-                   .address = request.options.address,
-                   .vlan_aware = request.options.vlan_aware,
-                   .job = job,
-                   .busy = job,
-                   .created_at = work.clock().unix_ms()};
-  TRY(work.write([&](Books& books) { return books.journal().put_network(*row); }));
   return row;
 }
 
@@ -146,12 +171,14 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
     return json::Value(std::move(result));
   }
   work.plan(1);
-  TRY(work.once({.name = "network.make", .act = [&]() -> Result<json::Value> {
-                   TRY(runtimes::make_bridge(bridge_of(*row), work.stop()));
+  TRY(work.once({.name = "network.make",
+                 .act = [&]() -> Result<json::Value> {
+                   TRY(make_network(node, *row, work.stop()));
                    TRY(plug_in_again(work, node, row->name));
                    return json::Value();
-                 }}));
-  node.networks.give_out(runtimes::range_of(bridge_of(*row)));
+                 },
+                 .needs = turn_of_network(*row)}));
+  node.networks.give_out(range_of(*row));
   result.set("address", row->address);
   TRY(work.write([&](Books& books) -> Result<> {
     std::optional<NetworkRow> now = TRY(books.journal().network(row->name));
@@ -164,7 +191,9 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
                             .object = now->name,
                             .what = "created",
                             .job = now->job,
-                            .data = {{"address", now->address}, {"vlan_aware", now->vlan_aware}}});
+                            .data = {{"address", now->address},
+                                     {"vlan_aware", now->vlan_aware},
+                                     {"by_proxmox", now->by_proxmox}}});
   }));
   return json::Value(std::move(result));
 }

@@ -74,8 +74,68 @@ Result<> admit_networks(Journal& journal, const std::string& container, const Co
   return {};
 }
 
+namespace {
+
 runtimes::OwnBridge bridge_of(const NetworkRow& row) {
   return {row.name, row.address, row.vlan_aware};
+}
+
+/// `refused` when Proxmox has the network, and the node is no more one of Proxmox's.
+Result<proxmox::NetworkConfiguration*> configuration_for(const Node& node, const NetworkRow& row) {
+  if (node.network_configuration == nullptr) {
+    return fail(Code::refused,
+                "network {}: it is in Proxmox's configuration of the node, which Drover is not to "
+                "use now: set proxmox.enabled",
+                row.name);
+  }
+  return node.network_configuration;
+}
+
+}  // namespace
+
+runtimes::BridgeRange range_of(const NetworkRow& row) {
+  return runtimes::range_of(bridge_of(row));
+}
+
+Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop) {
+  if (!row.by_proxmox) {
+    return runtimes::make_bridge(bridge_of(row), stop);
+  }
+  proxmox::NetworkConfiguration* const configuration = TRY(configuration_for(node, row));
+  return configuration->make_bridge({row.name, row.address, row.vlan_aware}, stop);
+}
+
+Result<> unmake_network(const Node& node, const NetworkRow& row, const system::Stop& stop) {
+  if (!row.by_proxmox) {
+    return runtimes::remove_bridge(row.name, stop);
+  }
+  proxmox::NetworkConfiguration* const configuration = TRY(configuration_for(node, row));
+  return configuration->remove_bridge(row.name, stop);
+}
+
+Result<std::optional<proxmox::BridgeRequest>> own_bridge_in_proxmox(const Node& node,
+                                                                    const std::string& name,
+                                                                    const system::Stop& stop) {
+  std::optional<proxmox::BridgeRequest> found;
+  if (node.network_configuration != nullptr) {
+    std::vector<proxmox::BridgeRequest> all = TRY(node.network_configuration->own_bridges(stop));
+    for (proxmox::BridgeRequest& bridge : all) {
+      if (bridge.name == name) {
+        found = std::move(bridge);
+      }
+    }
+  }
+  return found;
+}
+
+std::optional<Scarce> turn_of_network(const NetworkRow& row) {
+  // Proxmox applies whatever is written, so one writes and applies after the other.
+  return row.by_proxmox ? std::optional(Scarce{"network configuration"}) : std::nullopt;
+}
+
+Result<runtimes::BridgeState> state_of(const NetworkRow& row) {
+  return row.by_proxmox ? runtimes::state_of_others_bridge(row.name)
+                        : runtimes::state_of_bridge(row.name);
 }
 
 void restore_networks(Journal& journal, const Node& node) {
@@ -89,8 +149,11 @@ void restore_networks(Journal& journal, const Node& node) {
     if (!row.busy.empty()) {
       continue;  // its job is gone on with
     }
-    node.networks.give_out(runtimes::range_of(bridge_of(row)));
-    if (const Result<> made = runtimes::make_bridge(bridge_of(row), never); !made) {
+    node.networks.give_out(range_of(row));
+    if (row.by_proxmox) {
+      continue;  // Proxmox has made it before us
+    }
+    if (const Result<> made = make_network(node, row, never); !made) {
       system::log_error("network {}: {}", row.name, made.error().message);
     }
   }
@@ -129,7 +192,8 @@ Result<> undo_network(Work& work, const Node& node) {
     if (users.contains(row->name)) {
       return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
     }
-    Result<> removed = runtimes::remove_bridge(row->name, work.agent_stop());
+    const Turns::Turn turn = TRY(work.take_turn(turn_of_network(*row), work.agent_stop()));
+    Result<> removed = unmake_network(node, *row, work.agent_stop());
     if (removed) {
       removed = node.networks.give_out_no_more(row->name);
     }
@@ -139,8 +203,9 @@ Result<> undo_network(Work& work, const Node& node) {
     return let_go(work, std::move(*row), std::move(removed));
   }
   // It was to be removed, and is perhaps half gone.
-  node.networks.give_out(runtimes::range_of(bridge_of(*row)));
-  return let_go(work, *row, runtimes::make_bridge(bridge_of(*row), work.agent_stop()));
+  node.networks.give_out(range_of(*row));
+  const Turns::Turn turn = TRY(work.take_turn(turn_of_network(*row), work.agent_stop()));
+  return let_go(work, *row, make_network(node, *row, work.agent_stop()));
 }
 
 }  // namespace drover::jobs

@@ -1,5 +1,6 @@
-// Bridges of the node's own, made by jobs network.ensure. The journal knows them by name; a bridge
-// that it does not know is somebody else's and is left as it is.
+// Bridges of the node's own, made by jobs network.ensure: in the kernel, or on a node of Proxmox in
+// its configuration of the node. The journal knows them by name; a bridge that it does not know is
+// somebody else's and is left as it is.
 #pragma once
 
 #include <map>
@@ -20,9 +21,25 @@ Result<std::map<std::string, std::vector<std::string>>> network_users(Journal& j
 /// for an address of it that is another container's.
 Result<> admit_networks(Journal& journal, const std::string& container, const ContainerSpec& spec);
 
-runtimes::OwnBridge bridge_of(const NetworkRow& row);
+/// Its addresses to give out.
+runtimes::BridgeRange range_of(const NetworkRow& row);
 
-/// Makes all again that a reboot has taken away, and has their addresses given out. Failures are
+/// Makes the bridge, or what is missing of it. One of Proxmox's needs the turn of
+/// `turn_of_network`.
+Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop);
+/// Absent is success.
+Result<> unmake_network(const Node& node, const NetworkRow& row, const system::Stop& stop);
+/// One of ours in Proxmox's configuration, also when the journal has lost it.
+Result<std::optional<proxmox::BridgeRequest>> own_bridge_in_proxmox(const Node& node,
+                                                                    const std::string& name,
+                                                                    const system::Stop& stop);
+/// None for one that is made in the kernel.
+std::optional<Scarce> turn_of_network(const NetworkRow& row);
+/// How it is. The kernel answers at once: any thread, the loop's, too.
+Result<runtimes::BridgeState> state_of(const NetworkRow& row);
+
+/// Makes all again that a reboot has taken away and Proxmox does not make by itself, and has their
+/// addresses given out. Failures are
 /// logged, and containers on such a network fail by name. Call it before any job runs.
 void restore_networks(Journal& journal, const Node& node);
 

@@ -6,14 +6,14 @@ namespace {
 
 /// Takes the network for the job, if it is ours and nobody is on it. `not_found` when the journal
 /// has none of that name.
-Result<> hold_network(Books& books, const JobRequest& request) {
+Result<NetworkRow> hold_network(Books& books, const JobRequest& request) {
   std::optional<NetworkRow> row = TRY(books.journal().network(request.target));
   if (!row) {
     return fail(Code::not_found, "remove network {}: this node has made no such network",
                 request.target);
   }
   if (row->busy == request.id.str()) {
-    return {};
+    return std::move(*row);
   }
   if (!row->busy.empty()) {
     return fail(Code::unavailable, "remove network {}: job {} works on it", row->name, row->busy);
@@ -24,14 +24,34 @@ Result<> hold_network(Books& books, const JobRequest& request) {
                 row->name, fmt::format("{}", fmt::join(found->second, ", ")));
   }
   row->busy = request.id.str();
-  return books.journal().put_network(*row);
+  TRY(books.journal().put_network(*row));
+  return std::move(*row);
+}
+
+/// On a bridge of Proxmox there may be guests that are not Drover's.
+Result<> check_unused(const NetworkRow& row, const system::Stop& stop) {
+  if (!row.by_proxmox || TRY(state_of(row)) == runtimes::BridgeState::missing) {
+    return {};
+  }
+  const std::vector<std::string> ports = TRY(runtimes::ports_of_bridge(row.name, stop));
+  if (ports.empty()) {
+    return {};
+  }
+  return fail(Code::conflict,
+              "remove network {}: on it are interfaces {}, which are not Drover's; take the guests "
+              "that have them off it before",
+              row.name, fmt::join(ports, ", "));
 }
 
 }  // namespace
 
 Result<json::Value> remove_network(Work& work, const Node& node) {
   const JobRequest& request = work.request();
-  const Result<> held = work.write([&](Books& books) { return hold_network(books, request); });
+  NetworkRow row;
+  const Result<> held = work.write([&](Books& books) -> Result<> {
+    row = TRY(hold_network(books, request));
+    return {};
+  });
   if (!held) {
     if (held.error().code != Code::not_found) {
       return Failure(held.error());
@@ -39,7 +59,9 @@ Result<json::Value> remove_network(Work& work, const Node& node) {
     if (work.resumed()) {
       return json::Value();
     }
-    const auto kind = TRY(runtimes::look_at_bridge(request.target));
+    const auto in_proxmox = TRY(own_bridge_in_proxmox(node, request.target, work.stop()));
+    const auto kind =
+        in_proxmox ? runtimes::BridgeKind::ours : TRY(runtimes::look_at_bridge(request.target));
     switch (kind) {
       case runtimes::BridgeKind::none:
         return Failure(held.error());
@@ -55,11 +77,14 @@ Result<json::Value> remove_network(Work& work, const Node& node) {
     return fail(Code::refused, "{}; what is there is not Drover's", held.error().message);
   }
   work.plan(1);
-  TRY(work.once({.name = "network.remove", .act = [&]() -> Result<json::Value> {
-                   TRY(runtimes::remove_bridge(request.target, work.stop()));
-                   TRY(node.networks.give_out_no_more(request.target));
+  TRY(work.once({.name = "network.remove",
+                 .act = [&]() -> Result<json::Value> {
+                   TRY(check_unused(row, work.stop()));
+                   TRY(unmake_network(node, row, work.stop()));
+                   TRY(node.networks.give_out_no_more(row.name));
                    return json::Value();
-                 }}));
+                 },
+                 .needs = turn_of_network(row)}));
   TRY(work.write([&](Books& books) -> Result<> {
     TRY(books.journal().erase_network(request.target));
     return books.tell(Event{

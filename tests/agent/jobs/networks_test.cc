@@ -227,7 +227,7 @@ TEST_F(OwnNetworksTest, WhatAnAgentsEndCutOffIsGoneOnWithOrTakenBack) {
     const std::string id = cancelled ? "j2" : "j1";
     const std::string address = cancelled ? "10.85.0.1/24" : "10.84.0.1/24";
     ensure(id, id, {{"address", address}});
-    cut_off_network_job(*journal_, id, {id, address, false, id, id, 1});
+    cut_off_network_job(*journal_, id, {id, address, false, false, id, id, 1});
     if (cancelled) {
       ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
       ASSERT_TRUE(journal_->commit());

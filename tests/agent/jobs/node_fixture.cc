@@ -17,6 +17,7 @@ void NodeFixture::SetUp() {
            *(volume_images_ = std::make_unique<runtimes::LocalImages>(layout_)),
            nullptr,
            nullptr,
+           nullptr,
            *(networks_ = std::make_unique<runtimes::Networks>(
                  layout_, runtimes::NetworkOptions{{"/usr/lib/cni"}, {}})),
            *(images_ = std::make_unique<runtimes::ImageStore>(layout_))});

@@ -52,7 +52,7 @@ class ReconcilerTest : public LeaksFixture {
 };
 
 TEST_F(ReconcilerTest, ALostBridgeIsToldOnceAndNotWhileAJobMakesIt) {
-  const NetworkRow row{"apps-lost", "", false, "j0", "j0", 1};
+  const NetworkRow row{"apps-lost", "", false, false, "j0", "j0", 1};
   ASSERT_TRUE(journal_->put_network(row));
   look();
   EXPECT_THAT(told("network", "apps-lost"), IsEmpty());

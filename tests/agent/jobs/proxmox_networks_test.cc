@@ -1,0 +1,161 @@
+// network.ensure and network.remove on a node of Proxmox: what they do to its configuration, beside
+// an admin who changes it, too.
+#include <gmock/gmock.h>
+
+#include "agent/jobs/reconcile/rebuild.h"
+#include "agent/jobs/verbs/own_networks.h"
+#include "agent/system/child.h"
+#include "fakes/sim_node.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using runtimes::BridgeState;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class ProxmoxNetworksTest : public NodeFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    ip({"link", "set", "lo", "up"});
+    NodeFixture::SetUp();
+    sim_.emplace();
+    client_ = sim_->client();
+    network_ = std::make_unique<proxmox::Network>(*client_);
+    configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, real_clock_);
+    node_->proxmox_network = network_.get();
+    node_->network_configuration = configuration_.get();
+  }
+  JobRow ensure(const std::string& id, const std::string& name, json::Object options = {}) {
+    return run(job(id, "network.ensure", name, std::move(options)));
+  }
+  JobRow remove(const std::string& id, const std::string& name) {
+    return run(job(id, "network.remove", name));
+  }
+  void ip(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "ip");
+    const auto ran = system::run_ok(arguments, stop_);
+    ASSERT_TRUE(ran) << ran.error().message;
+  }
+  BridgeState state_in_kernel(const std::string& name) {
+    return runtimes::state_of_others_bridge(name).value();
+  }
+  /// What waits to be applied.
+  std::string pending() {
+    const json::Object whole = client_->get_whole("/nodes/pve1/network", {}, stop_).value();
+    const json::Value* changes = whole.find("changes");
+    return changes == nullptr ? "" : std::string(changes->string_or(""));
+  }
+  void admin_writes(const std::string& name) {
+    ASSERT_TRUE(client_->post("/nodes/pve1/network", {{"iface", name}, {"type", "bridge"}}, stop_));
+  }
+
+  const system::Stop stop_;
+  system::SystemClock real_clock_;
+  std::optional<fakes::SimNode> sim_;
+  std::unique_ptr<proxmox::Client> client_;
+  std::unique_ptr<proxmox::Network> network_;
+  std::unique_ptr<proxmox::NetworkConfiguration> configuration_;
+};
+
+TEST_F(ProxmoxNetworksTest, IsMadeInItsConfigurationOnceAndRemoved) {
+  const JobRow row = ensure("j1", "vmbr5", {{"address", "10.84.0.1/24"}});
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr("\"own\":true"));
+  EXPECT_EQ(state_in_kernel("vmbr5"), BridgeState::up);
+  EXPECT_TRUE(network_->require_bridge("vmbr5", stop_)) << "Proxmox's guests can be put on it";
+  EXPECT_TRUE(journal_->network("vmbr5").value()->by_proxmox);
+  EXPECT_EQ(ensure("j2", "vmbr5").state, JobState::succeeded);
+  EXPECT_THAT(told("network", "vmbr5"), ElementsAre("created"));
+  ASSERT_EQ(remove("j3", "vmbr5").state, JobState::succeeded);
+  EXPECT_EQ(state_in_kernel("vmbr5"), BridgeState::missing);
+  EXPECT_EQ(pending(), "");
+  EXPECT_THAT(told("network", "vmbr5"), ElementsAre("created", "removed"));
+}
+
+TEST_F(ProxmoxNetworksTest, BesideAnAdminsPendingChangesNothingIsDone) {
+  admin_writes("vmbr7");
+  const std::string before = pending();
+  const JobRow row = ensure("j1", "vmbr5");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
+  EXPECT_THAT(row.result, HasSubstr("wait to be applied there (vmbr7)"));
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+  EXPECT_THAT(pending(), HasSubstr("+iface vmbr7"));
+  EXPECT_THAT(pending(), Not(HasSubstr("vmbr5")));
+  EXPECT_EQ(state_in_kernel("vmbr7"), BridgeState::missing);
+}
+
+TEST_F(ProxmoxNetworksTest, WhatCouldNotBeAppliedIsTakenBack) {
+  sim_->set_fault("lock", 20, "srvreload");
+  json::Object request = job("j1", "network.ensure", "vmbr5");
+  request.set("attempts", 1);
+  const JobRow row = run(request);
+  EXPECT_EQ(row.state, JobState::failed) << row.result;
+  EXPECT_EQ(pending(), "");
+  EXPECT_THAT(configuration_->own_bridges(stop_).value(), IsEmpty());
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+}
+
+TEST_F(ProxmoxNetworksTest, ABridgeThatGuestsOfOthersAreOnStays) {
+  ASSERT_EQ(ensure("j1", "vmbr5").state, JobState::succeeded);
+  ip({"link", "add", "tap100i0", "type", "veth", "peer", "name", "inside"});
+  ip({"link", "set", "tap100i0", "master", "vmbr5"});
+  const JobRow row = remove("j2", "vmbr5");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("on it are interfaces tap100i0"));
+  EXPECT_EQ(state_in_kernel("vmbr5"), BridgeState::up);
+  EXPECT_EQ(journal_->network("vmbr5").value()->busy, "");
+  ip({"link", "delete", "tap100i0"});
+  EXPECT_EQ(remove("j3", "vmbr5").state, JobState::succeeded);
+}
+
+TEST_F(ProxmoxNetworksTest, ANameThatProxmoxDoesNotTakeIsRefusedWithWhatItTakes) {
+  const JobRow row = ensure("j1", "my-network");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"invalid\""));
+  EXPECT_THAT(row.result, HasSubstr("2 to 10 letters, digits"));
+}
+
+TEST_F(ProxmoxNetworksTest, OneOfALostJournalIsKnownByItsCommentAndCanBeRemoved) {
+  ASSERT_EQ(ensure("j1", "vmbr5", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  ASSERT_TRUE(journal_->erase_network("vmbr5"));
+  ASSERT_TRUE(journal_->commit());
+  EXPECT_THAT(remove("j2", "vmbr5").result, HasSubstr("before its journal was lost"));
+  const JobRow row = ensure("j3", "vmbr5");
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr("\"own\":true"));
+  EXPECT_EQ(journal_->network("vmbr5").value()->address, "10.84.0.1/24");
+  EXPECT_EQ(remove("j4", "vmbr5").state, JobState::succeeded);
+  EXPECT_EQ(state_in_kernel("vmbr5"), BridgeState::missing);
+}
+
+TEST_F(ProxmoxNetworksTest, TwoNetworksAtOnceAreNotEachOthersForeignChange) {
+  submit(job("j1", "network.ensure", "vmbr5"));
+  submit(job("j2", "network.ensure", "vmbr6"));
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
+  EXPECT_EQ(state_in_kernel("vmbr5"), BridgeState::up);
+  EXPECT_EQ(state_in_kernel("vmbr6"), BridgeState::up);
+}
+
+TEST_F(ProxmoxNetworksTest, ARebuiltJournalHasThemAgain) {
+  ASSERT_EQ(ensure("j1", "vmbr5", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  end_agent();
+  for (const char* end : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(layout_.journal().native() + end);
+  }
+  start_agent();
+  ASSERT_TRUE(rebuild_containers(*books_, *node_, clock_, {}, stop_));
+  const std::vector<NetworkRow> rows = journal_->networks().value();
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(rows.front().address, "10.84.0.1/24");
+  EXPECT_TRUE(rows.front().by_proxmox);
+}
+
+}  // namespace
+}  // namespace drover::jobs
