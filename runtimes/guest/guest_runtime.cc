@@ -100,13 +100,27 @@ Result<> GuestRuntime::unmark_unless_started(const Container& container, const S
       stop);
 }
 
+std::optional<Vmid> GuestRuntime::number_of(const Container& container) const {
+  if (container.vmid) {
+    return container.vmid;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto made = made_.find(container.job.str());
+  return made == made_.end() ? std::nullopt : std::optional(made->second);
+}
+
+void GuestRuntime::forget_number(const Container& container) {
+  const std::lock_guard lock(mutex_);
+  made_.erase(container.job.str());
+}
+
 Result<proxmox::GuestInfo> GuestRuntime::find(const Container& container, const Stop& stop) {
   const auto fits = [&container](const proxmox::GuestInfo& guest) {
     const GuestStamp stamp = stamp_of(guest);
     return stamp.ours && stamp.name == container.name.str() && stamp.job == container.job.str();
   };
-  if (container.vmid) {
-    Result<proxmox::GuestInfo> guest = guests_.status(*container.vmid, stop);
+  if (const std::optional<Vmid> vmid = number_of(container)) {
+    Result<proxmox::GuestInfo> guest = guests_.status(*vmid, stop);
     if (guest ? fits(*guest) : guest.error().code != Code::not_found) {
       return guest;
     }
@@ -184,6 +198,8 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
     made = guests_.create(request, options_.first, options_.last, guests, stop);
   }
   if (made) {
+    const std::lock_guard lock(mutex_);
+    made_.insert_or_assign(container.job.str(), *made);
     return {};
   }
   // The answer may have been lost, or the request to stop have come too late to keep it from being
@@ -211,6 +227,7 @@ Result<Provided> GuestRuntime::provided(const Container& container, const Stop& 
   const proxmox::GuestInfo guest = TRY(find(container, stop));
   const json::Value config =
       TRY(client_.get(config_path(guest.vmid), {}, stop).context("look at " + label(container)));
+  forget_number(container);
   return parts_of_guest(guest.vmid, container.spec, config);
 }
 
@@ -360,7 +377,9 @@ Result<> GuestRuntime::remove(const Container& container, bool force, const Stop
   if (status == Status::paused) {
     TRY(lxc_thaw(options_.lxc_path, guest_name(found->vmid), stop).context(what));
   }
-  return guests_.remove(found->vmid, force, stop).context(what);
+  TRY(guests_.remove(found->vmid, force, stop).context(what));
+  forget_number(container);
+  return {};
 }
 
 Result<std::vector<Found>> GuestRuntime::inventory(const Stop& stop) {

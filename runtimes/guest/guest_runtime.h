@@ -2,6 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,10 +72,19 @@ class GuestRuntime final : public Runtime {
   /// Changes the guest's tags and nothing else, also while an admin does.
   Result<> change_tags(Vmid vmid, const ChangeTags& change, const Stop& stop);
 
+  /// What the container's own number is, as far as anybody knows.
+  std::optional<Vmid> number_of(const Container& container) const;
+  /// The container knows it now, or is gone.
+  void forget_number(const Container& container);
+
   proxmox::Client& client_;
   proxmox::Tasks tasks_;
   proxmox::Guests guests_;
   GuestOptions options_;
+  mutable std::mutex mutex_;
+  /// By job: of guests that were made here and whose containers were not told yet. Guarded by
+  /// mutex_.
+  std::map<std::string, Vmid> made_;
 };
 
 }  // namespace drover::runtimes

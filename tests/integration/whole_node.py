@@ -95,7 +95,7 @@ def show_own_interfaces():
 
 
 class Node:
-    def __init__(self, build, proxmox=False, simulator_options=()):
+    def __init__(self, build, proxmox=False, trace=False, simulator_options=()):
         self.build = build
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="drover-node-"))
         make_own_mounts()
@@ -114,7 +114,8 @@ class Node:
         }
         self.simulator = None
         if proxmox:
-            self.simulator = Simulator(build, self.work, self.work / "image", *simulator_options)
+            more = ["--trace", self.work / "sim/trace"] if trace else []
+            self.simulator = Simulator(build, self.work, self.work / "image", *more, *simulator_options)
             config["proxmox"] = self.simulator.config
             config["storage"] = {"default": "local"}
             config["network"] = {

@@ -2,6 +2,7 @@
 #include "proxmox/client.h"
 
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 
 #include <fstream>
 #include <thread>
@@ -59,6 +60,20 @@ TEST_F(ClientTest, AnotherCertificateIsRefusedBeforeTheTokenIsShown) {
   endpoint.server.fingerprint.clear();
   endpoint.ca_file = "/etc/ssl/certs/ca-certificates.crt";
   EXPECT_EQ(version(endpoint).error().code, Code::refused);
+}
+
+TEST_F(ClientTest, WhomTheSystemTrustsIsNotTrustedBesideTheCaFile) {
+  // The system's authorities: the node's own, by its hash, as c_rehash(1) links them.
+  ASSERT_EQ(mount("tmpfs", "/etc/ssl/certs", "tmpfs", 0, nullptr), 0);
+  std::filesystem::copy(node_.ca_file(), "/etc/ssl/certs/node.pem");
+  std::filesystem::copy(node_.ca_file(), "/etc/ssl/certs/ca-certificates.crt");
+  ASSERT_TRUE(system::run_ok({"openssl", "rehash", "/etc/ssl/certs"}, stop_));
+  fakes::SimNode other;
+  Endpoint endpoint = node_.endpoint();
+  endpoint.server.fingerprint.clear();
+  endpoint.ca_file = other.ca_file();
+  EXPECT_EQ(version(endpoint).error().code, Code::refused);
+  EXPECT_EQ(umount("/etc/ssl/certs"), 0);
 }
 
 TEST_F(ClientTest, AServerIsNeverTrustedUnseen) {

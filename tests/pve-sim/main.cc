@@ -55,6 +55,8 @@ bool read_arguments(int argc, char** argv, int first, Arguments& out) {
       out.place.node = value;
     } else if (name == "--bridge") {
       out.place.bridges.push_back(value);
+    } else if (name == "--trace") {
+      out.place.trace = std::filesystem::absolute(value);
     } else if (name == "--request") {
       out.request = value;
     } else if (!(name == "--port" && read_number(value, out.port)) &&
@@ -144,7 +146,8 @@ int main(int argc, char** argv) {
     if (!read_arguments(argc, argv, task ? 2 : 1, arguments)) {
       fmt::print(stderr,
                  "usage: pve-sim --directory DIR [--node NAME] [--bridge NAME]... [--port N] "
-                 "[--lxc-path DIR] [--auth-delay-ms N] [--allocation-ms N] [--keep]\n");
+                 "[--lxc-path DIR] [--auth-delay-ms N] [--allocation-ms N] [--trace FILE] "
+                 "[--keep]\n");
       return 2;
     }
     return task ? pve_sim::run_task(arguments.place, arguments.request) : serve(arguments);

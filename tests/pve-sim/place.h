@@ -16,6 +16,7 @@ struct Place {
   std::string node = "pve1";
   std::vector<std::string> bridges;  ///< configured ones; active only when the kernel has them
   std::chrono::milliseconds allocation{0};  ///< how long each change of the storage takes
+  path trace;                               ///< see trace.h; "" for none
   std::string user = "root@pam";
   std::string token = "drover";
 

@@ -13,6 +13,7 @@
 #include "agent/system/clock.h"
 #include "agent/system/file.h"
 #include "tests/pve-sim/reason_phrase.h"
+#include "tests/pve-sim/trace.h"
 
 namespace drover::pve_sim {
 
@@ -61,8 +62,14 @@ struct Server::Http {
     if (!server.is_valid()) {
       throw std::runtime_error("the certificate cannot be used");
     }
-    // As many as pveproxy keeps apart for our purposes: a refused caller waits in one of them.
-    server.new_task_queue = [] { return new httplib::ThreadPool(32); };
+    // Head and body are two writes; without this the second waits for who reads to acknowledge the
+    // first, which takes its 40 ms.
+    server.set_tcp_nodelay(true);
+    // As pveproxy, whose workers are recycled after a thousand requests and which closes what is
+    // idle for five seconds. Each connection holds a thread as long as it is kept.
+    server.set_keep_alive_max_count(1000);
+    server.set_keep_alive_timeout(5);
+    server.new_task_queue = [] { return new httplib::ThreadPool(128); };
     const auto handler = [this](const httplib::Request& request, httplib::Response& response) {
       write(answer(request, [&](Form& form) { return read_body(request, form); }), response);
     };
@@ -96,7 +103,10 @@ struct Server::Http {
     const Caller caller =
         logins.caller(request.get_header_value("Authorization"), request.get_header_value("Cookie"),
                       request.get_header_value("CSRFPreventionToken"), request.method == "GET");
+    const std::int64_t begin = now_ns();
     Answer given = answer(request, read, target, question, caller, logs_in);
+    trace(place.trace, request.method + " " + target.substr(std::min(kRoot.size(), target.size())),
+          begin, now_ns());
     if (given.status == 401) {
       (void)system::SystemClock().sleep_for(auth_delay, ending).has_value();
     }

@@ -14,6 +14,7 @@
 #include "agent/system/child.h"
 #include "agent/system/file.h"
 #include "agent/system/process.h"
+#include "tests/pve-sim/trace.h"
 
 namespace drover::pve_sim {
 
@@ -81,17 +82,26 @@ Result<std::string> Tasks::start(const TaskRequest& request, const std::string& 
                              {"id", request.id},     {"user", user},
                              {"start_time", now},    {"details", request.details}};
   TRY(system::write_atomically(file, json::write(content), 0600));
-  system::Child child = TRY(system::Child::start(
-      {"/proc/self/exe", "task", "--directory", place_.directory.string(), "--lxc-path",
-       place_.lxc_path.string(), "--node", place_.node, "--allocation-ms",
-       std::to_string(place_.allocation.count()), "--request", file.string()}));
+  std::vector<std::string> argv = {"/proc/self/exe",  "task",
+                                   "--directory",     place_.directory.string(),
+                                   "--lxc-path",      place_.lxc_path.string(),
+                                   "--node",          place_.node,
+                                   "--allocation-ms", std::to_string(place_.allocation.count()),
+                                   "--request",       file.string()};
+  for (const std::string& bridge : place_.bridges) {
+    argv.insert(argv.end(), {"--bridge", bridge});
+  }
+  const std::int64_t begin = now_ns();
+  system::Child child = TRY(system::Child::start(argv));
   const std::uint64_t pstart = TRY(system::start_time_of(child.pid()));
   const std::string upid =
       to_text(Upid{place_.node, child.pid(), pstart, now, request.type, request.id, user});
   std::ofstream(log_of(place_, upid), std::ios::app).flush();
-  std::thread([child = std::move(child)]() mutable {
+  std::thread([file = place_.trace, begin, what = "task " + request.type,
+               child = std::move(child)]() mutable {
     const system::Stop never;
     (void)child.wait(never).has_value();
+    trace(file, what, begin, now_ns());
   }).detach();
   return upid;
 }
