@@ -68,10 +68,14 @@ TEST_F(ClientTest, WhomTheSystemTrustsIsNotTrustedBesideTheCaFile) {
   std::filesystem::copy(node_.ca_file(), "/etc/ssl/certs/node.pem");
   std::filesystem::copy(node_.ca_file(), "/etc/ssl/certs/ca-certificates.crt");
   ASSERT_TRUE(system::run_ok({"openssl", "rehash", "/etc/ssl/certs"}, stop_));
-  fakes::SimNode other;
+  const std::string other = folder_ / "other.pem";
+  ASSERT_TRUE(system::run_ok(
+      {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+       "-subj", "/CN=other", "-keyout", folder_ / "key.pem", "-out", other},
+      stop_));
   Endpoint endpoint = node_.endpoint();
   endpoint.server.fingerprint.clear();
-  endpoint.ca_file = other.ca_file();
+  endpoint.ca_file = other;
   EXPECT_EQ(version(endpoint).error().code, Code::refused);
   EXPECT_EQ(umount("/etc/ssl/certs"), 0);
 }
