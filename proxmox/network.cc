@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/system/interface.h"
 #include "proxmox/answer.h"
 
 namespace drover::proxmox {
@@ -27,7 +28,8 @@ Result<Bridge> Network::require_bridge(const std::string& name, const Stop& stop
   std::string active;
   for (Bridge& bridge : all) {
     if (bridge.name == name) {
-      if (!bridge.active) {
+      // The API says what was there when it last read the configuration.
+      if (!bridge.active && !system::has_interface(name)) {
         return fail(Code::unavailable,
                     "bridge {} is configured on node {} but not active: apply the network's "
                     "configuration",

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -27,7 +28,9 @@ class Side {
     std::string words;
     std::string_view rest = line;
     const std::string_view first = take_word(rest);
-    if (first.empty() || first.front() == '#') {
+    // Behind an interface a comment is its own; above all of them it is the heading, which changes
+    // with Proxmox's versions.
+    if (first.empty() || (first.front() == '#' && interface_.empty())) {
       return;
     }
     for (std::string_view word = first; !word.empty(); word = take_word(rest)) {
@@ -55,6 +58,14 @@ class Side {
   Stanzas stanzas_;
 };
 
+/// Whether a stanza is known to begin there.
+bool begins(const Stanzas& stanzas, const std::string& interface) {
+  const auto found = stanzas.find(interface);
+  return found != stanzas.end() &&
+         std::any_of(found->second.begin(), found->second.end(),
+                     [](const std::string& line) { return line.starts_with(" iface "); });
+}
+
 /// Names of one that the other has not, or has otherwise.
 void compare(const Stanzas& one, const Stanzas& other, NetworkChanges& changes) {
   for (const auto& [interface, lines] : one) {
@@ -73,6 +84,11 @@ void compare(const Stanzas& one, const Stanzas& other, NetworkChanges& changes) 
 void compare(const Side& before, const Side& after, NetworkChanges& changes) {
   compare(before.stanzas(), after.stanzas(), changes);
   compare(after.stanzas(), before.stanzas(), changes);
+  for (const auto& [interface, lines] : after.stanzas()) {
+    if (begins(after.stanzas(), interface) && !begins(before.stanzas(), interface)) {
+      changes.come.insert(interface);
+    }
+  }
 }
 
 }  // namespace

@@ -7,10 +7,11 @@
 
 namespace drover::proxmox {
 
-/// By the names of the interfaces. Comments, blank lines and the order of options do not count: the
-/// API writes all of them anew at its first change.
+/// By the names of the interfaces. Blank lines, the order of options and the file's heading do not
+/// count: the API writes all of them anew at its first change.
 struct NetworkChanges {
   std::set<std::string> interfaces;  ///< come, go or change
+  std::set<std::string> come;        ///< those of them that were not there before
   bool beyond = false;               ///< also lines whose interface the text does not tell
 
   bool empty() const { return interfaces.empty() && !beyond; }

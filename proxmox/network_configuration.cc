@@ -1,9 +1,13 @@
 #include "proxmox/network_configuration.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "agent/core/ip_address.h"
+#include "agent/system/interface.h"
 #include "proxmox/answer.h"
 
 namespace drover::proxmox {
@@ -37,6 +41,20 @@ Result<> unless_lost(const Result<json::Value>& answer) {
   return answer || answer.error().code == Code::timed_out ? Result<>() : Failure(answer.error());
 }
 
+/// All that is configured of an interface. Where it stands among the others and whether the kernel
+/// has it are not.
+std::string text_of(const json::Value& interface) {
+  std::set<std::string> members;
+  if (const json::Object* object = interface.object()) {
+    for (const auto& [key, value] : *object) {
+      if (key != "priority" && key != "active" && key != "exists") {
+        members.insert(key + "=" + json::write(value));
+      }
+    }
+  }
+  return fmt::format("{}", fmt::join(members, "\n"));
+}
+
 }  // namespace
 
 Result<> check_bridge_name(const std::string& name) {
@@ -58,18 +76,18 @@ Result<> check_bridge_name(const std::string& name) {
 
 const NetworkConfiguration::Entry* NetworkConfiguration::Configuration::find(
     const std::string& name) const {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&name](const Entry& entry) {
-    return entry.bridge.name == name;
-  });
-  return found == entries.end() ? nullptr : &*found;
+  const auto found = entries.find(name);
+  return found == entries.end() ? nullptr : &found->second;
 }
 
 Result<> NetworkConfiguration::Configuration::check_subnet(const BridgeRequest& bridge,
                                                            const std::string& what) const {
-  for (const Entry& entry : entries) {
-    if (entry.bridge.name != bridge.name && overlap(entry.bridge.cidr, bridge.cidr)) {
-      return fail(Code::conflict, "{}: {} is in the subnet of {}, {}; choose another", what,
-                  bridge.cidr, entry.bridge.name, entry.bridge.cidr);
+  for (const auto& [name, entry] : entries) {
+    for (const std::string& cidr : entry.cidrs) {
+      if (name != bridge.name && overlap(cidr, bridge.cidr)) {
+        return fail(Code::conflict, "{}: {} is in the subnet of {}, {}; choose another", what,
+                    bridge.cidr, name, cidr);
+      }
     }
   }
   return {};
@@ -84,18 +102,22 @@ Result<NetworkConfiguration::Configuration> NetworkConfiguration::read(const Sto
   const json::Array list = TRY(list_of(std::move(*answer.find("data")), "read the network"));
   Configuration read;
   for (const json::Value& value : list) {
-    std::string name(value.at("iface").string_or(""));
+    const std::string name(value.at("iface").string_or(""));
+    Entry entry;
+    for (const char* key : {"cidr", "cidr6"}) {
+      if (const std::string_view cidr = value.at(key).string_or(""); !cidr.empty()) {
+        entry.cidrs.emplace_back(cidr);
+      }
+    }
     std::string_view comment = value.at("comments").string_or("");
     while (comment.ends_with('\n')) {
       comment.remove_suffix(1);
     }
-    const bool ours = comment == mark_of(name) && value.at("type").string_or("") == "bridge";
-    const std::string_view cidr = value.at("cidr").string_or("");
-    read.entries.push_back(
-        {{std::move(name), std::string(cidr.empty() ? value.at("cidr6").string_or("") : cidr),
-          value.at("bridge_vlan_aware").boolean_or(false)},
-         ours,
-         value.at("active").boolean_or(false)});
+    entry.known.bridge = {name, entry.cidrs.empty() ? "" : entry.cidrs.front(),
+                          value.at("bridge_vlan_aware").boolean_or(false)};
+    entry.known.ours = comment == mark_of(name) && value.at("type").string_or("") == "bridge";
+    entry.text = text_of(value);
+    read.entries.insert_or_assign(name, std::move(entry));
   }
   if (const json::Value* changes = answer.find("changes")) {
     const std::string_view diff = changes->string_or("");
@@ -108,39 +130,55 @@ Result<NetworkConfiguration::Configuration> NetworkConfiguration::read(const Sto
 Result<> NetworkConfiguration::settle(const Stop& stop) {
   const std::vector<Upid> running = TRY(tasks_.running(stop));
   for (const Upid& upid : running) {
-    if (upid.type == kApplying && upid.id == "networking") {
-      // How it ended is told by what the node has then.
-      if (!tasks_.wait(upid, kApplyTimeout, stop, Tasks::GivenUp::left)) {
-        TRY(stop.check("wait for task " + upid.str()));
+    if (upid.type != kApplying || upid.id != "networking") {
+      continue;
+    }
+    const Result<> ended = tasks_.wait(upid, kApplyTimeout, stop, Tasks::GivenUp::left);
+    if (!ended) {
+      TRY(stop.check("wait for task " + upid.str()));
+      if (ended.error().code == Code::timed_out) {
+        return fail(Code::unavailable, "the node's network is being applied: {}",
+                    ended.error().message);
       }
+      // How it went otherwise is told by what the node has then.
     }
   }
   return {};
 }
 
-Result<> NetworkConfiguration::write(const BridgeRequest& bridge, bool is_there, const Stop& stop) {
-  Form form = {{"type", "bridge"},
+Result<> NetworkConfiguration::check_alone(const Configuration& before, const Configuration& now,
+                                           const std::string& name, const std::string& what) {
+  if (now.pending.only(name)) {
+    return {};
+  }
+  // A file that was not written by Proxmox is written anew at its first change, which looks like a
+  // change of much, and is none when everything is configured as before.
+  const auto same = [&](const Configuration& one, const Configuration& other) {
+    return std::all_of(one.entries.begin(), one.entries.end(), [&](const auto& named) {
+      const Entry* const there = other.find(named.first);
+      return named.first == name || (there != nullptr && there->text == named.second.text);
+    });
+  };
+  if (!before.differs && same(before, now) && same(now, before)) {
+    return {};
+  }
+  return check_only(now.pending, name, what);
+}
+
+Result<> NetworkConfiguration::write(const BridgeRequest& bridge, const Stop& stop) {
+  Form form = {{"iface", bridge.name},
+               {"type", "bridge"},
                {"autostart", "1"},
                {"bridge_ports", ""},
                {"comments", mark_of(bridge.name)}};
-  std::string dropped;
   if (bridge.vlan_aware) {
     form.emplace_back("bridge_vlan_aware", "1");
-  } else {
-    dropped = "bridge_vlan_aware";
   }
   if (!bridge.cidr.empty()) {
     const bool v6 = bridge.cidr.find(':') != std::string::npos;
     form.emplace_back(v6 ? "cidr6" : "cidr", bridge.cidr);
   }
-  if (!is_there) {
-    form.emplace_back("iface", bridge.name);
-    return unless_lost(client_.post(path(), form, stop));
-  }
-  if (!dropped.empty()) {
-    form.emplace_back("delete", dropped);
-  }
-  return unless_lost(client_.put(path() + "/" + path_segment(bridge.name), form, stop));
+  return unless_lost(client_.post(path(), form, stop));
 }
 
 Result<> NetworkConfiguration::erase(const std::string& name, const Stop& stop) {
@@ -157,53 +195,88 @@ Result<> NetworkConfiguration::apply(const Stop& stop) {
   }
   const Upid upid = TRY(Upid::parse(answer->string_or("")));
   // Cut off in the middle it would leave the node's network half changed.
-  return tasks_.wait(upid, kApplyTimeout, stop, Tasks::GivenUp::left);
+  const Result<> ended = tasks_.wait(upid, kApplyTimeout, stop, Tasks::GivenUp::left);
+  return !ended && ended.error().code == Code::timed_out
+             ? fail(Code::unavailable, "{}", ended.error().message)
+             : ended;
 }
 
-Result<> NetworkConfiguration::apply_unless_lost(const std::string& what, const Stop& stop) {
-  const Result<> applied = apply(stop);
-  return applied || applied.error().code == Code::timed_out ? Result<>()
-                                                            : Result<>(applied).context(what);
+Result<> NetworkConfiguration::withdraw(const std::string& name, const std::string& what,
+                                        const Stop& stop) {
+  TRY(erase(name, stop).context(what));
+  const Configuration now = TRY(read(stop));
+  if (now.find(name) != nullptr) {
+    return fail(Code::unavailable, "{}: it was to be taken out again, and the API has it still",
+                what);
+  }
+  // What may be left is how the file is written, which nobody has asked for.
+  return now.differs && now.pending.empty() ? unless_lost(client_.del(path(), {}, stop))
+                                            : Result<>();
+}
+
+Result<> NetworkConfiguration::add(const BridgeRequest& bridge, const Configuration& before,
+                                   const std::string& what, const Stop& stop) {
+  TRY(before.check_subnet(bridge, what));
+  TRY(check_only(before.pending, bridge.name, what));
+  TRY(write(bridge, stop).context(what));
+  const Configuration now = TRY(read(stop));
+  const Entry* const found = now.find(bridge.name);
+  if (found == nullptr && !now.pending.come.contains(bridge.name)) {
+    return fail(Code::unavailable, "{}: it was asked for, and the API does not have it", what);
+  }
+  if (found == nullptr) {
+    // It is there, and the API shows bridges only to who may use them.
+    TRY(erase(bridge.name, stop).context(what));
+    return fail(Code::refused, "{}: {} may not see it: give it SDN.Use on /sdn/zones/localnetwork",
+                what, client_.user());
+  }
+  if (!found->known.ours) {
+    TRY(erase(bridge.name, stop).context(what));
+    return fail(Code::invalid,
+                "{}: this version of Proxmox takes no bridge of that name; take one as vmbr1",
+                what);
+  }
+  if (const Result<> alone = check_alone(before, now, bridge.name, what); !alone) {
+    TRY(erase(bridge.name, stop).context(what));
+    return alone;
+  }
+  return {};
 }
 
 Result<> NetworkConfiguration::make_bridge(const BridgeRequest& bridge, const Stop& stop) {
   const std::string what = fmt::format("make bridge {} on node {}", bridge.name, client_.node());
   TRY(check_bridge_name(bridge.name));
   TRY(settle(stop));
-  Configuration now = TRY(read(stop));
-  const Entry* found = now.find(bridge.name);
-  if (found != nullptr && !found->ours) {
+  const Configuration before = TRY(read(stop));
+  const Entry* const found = before.find(bridge.name);
+  if (found != nullptr && !found->known.ours) {
     return fail(Code::conflict, "{}: there is an interface of that name that is not Drover's",
                 what);
   }
-  TRY(now.check_subnet(bridge, what));
-  TRY(check_only(now.pending, bridge.name, what));
-  const bool is_there = found != nullptr;
-  const bool same = is_there && found->bridge == bridge;
-  if (same && found->active && now.pending.empty()) {
+  if (found != nullptr && found->known.bridge != bridge) {
+    return fail(Code::conflict,
+                "{}: somebody has changed it in Proxmox, to address \"{}\"{}; change it back there "
+                "(System, Network), or remove it",
+                what, found->known.bridge.cidr, found->known.bridge.vlan_aware ? " and VLANs" : "");
+  }
+  if (found != nullptr && system::interface_is_up(bridge.name)) {
+    return {};  // what of it waits to be applied is somebody else's
+  }
+  if (found == nullptr) {
+    TRY(add(bridge, before, what, stop));
+  } else {
+    TRY(check_only(before.pending, bridge.name, what));
+  }
+  const Result<> applied = apply(stop).context(what);
+  // One interface that fails, be it another's, fails the whole task, and all others are up.
+  if (system::interface_is_up(bridge.name)) {
     return {};
   }
-  if (!same) {
-    TRY(write(bridge, is_there, stop).context(what));
-    now = TRY(read(stop));
-    if (now.find(bridge.name) == nullptr) {
-      return fail(Code::unavailable, "{}: it was asked for, and the API does not have it", what);
-    }
-    if (!now.pending.only(bridge.name)) {
-      if (!is_there) {
-        TRY(erase(bridge.name, stop).context(what));
-      }
-      return check_only(now.pending, bridge.name, what);
-    }
-  }
-  TRY(apply_unless_lost(what, stop));
-  now = TRY(read(stop));
-  found = now.find(bridge.name);
-  if (found != nullptr && found->active) {
-    return {};
-  }
-  if (!now.pending.empty()) {
-    return fail(Code::unavailable, "{}: it is written, and was not applied", what);
+  if (!applied) {
+    TRY(stop.check(what));
+    return applied.error().code == Code::timed_out
+               ? fail(Code::unavailable, "{}", applied.error().message)
+               : applied;
   }
   return fail(Code::broken,
               "{}: it was applied, and the node does not have it; the node's last task \"{}\" "
@@ -211,43 +284,76 @@ Result<> NetworkConfiguration::make_bridge(const BridgeRequest& bridge, const St
               what, kApplying);
 }
 
+Result<> NetworkConfiguration::put_back(const BridgeRequest& bridge, const std::string& what,
+                                        const Stop& stop) {
+  TRY(write(bridge, stop).context(what));
+  const Result<> applied = apply(stop);
+  return fail(Code::conflict, "{}: the kernel keeps it, because something is plugged into it{}",
+              what, applied ? "" : "; and it could not be put back: " + applied.error().message);
+}
+
 Result<> NetworkConfiguration::remove_bridge(const std::string& name, const Stop& stop) {
   const std::string what = fmt::format("remove bridge {} from node {}", name, client_.node());
   TRY(settle(stop));
-  Configuration now = TRY(read(stop));
-  const Entry* found = now.find(name);
-  if (found == nullptr && !now.pending.interfaces.contains(name)) {
-    return {};
-  }
-  if (found != nullptr && !found->ours) {
+  const Configuration before = TRY(read(stop));
+  const Entry* const found = before.find(name);
+  if (found != nullptr && !found->known.ours) {
     return fail(Code::refused, "{}: it is not Drover's", what);
   }
-  TRY(check_only(now.pending, name, what));
+  if (before.pending.come.contains(name)) {
+    return found != nullptr ? withdraw(name, what, stop)
+                            : fail(Code::refused,
+                                   "{}: it waits to be applied, and {} may not see it: give it "
+                                   "SDN.Use on /sdn/zones/localnetwork",
+                                   what, client_.user());
+  }
+  if (found == nullptr && !before.pending.interfaces.contains(name)) {
+    return {};
+  }
+  TRY(check_only(before.pending, name, what));
   if (found != nullptr) {
     TRY(erase(name, stop).context(what));
-    now = TRY(read(stop));
+    const Configuration now = TRY(read(stop));
     if (now.find(name) != nullptr) {
       return fail(Code::unavailable, "{}: it was asked for, and the API has it still", what);
     }
-    TRY(check_only(now.pending, name, what));
+    if (const Result<> alone = check_alone(before, now, name, what); !alone) {
+      TRY(write(found->known.bridge, stop).context(what));
+      return alone;
+    }
   }
-  if (!now.pending.empty()) {
-    TRY(apply_unless_lost(what, stop));
-    now = TRY(read(stop));
+  const Result<> applied = apply(stop).context(what);
+  // One interface that fails, be it another's, fails the whole task, and this one is gone.
+  if (!system::has_interface(name)) {
+    const Configuration now = TRY(read(stop));
     return now.pending.interfaces.contains(name)
                ? fail(Code::unavailable, "{}: it is written, and was not applied", what)
                : Result<>();
   }
-  // It was never applied. What may be left is how the file is written, which nobody has asked for.
-  return now.differs ? unless_lost(client_.del(path(), {}, stop)) : Result<>();
+  if (!applied) {
+    return applied.error().code == Code::timed_out
+               ? fail(Code::unavailable, "{}", applied.error().message)
+               : applied;
+  }
+  return found != nullptr
+             ? put_back(found->known.bridge, what, stop)
+             : fail(Code::conflict, "{}: the kernel keeps it, because something is plugged into it",
+                    what);
+}
+
+Result<std::optional<NetworkConfiguration::Known>> NetworkConfiguration::look_at(
+    const std::string& name, const Stop& stop) {
+  const Configuration now = TRY(read(stop));
+  const Entry* const found = now.find(name);
+  return found == nullptr ? std::optional<Known>() : std::optional(found->known);
 }
 
 Result<std::vector<BridgeRequest>> NetworkConfiguration::own_bridges(const Stop& stop) {
   const Configuration now = TRY(read(stop));
   std::vector<BridgeRequest> bridges;
-  for (const Entry& entry : now.entries) {
-    if (entry.ours) {
-      bridges.push_back(entry.bridge);
+  for (const auto& [name, entry] : now.entries) {
+    if (entry.known.ours) {
+      bridges.push_back(entry.known.bridge);
     }
   }
   return bridges;

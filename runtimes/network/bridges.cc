@@ -32,8 +32,7 @@ Result<> ip_tool(std::vector<std::string> arguments, const system::Stop& stop) {
   return {};
 }
 
-/// A bridge without one of its own takes the lowest of its ports', and so another with each
-/// container that comes or goes. Locally administered, unicast.
+/// Locally administered, unicast.
 std::string hardware_address(const std::string& name) {
   const std::uint64_t hash = hash_of(name);
   const auto byte = [&](unsigned at) { return static_cast<unsigned>(hash >> (8 * at)) & 0xffU; };
@@ -114,6 +113,11 @@ Result<BridgeState> state_of_others_bridge(const std::string& name) {
     return BridgeState::taken;
   }
   return link->up ? BridgeState::up : BridgeState::down;
+}
+
+Result<> keep_hardware_address(const std::string& name, const system::Stop& stop) {
+  return ip_tool({"link", "set", "dev", name, "address", hardware_address(name)}, stop)
+      .context("give bridge " + name + " its address");
 }
 
 Result<std::vector<std::string>> ports_of_bridge(const std::string& name,

@@ -39,6 +39,9 @@ Result<BridgeState> state_of_bridge(const std::string& name);
 
 /// The same of one that somebody else makes: any bridge of that name is it.
 Result<BridgeState> state_of_others_bridge(const std::string& name);
+/// Gives it an address of its own, always the same: without one it takes the lowest of its ports',
+/// and so another with each container that comes or goes.
+Result<> keep_hardware_address(const std::string& name, const system::Stop& stop);
 /// What is plugged into it, by name: also what is not Drover's.
 Result<std::vector<std::string>> ports_of_bridge(const std::string& name, const system::Stop& stop);
 

@@ -15,13 +15,16 @@ namespace drover::runtimes {
 namespace {
 
 /// A name of at most 15 bytes (IFNAMSIZ) that the same interface of the same container always gets.
-/// FNV-1a is enough: it only has to differ among the containers of one node.
+/// FNV-1a is enough: it only has to differ among the containers of one node. It begins as those of
+/// Proxmox's guests do ("veth100i0", which no number in hexadecimal is), because whenever the
+/// network is applied its ifupdown2 takes all other ports out of the bridges that are not
+/// configured to be there.
 std::string host_name(const ContainerName& name, const std::string& interface) {
   std::uint64_t hash = 14695981039346656037ULL;
   for (const char c : name.str() + "/" + interface) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   }
-  return fmt::format("dv{:012x}", hash >> 16U);
+  return fmt::format("veth{:011x}", hash >> 20U);
 }
 
 /// What the plugins are told; host-local keeps its addresses in a folder of this name.

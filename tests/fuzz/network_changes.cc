@@ -11,8 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string text(fuzz::text_of(data, size));
   const auto changes = proxmox::read_network_changes(text);
   for (const std::string& interface : changes.interfaces) {
-    fuzz::require(!interface.empty(), "an interface has a name");
-    fuzz::require(!changes.only(interface + "x"), "another's change is seen");
+    const bool alone = changes.interfaces.size() == 1 && !changes.beyond;
+    fuzz::require(changes.only(interface) == alone, "one alone is one and nothing beyond");
+  }
+  for (const std::string& interface : changes.come) {
+    fuzz::require(changes.interfaces.contains(interface), "what comes is a change");
   }
   fuzz::require(changes.empty() || !changes.str().empty(), "a change can be named");
   return 0;

@@ -85,6 +85,20 @@ TEST(NetworkChanges, WhetherAnInterfaceStartsWithTheNodeIsItsChange) {
               ElementsAre("eno2"));
 }
 
+TEST(NetworkChanges, ACommentBehindAnInterfaceIsItsOwn) {
+  const NetworkChanges changes =
+      read("@@ -4,2 +4,3 @@\n iface vmbr0 inet static\n \tbridge-fd 0\n-#uplink\n+#uplink, 10 G\n");
+  EXPECT_THAT(changes.interfaces, ElementsAre("vmbr0"));
+}
+
+TEST(NetworkChanges, OneThatIsNewIsToldFromOneThatChanges) {
+  const NetworkChanges changes = read(
+      "@@ -4,4 +4,7 @@\n iface vmbr0 inet static\n-\tbridge-fd 0\n+\tbridge-fd 15\n \n"
+      "+auto vmbr5\n+iface vmbr5 inet manual\n-auto vmbr6\n-iface vmbr6 inet manual\n");
+  EXPECT_THAT(changes.interfaces, ElementsAre("vmbr0", "vmbr5", "vmbr6"));
+  EXPECT_THAT(changes.come, ElementsAre("vmbr5"));
+}
+
 TEST(NetworkChanges, FilesThatAreSourcedAreOfNoInterface) {
   const NetworkChanges changes =
       read("@@ -4,2 +4,3 @@\n iface eno2 inet manual\n \n+source /etc/network/more\n");

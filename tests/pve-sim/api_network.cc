@@ -1,6 +1,4 @@
 // The methods below /nodes/NODE/network.
-#include <net/if.h>
-
 #include <array>
 #include <mutex>
 
@@ -44,7 +42,7 @@ void configure(json::Object& interface, const Parameters& given) {
   }
 }
 
-json::Object shown(const std::string& name, const json::Value& interface, int priority) {
+json::Object shown(const json::Value& interface, int priority, bool active) {
   json::Object bridge{{"method", "manual"},  {"method6", "manual"},
                       {"bridge_ports", ""},  {"bridge_stp", "off"},
                       {"bridge_fd", "0"},    {"families", json::Array{"inet"}},
@@ -59,10 +57,20 @@ json::Object shown(const std::string& name, const json::Value& interface, int pr
     bridge.set("address", cidr.substr(0, cidr.find('/')));
     bridge.set("netmask", cidr.substr(cidr.find('/') + 1));
   }
-  if (if_nametoindex(name.c_str()) != 0) {
+  if (active) {
     bridge.set("active", 1);
   }
   return bridge;
+}
+
+void hide_new_ones(const Place& place, json::Object& interfaces) {
+  json::Object seen;
+  for (const std::string& name : place.bridges) {
+    if (const json::Value* interface = interfaces.find(name)) {
+      seen.set(name, *interface);
+    }
+  }
+  interfaces = std::move(seen);
 }
 
 Answer with_changes(json::Value data, const std::string& changes) {
@@ -73,12 +81,13 @@ Answer with_changes(json::Value data, const std::string& changes) {
   return answer;
 }
 
-Answer listed(const Interfaces& interfaces, const Parameters& given, const std::string& changes) {
+Answer listed(const Interfaces& interfaces, const std::set<std::string>& active,
+              const Parameters& given, const std::string& changes) {
   const std::string type = given.contains("type") ? given.at("type") : "bridge";
   json::Array list;
   int priority = 3;
   for (const auto& [name, value] : interfaces.written) {
-    json::Object bridge = shown(name, value, priority++);
+    json::Object bridge = shown(value, priority++, active.contains(name));
     bridge.set("iface", name);
     if (type.find("bridge") != std::string::npos) {
       list.emplace_back(std::move(bridge));
@@ -109,11 +118,16 @@ Answer Api::network(const std::string& method, const std::vector<std::string>& p
     if (!changes) {
       return error(changes.error().message);
     }
+    if (faults_.take("hidden", "GET /nodes/" + place_.node + "/network")) {
+      hide_new_ones(place_, written);
+    }
+    const std::set<std::string> active = active_interfaces(place_, *loaded);
     if (parts.size() == 3) {
-      return listed(*loaded, given, *changes);
+      return listed(*loaded, active, given, *changes);
     }
     const json::Value* found = written.find(parts[3]);
-    return found == nullptr ? no_interface() : with_changes(shown(parts[3], *found, 3), *changes);
+    return found == nullptr ? no_interface()
+                            : with_changes(shown(*found, 3, active.contains(parts[3])), *changes);
   }
   if (method == "PUT" && parts.size() == 3) {
     return start_task({"srvreload", "networking", {}}, user);

@@ -14,6 +14,7 @@ namespace drover::pve_sim {
 ///   refused   request: HTTP 595, and nothing is done
 ///   lost      request: it is done, and the answer is HTTP 596
 ///   denied    request: HTTP 403, and nothing is done
+///   hidden    request: bridges that were made here are not shown, as to who has no SDN.Use on them
 ///   lock      request or task: a lock was waited for in vain, and nothing is done
 ///   nospace   request or task: the storage is full, and nothing is done
 ///   warnings  task: it does its work and ends with "WARNINGS: 1"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <net/if.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -74,6 +75,40 @@ Result<> bring_up(const std::string& name, const json::Value& interface, const s
   return ip_tool({"link", "set", "dev", name, "up"}, stop);
 }
 
+std::vector<std::string> ports_of(const std::string& bridge) {
+  std::vector<std::string> ports;
+  const Result<std::string> text =
+      system::run_ok({"ip", "-json", "link", "show", "master", bridge}, system::Stop());
+  const Result<json::Value> links = text ? json::parse(*text) : Result<json::Value>(nullptr);
+  if (const json::Array* list = links ? links->array() : nullptr) {
+    for (const json::Value& link : *list) {
+      if (const std::string_view name = link.at("ifname").string_or(""); !name.empty()) {
+        ports.emplace_back(name);
+      }
+    }
+  }
+  return ports;
+}
+
+/// As ifupdown2's policy on Proxmox leaves them alone.
+bool is_of_a_guest(const std::string& port) {
+  return port.starts_with("tap") || port.starts_with("veth") || port.starts_with("fwpr");
+}
+
+Result<> set_ports(const std::string& bridge, const json::Value& interface,
+                   const system::Stop& stop) {
+  const std::string_view port = text_at(interface, "bridge_ports");
+  for (const std::string& there : ports_of(bridge)) {
+    if (there != port && !is_of_a_guest(there)) {
+      TRY(ip_tool({"link", "set", "dev", there, "nomaster"}, stop));
+    }
+  }
+  if (!port.empty() && if_nametoindex(std::string(port).c_str()) == 0) {
+    return fail(Code::broken, "interface {}: bridge port {} does not exist", bridge, port);
+  }
+  return {};
+}
+
 Result<> take_down(const std::string& name, const system::Stop& stop) {
   return if_nametoindex(name.c_str()) == 0 ? Result<>()
                                            : ip_tool({"link", "delete", "dev", name}, stop);
@@ -117,23 +152,48 @@ Result<std::string> changes_of(const Place& place, const Interfaces& interfaces)
   return output.out;
 }
 
+std::set<std::string> active_interfaces(const Place& place, const Interfaces& interfaces) {
+  static struct stat read {};
+  static std::set<std::string> active;
+  struct stat now {};
+  stat(file_of(place).c_str(), &now);
+  if (read.st_ino != now.st_ino || read.st_mtim.tv_sec != now.st_mtim.tv_sec ||
+      read.st_mtim.tv_nsec != now.st_mtim.tv_nsec || now.st_ino == 0) {
+    read = now;
+    active.clear();
+    for (const auto& [name, value] : interfaces.written) {
+      if (if_nametoindex(name.c_str()) != 0) {
+        active.insert(name);
+      }
+    }
+  }
+  return active;
+}
+
 Result<> apply_interfaces(const Place& place, const system::Stop& stop) {
   Interfaces interfaces = TRY(load_interfaces(place));
   const json::Object before = interfaces.applied;
   interfaces.applied = interfaces.written;
   TRY(save_interfaces(place, interfaces));
   for (const auto& [name, value] : before) {
-    if (interfaces.applied.find(name) == nullptr) {
+    if (interfaces.applied.find(name) == nullptr && ports_of(name).empty()) {
       TRY(take_down(name, stop));
     }
   }
+  Result<> outcome;
   for (const auto& [name, value] : interfaces.applied) {
+    if (!is_set(value, "autostart")) {
+      continue;
+    }
     // The node's first ones are what the test has made of them.
-    if (is_set(value, "autostart") && !is_one_of_the_node(place, name)) {
+    if (!is_one_of_the_node(place, name)) {
       TRY(bring_up(name, value, stop));
     }
+    if (const Result<> set = set_ports(name, value, stop); !set) {
+      outcome = set;
+    }
   }
-  return {};
+  return outcome;
 }
 
 Result<> forget_interfaces(const Place& place, const system::Stop& stop) {

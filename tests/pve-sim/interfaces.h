@@ -1,6 +1,7 @@
 // Interfaces: the simulated node's network configuration, applied and written.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "agent/core/json.h"
@@ -23,8 +24,15 @@ Result<> save_interfaces(const Place& place, const Interfaces& interfaces);
 /// What is written and not applied, as diff(1) tells it of two interfaces(5); "" for nothing.
 Result<std::string> changes_of(const Place& place, const Interfaces& interfaces);
 
-/// The task "srvreload": what is written counts from now on, and the kernel gets it: bridges that
-/// are new are made, and those that are configured no more are deleted.
+/// The names of those that the kernel had when this process last saw the configuration change:
+/// Proxmox asks it only then.
+std::set<std::string> active_interfaces(const Place& place, const Interfaces& interfaces);
+
+/// The task "srvreload", as ifupdown2 goes about it: what is written counts from now on, and the
+/// kernel gets it. Bridges that are new are made; those that are configured no more are deleted,
+/// unless something is plugged in; of all bridges ports that are neither configured nor called as
+/// those of guests are taken out. A bridge one of whose configured ports is not there fails, which
+/// is told once all the others are done.
 Result<> apply_interfaces(const Place& place, const system::Stop& stop);
 /// Deletes the bridges that were made so.
 Result<> forget_interfaces(const Place& place, const system::Stop& stop);

@@ -60,9 +60,18 @@ Result<> check_on_proxmox(Work& work, const Node& node) {
       name);
 }
 
-/// Of one that the journal does not know: whether there is a bridge of somebody else, which will
-/// do.
-Result<bool> look_for_other(Work& work, const Node& node) {
+/// What is configured by the job's name on a node of Proxmox; none on any other.
+Result<std::optional<proxmox::NetworkConfiguration::Known>> look_in_proxmox(Work& work,
+                                                                            const Node& node) {
+  if (node.network_configuration == nullptr) {
+    return std::optional<proxmox::NetworkConfiguration::Known>();
+  }
+  return node.network_configuration->look_at(work.request().target, work.stop());
+}
+
+/// Of one that the journal does not know and that is not ours in Proxmox: whether there is a bridge
+/// of somebody else, which will do.
+Result<bool> look_for_other(Work& work, const Node& node, bool is_configured) {
   const JobRequest& request = work.request();
   const std::string what = "ensure network " + request.target;
   const bool on_proxmox = node.network_configuration != nullptr;
@@ -89,46 +98,41 @@ Result<bool> look_for_other(Work& work, const Node& node) {
     case runtimes::BridgeKind::none:
       break;
   }
+  if (is_configured) {
+    return fail(Code::conflict,
+                "{}: an interface of that name is configured in Proxmox, is not Drover's, and is "
+                "not there: apply the network's configuration (System, Network), or choose another "
+                "name",
+                what);
+  }
   if (on_proxmox) {
     TRY(proxmox::check_bridge_name(request.target).context("ensure network"));
   }
   return false;
 }
 
-/// What the job asks for, which nobody has yet. None when a bridge of somebody else serves.
-Result<std::optional<NetworkRow>> new_network(Work& work, const Node& node) {
-  const JobRequest& request = work.request();
-  const std::string job = request.id.str();
-  NetworkRow row{.name = request.target,
-                 .address = request.options.address,
-                 .vlan_aware = request.options.vlan_aware,
-                 .job = job,
-                 .busy = job,
+/// One that Proxmox has already, though the journal has lost it. Who made it is not known, so no
+/// failure of this job takes it away.
+Result<NetworkRow> adopted(Work& work, const proxmox::BridgeRequest& bridge) {
+  NetworkRow row{.name = bridge.name,
+                 .address = bridge.cidr,
+                 .vlan_aware = bridge.vlan_aware,
+                 .by_proxmox = true,
                  .created_at = work.clock().unix_ms()};
-  row.by_proxmox = node.network_configuration != nullptr;
-  if (row.by_proxmox) {
-    const std::optional<proxmox::BridgeRequest> known =
-        TRY(own_bridge_in_proxmox(node, request.target, work.stop()));
-    if (known && !asks_for_something(request.options)) {
-      row.address = known->cidr;
-      row.vlan_aware = known->vlan_aware;
-    }
-    if (known) {
-      return std::optional(std::move(row));
-    }
-  }
-  return TRY(look_for_other(work, node)) ? std::optional<NetworkRow>()
-                                         : std::optional(std::move(row));
+  TRY(check_same(work.request(), row));
+  row.busy = work.request().id.str();
+  return row;
 }
 
 /// The network's row, written; none when a bridge of somebody else serves.
 Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   const JobRequest& request = work.request();
+  const std::string job = request.id.str();
   std::optional<NetworkRow> row;
   const auto read = [&](Books& books) -> Result<> {
     row = TRY(books.journal().network(request.target));
     if (row) {
-      return row->job == request.id.str() ? Result<>() : check_same(request, *row);
+      return row->job == job || row->busy == job ? Result<>() : check_same(request, *row);
     }
     return check_subnet(books.journal(), request);
   };
@@ -136,10 +140,21 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   if (row) {
     return row;
   }
-  row = TRY(new_network(work, node));
-  if (row) {
-    TRY(work.write([&](Books& books) { return books.journal().put_network(*row); }));
+  const auto known = TRY(look_in_proxmox(work, node));
+  if (known && known->ours) {
+    row = TRY(adopted(work, known->bridge));
+  } else if (TRY(look_for_other(work, node, known.has_value()))) {
+    return row;
+  } else {
+    row = NetworkRow{.name = request.target,
+                     .address = request.options.address,
+                     .vlan_aware = request.options.vlan_aware,
+                     .by_proxmox = node.network_configuration != nullptr,
+                     .job = job,
+                     .busy = job,
+                     .created_at = work.clock().unix_ms()};
   }
+  TRY(work.write([&](Books& books) { return books.journal().put_network(*row); }));
   return row;
 }
 
@@ -190,7 +205,7 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
     return books.tell(Event{.kind = "network",
                             .object = now->name,
                             .what = "created",
-                            .job = now->job,
+                            .job = work.request().id.str(),
                             .data = {{"address", now->address},
                                      {"vlan_aware", now->vlan_aware},
                                      {"by_proxmox", now->by_proxmox}}});

@@ -93,6 +93,22 @@ Result<proxmox::NetworkConfiguration*> configuration_for(const Node& node, const
 
 }  // namespace
 
+namespace {
+
+/// On a bridge of Proxmox there may be guests that are not Drover's.
+Result<> check_unused(const NetworkRow& row, const system::Stop& stop) {
+  const std::vector<std::string> ports = TRY(runtimes::ports_of_bridge(row.name, stop));
+  if (ports.empty()) {
+    return {};
+  }
+  return fail(Code::conflict,
+              "remove network {}: plugged into it are {}; take the guests that have them off it "
+              "before (drover leaks names what is left of containers)",
+              row.name, fmt::join(ports, ", "));
+}
+
+}  // namespace
+
 runtimes::BridgeRange range_of(const NetworkRow& row) {
   return runtimes::range_of(bridge_of(row));
 }
@@ -102,30 +118,21 @@ Result<> make_network(const Node& node, const NetworkRow& row, const system::Sto
     return runtimes::make_bridge(bridge_of(row), stop);
   }
   proxmox::NetworkConfiguration* const configuration = TRY(configuration_for(node, row));
-  return configuration->make_bridge({row.name, row.address, row.vlan_aware}, stop);
+  TRY(configuration->make_bridge({row.name, row.address, row.vlan_aware}, stop));
+  return runtimes::keep_hardware_address(row.name, stop);
 }
 
 Result<> unmake_network(const Node& node, const NetworkRow& row, const system::Stop& stop) {
   if (!row.by_proxmox) {
     return runtimes::remove_bridge(row.name, stop);
   }
+  if (TRY(state_of(row)) != runtimes::BridgeState::missing) {
+    TRY(check_unused(row, stop));
+  } else if (node.network_configuration == nullptr) {
+    return {};
+  }
   proxmox::NetworkConfiguration* const configuration = TRY(configuration_for(node, row));
   return configuration->remove_bridge(row.name, stop);
-}
-
-Result<std::optional<proxmox::BridgeRequest>> own_bridge_in_proxmox(const Node& node,
-                                                                    const std::string& name,
-                                                                    const system::Stop& stop) {
-  std::optional<proxmox::BridgeRequest> found;
-  if (node.network_configuration != nullptr) {
-    std::vector<proxmox::BridgeRequest> all = TRY(node.network_configuration->own_bridges(stop));
-    for (proxmox::BridgeRequest& bridge : all) {
-      if (bridge.name == name) {
-        found = std::move(bridge);
-      }
-    }
-  }
-  return found;
 }
 
 std::optional<Scarce> turn_of_network(const NetworkRow& row) {
@@ -150,10 +157,10 @@ void restore_networks(Journal& journal, const Node& node) {
       continue;  // its job is gone on with
     }
     node.networks.give_out(range_of(row));
-    if (row.by_proxmox) {
-      continue;  // Proxmox has made it before us
-    }
-    if (const Result<> made = make_network(node, row, never); !made) {
+    // Proxmox has made its own before us.
+    const Result<> made = row.by_proxmox ? runtimes::keep_hardware_address(row.name, never)
+                                         : make_network(node, row, never);
+    if (!made) {
       system::log_error("network {}: {}", row.name, made.error().message);
     }
   }
@@ -194,6 +201,9 @@ Result<> undo_network(Work& work, const Node& node) {
     }
     const Turns::Turn turn = TRY(work.take_turn(turn_of_network(*row), work.agent_stop()));
     Result<> removed = unmake_network(node, *row, work.agent_stop());
+    if (!removed && removed.error().code == Code::refused) {
+      removed = {};  // what has that name is somebody else's
+    }
     if (removed) {
       removed = node.networks.give_out_no_more(row->name);
     }

@@ -27,12 +27,8 @@ runtimes::BridgeRange range_of(const NetworkRow& row);
 /// Makes the bridge, or what is missing of it. One of Proxmox's needs the turn of
 /// `turn_of_network`.
 Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop);
-/// Absent is success.
+/// Absent is success. `conflict` for one of Proxmox's that something is plugged into.
 Result<> unmake_network(const Node& node, const NetworkRow& row, const system::Stop& stop);
-/// One of ours in Proxmox's configuration, also when the journal has lost it.
-Result<std::optional<proxmox::BridgeRequest>> own_bridge_in_proxmox(const Node& node,
-                                                                    const std::string& name,
-                                                                    const system::Stop& stop);
 /// None for one that is made in the kernel.
 std::optional<Scarce> turn_of_network(const NetworkRow& row);
 /// How it is. The kernel answers at once: any thread, the loop's, too.

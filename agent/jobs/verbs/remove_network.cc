@@ -28,19 +28,16 @@ Result<NetworkRow> hold_network(Books& books, const JobRequest& request) {
   return std::move(*row);
 }
 
-/// On a bridge of Proxmox there may be guests that are not Drover's.
-Result<> check_unused(const NetworkRow& row, const system::Stop& stop) {
-  if (!row.by_proxmox || TRY(state_of(row)) == runtimes::BridgeState::missing) {
-    return {};
+/// Of one that the journal does not know.
+Result<runtimes::BridgeKind> whose(const Node& node, const std::string& name,
+                                   const system::Stop& stop) {
+  if (node.network_configuration != nullptr) {
+    const auto known = TRY(node.network_configuration->look_at(name, stop));
+    if (known && known->ours) {
+      return runtimes::BridgeKind::ours;
+    }
   }
-  const std::vector<std::string> ports = TRY(runtimes::ports_of_bridge(row.name, stop));
-  if (ports.empty()) {
-    return {};
-  }
-  return fail(Code::conflict,
-              "remove network {}: on it are interfaces {}, which are not Drover's; take the guests "
-              "that have them off it before",
-              row.name, fmt::join(ports, ", "));
+  return runtimes::look_at_bridge(name);
 }
 
 }  // namespace
@@ -59,10 +56,7 @@ Result<json::Value> remove_network(Work& work, const Node& node) {
     if (work.resumed()) {
       return json::Value();
     }
-    const auto in_proxmox = TRY(own_bridge_in_proxmox(node, request.target, work.stop()));
-    const auto kind =
-        in_proxmox ? runtimes::BridgeKind::ours : TRY(runtimes::look_at_bridge(request.target));
-    switch (kind) {
+    switch (TRY(whose(node, request.target, work.stop()))) {
       case runtimes::BridgeKind::none:
         return Failure(held.error());
       case runtimes::BridgeKind::ours:
@@ -79,7 +73,6 @@ Result<json::Value> remove_network(Work& work, const Node& node) {
   work.plan(1);
   TRY(work.once({.name = "network.remove",
                  .act = [&]() -> Result<json::Value> {
-                   TRY(check_unused(row, work.stop()));
                    TRY(unmake_network(node, row, work.stop()));
                    TRY(node.networks.give_out_no_more(row.name));
                    return json::Value();

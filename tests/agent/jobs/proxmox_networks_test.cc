@@ -79,7 +79,6 @@ TEST_F(ProxmoxNetworksTest, IsMadeInItsConfigurationOnceAndRemoved) {
 
 TEST_F(ProxmoxNetworksTest, BesideAnAdminsPendingChangesNothingIsDone) {
   admin_writes("vmbr7");
-  const std::string before = pending();
   const JobRow row = ensure("j1", "vmbr5");
   EXPECT_EQ(row.state, JobState::failed);
   EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
@@ -107,7 +106,7 @@ TEST_F(ProxmoxNetworksTest, ABridgeThatGuestsOfOthersAreOnStays) {
   ip({"link", "set", "tap100i0", "master", "vmbr5"});
   const JobRow row = remove("j2", "vmbr5");
   EXPECT_EQ(row.state, JobState::failed);
-  EXPECT_THAT(row.result, HasSubstr("on it are interfaces tap100i0"));
+  EXPECT_THAT(row.result, HasSubstr("plugged into it are tap100i0"));
   EXPECT_EQ(state_in_kernel("vmbr5"), BridgeState::up);
   EXPECT_EQ(journal_->network("vmbr5").value()->busy, "");
   ip({"link", "delete", "tap100i0"});
@@ -132,6 +131,57 @@ TEST_F(ProxmoxNetworksTest, OneOfALostJournalIsKnownByItsCommentAndCanBeRemoved)
   EXPECT_EQ(journal_->network("vmbr5").value()->address, "10.84.0.1/24");
   EXPECT_EQ(remove("j4", "vmbr5").state, JobState::succeeded);
   EXPECT_EQ(state_in_kernel("vmbr5"), BridgeState::missing);
+}
+
+TEST_F(ProxmoxNetworksTest, OneOfALostJournalStaysWhenTheJobThatFindsItFails) {
+  ASSERT_EQ(ensure("j1", "vmbr5").state, JobState::succeeded);
+  ip({"link", "add", "tap100i0", "type", "veth", "peer", "name", "inside"});
+  ip({"link", "set", "tap100i0", "master", "vmbr5"});
+  ASSERT_TRUE(journal_->erase_network("vmbr5"));
+  ASSERT_TRUE(journal_->commit());
+  EXPECT_THAT(ensure("j2", "vmbr5", {{"address", "10.84.0.1/24"}}).result, HasSubstr("conflict"));
+  ip({"link", "delete", "tap100i0"});
+  ip({"link", "delete", "vmbr5"});
+  sim_->set_fault("lock", 20, "srvreload");
+  json::Object request = job("j3", "network.ensure", "vmbr5");
+  request.set("attempts", 1);
+  EXPECT_EQ(run(request).state, JobState::failed);
+  EXPECT_THAT(configuration_->own_bridges(stop_).value(), SizeIs(1));
+}
+
+TEST_F(ProxmoxNetworksTest, AnInterfaceThatIsConfiguredAndNotThereIsNotTakenForOurs) {
+  admin_writes("vmbr7");
+  const JobRow row = ensure("j1", "vmbr7");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("is configured in Proxmox, is not Drover's"));
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+  EXPECT_THAT(pending(), HasSubstr("+iface vmbr7"));
+}
+
+TEST_F(ProxmoxNetworksTest, ARefusedRemovalChangesNothingOfWhatAnAdminHasChanged) {
+  ASSERT_EQ(ensure("j1", "vmbr5", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  ASSERT_TRUE(client_->put("/nodes/pve1/network/vmbr5",
+                           {{"type", "bridge"},
+                            {"autostart", "1"},
+                            {"comments", "drover:network:vmbr5"},
+                            {"cidr", "10.85.0.1/24"}},
+                           stop_));
+  ip({"link", "add", "tap100i0", "type", "veth", "peer", "name", "inside"});
+  ip({"link", "set", "tap100i0", "master", "vmbr5"});
+  EXPECT_EQ(remove("j2", "vmbr5").state, JobState::failed);
+  EXPECT_EQ(configuration_->own_bridges(stop_).value().front().cidr, "10.85.0.1/24");
+}
+
+TEST_F(ProxmoxNetworksTest, ContainersStayPluggedInWhenTheNetworkIsApplied) {
+  ASSERT_EQ(ensure("j1", "vmbr5", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  json::Object request = run_job("j2", "web-1");
+  request.find("spec")->object()->set(
+      "networks", json::Array{json::Object{{"interface", "eth0"}, {"bridge", "vmbr5"}}});
+  ASSERT_EQ(run(request).state, JobState::succeeded);
+  const std::vector<std::string> before = runtimes::ports_of_bridge("vmbr5", stop_).value();
+  ASSERT_THAT(before, SizeIs(1));
+  ASSERT_EQ(ensure("j3", "vmbr6").state, JobState::succeeded);
+  EXPECT_EQ(runtimes::ports_of_bridge("vmbr5", stop_).value(), before);
 }
 
 TEST_F(ProxmoxNetworksTest, TwoNetworksAtOnceAreNotEachOthersForeignChange) {
