@@ -17,6 +17,9 @@ namespace {
 constexpr std::chrono::seconds kCreateTime{60};
 /// What is killed may be stuck in the kernel, on storage that does not answer.
 constexpr std::chrono::seconds kStopKillTime{60};
+/// How long a group may take to freeze, and how often that is looked at.
+constexpr std::chrono::milliseconds kFreezeTime{1000};
+constexpr std::chrono::milliseconds kFreezeLook{20};
 /// The monitor of an ended container has only its log to sync.
 constexpr std::chrono::seconds kExitFileTime{10};
 
@@ -210,7 +213,13 @@ Result<> OciRuntime::pause(const Container& container, const Stop& stop) {
     return give_up(told.error().message);
   }
   TRY(told);
-  const LiveState now = TRY(live(container, stop));
+  // The kernel freezes one process after the other, and crun does not wait for that.
+  const auto deadline = std::chrono::steady_clock::now() + kFreezeTime;
+  LiveState now = TRY(live(container, stop));
+  while (now.status == Status::running && std::chrono::steady_clock::now() < deadline) {
+    TRY(wait_for(stop.fd(), stop, std::chrono::steady_clock::now() + kFreezeLook));
+    now = TRY(live(container, stop));
+  }
   return now.status == Status::running ? give_up("its programs could not be frozen")
                                        : require_now(container, Status::paused, stop);
 }

@@ -167,7 +167,8 @@ TEST_P(OciRuntimeTest, StopOfAPausedOne) {
   container.mounts.push_back(telling_.mount());
   node_.expect_started(container);
   ASSERT_EQ(telling_.line(), "ready");
-  ASSERT_TRUE(runtime_.pause(container, never_));
+  const Result<> paused = runtime_.pause(container, never_);
+  ASSERT_TRUE(paused) << to_text(paused.error());
   const auto exit = runtime_.stop(container, SIGTERM, std::chrono::seconds(30), never_);
   ASSERT_TRUE(exit) << to_text(exit.error());
   EXPECT_EQ(exit->code, 4);
