@@ -261,6 +261,10 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   read_process(fields, spec);
   read_volumes(fields, spec, faults);
   read_networks(fields, spec, faults);
+  if (const json::Value* firewall = fields.any("firewall")) {
+    spec.firewall =
+        read_firewall(*firewall, json::pointer_join(fields.pointer(), "firewall"), faults);
+  }
   spec.resources = read_resources(fields, faults);
   read_stop(fields, spec, faults);
   spec.restart = read_restart_policy(fields, faults);
@@ -294,6 +298,9 @@ json::Value to_json(const ContainerSpec& spec) {
   }
   if (spec.networks) {
     object.set("networks", array_of(*spec.networks));
+  }
+  if (spec.firewall) {
+    object.set("firewall", to_json(*spec.firewall));
   }
   if (json::Object resources = to_json(spec.resources); !resources.empty()) {
     object.set("resources", std::move(resources));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/core/fields.h"
+#include "agent/core/firewall_spec.h"
 #include "agent/core/ids.h"
 #include "agent/core/json.h"
 #include "agent/core/probe_spec.h"
@@ -68,7 +69,8 @@ struct ContainerSpec {
   std::string hostname;  ///< "" for the container's name
   std::vector<VolumeSpec> volumes;
   std::optional<std::vector<NetworkSpec>>
-      networks;  ///< none: the node's default; []: loopback only
+      networks;                          ///< none: the node's default; []: loopback only
+  std::optional<FirewallSpec> firewall;  ///< none: everything is let through
   Resources resources;
   int stop_signal = 0;  ///< 1 to 64; 0 for the image's, else SIGTERM
   std::chrono::seconds stop_grace{10};

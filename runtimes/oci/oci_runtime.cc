@@ -60,6 +60,11 @@ Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
     return fail(Code::refused, "image: {} runs images of the form oci:/PATH/OF/LAYOUT:TAG only",
                 to_string(kind()));
   }
+  if (spec.firewall) {
+    return fail(Code::refused,
+                "firewall: Proxmox filters for its own guests only; {} has none (runtime pve-lxc)",
+                to_string(kind()));
+  }
   for (const VolumeSpec& volume : spec.volumes) {
     // The normal form of "/dev/" keeps its last slash.
     const std::string target = (Path(volume.target) / "").lexically_normal().parent_path();

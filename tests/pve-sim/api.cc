@@ -91,6 +91,10 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
     }
     return with_data(std::move(list));
   }
+  if (method == "GET" && target == "/cluster/firewall/options") {
+    CHECKED("GET /cluster/firewall/options", {});
+    return firewall_switch(true);
+  }
   if (what != "nodes") {
     return not_implemented(method, parts);
   }
@@ -137,6 +141,10 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
   }
   if (what == "network") {
     return network(method, parts, form, user);
+  }
+  if (what == "firewall" && method == "GET" && parts.size() == 4 && parts[3] == "options") {
+    CHECKED("GET /nodes/{node}/firewall/options", {});
+    return firewall_switch(false);
   }
   if (what == "tasks") {
     return tasks(method, parts, form);

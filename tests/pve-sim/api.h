@@ -34,6 +34,9 @@ class Api {
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form);
   Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                 const std::string& user);
+  Answer firewall_switch(bool of_cluster) const;
+  Answer guest_firewall(const std::string& method, const std::vector<std::string>& parts,
+                        const Form& form);
   Answer create_guest(const Parameters& parameters, const std::string& user);
   Answer configure_guest(const std::string& vmid, const Parameters& parameters,
                          const std::string& user);

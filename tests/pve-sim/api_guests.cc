@@ -45,6 +45,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   if (parts.size() < 4) {
     return not_implemented(method, parts);
   }
+  if (parts.size() > 5 && parts[4] == "firewall") {
+    return guest_firewall(method, parts, form);
+  }
   const std::string& vmid = parts[3];
   const Parameters own{{"vmid", vmid}};
   const std::string verb = parts.size() == 6 && parts[4] == "status" ? parts[5] : "";

@@ -23,6 +23,9 @@ class Contract {
   Parameters check(std::string_view method, const Form& form, const Parameters& path_parameters,
                    std::map<std::string, std::string>& errors) const;
 
+  /// Whether it has that method.
+  bool knows(std::string_view method) const { return methods_.find(method) != nullptr; }
+
  private:
   json::Value methods_;
 };

@@ -260,6 +260,7 @@ Result<> destroy_guest(const Place& place, const std::string& vmid) {
   }
   TRY(system::remove_tree(place.lxc_path / vmid));
   TRY(system::remove_tree(place.images() / vmid));
+  TRY(system::remove_tree(place.firewall(vmid)));
   return system::remove_tree(guest_file(place, vmid));
 }
 

@@ -26,6 +26,7 @@ struct Place {
   path uploads() const { return directory / "uploads"; }
   path guests() const { return directory / "guests"; }
   path tasks() const { return directory / "tasks"; }
+  path firewall(const std::string& vmid) const { return directory / "firewall" / vmid; }
   /// Lines "PATH PRIVILEGE": what nobody may do there. All else is granted.
   path denied() const { return directory / "denied"; }
   /// "NAME 1": the node is one of two of a quorate cluster; "NAME 0": the other cannot be seen. It
