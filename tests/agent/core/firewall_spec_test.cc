@@ -18,7 +18,7 @@ constexpr const char* kWholeFirewall = R"({
             {"type": "in", "action": "DROP", "proto": "udp", "dest": "2001:db8::1", "sport": "53:54"}],
   "ipsets": {"office": ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7"]}})";
 
-FirewallSpec read(const std::string& text, std::vector<Fault>& found) {
+FirewallSpec firewall_from(const std::string& text, std::vector<Fault>& found) {
   const json::Value value = json::parse(text).value();
   Faults faults(text);
   FirewallSpec firewall = read_firewall(value, "/spec/firewall", faults);
@@ -28,7 +28,7 @@ FirewallSpec read(const std::string& text, std::vector<Fault>& found) {
 
 TEST(FirewallSpecTest, IsReadWholeAndWrittenTheSame) {
   std::vector<Fault> faults;
-  const FirewallSpec firewall = read(kWholeFirewall, faults);
+  const FirewallSpec firewall = firewall_from(kWholeFirewall, faults);
   ASSERT_TRUE(faults.empty()) << faults.front().pointer << " " << faults.front().message;
   EXPECT_EQ(firewall.policy_in, "REJECT");
   ASSERT_EQ(firewall.rules.size(), 3U);
@@ -37,12 +37,12 @@ TEST(FirewallSpecTest, IsReadWholeAndWrittenTheSame) {
   EXPECT_EQ(firewall.rules.at(1).macro, "DNS");
   EXPECT_EQ(firewall.ipsets.at("office").size(), 3U);
   std::vector<Fault> again;
-  EXPECT_EQ(read(json::write(to_json(firewall)), again), firewall);
+  EXPECT_EQ(firewall_from(json::write(to_json(firewall)), again), firewall);
 }
 
 TEST(FirewallSpecTest, AnEmptyOneLetsNothingInAndEverythingOut) {
   std::vector<Fault> faults;
-  const FirewallSpec firewall = read("{}", faults);
+  const FirewallSpec firewall = firewall_from("{}", faults);
   EXPECT_EQ(firewall.policy_in, "DROP");
   EXPECT_EQ(firewall.policy_out, "ACCEPT");
   Faults none;
@@ -77,7 +77,7 @@ TEST(FirewallSpecTest, WhatProxmoxDoesNotTakeIsNamed) {
   };
   for (const auto& wrong : cases) {
     std::vector<Fault> faults;
-    read(wrong.text, faults);
+    firewall_from(wrong.text, faults);
     ASSERT_FALSE(faults.empty()) << wrong.text;
     EXPECT_EQ(faults.front().pointer, wrong.pointer);
     EXPECT_THAT(faults.front().message, HasSubstr(wrong.says)) << wrong.text;
