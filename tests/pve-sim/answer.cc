@@ -14,6 +14,10 @@ Answer data_of(json::Array list, std::int64_t total) {
   return {200, "OK", json::Object{{"data", std::move(list)}, {"total", total}}};
 }
 
+Answer with_text(std::string text) {
+  return {200, "OK", nullptr, std::move(text)};
+}
+
 Answer error(std::string message, int status) {
   std::string reason = message.substr(0, message.find('\n'));
   // The text for an unknown method is the only one without a newline at its end.

@@ -13,13 +13,16 @@ namespace drover::pve_sim {
 struct Answer {
   int status = 200;
   std::string reason = "OK";  ///< one line
-  json::Value body;           ///< null: no body at all
+  json::Value body;           ///< null: none
+  std::string text{};         ///< a body that is no JSON
 };
 
 /// {"data": value}.
 Answer with_data(json::Value value);
 /// {"data": [...], "total": n}, as task lists and logs are given.
 Answer data_of(json::Array list, std::int64_t total);
+/// The text and nothing around it.
+Answer with_text(std::string text);
 /// {"data": null, "message": message + "\n"}; the reason is the message's first line.
 Answer error(std::string message, int status = 500);
 /// 400 with a text for each parameter at fault.

@@ -1,12 +1,12 @@
 #include "tests/pve-sim/api.h"
 
 #include <fmt/format.h>
-#include <sys/sysinfo.h>
 
 #include <algorithm>
 
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/node_figures.h"
 
 namespace drover::pve_sim {
 
@@ -47,12 +47,19 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
   }
   const bool lost = faults_.take("lost", line);
   Answer given = answer(method, target, form, user);
-  return lost ? Answer{596, "Broken pipe", nullptr} : given;
+  return lost ? Answer{596, "Connection timed out", nullptr} : given;
 }
 
 Answer Api::answer(const std::string& method, const std::string& target, const Form& form,
                    const std::string& user) {
   const std::vector<std::string> parts = split_path(target);
+  if (parts.empty() && method == "GET") {
+    json::Array folders;
+    for (const char* name : {"version", "cluster", "nodes", "storage", "access", "pools"}) {
+      folders.emplace_back(json::Object{{"subdir", name}});
+    }
+    return with_data(std::move(folders));
+  }
   const std::string what = parts.empty() ? "" : parts[0];
   if (method == "GET" && parts.size() == 1 && what == "version") {
     CHECKED("GET /version", {});
@@ -81,15 +88,7 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
     return with_data(std::to_string(free));
   }
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "resources") {
-    CHECKED("GET /cluster/resources", {});
-    json::Array list;
-    for (const std::string& vmid : guest_ids(place_)) {
-      json::Object guest = guest_status(vmid);
-      guest.set("node", place_.node);
-      guest.set("id", "lxc/" + vmid);
-      list.emplace_back(std::move(guest));
-    }
-    return with_data(std::move(list));
+    return resources(CHECKED("GET /cluster/resources", {}));
   }
   if (method == "GET" && target == "/cluster/firewall/options") {
     CHECKED("GET /cluster/firewall/options", {});
@@ -100,15 +99,7 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
   }
   if (parts.size() == 1 && method == "GET") {
     CHECKED("GET /nodes", {});
-    struct sysinfo info {};
-    sysinfo(&info);
-    return with_data(json::Array{json::Object{{"node", place_.node},
-                                              {"id", "node/" + place_.node},
-                                              {"type", "node"},
-                                              {"status", "online"},
-                                              {"level", ""},
-                                              {"maxmem", std::uint64_t{info.totalram}},
-                                              {"uptime", std::int64_t{info.uptime}}}});
+    return with_data(json::Array{node_row(place_)});
   }
   if (parts.size() < 3) {
     return not_implemented(method, parts);
@@ -127,14 +118,7 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
   const std::string& what = parts[2];
   if (what == "status" && parts.size() == 3 && method == "GET") {
     CHECKED("GET /nodes/{node}/status", {});
-    struct sysinfo info {};
-    sysinfo(&info);
-    return with_data(json::Object{
-        {"pveversion", "pve-manager/9.1.7/0307225d4bc8b3ed"},
-        {"uptime", std::int64_t{info.uptime}},
-        {"memory", json::Object{{"total", std::uint64_t{info.totalram}},
-                                {"free", std::uint64_t{info.freeram}},
-                                {"used", std::uint64_t{info.totalram - info.freeram}}}}});
+    return with_data(node_status(place_));
   }
   if (what == "storage") {
     return storage(method, parts, form, user);

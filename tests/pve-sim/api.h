@@ -31,6 +31,7 @@ class Api {
                  const std::string& user);
   Answer network(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
+  Answer list_tasks(const Parameters& parameters) const;
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form);
   Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                 const std::string& user);
@@ -40,10 +41,12 @@ class Api {
   Answer create_guest(const Parameters& parameters, const std::string& user);
   Answer configure_guest(const std::string& vmid, const Parameters& parameters,
                          const std::string& user);
+  Answer make_template(const std::string& vmid, json::Object config);
   json::Object guest_status(const std::string& vmid) const;
   Answer upload(const Parameters& parameters, const std::string& user);
   Answer permissions(const Parameters& parameters) const;
   Answer cluster_status() const;
+  Answer resources(const Parameters& parameters) const;
   Answer start_task(const TaskRequest& request, const std::string& user);
 
   const Place& place_;

@@ -5,6 +5,7 @@
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/node_figures.h"
 
 namespace drover::pve_sim {
 
@@ -51,6 +52,36 @@ Answer Api::cluster_status() const {
   json::Object whole{{"id", "cluster"}, {"type", "cluster"},  {"name", name},
                      {"nodes", 2},      {"quorate", quorate}, {"version", 3}};
   return with_data(json::Array{std::move(whole), std::move(node), std::move(other)});
+}
+
+Answer Api::resources(const Parameters& given) const {
+  const std::string type = given.contains("type") ? given.at("type") : "";
+  json::Array list;
+  if (type.empty() || type == "vm") {
+    for (const std::string& vmid : guest_ids(place_)) {
+      json::Object guest = guest_status(vmid);
+      const json::Value cpus = *guest.find("cpus");
+      const json::Value mem = *guest.find("mem");
+      for (const char* key : {"cpus", "swap", "maxswap", "pid"}) {
+        guest.erase(key);
+      }
+      if (guest.find("template") == nullptr) {
+        guest.set("template", 0);
+      }
+      guest.set("maxcpu", cpus);
+      guest.set("memhost", mem);
+      guest.set("node", place_.node);
+      guest.set("id", "lxc/" + vmid);
+      list.emplace_back(std::move(guest));
+    }
+  }
+  if (type.empty() || type == "node") {
+    json::Object node = node_row(place_);
+    node.erase("ssl_fingerprint");
+    node.set("cgroup-mode", 2);
+    list.emplace_back(std::move(node));
+  }
+  return with_data(std::move(list));
 }
 
 }  // namespace drover::pve_sim

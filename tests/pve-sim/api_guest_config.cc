@@ -1,5 +1,7 @@
 // How a guest is made and configured.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <openssl/rand.h>
 
 #include <array>
 #include <mutex>
@@ -7,6 +9,8 @@
 #include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/guest_volumes.h"
+#include "tests/pve-sim/pending.h"
 
 namespace drover::pve_sim {
 
@@ -15,8 +19,37 @@ namespace {
 std::mutex creating;
 
 constexpr std::array kNumbers{"memory", "swap", "cores", "unprivileged", "onboot"};
-constexpr std::array kNotStored{"vmid",  "node",   "ostemplate", "storage", "start",
-                                "force", "digest", "delete",     "password"};
+constexpr std::array kNotStored{"vmid",   "node",   "ostemplate", "storage", "start", "force",
+                                "digest", "delete", "password",   "bwlimit", "revert"};
+
+// The interface with an address of its own, as Proxmox writes it: its name, then the rest by name.
+std::string stored_network(const std::string& value) {
+  auto parts = read_property_string(value);
+  std::array<unsigned char, 3> bytes{};
+  if (parts["hwaddr"].empty() && RAND_bytes(bytes.data(), bytes.size()) == 1) {
+    parts["hwaddr"] = fmt::format("BC:24:11:{:02X}", fmt::join(bytes, ":"));
+  }
+  parts["type"] = "veth";
+  std::string text = "name=" + parts["name"];
+  for (const auto& [key, part] : parts) {
+    if (!key.empty() && key != "name") {
+      text += "," + key + "=" + part;
+    }
+  }
+  return text;
+}
+
+std::vector<std::string> names_in(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(",; "), text.size());
+    if (end > 0) {
+      names.emplace_back(text.substr(0, end));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return names;
+}
 
 json::Value stored(const std::string& key, const std::string& value) {
   for (const char* number : kNumbers) {
@@ -28,6 +61,9 @@ json::Value stored(const std::string& key, const std::string& value) {
   if (key == "description" && !value.ends_with('\n')) {
     return value + "\n";
   }
+  if (key.starts_with("net") && key.find_first_of("0123456789") == 3) {
+    return stored_network(value);
+  }
   std::string text = value;
   if (key == "tags") {
     for (char& c : text) {
@@ -35,6 +71,10 @@ json::Value stored(const std::string& key, const std::string& value) {
     }
   }
   return text;
+}
+
+std::string only_for_root(std::string_view what) {
+  return fmt::format("Permission check failed ({} is only allowed for root@pam)", what);
 }
 
 // What only a login as root@pam may set, and never a token.
@@ -45,13 +85,16 @@ std::string root_only(const Parameters& given, const std::string& user) {
   for (const auto& [key, value] : given) {
     auto parts = read_property_string(value);
     if (key.starts_with("mp") && parts[""].starts_with('/')) {
-      return "mount point type bind is only allowed for root@pam";
+      return only_for_root("mount point type bind");
     }
-    if (key.starts_with("dev") || key == "hookscript") {
-      return fmt::format("changing '{}' is only allowed for root@pam", key);
+    if (key.starts_with("dev")) {
+      return only_for_root("configuring device passthrough");
+    }
+    if (key == "hookscript") {
+      return only_for_root("changing 'hookscript'");
     }
     if (key == "features" && value != "nesting=1" && value != "nesting=0") {
-      return "changing feature flags (except nesting) is only allowed for root@pam";
+      return only_for_root("changing feature flags (except nesting)");
     }
   }
   return "";
@@ -69,6 +112,56 @@ void store_all(const Parameters& given, json::Object& config) {
   }
 }
 
+Result<> remove_key(const Place& place, const std::string& key, json::Object& config) {
+  const json::Value* value = config.find(key);
+  const std::string volume = value == nullptr ? "" : read_property_string(value->string_or(""))[""];
+  config.erase(key);
+  if (volume.empty() || volume.starts_with('/')) {
+    return {};
+  }
+  if (key.starts_with("unused")) {
+    const std::optional<path> file = volume_path(place, volume);
+    return file ? system::remove_tree(*file) : Result<>();
+  }
+  if (is_disk(key)) {
+    keep_as_unused(config, volume);
+  }
+  return {};
+}
+
+// What a guest that runs cannot take now waits for its start.
+Result<> change_guest(const Place& place, const std::string& vmid, const Parameters& given,
+                      const std::vector<std::string>& goes, json::Object& config) {
+  const bool runs = guest_runs(place, vmid);
+  for (const std::string& key : names_in(given.contains("revert") ? given.at("revert") : "")) {
+    revert_pending(config, key);
+  }
+  for (const std::string& key : goes) {
+    revert_pending(config, key);
+    if (runs && config.find(key) != nullptr && !is_hotplugged_when_deleted(key)) {
+      set_pending(config, key, nullptr);
+    } else {
+      TRY(remove_key(place, key, config));
+    }
+  }
+  json::Object wanted;
+  store_all(given, wanted);
+  for (const auto& [key, value] : wanted) {
+    json::Value taken = value;
+    if (is_disk(key)) {
+      taken = TRY(make_guest_volume(
+          place, vmid, std::string(value.string_or("")), [](std::string_view) {}, system::Stop()));
+    }
+    revert_pending(config, key);
+    if (!runs || is_hotplugged(key)) {
+      config.set(key, std::move(taken));
+    } else if (const json::Value* now = config.find(key); now == nullptr || !(*now == taken)) {
+      set_pending(config, key, std::move(taken));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Answer Api::create_guest(const Parameters& given, const std::string& user) {
@@ -79,12 +172,14 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
   if (!given.at("ostemplate").starts_with("local:")) {
     return error(
         given.at("ostemplate").find(':') == std::string::npos
-            ? "Only root can pass arbitrary filesystem paths."
+            ? "Only root can pass arbitrary filesystem paths. at "
+              "/usr/share/perl5/PVE/Storage.pm line 651."
             : fmt::format("storage '{}' does not exist",
                           given.at("ostemplate").substr(0, given.at("ostemplate").find(':'))));
   }
+  const std::string storage = given.contains("storage") ? given.at("storage") : "local";
   json::Object config{{"arch", "amd64"}, {"ostype", "unmanaged"},   {"memory", 512},
-                      {"swap", 512},     {"hostname", "CT" + vmid}, {"rootfs", "local:4"}};
+                      {"swap", 512},     {"hostname", "CT" + vmid}, {"rootfs", storage + ":4"}};
   store_all(given, config);
   for (const auto& [key, value] : config) {
     if (key == "rootfs" || (key.starts_with("mp") && key.size() > 2)) {
@@ -104,13 +199,29 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
       return error(saved.error().message);
     }
   }
-  return start_task(
-      {"vzcreate", vmid, {{"config", std::move(config)}, {"ostemplate", given.at("ostemplate")}}},
-      user);
+  return start_task({"vzcreate",
+                     vmid,
+                     {{"config", std::move(config)},
+                      {"ostemplate", given.at("ostemplate")},
+                      {"start", given.contains("start") ? given.at("start") : "0"}}},
+                    user);
 }
 
 Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
                             const std::string& user) {
+  if (const std::string why = root_only(given, user); !why.empty()) {
+    return error(why, 403);
+  }
+  const std::vector<std::string> goes =
+      names_in(given.contains("delete") ? given.at("delete") : "");
+  for (const std::string& key : goes) {
+    if (!contract_.has_parameter("PUT /nodes/{node}/lxc/{vmid}/config", key)) {
+      return bad_parameters({{"delete", fmt::format("unknown option '{}'", key)}});
+    }
+  }
+  if (const auto waited = wait_for_config(place_, vmid, system::Stop()); !waited) {
+    return error(waited.error().message);
+  }
   const std::lock_guard lock(creating);
   json::Object config = load_guest(place_, vmid).value_or(json::Object());
   if (given.contains("digest") && given.at("digest") != digest_of(config)) {
@@ -119,23 +230,27 @@ Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
   if (const json::Value* held = config.find("lock")) {
     return error(fmt::format("CT is locked ({})", held->string_or("")));
   }
-  if (const std::string why = root_only(given, user); !why.empty()) {
-    return error(why, 403);
-  }
   if (given.contains("unprivileged")) {
     return error("unable to modify read-only option: 'unprivileged'");
   }
-  store_all(given, config);
-  if (given.contains("delete")) {
-    std::string_view names = given.at("delete");
-    while (!names.empty()) {
-      const std::size_t end = std::min(names.find(','), names.size());
-      config.erase(names.substr(0, end));
-      names.remove_prefix(std::min(end + 1, names.size()));
-    }
+  Result<> changed = change_guest(place_, vmid, given, goes, config);
+  if (changed) {
+    changed = save_guest(place_, vmid, config);
   }
-  const Result<> saved = save_guest(place_, vmid, config);
-  return saved ? with_data(nullptr) : error(saved.error().message);
+  return changed ? with_data(nullptr) : error(changed.error().message);
+}
+
+Answer Api::make_template(const std::string& vmid, json::Object config) {
+  const std::lock_guard lock(creating);
+  if (guest_runs(place_, vmid)) {
+    return error("you can't convert a CT to template if the CT is running");
+  }
+  config.set("template", 1);
+  Result<> made = make_base_volumes(place_, vmid, config);
+  if (made) {
+    made = save_guest(place_, vmid, config);
+  }
+  return made ? with_data(nullptr) : error(made.error().message);
 }
 
 }  // namespace drover::pve_sim

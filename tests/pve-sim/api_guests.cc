@@ -1,14 +1,18 @@
 // The methods below /nodes/NODE/lxc.
 #include <fmt/format.h>
+#include <sys/sysinfo.h>
 
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/guest_figures.h"
+#include "tests/pve-sim/pending.h"
 
 namespace drover::pve_sim {
 
 json::Object Api::guest_status(const std::string& vmid) const {
-  const json::Object config = load_guest(place_, vmid).value_or(json::Object());
+  const json::Object config = without_pending(load_guest(place_, vmid).value_or(json::Object()));
+  const std::optional<int> process = guest_process(place_, vmid);
   const auto number = [&config](const char* key, std::int64_t otherwise) {
     const json::Value* value = config.find(key);
     return value == nullptr ? otherwise : value->integer_or(otherwise);
@@ -17,15 +21,20 @@ json::Object Api::guest_status(const std::string& vmid) const {
   json::Object status{{"vmid", json::Value(vmid).integer_or(0)},
                       {"name", name == nullptr ? json::Value("CT" + vmid) : *name},
                       {"type", "lxc"},
-                      {"status", guest_runs(place_, vmid) ? "running" : "stopped"},
-                      {"cpus", number("cores", 1)},
+                      {"status", process ? "running" : "stopped"},
+                      {"cpus", number("cores", get_nprocs())},
                       {"maxmem", number("memory", 512) << 20},
-                      {"maxswap", number("swap", 512) << 20}};
-  for (const char* key : {"lock", "tags"}) {
+                      {"maxswap", number("swap", 0) << 20},
+                      {"swap", 0}};
+  for (const char* key : {"lock", "tags", "template"}) {
     if (const json::Value* value = config.find(key)) {
       status.set(key, *value);
     }
   }
+  if (process) {
+    status.set("pid", *process);
+  }
+  add_figures(place_, vmid, config, process, status);
   return status;
 }
 
@@ -45,6 +54,16 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   if (parts.size() < 4) {
     return not_implemented(method, parts);
   }
+  if (parts.size() == 4 && method == "GET") {
+    CHECKED("GET /nodes/{node}/lxc/{vmid}", (Parameters{{"vmid", parts[3]}}));
+    json::Array folders;
+    for (const char* name :
+         {"config", "pending", "status", "vncproxy", "termproxy", "vncwebsocket", "spiceproxy",
+          "migrate", "clone", "rrd", "rrddata", "firewall", "snapshot", "resize", "interfaces"}) {
+      folders.emplace_back(json::Object{{"subdir", name}});
+    }
+    return with_data(std::move(folders));
+  }
   if (parts.size() > 5 && parts[4] == "firewall") {
     return guest_firewall(method, parts, form);
   }
@@ -56,6 +75,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     given = CHECKED("DELETE /nodes/{node}/lxc/{vmid}", own);
   } else if (parts.size() == 5 && parts[4] == "config" && (method == "GET" || method == "PUT")) {
     given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/config", own);
+  } else if (parts.size() == 5 && ((parts[4] == "pending" && method == "GET") ||
+                                   (parts[4] == "template" && method == "POST"))) {
+    given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/" + parts[4], own);
   } else if ((method == "GET" && verb == "current") ||
              (method == "POST" && (verb == "start" || verb == "stop" || verb == "shutdown"))) {
     given = CHECKED(method + " /nodes/{node}/lxc/{vmid}/status/" + verb, own);
@@ -74,10 +96,18 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
         fmt::format("Configuration file 'nodes/{}/lxc/{}.conf' does not exist", place_.node, vmid));
   }
   if (verb == "current") {
-    return with_data(guest_status(vmid));
+    json::Object status = guest_status(vmid);
+    status.set("ha", json::Object{{"managed", 0}});
+    return with_data(std::move(status));
+  }
+  if (parts.back() == "pending") {
+    return with_data(pending_list(*config, digest_of(*config)));
+  }
+  if (parts.back() == "template") {
+    return make_template(vmid, *config);
   }
   if (method == "GET") {
-    json::Object shown = *config;
+    json::Object shown = given["current"] == "1" ? without_pending(*config) : with_pending(*config);
     if (const json::Value* lock = config->find("lock")) {
       shown = json::Object{{"lock", *lock}};
     }
@@ -87,11 +117,12 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   if (method == "PUT") {
     return configure_guest(vmid, given, user);
   }
+  const bool running = guest_runs(place_, vmid);
   const json::Value* lock = config->find("lock");
-  if (lock != nullptr) {
+  // Whether it runs is looked at first.
+  if (lock != nullptr && (running || method == "DELETE")) {
     return error(fmt::format("CT is locked ({})", lock->string_or("")));
   }
-  const bool running = guest_runs(place_, vmid);
   if (method == "DELETE") {
     if (running && !(given.contains("force") && given["force"] == "1")) {
       return error(fmt::format("unable to destroy CT {} - container is running", vmid));

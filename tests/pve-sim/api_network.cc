@@ -18,6 +18,16 @@ Answer no_interface() {
   return bad_parameters({{"iface", "interface does not exist"}});
 }
 
+/// The interface other than `iface` that has the default gateway; "" for none.
+std::string gateway_of_another(const json::Object& interfaces, const std::string& iface) {
+  for (const auto& [name, value] : interfaces) {
+    if (name != iface && value.find("gateway") != nullptr) {
+      return name;
+    }
+  }
+  return "";
+}
+
 /// As the API stores what it was given, onto what it had.
 void configure(json::Object& interface, const Parameters& given) {
   for (const auto& [key, value] : given) {
@@ -146,6 +156,11 @@ Answer Api::network(const std::string& method, const std::vector<std::string>& p
     }
     if (method == "PUT" && found == nullptr) {
       return no_interface();
+    }
+    if (const std::string other = gateway_of_another(written, iface);
+        given.contains("gateway") && !other.empty()) {
+      return bad_parameters(
+          {{"gateway", "Default gateway already exists on interface '" + other + "'."}});
     }
     json::Object interface = found == nullptr ? json::Object() : *found->object();
     configure(interface, given);

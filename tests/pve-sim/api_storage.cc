@@ -19,7 +19,9 @@ json::Object volume_facts(const path& file) {
   struct stat facts {};
   stat(file.c_str(), &facts);
   const bool folder = S_ISDIR(facts.st_mode);
-  return {{"format", folder ? "subvol" : "raw"},
+  return {{"ctime", std::int64_t{facts.st_ctime}},
+          {"parent", nullptr},
+          {"format", folder ? "subvol" : "raw"},
           {"size", folder ? std::int64_t{0} : std::int64_t{facts.st_size}},
           {"used", folder ? std::int64_t{0} : std::int64_t{facts.st_blocks} * 512},
           {"path", file.string()}};
@@ -52,14 +54,16 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   statvfs(place_.directory.c_str(), &disk);
   const std::uint64_t total = disk.f_blocks * disk.f_frsize;
   const std::uint64_t available = disk.f_bavail * disk.f_frsize;
-  json::Object facts{{"type", "dir"},
-                     {"active", 1},
-                     {"enabled", 1},
-                     {"shared", 0},
-                     {"total", total},
-                     {"avail", available},
-                     {"used", total - available},
-                     {"content", "iso,vztmpl,backup,rootdir,snippets,images"}};
+  json::Object facts{
+      {"type", "dir"},
+      {"active", 1},
+      {"enabled", 1},
+      {"shared", 0},
+      {"total", total},
+      {"avail", available},
+      {"used", total - available},
+      {"used_fraction", static_cast<double>(total - available) / static_cast<double>(total)},
+      {"content", "iso,vztmpl,backup,rootdir,snippets,images"}};
   if (parts.size() == 3 && method == "GET") {
     CHECKED("GET /nodes/{node}/storage", {});
     facts.set("storage", "local");
@@ -71,7 +75,8 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   const Parameters own{{"storage", parts[3]}};
   if (parts[4] == "status" && method == "GET") {
     CHECKED("GET /nodes/{node}/storage/{storage}/status", own);
-    return parts[3] == "local" ? with_data(std::move(facts)) : error("No such storage.", 400);
+    return parts[3] == "local" ? with_data(std::move(facts))
+                               : bad_parameters({{"storage", "No such storage."}});
   }
   if (parts[4] != "content" && parts[4] != "upload") {
     return not_implemented(method, parts);
@@ -168,9 +173,13 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   }
   if (method == "GET") {
     CHECKED("GET /nodes/{node}/storage/{storage}/content/{volume}", both);
-    return std::filesystem::exists(*file)
-               ? with_data(volume_facts(*file))
-               : error(fmt::format("volume_size_info on '{}' failed - no format", volume));
+    if (!std::filesystem::exists(*file)) {
+      return error(fmt::format("volume_size_info on '{}' failed - no format", volume));
+    }
+    json::Object known = volume_facts(*file);
+    known.erase("ctime");
+    known.erase("parent");
+    return with_data(std::move(known));
   }
   if (method == "DELETE") {
     CHECKED("DELETE /nodes/{node}/storage/{storage}/content/{volume}", both);

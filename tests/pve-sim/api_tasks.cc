@@ -3,34 +3,57 @@
 #include "tests/pve-sim/checked.h"
 
 namespace drover::pve_sim {
+namespace {
+
+constexpr std::int64_t kMostInAnswer = 50;  ///< tasks, or lines of a log, unless asked for more
+
+std::string text_of(const Parameters& given, const char* key, const char* otherwise) {
+  return given.contains(key) ? given.at(key) : otherwise;
+}
+
+std::int64_t number_of(const Parameters& given, const char* key, std::int64_t otherwise) {
+  return given.contains(key) ? json::Value(given.at(key)).integer_or(otherwise) : otherwise;
+}
+
+// Whether the filters of a list take the task.
+bool is_wanted(const json::Object& task, const Parameters& given) {
+  const std::string source = text_of(given, "source", "archive");
+  const std::string_view status = task.find("status")->string_or("");
+  const bool runs = task.find("endtime") == nullptr;
+  const auto fits = [&](const char* filter, const char* key) {
+    return !given.contains(filter) || task.find(key)->string_or("") == given.at(filter);
+  };
+  return source != (runs ? "archive" : "active") && fits("typefilter", "type") &&
+         fits("vmid", "id") &&
+         (text_of(given, "errors", "0") == "0" ||
+          (!runs && status != "OK" && !status.starts_with("WARNINGS")));
+}
+
+}  // namespace
+
+Answer Api::list_tasks(const Parameters& given) const {
+  const std::int64_t first = number_of(given, "start", 0);
+  const std::int64_t limit = number_of(given, "limit", kMostInAnswer);
+  json::Array list;
+  std::int64_t total = 0;
+  for (const std::string& upid : tasks_.list()) {
+    std::optional<json::Object> task = tasks_.row(upid);
+    if (!task || !is_wanted(*task, given)) {
+      continue;
+    }
+    if (total >= first && total < first + limit) {
+      list.emplace_back(std::move(*task));
+    }
+    ++total;
+  }
+  return data_of(std::move(list), total);
+}
 
 Answer Api::tasks(const std::string& method, const std::vector<std::string>& parts,
                   const Form& form) {
   if (parts.size() == 3 && method == "GET") {
     const Parameters given = CHECKED("GET /nodes/{node}/tasks", {});
-    const std::string source = given.contains("source") ? given.at("source") : "archive";
-    const auto fits = [&given](const char* filter, const json::Value& value) {
-      return !given.contains(filter) || value.string_or("") == given.at(filter);
-    };
-    json::Array list;
-    const std::vector<std::string> upids = tasks_.list();
-    for (const std::string& upid : upids) {
-      if (std::optional<json::Object> status = tasks_.status(upid)) {
-        const bool runs = status->find("exitstatus") == nullptr;
-        if (source == (runs ? "archive" : "active") || !fits("typefilter", *status->find("type")) ||
-            !fits("vmid", *status->find("id"))) {
-          continue;
-        }
-        if (const json::Value* ended = status->find("exitstatus")) {
-          status->set("status", json::Value(*ended));
-          status->erase("exitstatus");
-        } else {
-          status->set("status", "RUNNING");
-        }
-        list.emplace_back(std::move(*status));
-      }
-    }
-    return data_of(std::move(list), static_cast<std::int64_t>(upids.size()));
+    return list_tasks(given);
   }
   if (parts.size() < 4) {
     return not_implemented(method, parts);
@@ -57,12 +80,16 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
     const Parameters given = CHECKED("GET /nodes/{node}/tasks/{upid}/log", own);
     const std::vector<std::string> lines = tasks_.log(parts[3]).value_or(
         std::vector<std::string>{"unable to open file - No such file or directory"});
-    const auto number = [&given](const char* key, std::int64_t otherwise) {
-      return given.contains(key) ? json::Value(given.at(key)).integer_or(otherwise) : otherwise;
-    };
+    if (text_of(given, "download", "0") == "1") {
+      std::string text;
+      for (const std::string& line : lines) {
+        text += line + "\n";
+      }
+      return with_text(std::move(text));
+    }
     const auto total = static_cast<std::int64_t>(lines.size());
-    const std::int64_t first = number("start", 0);
-    const std::int64_t limit = number("limit", 50);
+    const std::int64_t first = number_of(given, "start", 0);
+    const std::int64_t limit = number_of(given, "limit", kMostInAnswer);
     json::Array list;
     for (std::int64_t i = first; i < total && (limit == 0 || i < first + limit); ++i) {
       list.emplace_back(json::Object{{"n", i + 1}, {"t", lines[static_cast<std::size_t>(i)]}});

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <stdexcept>
 
@@ -49,12 +50,31 @@ bool is_cidr_v4(const std::string& value) {
          prefix <= 32;
 }
 
+// A list of content types.
+std::string content_fault(std::string_view value) {
+  constexpr std::array<std::string_view, 8> kKnown{"images", "rootdir",  "vztmpl", "iso",
+                                                   "backup", "snippets", "import", "none"};
+  while (!value.empty()) {
+    const std::size_t end = std::min(value.find(','), value.size());
+    if (std::find(kKnown.begin(), kKnown.end(), value.substr(0, end)) == kKnown.end()) {
+      return fmt::format("invalid format - invalid content type '{}'\n", value.substr(0, end));
+    }
+    value.remove_prefix(std::min(end + 1, value.size()));
+  }
+  return "";
+}
+
 std::string fault_of(const json::Value& rule, const std::string& name, const std::string& value) {
   const std::string_view type = rule.at("type").string_or("string");
   if (type == "boolean" && value != "0" && value != "1") {
     return fmt::format("type check ('boolean') failed - got '{}'", value);
   }
   if (type == "integer") {
+    // A format that is wrong is told in place of the limits.
+    if (name == "vmid" && value.find_first_not_of("0123456789") == std::string::npos &&
+        (value.size() < 3 || value.size() > 9 || value.front() == '0')) {
+      return "invalid format - value does not look like a valid VM ID\n";
+    }
     return number_fault<std::int64_t>(rule, value, "integer");
   }
   if (type == "number") {
@@ -87,6 +107,9 @@ std::string fault_of(const json::Value& rule, const std::string& name, const std
       name.find_first_of("0123456789") == 3 && value.find('=') == std::string::npos) {
     return "invalid format - value without key, but schema does not define a default key\n";
   }
+  if (rule.at("format").string_or("") == "pve-storage-content-list") {
+    return content_fault(value);
+  }
   if (name == "size") {
     std::string_view digits = value;
     if (digits.ends_with('M') || digits.ends_with('G')) {
@@ -107,6 +130,10 @@ Contract::Contract() {
     throw std::runtime_error("contract.json: " + to_text(parsed.error()));
   }
   methods_ = std::move(*parsed);
+}
+
+bool Contract::has_parameter(std::string_view method, const std::string& name) const {
+  return description_of(methods_.at(method), name) != nullptr;
 }
 
 Parameters Contract::check(std::string_view method_name, const Form& form,

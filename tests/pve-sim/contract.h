@@ -25,6 +25,8 @@ class Contract {
 
   /// Whether it has that method.
   bool knows(std::string_view method) const { return methods_.find(method) != nullptr; }
+  /// Whether the method has a parameter of that name.
+  bool has_parameter(std::string_view method, const std::string& name) const;
 
  private:
   json::Value methods_;

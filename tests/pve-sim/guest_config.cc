@@ -4,11 +4,19 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <chrono>
+#include <sstream>
 
 #include "agent/system/child.h"
+#include "agent/system/clock.h"
 #include "agent/system/file.h"
 
 namespace drover::pve_sim {
+namespace {
+
+constexpr std::chrono::milliseconds kPauseOfLock{20};
+
+}  // namespace
 
 std::map<std::string, std::string> read_property_string(std::string_view text) {
   std::map<std::string, std::string> out;
@@ -70,11 +78,43 @@ std::vector<std::string> guest_ids(const Place& place) {
   return ids;
 }
 
-bool guest_runs(const Place& place, const std::string& vmid) {
-  const Result<std::string> state = system::run_ok(
-      {"lxc-info", "-P", place.lxc_path.string(), "-n", vmid, "-s", "-H"}, system::Stop());
+Result<json::Object> wait_for_config(const Place& place, const std::string& vmid,
+                                     const system::Stop& stop) {
+  system::SystemClock clock;
+  const system::Instant until = clock.now() + place.lock_wait;
+  for (;;) {
+    std::optional<json::Object> config = load_guest(place, vmid);
+    if (!config) {
+      return fail(Code::not_found, "Configuration file 'nodes/{}/lxc/{}.conf' does not exist",
+                  place.node, vmid);
+    }
+    const json::Value* lock = config->find("lock");
+    if (lock == nullptr || lock->string_or("") != "create") {
+      return std::move(*config);
+    }
+    if (clock.now() >= until) {
+      return fail(Code::unavailable,
+                  "can't lock file '/run/lock/lxc/pve-config-{}.lock' - got timeout", vmid);
+    }
+    TRY(clock.sleep_for(kPauseOfLock, stop));
+  }
+}
+
+std::optional<int> guest_process(const Place& place, const std::string& vmid) {
+  const Result<std::string> told = system::run_ok(
+      {"lxc-info", "-P", place.lxc_path.string(), "-n", vmid, "-s", "-p"}, system::Stop());
+  // "State: RUNNING", and on the next line "PID: 123".
+  std::istringstream words(told.value_or(""));
+  std::string name;
+  std::string state;
+  int pid = 0;
+  words >> name >> state >> name >> pid;
   // A frozen one runs: Proxmox looks for its monitor, and no further.
-  return state && !state->starts_with("STOPPED");
+  return state.empty() || state == "STOPPED" ? std::nullopt : std::optional(pid);
+}
+
+bool guest_runs(const Place& place, const std::string& vmid) {
+  return guest_process(place, vmid).has_value();
 }
 
 std::optional<path> volume_path(const Place& place, std::string_view volid) {

@@ -9,6 +9,7 @@
 
 #include "agent/core/json.h"
 #include "agent/core/result.h"
+#include "agent/system/stop.h"
 #include "tests/pve-sim/place.h"
 
 namespace drover::pve_sim {
@@ -22,7 +23,14 @@ Result<> save_guest(const Place& place, const std::string& vmid, const json::Obj
 /// SHA-1 of what is stored, 40 hex digits.
 std::string digest_of(const json::Object& config);
 std::vector<std::string> guest_ids(const Place& place);
-/// As lxc-info says; false when there is none.
+/// The configuration, once nobody holds its lock: a create does to its end. Whoever has waited in
+/// vain (Place::lock_wait) is told so; `not_found` where there is none, also after a create that
+/// failed.
+Result<json::Object> wait_for_config(const Place& place, const std::string& vmid,
+                                     const system::Stop& stop);
+/// The id of the guest's first process, 0 while it has none; nothing where the guest does not run.
+/// As lxc-info says.
+std::optional<int> guest_process(const Place& place, const std::string& vmid);
 bool guest_runs(const Place& place, const std::string& vmid);
 
 /// Where a volume of storage "local" lies: "local:100/x.raw"; nothing when the id is malformed.

@@ -6,14 +6,15 @@
 #include <sys/mount.h>
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
 #include "agent/system/child.h"
 #include "agent/system/file.h"
+#include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
+#include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/upload_task.h"
 
@@ -22,10 +23,6 @@ namespace drover::pve_sim {
 namespace {
 
 using system::Stop;
-
-bool is_disk(std::string_view key) {
-  return key == "rootfs" || (key.starts_with("mp") && key.size() > 2);
-}
 
 path rootfs_of(const Place& place, const std::string& vmid) {
   return place.lxc_path / vmid / "rootfs";
@@ -58,7 +55,9 @@ Result<> unmount_guest(const Place& place, const std::string& vmid, const json::
 
 Result<> mount_volume(const Place& place, const std::string& volid, const path& target,
                       const Stop& stop) {
-  const std::optional<path> source = volume_path(place, volid);
+  // What begins with a slash is a folder of the node.
+  const std::optional<path> source =
+      volid.starts_with('/') ? std::optional<path>(volid) : volume_path(place, volid);
   if (!source || !std::filesystem::exists(*source)) {
     return fail(Code::not_found, "volume '{}' does not exist", volid);
   }
@@ -85,54 +84,28 @@ Result<> mount_guest(const Place& place, const std::string& vmid, json::Object c
   return {};
 }
 
-// "local:1,mp=/x" asks for a new volume of 1 GiB; the stored value names it and its size.
-Result<std::string> make_volume(const Place& place, const std::string& vmid,
-                                const std::string& value, int number, const TaskLog& log,
-                                const Stop& stop) {
-  auto parts = read_property_string(value);
-  const std::string volid = parts[""];
-  double gib = 0;
-  const std::string size = volid.substr(std::min(volid.find(':') + 1, volid.size()));
-  if (std::from_chars(size.data(), size.data() + size.size(), gib).ptr !=
-      size.data() + size.size()) {
-    return value;  // an existing volume
+Result<> unpack(const path& archive, const path& root, const Stop& stop) {
+  const std::string command =
+      fmt::format("tar -xpf {} --numeric-owner -C {}", archive.string(), root.string());
+  const Result<system::Output> ran =
+      system::run({"tar", "-xpf", archive.string(), "--numeric-owner", "-C", root.string()}, stop);
+  if (!ran) {
+    return fail(ran.error().code, "command '{}' failed: {}", command,
+                stop.requested() ? "received interrupt" : ran.error().message);
   }
-  const std::string name = fmt::format("{}/{}-{}-disk-{}.{}", vmid, gib > 0 ? "vm" : "subvol", vmid,
-                                       number, gib > 0 ? "raw" : "subvol");
-  const path file = place.images() / name;
-  const StorageLock lock = TRY(StorageLock::take(place, stop));
-  TRY(system::make_folders(file.parent_path()));
-  std::string stored = "local:" + name;
-  if (gib > 0) {
-    // Whole MiB upwards: 0.1 becomes 102M and not 102.4M.
-    const auto mib = static_cast<std::uint64_t>(gib * 1024);
-    log.line(fmt::format("Formatting '{}', fmt=raw size={} preallocation=off", file.string(),
-                         mib << 20));
-    TRY(system::write_atomically(file, "", 0640));
-    std::filesystem::resize_file(file, mib << 20);
-    TRY(system::run_ok({"mkfs.ext4", "-q", "-F", file.string()}, stop));
-    stored +=
-        mib % 1024 == 0 ? fmt::format(",size={}G", mib / 1024) : fmt::format(",size={}M", mib);
-  } else {
-    TRY(system::make_folders(file));
-    stored += ",size=0T";
-  }
-  for (const auto& [key, text] : parts) {
-    if (!key.empty() && key != "size") {
-      stored += "," + key + "=" + text;
-    }
-  }
-  return stored;
+  return ran->ending.code == 0
+             ? Result<>()
+             : fail(Code::broken, "command '{}' failed: exit code {}", command, ran->ending.code);
 }
 
 Result<> fill_guest(const Place& place, const TaskRequest& request, json::Object& config,
                     const TaskLog& log, const Stop& stop) {
   const std::string template_id(request.details.find("ostemplate")->string_or(""));
-  int number = 0;
+  const auto tell = [&log](std::string_view line) { log.line(line); };
   for (auto& [key, value] : config) {
     if (is_disk(key)) {
-      value = TRY(
-          make_volume(place, request.id, std::string(value.string_or("")), number++, log, stop));
+      value =
+          TRY(make_guest_volume(place, request.id, std::string(value.string_or("")), tell, stop));
     }
   }
   const std::optional<path> archive = volume_path(place, template_id);
@@ -142,23 +115,10 @@ Result<> fill_guest(const Place& place, const TaskRequest& request, json::Object
   json::Object root_only{{"rootfs", *config.find("rootfs")}};
   TRY(mount_guest(place, request.id, root_only, stop));
   log.line(fmt::format("extracting archive '{}'", archive->string()));
-  auto unpacked = system::run_ok({"tar", "-xpf", archive->string(), "--numeric-owner", "-C",
-                                  rootfs_of(place, request.id).string()},
-                                 stop);
+  Result<> unpacked = unpack(*archive, rootfs_of(place, request.id), stop);
   TRY(unmount_guest(place, request.id, root_only));
   TRY(std::move(unpacked));
   return {};
-}
-
-Result<> create_guest(const Place& place, const TaskRequest& request, const TaskLog& log,
-                      const Stop& stop) {
-  json::Object config = *request.details.find("config")->object();
-  Result<> filled = fill_guest(place, request, config, log, stop);
-  if (!filled) {
-    (void)destroy_guest(place, request.id).has_value();
-    return std::move(filled).context(fmt::format("unable to create CT {} -", request.id));
-  }
-  return save_guest(place, request.id, config);
 }
 
 Result<std::string> lxc_config(const Place& place, const std::string& vmid, json::Object config) {
@@ -190,6 +150,9 @@ Result<std::string> lxc_config(const Place& place, const std::string& vmid, json
     if (const std::string ip = net["ip"]; ip.find('/') != std::string::npos) {
       out += fmt::format("lxc.net.{}.ipv4.address = {}\n", n, ip);
     }
+    if (!net["hwaddr"].empty()) {
+      out += fmt::format("lxc.net.{}.hwaddr = {}\n", n, net["hwaddr"]);
+    }
     if (!net["gw"].empty()) {
       out += fmt::format("lxc.net.{}.ipv4.gateway = {}\n", n, net["gw"]);
     }
@@ -197,18 +160,30 @@ Result<std::string> lxc_config(const Place& place, const std::string& vmid, json
   return any ? out : out + "lxc.net.0.type = empty\n";
 }
 
+json::Object apply_pending(const json::Object& config) {
+  json::Object applied = with_pending(config);
+  for (const auto& [key, value] : without_pending(config)) {
+    const std::string volume = read_property_string(value.string_or(""))[""];
+    if (is_disk(key) && applied.find(key) == nullptr && !volume.starts_with('/')) {
+      keep_as_unused(applied, volume);
+    }
+  }
+  return applied;
+}
+
 Result<> start_guest(const Place& place, const std::string& vmid, const Stop& stop) {
-  const std::optional<json::Object> config = load_guest(place, vmid);
-  if (!config) {
-    return fail(Code::not_found, "Configuration file 'nodes/{}/lxc/{}.conf' does not exist",
-                place.node, vmid);
+  json::Object config = TRY(wait_for_config(place, vmid, stop));
+  if (config.find("lock") != nullptr) {
+    return fail(Code::conflict, "CT is locked ({})", config.find("lock")->string_or(""));
   }
-  if (config->find("lock") != nullptr) {
-    return fail(Code::conflict, "CT is locked ({})", config->find("lock")->string_or(""));
+  if (config.find("template") != nullptr) {
+    return fail(Code::conflict, "you can't start a CT if it's a template");
   }
-  TRY(unmount_guest(place, vmid, *config));  // of a guest that ended by itself
-  const std::string text = TRY(lxc_config(place, vmid, *config));
-  Result<> started = mount_guest(place, vmid, *config, stop);
+  TRY(unmount_guest(place, vmid, config));  // of a guest that ended by itself
+  config = apply_pending(config);
+  TRY(save_guest(place, vmid, config));
+  const std::string text = TRY(lxc_config(place, vmid, config));
+  Result<> started = mount_guest(place, vmid, config, stop);
   const path file = place.lxc_path / vmid / "config";
   if (started) {
     started = system::write_atomically(file, text);
@@ -223,9 +198,24 @@ Result<> start_guest(const Place& place, const std::string& vmid, const Stop& st
     }
   }
   if (!started) {
-    (void)unmount_guest(place, vmid, *config).has_value();
+    (void)unmount_guest(place, vmid, config).has_value();
   }
   return started;
+}
+
+Result<> create_guest(const Place& place, const TaskRequest& request, const TaskLog& log,
+                      const Stop& stop) {
+  json::Object config = *request.details.find("config")->object();
+  Result<> filled = fill_guest(place, request, config, log, stop);
+  if (!filled) {
+    (void)destroy_guest(place, request.id).has_value();
+    return fail(filled.error().code, "unable to create CT {} - {}", request.id,
+                filled.error().message);
+  }
+  TRY(save_guest(place, request.id, config));
+  const json::Value* starts = request.details.find("start");
+  return starts != nullptr && starts->boolean_or(false) ? start_guest(place, request.id, stop)
+                                                        : Result<>();
 }
 
 Result<> stop_guest(const Place& place, const std::string& vmid, std::optional<std::int64_t> grace,
@@ -246,7 +236,10 @@ Result<> stop_guest(const Place& place, const std::string& vmid, std::optional<s
   }
   if (guest_runs(place, vmid)) {
     argv.emplace_back("-k");
-    TRY(system::run_ok(argv, stop));
+    const Result<std::string> killed = system::run_ok(argv, stop);
+    if (!killed && guest_runs(place, vmid)) {  // and not ended by somebody else
+      return Failure(killed.error());
+    }
   }
   return unmount_guest(place, vmid, *config);
 }

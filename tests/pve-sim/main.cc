@@ -26,6 +26,7 @@ struct Arguments {
   int port = 0;
   bool keep = false;
   int allocation_ms = 0;
+  int lock_wait_ms = 10000;
   int auth_delay_ms = 3000;
   std::filesystem::path request;
 };
@@ -57,15 +58,19 @@ bool read_arguments(int argc, char** argv, int first, Arguments& out) {
       out.place.bridges.push_back(value);
     } else if (name == "--trace") {
       out.place.trace = std::filesystem::absolute(value);
+    } else if (name == "--token") {
+      out.place.token = value;
     } else if (name == "--request") {
       out.request = value;
     } else if (!(name == "--port" && read_number(value, out.port)) &&
                !(name == "--auth-delay-ms" && read_number(value, out.auth_delay_ms)) &&
+               !(name == "--lock-wait-ms" && read_number(value, out.lock_wait_ms)) &&
                !(name == "--allocation-ms" && read_number(value, out.allocation_ms))) {
       return false;
     }
   }
   out.place.allocation = std::chrono::milliseconds(out.allocation_ms);
+  out.place.lock_wait = std::chrono::milliseconds(out.lock_wait_ms);
   if (out.place.lxc_path.empty()) {
     out.place.lxc_path = out.place.directory / "lxc";
   }
@@ -146,8 +151,8 @@ int main(int argc, char** argv) {
     if (!read_arguments(argc, argv, task ? 2 : 1, arguments)) {
       fmt::print(stderr,
                  "usage: pve-sim --directory DIR [--node NAME] [--bridge NAME]... [--port N] "
-                 "[--lxc-path DIR] [--auth-delay-ms N] [--allocation-ms N] [--trace FILE] "
-                 "[--keep]\n");
+                 "[--lxc-path DIR] [--token NAME] [--auth-delay-ms N] [--lock-wait-ms N] "
+                 "[--allocation-ms N] [--trace FILE] [--keep]\n");
       return 2;
     }
     return task ? pve_sim::run_task(arguments.place, arguments.request) : serve(arguments);

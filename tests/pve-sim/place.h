@@ -15,8 +15,9 @@ struct Place {
   path lxc_path;   ///< VMID/config and VMID/rootfs of each guest
   std::string node = "pve1";
   std::vector<std::string> bridges;  ///< configured ones; active only when the kernel has them
-  std::chrono::milliseconds allocation{0};  ///< how long each change of the storage takes
-  path trace;                               ///< see trace.h; "" for none
+  std::chrono::milliseconds allocation{0};     ///< how long each change of the storage takes
+  std::chrono::milliseconds lock_wait{10000};  ///< for the lock of a guest's configuration
+  path trace;                                  ///< see trace.h; "" for none
   std::string user = "root@pam";
   std::string token = "drover";
 

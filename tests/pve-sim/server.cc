@@ -20,34 +20,53 @@ namespace drover::pve_sim {
 namespace {
 
 constexpr std::string_view kRoot = "/api2/json";
+constexpr std::string_view kInterfaceRoot = "/api2/extjs";  ///< what the web interface asks
 constexpr const char* kLogin = "/access/ticket";
 constexpr std::size_t kMostParts = 8;
 constexpr std::size_t kMostUpload = std::size_t{64} << 20;
+constexpr std::size_t kMostBody = std::size_t{512} << 10;
 
 // JSON bodies give the same parameters as a form; true and false are taken there.
-Answer read_body(const httplib::Request& request, Form& form) {
+Answer read_body(const httplib::Request& request, const std::string& text, Form& form) {
   const std::string type = request.get_header_value("Content-Type");
-  if (request.body.empty()) {
+  if (text.empty()) {
     return {};
   }
+  if (text.size() > kMostBody) {
+    return {501, "for data too large", nullptr, "for data too large"};
+  }
   if (type.starts_with("application/json")) {
-    const Result<json::Value> body = json::parse(request.body);
+    const Result<json::Value> body = json::parse(text);
     if (!body || body->object() == nullptr) {
       return error("malformed JSON string");
     }
     for (const auto& [name, value] : *body->object()) {
       const bool* boolean = value.boolean();
-      const std::string* text = value.string();
-      form[name].push_back(boolean != nullptr ? (*boolean ? "1" : "0")
-                           : text != nullptr  ? *text
-                                              : json::write(value));
+      const std::string* string = value.string();
+      form[name].push_back(boolean != nullptr  ? (*boolean ? "1" : "0")
+                           : string != nullptr ? *string
+                                               : json::write(value));
     }
   } else if (type.empty() || type.starts_with("application/x-www-form-urlencoded")) {
-    read_form(request.body, form);
+    read_form(text, form);
   } else {
-    return error("upload 'Content-Type '" + type + "' not implemented", 506);
+    const std::string why = "upload 'Content-Type '" + type + "' not implemented";
+    return {506, why, nullptr, why};
   }
   return {};
+}
+
+// The web interface is always told that all is well, and whether it is so in the body.
+Answer for_interface(Answer answer) {
+  json::Object body;
+  if (const json::Object* given = answer.body.object()) {
+    body = *given;
+  }
+  body.set("success", answer.status == 200 ? 1 : 0);
+  if (answer.status != 200) {
+    body.set("status", std::to_string(answer.status));
+  }
+  return {200, "OK", std::move(body)};
 }
 
 }  // namespace
@@ -70,19 +89,32 @@ struct Server::Http {
     server.set_keep_alive_max_count(1000);
     server.set_keep_alive_timeout(5);
     server.new_task_queue = [] { return new httplib::ThreadPool(128); };
-    const auto handler = [this](const httplib::Request& request, httplib::Response& response) {
-      write(answer(request, [&](Form& form) { return read_body(request, form); }), response);
+    const auto bare = [this](const httplib::Request& request, httplib::Response& response) {
+      write(answer(request, [](Form&) { return Answer(); }), response);
     };
-    server.Get(".*", handler);
+    server.Get(".*", bare);
+    server.Delete(".*", bare);
     server.Post("/api2/json/nodes/[^/]+/storage/[^/]+/upload",
                 [this](const httplib::Request& request, httplib::Response& response,
                        const httplib::ContentReader& reader) {
                   write(answer(request, [&](Form& form) { return read_upload(reader, form); }),
                         response);
                 });
-    server.Post(".*", handler);
-    server.Put(".*", handler);
-    server.Delete(".*", handler);
+    // The library reads no form that is longer than 8 KiB, and one without a length to the
+    // connection's end.
+    const auto with_body = [this](const httplib::Request& request, httplib::Response& response,
+                                  const httplib::ContentReader& reader) {
+      std::string text;
+      if (request.has_header("Content-Length") || request.has_header("Transfer-Encoding")) {
+        reader([&text](const char* data, std::size_t size) {
+          text.append(data, size);
+          return text.size() <= kMostUpload;
+        });
+      }
+      write(answer(request, [&](Form& form) { return read_body(request, text, form); }), response);
+    };
+    server.Post(".*", with_body);
+    server.Put(".*", with_body);
     server.set_pre_routing_handler([this](const httplib::Request& request,
                                           httplib::Response& response) {
       if (request.method != "HEAD" && request.method != "OPTIONS" && request.method != "PATCH") {
@@ -124,7 +156,8 @@ struct Server::Http {
     if (!logs_in && caller.user.empty()) {
       return unauthorized(caller.refusal);
     }
-    if (!target.starts_with(kRoot)) {
+    const bool interface = target.starts_with(kInterfaceRoot);
+    if (!interface && !target.starts_with(kRoot)) {
       return error("no such file '" + target + "'", 404);
     }
     const std::string length = request.get_header_value("Content-Length");
@@ -138,8 +171,12 @@ struct Server::Http {
     if (Answer refused = read(form); refused.status != 200) {
       return refused;
     }
-    return logs_in ? logins.log_in(form)
-                   : api.handle(request.method, target.substr(kRoot.size()), form, caller.user);
+    if (logs_in) {
+      return logins.log_in(form);
+    }
+    const std::size_t below = (interface ? kInterfaceRoot : kRoot).size();
+    Answer given = api.handle(request.method, target.substr(below), form, caller.user);
+    return interface ? for_interface(std::move(given)) : given;
   }
 
   /// Keeps the file until its task takes it, and tells where. The parts come in one order only:
@@ -178,7 +215,12 @@ struct Server::Http {
   static void write(const Answer& answer, httplib::Response& response) {
     set_reason_phrase(answer.reason);
     response.status = answer.status;
-    if (!answer.body.is_null()) {
+    if (answer.status >= 400) {
+      response.set_header("Connection", "close");
+    }
+    if (!answer.text.empty()) {
+      response.set_content(answer.text, "text/plain");
+    } else if (!answer.body.is_null()) {
       response.set_content(json::write(answer.body), "application/json;charset=UTF-8");
     }
   }

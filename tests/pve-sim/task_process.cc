@@ -55,7 +55,7 @@ int run_task(const Place& place, const path& request_file) {
     log.line("WARN: something is not as it should be");
     exit_status = "WARNINGS: 1";
   }
-  if (!outcome && stop.requested()) {
+  if (!outcome && stop.requested() && !exit_status.ends_with("received interrupt")) {
     exit_status += ": received interrupt";
   }
   log.line(outcome ? "TASK " + exit_status : "TASK ERROR: " + exit_status);

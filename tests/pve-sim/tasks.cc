@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,6 +88,7 @@ Result<std::string> Tasks::start(const TaskRequest& request, const std::string& 
                                    "--lxc-path",      place_.lxc_path.string(),
                                    "--node",          place_.node,
                                    "--allocation-ms", std::to_string(place_.allocation.count()),
+                                   "--lock-wait-ms",  std::to_string(place_.lock_wait.count()),
                                    "--request",       file.string()};
   for (const std::string& bridge : place_.bridges) {
     argv.insert(argv.end(), {"--bridge", bridge});
@@ -136,6 +138,31 @@ std::optional<json::Object> Tasks::status(const std::string& text) const {
     status.set("exitstatus", "unexpected status");
   }
   return status;
+}
+
+std::optional<json::Object> Tasks::row(const std::string& upid) const {
+  std::optional<json::Object> task = status(upid);
+  if (!task) {
+    return std::nullopt;
+  }
+  const json::Value* ended = task->find("exitstatus");
+  if (ended == nullptr) {
+    // The list of those that run is another one, which parts no token from its user.
+    if (const json::Value* token = task->find("tokenid")) {
+      task->set("user",
+                fmt::format("{}!{}", task->find("user")->string_or(""), token->string_or("")));
+      task->erase("tokenid");
+    }
+    task->set("status", "RUNNING");
+    task->set("saved", "0");
+    return task;
+  }
+  struct stat facts {};
+  stat(status_of(place_, upid).c_str(), &facts);
+  task->set("status", json::Value(*ended));
+  task->erase("exitstatus");
+  task->set("endtime", std::int64_t{facts.st_mtime});
+  return task;
 }
 
 bool Tasks::is_late(const std::string& upid) const {

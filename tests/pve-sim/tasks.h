@@ -45,6 +45,8 @@ class Tasks {
   Result<std::string> start(const TaskRequest& request, const std::string& user);
   /// As GET .../status gives it; nothing when there is no such task.
   std::optional<json::Object> status(const std::string& upid) const;
+  /// As a list gives it, while it runs and after that; nothing when there is no such task.
+  std::optional<json::Object> row(const std::string& upid) const;
   /// Whether somebody who asks for the task now is told that there is none.
   bool is_late(const std::string& upid) const;
   /// The log's lines; nothing when there is no such task.
