@@ -18,8 +18,9 @@ constexpr milliseconds kLongestPause{2000};
 /// A task of another node is not at once known to the node that is asked.
 constexpr int kMostUnknown = 10;
 constexpr std::size_t kLogLines = 3;
-/// The API gives 50 unless told, and a guest that is backed up daily has more in a few weeks.
-constexpr int kMostEnded = 2000;
+/// The API gives 50 unless told. A guest that is backed up daily has more in a few weeks, and the
+/// list of those that run names many for a while after their end.
+constexpr int kMostListed = 2000;
 
 std::string path_of(const Upid& upid) {
   return "/nodes/" + path_segment(upid.node) + "/tasks/" + path_segment(upid.str());
@@ -123,7 +124,7 @@ Result<std::vector<Tasks::Ended>> Tasks::ended(Vmid vmid, const Stop& stop) {
       TRY(list_of(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
                               {{"source", "archive"},
                                {"vmid", std::to_string(vmid.value)},
-                               {"limit", std::to_string(kMostEnded)}},
+                               {"limit", std::to_string(kMostListed)}},
                               stop),
                   "list ended tasks"));
   std::vector<Ended> tasks;
@@ -137,7 +138,7 @@ Result<std::vector<Tasks::Ended>> Tasks::ended(Vmid vmid, const Stop& stop) {
 Result<std::vector<Upid>> Tasks::running(const Stop& stop) {
   const json::Array list =
       TRY(list_of(client_.get("/nodes/" + path_segment(client_.node()) + "/tasks",
-                              {{"source", "active"}}, stop),
+                              {{"source", "active"}, {"limit", std::to_string(kMostListed)}}, stop),
                   "list tasks"));
   std::vector<Upid> upids;
   for (const json::Value& task : list) {

@@ -1,6 +1,7 @@
 // Tasks, storage, bridges and guests against the simulator.
 #include <gmock/gmock.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 
 #include "fakes/private_mounts.h"
@@ -115,6 +116,30 @@ TEST_F(ServicesTest, AStopAbortsTheTaskThatIsWaitedFor) {
   ASSERT_FALSE(waited);
   EXPECT_EQ(waited.error().code, Code::cancelled);
   EXPECT_THAT(waited.error().message, HasSubstr("aborted"));
+}
+
+// A list has 50 rows unless it is asked for more.
+TEST_F(ServicesTest, AllTasksThatRunAreSeenHoweverManyThereAre) {
+  const system::UniqueFd lock(
+      open((node_.folder() / "storage.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(flock(lock.get(), LOCK_EX), 0);  // every task waits for it
+  std::set<std::string> begun;
+  while (begun.size() < 55) {
+    const auto answer =
+        client_->del("/nodes/pve1/storage/local/content/local:9000/vm-9000-x.raw", {}, stop_);
+    ASSERT_TRUE(answer) << answer.error().message;
+    begun.emplace(answer->string_or(""));
+  }
+  const std::vector<Upid> running = tasks_.running(stop_).value();
+  std::set<std::string> seen;
+  for (const Upid& upid : running) {
+    seen.insert(upid.str());
+  }
+  ASSERT_EQ(flock(lock.get(), LOCK_UN), 0);
+  EXPECT_EQ(seen, begun);
+  for (const std::string& upid : begun) {
+    EXPECT_TRUE(tasks_.wait(Upid::parse(upid).value(), std::chrono::seconds(60), stop_));
+  }
 }
 
 TEST_F(ServicesTest, ATaskThatOthersMayHaveBegunIsLeftToItself) {
