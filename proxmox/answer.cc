@@ -58,7 +58,8 @@ Code meaning(int status, std::string_view text) {
   return code == Code::broken && status == 400 ? Code::invalid : code;
 }
 
-/// For events and terminals, whatever the server has sent.
+}  // namespace
+
 std::string one_line(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) {
     text.remove_suffix(1);
@@ -68,8 +69,6 @@ std::string one_line(std::string_view text) {
       line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
   return line;
 }
-
-}  // namespace
 
 Code meaning_of(std::string_view text) {
   for (const auto& [part, code] : kMeanings) {

@@ -28,6 +28,10 @@ Result<json::Object> read_whole(const Answer& answer, std::string_view request);
 /// The elements of an answer that is a list; `broken` when it is none. `what` was asked for.
 Result<json::Array> list_of(Result<json::Value> data, std::string_view what);
 
+/// The text for events and terminals, whatever the server has sent: without control characters, and
+/// cut when it is long.
+std::string one_line(std::string_view text);
+
 /// What an error's text means, also one that a task ended with; `broken` when nobody knows.
 Code meaning_of(std::string_view text);
 

@@ -48,7 +48,7 @@ std::string end_of_log(Client& client, const Upid& upid, const Stop& stop) {
     for (std::size_t i = first; i < array.size(); ++i) {
       const std::string_view line = array.at(i).at("t").string_or("");
       if (!line.empty() && !line.starts_with("TASK ")) {
-        text += (text.empty() ? "" : " | ") + std::string(line);
+        text += (text.empty() ? "" : " | ") + one_line(line);
       }
     }
   }
@@ -93,7 +93,7 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, G
       return Failure(Error(status.error()).context("wait for " + name_of(upid)));
     }
     if (status && status->at("status").string_or("") == "stopped") {
-      const std::string exit(status->at("exitstatus").string_or(""));
+      const std::string exit = one_line(status->at("exitstatus").string_or(""));
       if (ended_well(exit)) {
         return {};
       }
