@@ -122,11 +122,10 @@ Result<> GuestFirewall::set_once(const std::string& path, const FirewallSpec& fi
                                  const Stop& stop) {
   TRY(add_sets(path, firewall, stop));
   TRY(set_rules(path, firewall, stop));
-  TRY(client_.put(path + "/options",
-                  {{"enable", "1"},
-                   {"policy_in", firewall.policy_in},
-                   {"policy_out", firewall.policy_out}},
-                  stop));
+  TRY(client_.put(
+      path + "/options",
+      {{"enable", "1"}, {"policy_in", firewall.policy_in}, {"policy_out", firewall.policy_out}},
+      stop));
   return {};
 }
 

@@ -67,8 +67,9 @@ Capabilities LxcRuntime::capabilities() const {
 
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
   if (spec.firewall) {
-    return fail(Code::refused,
-                "firewall: Proxmox filters for its own guests only; lxc has none (runtime pve-lxc)");
+    return fail(
+        Code::refused,
+        "firewall: Proxmox filters for its own guests only; lxc has none (runtime pve-lxc)");
   }
   for (const auto& [name, value] : spec.env) {
     if (value.find_first_of("\n\r") != std::string::npos) {
