@@ -17,7 +17,8 @@ constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{2000};
 /// A task of another node is not at once known to the node that is asked.
 constexpr int kMostUnknown = 10;
-constexpr std::size_t kLogLines = 3;
+/// The last of them repeats the exit status.
+constexpr std::int64_t kLogLines = 4;
 /// The API gives 50 unless told. A guest that is backed up daily has more in a few weeks, and the
 /// list of those that run names many for a while after their end.
 constexpr int kMostListed = 2000;
@@ -40,13 +41,18 @@ Result<> abort(Client& client, const Upid& upid, Code code, std::string_view why
 
 /// The end of the task's log without its last line, which repeats the exit status.
 std::string end_of_log(Client& client, const Upid& upid, const Stop& stop) {
-  const auto lines = client.get(path_of(upid) + "/log", {{"limit", "1000"}}, stop);
+  const std::string path = path_of(upid) + "/log";
+  // The API counts from the beginning, and says how many there are beside any of them.
+  const Result<json::Object> one = client.get_whole(path, {{"limit", "1"}}, stop);
+  const json::Value* const total = one ? one->find("total") : nullptr;
+  const std::int64_t first =
+      std::max<std::int64_t>(0, (total == nullptr ? 0 : total->integer_or(0)) - kLogLines);
+  const auto lines = client.get(
+      path, {{"start", std::to_string(first)}, {"limit", std::to_string(kLogLines)}}, stop);
   std::string text;
   if (lines && lines->array() != nullptr) {
-    const json::Array& array = *lines->array();
-    const std::size_t first = array.size() - std::min(array.size(), kLogLines + 1);
-    for (std::size_t i = first; i < array.size(); ++i) {
-      const std::string_view line = array.at(i).at("t").string_or("");
+    for (const json::Value& value : *lines->array()) {
+      const std::string_view line = value.at("t").string_or("");
       if (!line.empty() && !line.starts_with("TASK ")) {
         text += (text.empty() ? "" : " | ") + one_line(line);
       }

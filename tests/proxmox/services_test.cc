@@ -4,6 +4,8 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 
+#include <fstream>
+
 #include "fakes/private_mounts.h"
 #include "fakes/sim_node.h"
 #include "proxmox/guests.h"
@@ -45,6 +47,20 @@ class ServicesTest : public testing::Test {
   Guests guests_{*client_, tasks_};
   system::Stop stop_;
 };
+
+TEST_F(ServicesTest, OfALongLogTheEndIsTold) {
+  const Upid upid{"pve1", 0x7FFFFFFE, 1, 1, "vzcreate", "100", "root@pam!drover"};
+  std::ofstream log(node_.folder() / "tasks" / (upid.str() + ".log"));
+  for (int line = 1; line <= 3000; ++line) {
+    log << "line " << line << '\n';
+  }
+  log << "TASK ERROR: it went wrong\n";
+  log.close();
+  std::ofstream(node_.folder() / "tasks" / (upid.str() + ".status")) << "it went wrong";
+  const Result<> ended = tasks_.wait(upid, std::chrono::seconds(5), stop_);
+  ASSERT_FALSE(ended);
+  EXPECT_THAT(ended.error().message, HasSubstr("its log ends: line 2998 | line 2999 | line 3000"));
+}
 
 TEST_F(ServicesTest, AVolumeIsMadeSeenAndFreed) {
   const auto made = storage_.allocate("local", Vmid{9000}, "vm-9000-data.raw", 16, "raw", stop_);
