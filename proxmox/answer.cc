@@ -15,10 +15,11 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 22> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 23> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
+    {"unable to open file '/etc/pve/", Code::unavailable},  // to write it, without a quorum
     {"already exists", Code::conflict},
     {"already defined", Code::conflict},  // storages
     {"already running", Code::conflict},

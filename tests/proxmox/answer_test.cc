@@ -35,6 +35,10 @@ TEST(AnswerTest, TellsWhatTheApiMeantBehindItsStatus) {
   for (const Said& said : {
            Said{500, "unable to destroy CT 122 - container is running", conflict},
            Said{500, "cluster not ready - no quorum?", unavailable},
+           Said{500,
+                "unable to open file '/etc/pve/nodes/pve1/lxc/100.conf.tmp.712' - Permission "
+                "denied",
+                unavailable},
            Said{595, "Connection refused", unavailable},
        }) {
     EXPECT_EQ(error_of(said.status, said.reason).code, said.meant) << said.reason;

@@ -73,6 +73,11 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
     CHECKED("GET /cluster/status", {});
     return cluster_status();
   }
+  if (method == "GET" &&
+      parts == std::vector<std::string>{"cluster", "ha", "status", "manager_status"}) {
+    CHECKED("GET /cluster/ha/status/manager_status", {});
+    return manager_status();
+  }
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "nextid") {
     const Parameters given = CHECKED("GET /cluster/nextid", {});
     if (given.contains("vmid")) {

@@ -47,6 +47,7 @@ class Api {
   Answer permissions(const Parameters& parameters) const;
   Answer cluster_status() const;
   Answer resources(const Parameters& parameters) const;
+  Answer manager_status() const;
   Answer start_task(const TaskRequest& request, const std::string& user);
 
   const Place& place_;

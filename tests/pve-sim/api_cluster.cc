@@ -1,4 +1,5 @@
 // The methods about the cluster and who may do what in it.
+#include <ctime>
 #include <sstream>
 
 #include "agent/system/file.h"
@@ -6,6 +7,7 @@
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/node_figures.h"
+#include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
 
@@ -41,10 +43,8 @@ Answer Api::cluster_status() const {
   if (!cluster) {
     return with_data(json::Array{std::move(node)});
   }
-  std::istringstream words(*cluster);
-  std::string name;
-  int quorate = 0;
-  words >> name >> quorate;
+  const std::string name = cluster->substr(0, cluster->find(' '));
+  const int quorate = has_quorum(place_) ? 1 : 0;
   node.set("nodeid", 1);
   json::Object other{{"id", "node/other"}, {"type", "node"}, {"name", "other"},
                      {"ip", "127.0.0.2"},  {"local", 0},     {"online", quorate},
@@ -82,6 +82,37 @@ Answer Api::resources(const Parameters& given) const {
     list.emplace_back(std::move(node));
   }
   return with_data(std::move(list));
+}
+
+Answer Api::manager_status() const {
+  const json::Value quorate = has_quorum(place_) ? json::Value(1) : json::Value("");
+  json::Object all{{"manager_status", json::Object{}},
+                   {"quorum", json::Object{{"node", place_.node}, {"quorate", quorate}}}};
+  const Result<std::string> ha = system::read_file(place_.ha());
+  if (!ha) {
+    return with_data(std::move(all));
+  }
+  std::istringstream words(*ha);
+  std::string state;
+  std::string asked;
+  words >> state >> asked;
+  const std::int64_t now = std::time(nullptr);
+  json::Object request;
+  if (state == "maintenance" || asked == "maintenance") {
+    request.set("maintenance", 1);
+  }
+  all.set("manager_status",
+          json::Object{{"master_node", place_.node},
+                       {"timestamp", now},
+                       {"node_status", json::Object{{place_.node, state}}},
+                       {"node_request", json::Object{{place_.node, std::move(request)}}},
+                       {"service_status", json::Object{}}});
+  json::Object lrm{{"mode", state == "maintenance" ? "maintenance" : "active"},
+                   {"state", state == "maintenance" ? "maintenance" : "wait_for_agent_lock"},
+                   {"timestamp", now},
+                   {"results", json::Object{}}};
+  all.set("lrm_status", json::Object{{place_.node, std::move(lrm)}});
+  return with_data(std::move(all));
 }
 
 }  // namespace drover::pve_sim

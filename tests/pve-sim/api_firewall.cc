@@ -8,6 +8,7 @@
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
 namespace {
@@ -26,6 +27,9 @@ json::Object load_firewall(const Place& place, const std::string& vmid) {
 }
 
 Answer saved_firewall(const Place& place, const std::string& vmid, const json::Object& firewall) {
+  if (!has_quorum(place)) {
+    return error(fmt::format("cfs-lock 'firewall-vm-{}' error: no quorum!", vmid));
+  }
   const path file = place.firewall(vmid);
   Result<> saved = system::make_folders(file.parent_path());
   if (saved) {

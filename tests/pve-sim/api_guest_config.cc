@@ -11,6 +11,7 @@
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/pending.h"
+#include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
 
@@ -165,6 +166,9 @@ Result<> change_guest(const Place& place, const std::string& vmid, const Paramet
 }  // namespace
 
 Answer Api::create_guest(const Parameters& given, const std::string& user) {
+  if (const Result<> quorate = check_quorum(place_); !quorate) {
+    return error(quorate.error().message);
+  }
   const std::string& vmid = given.at("vmid");
   if (const std::string why = root_only(given, user); !why.empty()) {
     return error(why, 403);
@@ -233,6 +237,9 @@ Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
   if (given.contains("unprivileged")) {
     return error("unable to modify read-only option: 'unprivileged'");
   }
+  if (const Result<> writable = check_guest_writable(place_, vmid); !writable) {
+    return error(writable.error().message);
+  }
   Result<> changed = change_guest(place_, vmid, given, goes, config);
   if (changed) {
     changed = save_guest(place_, vmid, config);
@@ -244,6 +251,9 @@ Answer Api::make_template(const std::string& vmid, json::Object config) {
   const std::lock_guard lock(creating);
   if (guest_runs(place_, vmid)) {
     return error("you can't convert a CT to template if the CT is running");
+  }
+  if (const Result<> writable = check_guest_writable(place_, vmid); !writable) {
+    return error(writable.error().message);
   }
   config.set("template", 1);
   Result<> made = make_base_volumes(place_, vmid, config);

@@ -7,6 +7,7 @@
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/guest_figures.h"
 #include "tests/pve-sim/pending.h"
+#include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
 
@@ -87,6 +88,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   if (verb == "start") {
     if (load_guest(place_, vmid) && guest_runs(place_, vmid)) {
       return error(fmt::format("CT {} already running", vmid));
+    }
+    if (const Result<> quorate = check_quorum(place_); !quorate) {
+      return error(quorate.error().message);
     }
     return start_task({"vzstart", vmid, {}}, user);
   }

@@ -15,6 +15,7 @@
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/pending.h"
+#include "tests/pve-sim/quorum.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/upload_task.h"
 
@@ -212,6 +213,7 @@ Result<> create_guest(const Place& place, const TaskRequest& request, const Task
     return fail(filled.error().code, "unable to create CT {} - {}", request.id,
                 filled.error().message);
   }
+  TRY(check_guest_writable(place, request.id));
   TRY(save_guest(place, request.id, config));
   const json::Value* starts = request.details.find("start");
   return starts != nullptr && starts->boolean_or(false) ? start_guest(place, request.id, stop)
@@ -253,6 +255,8 @@ Result<> destroy_guest(const Place& place, const std::string& vmid) {
   }
   TRY(system::remove_tree(place.lxc_path / vmid));
   TRY(system::remove_tree(place.images() / vmid));
+  // Only now, as Proxmox does: its volumes are gone by then.
+  TRY(check_guest_writable(place, vmid));
   TRY(system::remove_tree(place.firewall(vmid)));
   return system::remove_tree(guest_file(place, vmid));
 }

@@ -30,9 +30,14 @@ struct Place {
   path firewall(const std::string& vmid) const { return directory / "firewall" / vmid; }
   /// Lines "PATH PRIVILEGE": what nobody may do there. All else is granted.
   path denied() const { return directory / "denied"; }
-  /// "NAME 1": the node is one of two of a quorate cluster; "NAME 0": the other cannot be seen. It
-  /// stands alone where there is no such file.
+  /// "NAME 1": the node is one of two of a quorate cluster; "NAME 0": the other cannot be seen, and
+  /// what all nodes share cannot be written (quorum.h). It stands alone where there is no such
+  /// file.
   path cluster() const { return directory / "cluster"; }
+  /// "STATE": how the HA manager sees the node, "online" or "maintenance"; "STATE maintenance":
+  /// somebody has asked for maintenance and it has not come about yet. HA was never used where
+  /// there is no such file.
+  path ha() const { return directory / "ha"; }
   path faults() const { return directory / "faults"; }  ///< see faults.h
 };
 
