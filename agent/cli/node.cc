@@ -24,9 +24,14 @@ void add_node(CLI::App& app, Action& action) {
         fmt::print("{}\n", json::write_pretty(node));
         return kDone;
       }
-      if (json::Value* drained =
-              node.object() == nullptr ? nullptr : node.object()->find("drained")) {
-        write_time(*drained, "since");
+      if (json::Object* members = node.object()) {
+        if (json::Value* drained = members->find("drained")) {
+          write_time(*drained, "since");
+        }
+        if (json::Value* cluster = members->find("cluster")) {
+          write_time(*cluster, "no_quorum_since");
+          write_time(*cluster, "maintenance_since");
+        }
       }
       fmt::print("{}", outline(node));
       return kDone;

@@ -41,6 +41,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
       loop, agent->layout_.exits(),
       [observer = agent->observer_.get()](const std::string& name) { observer->look_at(name); }));
   TRY(agent->disk_->start());
+  if (agent->cluster_) {
+    TRY(agent->cluster_->start());
+  }
   TRY(agent->start_front());
   jobs::restore_networks(*agent->journal_, agent->drivers_->node());
   for (const auto& [kind, runtime] : agent->drivers_->node().runtimes) {
@@ -137,12 +140,11 @@ void Agent::assemble() {
       node, *books_, [this](const std::string& name, const std::optional<runtimes::State>& state) {
         return reboot_->note_observed(name, state);
       });
+  if (proxmox::Ha* ha = drivers_->ha()) {
+    watch_cluster(*ha);
+  }
   supervisor_ = std::make_unique<jobs::Supervisor>(
-      loop_, *books_, clock_, static_cast<std::size_t>(config_.runtime.workers),
-      jobs::Supervisor::Deeds{[&node](jobs::Work& work) { return jobs::do_job(work, node); },
-                              [&node](jobs::Work& work, const Error& error) {
-                                return jobs::undo_job(work, node, error);
-                              }});
+      loop_, *books_, clock_, static_cast<std::size_t>(config_.runtime.workers), deeds());
   disk_ = std::make_unique<jobs::DiskWatch>(
       loop_, *books_, clock_,
       jobs::DiskWatch::Options{node.name, layout_.state, bytes_of(config_.journal.reserve_mib)});
@@ -155,7 +157,8 @@ void Agent::assemble() {
   reconciler_ = std::make_unique<jobs::Reconciler>(node, *books_, *supervisor_, *intake_, clock_);
   intake_->at_collect([this] { reconciler_->look(); });
   prober_ = std::make_unique<jobs::Prober>(loop_, *books_, *intake_, clock_, node);
-  queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get());
+  queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get(),
+                                             cluster_.get());
   streams_ = std::make_unique<jobs::LogStreams>(
       loop_, *journal_, layout_,
       [this](const jobs::LogStreams::Address& to, std::string_view kind, json::Object more,
@@ -169,6 +172,28 @@ void Agent::assemble() {
   requests_ = std::make_unique<jobs::Requests>(
       *intake_, *queries_, *streams_,
       [this](const messaging::Record& record) { front_->send(record); });
+}
+
+void Agent::watch_cluster(proxmox::Ha& ha) {
+  const jobs::Node& node = drivers_->node();
+  cluster_ = std::make_unique<jobs::ClusterWatch>(
+      loop_, *books_, clock_, ha, jobs::ClusterWatch::Options{node.name, drivers_->proxmox_node()});
+  cluster_->at_change([this] { supervisor_->look_again(); });
+  quorum_ = std::make_unique<jobs::QuorumGate>(*cluster_, *books_, node);
+}
+
+jobs::Supervisor::Deeds Agent::deeds() {
+  const jobs::Node& node = drivers_->node();
+  jobs::Supervisor::Deeds deeds{
+      [&node](jobs::Work& work) { return jobs::do_job(work, node); },
+      [&node](jobs::Work& work, const Error& error) { return jobs::undo_job(work, node, error); }};
+  if (quorum_) {
+    deeds.awaits = [this](const JobRequest& request) { return quorum_->awaits(request); };
+    deeds.excuses = [this](const JobRequest& request, const system::Stop& stop) {
+      return quorum_->excuses(request, stop);
+    };
+  }
+  return deeds;
 }
 
 Result<> Agent::start_front() {

@@ -22,6 +22,8 @@
 #include "agent/jobs/queries/log_streams.h"
 #include "agent/jobs/queries/queries.h"
 #include "agent/jobs/queries/requests.h"
+#include "agent/jobs/quorum_gate.h"
+#include "agent/jobs/reconcile/cluster_watch.h"
 #include "agent/jobs/reconcile/observer.h"
 #include "agent/jobs/reconcile/reboot.h"
 #include "agent/jobs/reconcile/rebuild.h"
@@ -52,6 +54,8 @@ class Agent {
   Result<> prepare_folders();
   Result<> take_lock();
   void assemble();
+  void watch_cluster(proxmox::Ha& ha);
+  jobs::Supervisor::Deeds deeds();
   Result<> open_journal();
   Result<> rebuild(const std::string& boot_id);
   /// All that was written since the last one, now, and whether it is on the disk.
@@ -74,6 +78,8 @@ class Agent {
   jobs::LostJournal lost_;  // the one before it
   std::unique_ptr<jobs::RecordKeeper> records_;
   std::unique_ptr<jobs::Books> books_;
+  std::unique_ptr<jobs::ClusterWatch> cluster_;  // these two only on a node of Proxmox
+  std::unique_ptr<jobs::QuorumGate> quorum_;
   std::unique_ptr<jobs::Supervisor> supervisor_;
   std::unique_ptr<jobs::Observer> observer_;
   std::unique_ptr<jobs::DiskWatch> disk_;

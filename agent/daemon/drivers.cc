@@ -63,6 +63,7 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
 Result<> Drivers::connect_proxmox(system::Clock& clock) {
   const proxmox::Endpoint endpoint = TRY(doctor::proxmox_endpoint(config_));
   client_ = TRY(proxmox::make_https_client(endpoint, clock));
+  ha_ = std::make_unique<proxmox::Ha>(*client_);
   proxmox_network_ = std::make_unique<proxmox::Network>(*client_);
   network_configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, clock);
   proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(

@@ -9,6 +9,7 @@
 #include "agent/jobs/node.h"
 #include "agent/system/clock.h"
 #include "proxmox/client.h"
+#include "proxmox/ha.h"
 #include "proxmox/network.h"
 #include "proxmox/network_configuration.h"
 #include "runtimes/volumes/local_images.h"
@@ -24,6 +25,10 @@ class Drivers {
   static Result<std::unique_ptr<Drivers>> make(const Config& config, system::Clock& clock);
 
   const jobs::Node& node() const { return *node_; }
+  /// nullptr on a node without Proxmox.
+  proxmox::Ha* ha() const { return ha_.get(); }
+  /// As Proxmox calls this node; only where it has one.
+  const std::string& proxmox_node() const { return client_->node(); }
 
  private:
   Drivers(const Config& config, runtimes::Layout layout);
@@ -33,6 +38,7 @@ class Drivers {
   const Config& config_;
   runtimes::Layout layout_;
   std::unique_ptr<proxmox::Client> client_;
+  std::unique_ptr<proxmox::Ha> ha_;
   std::unique_ptr<proxmox::Network> proxmox_network_;
   std::unique_ptr<proxmox::NetworkConfiguration> network_configuration_;
   std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;

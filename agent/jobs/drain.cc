@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "agent/jobs/maintenance.h"
+
 namespace drover::jobs {
 namespace {
 
@@ -81,6 +83,14 @@ Result<> admit_to_node(Journal& journal, const std::string& node, const JobReque
                 to_string(request.verb), request.target, node, to_rfc3339(since->since_unix_ms),
                 since->job.empty() ? "its journal was lost, and whether it was drained before"
                                    : "job " + since->job);
+  }
+  if (const auto since = TRY(maintenance(journal))) {
+    return fail(
+        Code::conflict,
+        "{} {}: node {} is in maintenance since {}, by the HA manager of Proxmox VE: choose "
+        "another node, or end that first (on any node of its cluster: {})",
+        to_string(request.verb), request.target, node, to_rfc3339(since->since_unix_ms),
+        command_to_end(*since));
   }
   return {};
 }

@@ -28,8 +28,8 @@ Result<> undrain_node(Books& books, const JobRequest& request);
 /// The containers that run, or will by a job that waits already, by name.
 Result<std::vector<std::string>> containers_to_stop(Journal& journal);
 
-/// `conflict` for a job that would make or start a container on a drained node, and `invalid` for
-/// one about a node of another name.
+/// `conflict` for a job that would make or start a container on a node that is drained or in
+/// maintenance, and `invalid` for one about a node of another name.
 Result<> admit_to_node(Journal& journal, const std::string& node, const JobRequest& request);
 
 }  // namespace drover::jobs

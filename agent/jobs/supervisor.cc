@@ -46,18 +46,6 @@ double draw() {
   return std::uniform_real_distribution<double>(0, 1)(engine);
 }
 
-json::Value result_of(const Error& error) {
-  json::Object object{{"code", to_string(error.code)}, {"message", error.message}};
-  if (!error.faults.empty()) {
-    json::Array faults;
-    for (const Fault& fault : error.faults) {
-      faults.emplace_back(json::Object{{"pointer", fault.pointer}, {"message", fault.message}});
-    }
-    object.set("faults", std::move(faults));
-  }
-  return json::Object{{"error", std::move(object)}};
-}
-
 /// Why a job ended that was asked to stop while it ran. What its step made of that (a program that
 /// "was killed by signal 15") is no reason, but may tell of a failure of its own.
 Error stopped_by(Code code, const std::string& why, const Error& step) {
@@ -79,30 +67,6 @@ Result<Value> guarded(const std::string& job, const Act& act) {
 }
 
 }  // namespace
-
-Result<> write_end(Books& books, const std::string& job, const std::string& target,
-                   const Result<json::Value>& outcome, std::int64_t now_unix_ms) {
-  JobState state = JobState::succeeded;
-  json::Value result;
-  if (outcome) {
-    result = *outcome;
-  } else {
-    state = outcome.error().code == Code::cancelled ? JobState::cancelled : JobState::failed;
-    result = result_of(outcome.error());
-  }
-  TRY(books.journal().set_job(job, state, json::write(result), now_unix_ms));
-  json::Object data{{"target", target}};
-  if (result.object() != nullptr) {
-    for (const auto& [key, value] : *result.object()) {
-      data.set(key, value);
-    }
-  }
-  return books.tell(Event{.kind = "job",
-                          .object = job,
-                          .what = std::string(to_string(state)),
-                          .job = job,
-                          .data = std::move(data)});
-}
 
 Supervisor::Supervisor(system::Loop& loop, Books& books, system::Clock& clock, std::size_t workers,
                        Deeds deeds)
@@ -164,6 +128,9 @@ void Supervisor::submit(JobRequest request, const JobRow& row) {
   }
   entries_.emplace(job, std::move(entry));
   start_ready();
+  // What it waits for from the first the event "accepted" tells.
+  Entry& entered = entries_.at(job);
+  entered.is_told = !entered.awaits.empty();
 }
 
 void Supervisor::forget(const std::string& job) {
@@ -199,6 +166,8 @@ void Supervisor::ask_to_stop(Entry& entry, const std::string& job) {
   if (entry.again != 0) {
     loop_.cancel(entry.again);
     try_again(job);
+  } else if (wait_no_more(entry, job)) {
+    start_ready();
   }
 }
 
@@ -208,7 +177,7 @@ Result<> Supervisor::cancel(const std::string& job, std::string_view by) {
     return fail(Code::not_found, "cancel job {}: it neither waits nor runs", job);
   }
   const std::string ending = fmt::format("cancelled by job {}", by);
-  if (!found->second.next.resumed && lanes_.waits(job)) {
+  if (is_untouched(found->second, job)) {
     return end_waiting(job, Code::cancelled, ending + " before it began");
   }
   TRY(books_.journal().ask_to_end(job, ending));
@@ -222,6 +191,10 @@ Result<> Supervisor::cancel(const std::string& job, std::string_view by) {
 }
 
 void Supervisor::withdraw(const std::string& job) {
+  if (const auto found = entries_.find(job);
+      found != entries_.end() && wait_no_more(found->second, job)) {
+    reports_.post({.job = "", .what = Report::What::go_on});  // the next of its lane, next turn
+  }
   if (lanes_.remove(job)) {
     forget(job);
   }
@@ -244,34 +217,16 @@ void Supervisor::deadline_passed(const std::string& job) {
   }
   Entry& entry = found->second;
   entry.deadline = 0;
-  if (!entry.next.resumed && lanes_.waits(job)) {
+  if (is_untouched(entry, job)) {
     // While the journal cannot be written it waits on, and is looked at again.
     entry.deadline = loop_.after(kDeadlineAgain, [this, job] { deadline_passed(job); });
+    const std::string why = entry.awaits.empty() ? "" : ": it waited for " + entry.awaits;
     [[maybe_unused]] const Result<> ended =
-        end_waiting(job, Code::timed_out, "its deadline passed before it began");
+        end_waiting(job, Code::timed_out, "its deadline passed before it began" + why);
     return;
   }
   entry.late = true;
   ask_to_stop(entry, job);
-}
-
-std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
-  if (const std::optional<Turns::Wait> wait = turns_.waiting(job)) {
-    return Waiting{wait->thing, wait->before};
-  }
-  const std::optional<Lanes::Place> place = lanes_.place(job);
-  if (!place) {
-    return std::nullopt;
-  }
-  switch (place->what) {
-    case Lanes::Place::For::lane:
-      return Waiting{place->lane, place->before};
-    case Lanes::Place::For::worker:
-      return Waiting{"a worker", place->before};
-    case Lanes::Place::For::attempt:
-      break;
-  }
-  return Waiting{"its next attempt", 0};
 }
 
 void Supervisor::start_ready() {
@@ -279,7 +234,9 @@ void Supervisor::start_ready() {
     entries_.at(*job).place->request();
   }
   while (std::optional<std::string> job = lanes_.next()) {
-    workers_.give(entries_.at(*job).next, lanes_.running());
+    if (!keep_waiting(*job)) {
+      workers_.give(entries_.at(*job).next, lanes_.running());
+    }
   }
 }
 
@@ -299,11 +256,19 @@ void Supervisor::take(const Report& report) {
       entries_.at(report.job).place = report.place;
       lanes_.wake(report.job);
       return;
+    case Report::What::look_again:
+      for (auto& [job, entry] : entries_) {
+        wait_no_more(entry, job);
+      }
+      return;
+    case Report::What::go_on:
+      return;
     case Report::What::again:
+    case Report::What::excused:
     case Report::What::left:
       break;
   }
-  if (report.what == Report::What::again && entries_.contains(report.job)) {
+  if (report.what != Report::What::left && entries_.contains(report.job)) {
     park(report);
     return;
   }
@@ -313,7 +278,7 @@ void Supervisor::take(const Report& report) {
 
 void Supervisor::park(const Report& report) {
   Entry& entry = entries_.at(report.job);
-  ++entry.next.attempt;
+  entry.next.attempt += report.what == Report::What::again ? 1 : 0;
   entry.next.resumed = true;
   lanes_.park(report.job);
   // One that was asked to stop meanwhile has no reason to wait.
@@ -367,6 +332,9 @@ Supervisor::Report Supervisor::run_one(const Task& task) {
     }
     if (agent_stop_.requested()) {
       return ended;
+    }
+    if (is_excused(task, outcome.error())) {
+      return {.job = job, .what = Report::What::excused};
     }
     if (!task.stop->requested() && is_retried(task.request, task.attempt, outcome.error())) {
       const auto delay = plan_retry(task, outcome.error());

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "agent/core/job.h"
+#include "agent/jobs/job_events.h"
 #include "agent/jobs/journal/books.h"
 #include "agent/jobs/lanes.h"
 #include "agent/jobs/turns.h"
@@ -32,6 +33,14 @@ class Supervisor {
     std::function<Result<json::Value>(Work&)> run;
     /// Takes back what a job has made that failed for good.
     std::function<Result<>(Work&, const Error&)> undo;
+    /// What the job has to wait for before it is begun, or begun again, as those who watch are
+    /// told; "" for nothing, as ever for those that pass (Lanes). Asked before each attempt, and
+    /// once more behind `look_again`. Loop's thread.
+    std::function<std::string(const JobRequest&)> awaits = [](const JobRequest&) { return ""; };
+    /// Whether an attempt has failed as unavailable only for what `awaits` tells of: it counts for
+    /// none then. May take its time, on a worker's thread.
+    std::function<bool(const JobRequest&, const system::Stop&)> excuses =
+        [](const JobRequest&, const system::Stop&) { return false; };
   };
 
   Supervisor(system::Loop& loop, Books& books, system::Clock& clock, std::size_t workers,
@@ -54,6 +63,8 @@ class Supervisor {
   /// Keeps jobs of the container from beginning until `let_go`; false when one waits or runs.
   bool hold(const std::string& container);
   void let_go(const std::string& container);
+  /// What jobs wait for (Deeds::awaits) may have come about. In the next turn.
+  void look_again() { reports_.post({.job = "", .what = Report::What::look_again}); }
   /// None for a job that runs, or is not here.
   std::optional<Waiting> waits_for(const std::string& job) const;
 
@@ -78,14 +89,19 @@ class Supervisor {
     bool late = false;                      // the deadline asked it to stop
     std::size_t bytes = 0;                  // of its request
     std::shared_ptr<system::Stop> place{};  // of one that was woken: requested when it may go on
+    std::string awaits{};                   // of one that is parked for it (Deeds::awaits)
+    bool is_told = true;                    // what it waits for was told
   };
   /// What a worker tells of its job.
   struct Report {
     enum class What {
-      left,   ///< it has ended, or the agent does
-      again,  ///< its next attempt is to come after `delay`
+      left,     ///< it has ended, or the agent does
+      again,    ///< its next attempt is to come after `delay`
+      excused,  ///< the same attempt is to be made once more
       rests,
-      woken,  ///< it goes on when `place` is requested
+      woken,       ///< it goes on when `place` is requested
+      look_again,  ///< of no job: all that wait for something else than a place are looked at
+      go_on,       ///< of no job: another may begin
     };
     std::string job;
     What what = What::left;
@@ -94,6 +110,12 @@ class Supervisor {
   };
 
   void start_ready();
+  /// Parks a job that would begin now and has to wait for something; false for any other.
+  bool keep_waiting(const std::string& job);
+  /// It waits for a place only; false for one that did so before.
+  bool wait_no_more(Entry& entry, const std::string& job);
+  /// It was never begun, and no worker has it.
+  bool is_untouched(const Entry& entry, const std::string& job) const;
   void take_reports();
   void take(const Report& report);
   void park(const Report& report);
@@ -108,6 +130,7 @@ class Supervisor {
   /// that was stopped made of it. Nothing when the agent ends, or the way is left open for another
   /// attempt.
   std::optional<Error> fail_for_good(const Task& task, Error error);
+  bool is_excused(const Task& task, const Error& error);
   Result<std::chrono::milliseconds> plan_retry(const Task& task, const Error& error);
   void end(const Task& task, const Result<json::Value>& outcome);
   Result<> end_waiting(const std::string& job, Code code, const std::string& message);
@@ -124,9 +147,5 @@ class Supervisor {
   system::Stop agent_stop_;
   system::WorkerPool<Task> workers_;
 };
-
-/// Writes the end of a job and tells it. `outcome` is what it gave or its error.
-Result<> write_end(Books& books, const std::string& job, const std::string& target,
-                   const Result<json::Value>& outcome, std::int64_t now_unix_ms);
 
 }  // namespace drover::jobs

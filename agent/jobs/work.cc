@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/jobs/job_events.h"
 #include "agent/system/crash_point.h"
 
 namespace drover::jobs {
@@ -75,12 +76,7 @@ Result<Turns::Turn> Work::take_turn(const std::optional<Scarce>& wanted, const s
       frame_.turns.take(*wanted, request_.id.str(), stop, [&](const Turns::Wait& wait) {
         // Only told: whoever asks later gets it from Turns itself.
         [[maybe_unused]] const Result<> told = books_.write([&](Books& books) {
-          return books.tell(Event{
-              .kind = "job",
-              .object = request_.id.str(),
-              .what = "waiting",
-              .job = request_.id.str(),
-              .data = {{"for", wait.thing}, {"before", wait.before}, {"target", request_.target}}});
+          return books.tell(waiting_event(request_, wait.thing, wait.before));
         });
         frame_.rest();
         rested = true;

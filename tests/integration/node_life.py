@@ -71,8 +71,8 @@ class NodeLife(unittest.TestCase):
             names = part["then"]["properties"].get("type", {}).get("enum", [])
             every.update(names)
         # Not met in this life: a cancelled job, one that waits or is tried again, what could not be undone, a
-        # drained node, a full disk, a lost journal (journal_life.py), leaks, and what keep_life.py and
-        # things_life.py are about.
+        # drained node, a full disk, a lost journal (journal_life.py), leaks, and what cluster_life.py, keep_life.py
+        # and things_life.py are about.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
                                          "drover.container.unknown", "drover.container.backoff",
                                          "drover.container.gave_up", "drover.container.healthy",
@@ -83,6 +83,8 @@ class NodeLife(unittest.TestCase):
                                          "drover.network.lost", "drover.network.restored",
                                          "drover.node.drained", "drover.node.undrained",
                                          "drover.node.disk_full", "drover.node.disk_ok",
+                                         "drover.node.quorum_lost", "drover.node.quorum_restored",
+                                         "drover.node.maintenance_entered", "drover.node.maintenance_left",
                                          "drover.node.journal_rebuilt", "drover.resource.leaked",
                                          "drover.resource.kept", "drover.resource.collected"})
         counts = collections.Counter()

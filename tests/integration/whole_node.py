@@ -87,11 +87,12 @@ def make_own_mounts():
 
 def show_own_interfaces():
     """/sys shows the interfaces of whoever mounted it, and LXC looks for bridges there."""
-    with tempfile.TemporaryDirectory() as folder:
-        sh("mount", "--rbind", "/sys/fs/cgroup", folder)
-        sh("mount", "-t", "sysfs", "sysfs", "/sys")
-        sh("mount", "--rbind", folder, "/sys/fs/cgroup")
-        sh("umount", "-R", folder)
+    folder = tempfile.mkdtemp()
+    sh("mount", "--rbind", "/sys/fs/cgroup", folder)
+    sh("mount", "-t", "sysfs", "sysfs", "/sys")
+    sh("mount", "--rbind", folder, "/sys/fs/cgroup")
+    sh("umount", "-R", folder)
+    os.rmdir(folder)  # and never what is in it: where one of these fails that is the machine's control groups
 
 
 class Node:

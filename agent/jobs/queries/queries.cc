@@ -198,7 +198,8 @@ Result<json::Value> Queries::node() {
       {"jobs", json::Object{{"waiting", static_cast<std::int64_t>(supervisor_.waiting())},
                             {"running", static_cast<std::int64_t>(supervisor_.running())}}},
       {"containers", static_cast<std::int64_t>(rows.size())},
-      {"disk", disk_.view()}});
+      {"disk", disk_.view()},
+      {"cluster", cluster_ == nullptr ? json::Value() : json::Value(cluster_->view())}});
 }
 
 }  // namespace drover::jobs

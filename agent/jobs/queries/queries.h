@@ -11,6 +11,7 @@
 #include "agent/jobs/keep/prober.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/queries/page.h"
+#include "agent/jobs/reconcile/cluster_watch.h"
 #include "agent/jobs/supervisor.h"
 
 namespace drover::jobs {
@@ -18,10 +19,15 @@ namespace drover::jobs {
 /// Belongs to the loop's thread.
 class Queries {
  public:
-  /// `prober`: nullptr where nothing is probed.
+  /// `prober`: nullptr where nothing is probed. `cluster`: nullptr on a node without Proxmox.
   Queries(Journal& journal, const Supervisor& supervisor, const Node& node, const DiskWatch& disk,
-          const Prober* prober = nullptr)
-      : journal_(journal), supervisor_(supervisor), node_(node), disk_(disk), prober_(prober) {}
+          const Prober* prober = nullptr, const ClusterWatch* cluster = nullptr)
+      : journal_(journal),
+        supervisor_(supervisor),
+        node_(node),
+        disk_(disk),
+        prober_(prober),
+        cluster_(cluster) {}
 
   /// The body of the answer to a "query." kind, whose own body is `question`.
   Result<json::Value> answer(std::string_view kind, const json::Value& question);
@@ -52,6 +58,7 @@ class Queries {
   const Node& node_;
   const DiskWatch& disk_;
   const Prober* prober_;
+  const ClusterWatch* cluster_;
 };
 
 template <class Row, class View>

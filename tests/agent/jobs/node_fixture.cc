@@ -46,16 +46,17 @@ void NodeFixture::start_agent(std::size_t most_waiting) {
   loop_ = std::make_unique<system::Loop>(clock_);
   loop_->watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
   loop_->at_turn_end([this] { books_->commit(); });
-  supervisor_ = std::make_unique<Supervisor>(
-      *loop_, *books_, clock_, workers_,
-      Supervisor::Deeds{
-          [this](Work& work) { return do_job(work, *node_); },
-          [this](Work& work, const Error& error) { return undo_job(work, *node_, error); }});
+  supervisor_ = std::make_unique<Supervisor>(*loop_, *books_, clock_, workers_, deeds());
   disk_ = std::make_unique<DiskWatch>(*loop_, *books_, clock_,
                                       DiskWatch::Options{node_->name, layout_.state, reserve_});
   EXPECT_TRUE(disk_->start());
   intake_ = std::make_unique<Intake>(*books_, *supervisor_, *node_, clock_, *disk_,
                                      Intake::Queue{most_waiting, most_bytes_});
+}
+
+Supervisor::Deeds NodeFixture::deeds() {
+  return {[this](Work& work) { return do_job(work, *node_); },
+          [this](Work& work, const Error& error) { return undo_job(work, *node_, error); }};
 }
 
 void NodeFixture::end_agent() {

@@ -36,7 +36,9 @@ class NodeFixture : public testing::Test {
   void TearDown() override;
 
   void start_agent(std::size_t most_waiting = 100);
-  void end_agent();
+  /// What its supervisor does with jobs; the loop and the books are there.
+  virtual Supervisor::Deeds deeds();
+  virtual void end_agent();
 
   /// The agent ends, and another goes on with its jobs.
   void restart_agent();

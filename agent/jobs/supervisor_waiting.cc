@@ -1,0 +1,66 @@
+// Supervisor: what jobs wait for, other than their turns.
+#include <utility>
+
+#include "agent/jobs/supervisor.h"
+
+namespace drover::jobs {
+
+std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
+  if (const std::optional<Turns::Wait> wait = turns_.waiting(job)) {
+    return Waiting{wait->thing, wait->before};
+  }
+  const auto entry = entries_.find(job);
+  if (entry != entries_.end() && !entry->second.awaits.empty()) {
+    return Waiting{entry->second.awaits, 0};
+  }
+  const std::optional<Lanes::Place> place = lanes_.place(job);
+  if (!place) {
+    return std::nullopt;
+  }
+  switch (place->what) {
+    case Lanes::Place::For::lane:
+      return Waiting{place->lane, place->before};
+    case Lanes::Place::For::worker:
+      return Waiting{"a worker", place->before};
+    case Lanes::Place::For::attempt:
+      break;
+  }
+  return Waiting{"its next attempt", 0};
+}
+
+bool Supervisor::keep_waiting(const std::string& job) {
+  Entry& entry = entries_.at(job);
+  // One that shall end needs nothing but a place for that.
+  std::string awaits =
+      entry.next.stop->requested() ? std::string() : deeds_.awaits(entry.next.request);
+  if (awaits.empty() || !lanes_.park(job)) {
+    entry.is_told = false;
+    return false;
+  }
+  entry.awaits = std::move(awaits);
+  if (!std::exchange(entry.is_told, true)) {
+    // Only told: whoever asks later gets it from `waits_for`.
+    [[maybe_unused]] const Result<> told =
+        books_.tell(waiting_event(entry.next.request, entry.awaits, 0));
+  }
+  return true;
+}
+
+bool Supervisor::wait_no_more(Entry& entry, const std::string& job) {
+  const bool waited = !std::exchange(entry.awaits, {}).empty();
+  if (waited) {
+    lanes_.unpark(job);
+  }
+  return waited;
+}
+
+bool Supervisor::is_untouched(const Entry& entry, const std::string& job) const {
+  return !entry.next.resumed && (lanes_.waits(job) || !entry.awaits.empty());
+}
+
+bool Supervisor::is_excused(const Task& task, const Error& error) {
+  return error.code == Code::unavailable && may_be_retried(task.request.verb) &&
+         !task.stop->requested() && deeds_.excuses(task.request, *task.stop);
+}
+
+}  // namespace drover::jobs
