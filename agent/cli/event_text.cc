@@ -38,6 +38,9 @@ std::string detail(const Event& event) {
     return fmt::format("{}: {}", data.at("error").at("code").string_or(""),
                        data.at("error").at("message").string_or(""));
   }
+  if (event.what == "waiting") {
+    return fmt::format("{} for {}", data.at("target").string_or(""), data.at("for").string_or(""));
+  }
   if (event.kind == "job" && data.at("verb").string() != nullptr) {
     return fmt::format("{} {}", data.at("verb").string_or(""), data.at("target").string_or(""));
   }

@@ -23,6 +23,15 @@ std::string step_text(const json::Value& data) {
                      of == 0 ? "" : fmt::format("/{}", of), step_name(data));
 }
 
+/// What the job begins to wait for; "" for nothing. For a worker it seldom waits long.
+std::string awaited(const Event& event) {
+  const json::Value data(event.data);
+  const std::string_view thing = event.what == "waiting"    ? data.at("for").string_or("")
+                                 : event.what == "accepted" ? data.at("waits_for").string_or("")
+                                                            : "";
+  return thing == "a worker" ? "" : printable(thing);
+}
+
 }  // namespace
 
 Progress::Progress(bool quiet, std::FILE* out)
@@ -33,7 +42,15 @@ void Progress::take(const Event& event) {
   if (event.what == "started") {
     verb_ = data.at("verb").string_or("");
   }
-  if (quiet_ || !event.what.starts_with("step_")) {
+  if (quiet_) {
+    return;
+  }
+  if (const std::string thing = awaited(event); !thing.empty()) {
+    finish();
+    fmt::print(out_, "waits for {}\n", thing);
+    return;
+  }
+  if (!event.what.starts_with("step_")) {
     return;
   }
   if (event.what == "step_undone") {

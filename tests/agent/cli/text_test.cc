@@ -85,6 +85,12 @@ TEST_F(Text, EventsSayWhatMatters) {
   event.what = "lost";
   event.data = {{"state", "missing"}, {"message", "it is gone"}};
   EXPECT_EQ(event_text(event), "08:00:00.000     42 network web-1 lost: it is gone");
+
+  event.kind = "job";
+  event.what = "waiting";
+  event.data = {{"for", "the cluster's quorum"}, {"before", 0}, {"target", "web-2"}};
+  EXPECT_EQ(event_text(event),
+            "08:00:00.000     42 job web-1 waiting: web-2 for the cluster's quorum");
 }
 
 TEST_F(Text, ProgressOffATerminalWritesWholeLines) {
@@ -105,6 +111,25 @@ TEST_F(Text, ProgressOffATerminalWritesWholeLines) {
   const std::string text(written, size);
   free(written);
   EXPECT_EQ(text, "[3/7] network.attach eth0 … done\n");
+}
+
+TEST_F(Text, ProgressSaysWhatAJobWaitsForAndNotThatItIsAWorker) {
+  char* written = nullptr;
+  std::size_t size = 0;
+  std::FILE* out = open_memstream(&written, &size);
+  Progress progress(false, out);
+  Event event{.kind = "job", .what = "accepted"};
+  event.data = {{"waits_for", "a worker"}};
+  progress.take(event);
+  event.data = {{"waits_for", "the cluster's quorum"}};
+  progress.take(event);
+  event.what = "waiting";
+  event.data = {{"for", "storage local"}};
+  progress.take(event);
+  std::fclose(out);
+  const std::string text(written, size);
+  free(written);
+  EXPECT_EQ(text, "waits for the cluster's quorum\nwaits for storage local\n");
 }
 
 TEST_F(Text, ProgressSaysWhatBecomesOfStepsThatAreUndone) {
