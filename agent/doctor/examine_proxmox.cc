@@ -40,8 +40,9 @@ Finding examine_cluster(proxmox::Client& client, bool own_server_answers, const 
   }
   if (!state->quorate) {
     return {"cluster", true,
-            fmt::format("node {}; whether the cluster has a quorum is told only to who has "
-                        "Sys.Audit on /",
+            fmt::format("node {}; whether the cluster has a quorum, and whether this node is in "
+                        "maintenance, is told only to who has Sys.Audit on /; without, droverd "
+                        "heeds neither",
                         client.node())};
   }
   if (!*state->quorate) {
