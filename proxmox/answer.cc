@@ -15,7 +15,7 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 23> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 25> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
@@ -37,6 +37,8 @@ constexpr std::array<std::pair<std::string_view, Code>, 23> kMeanings = {{
     {"unable to modify read-only option", Code::refused},
     {"Only root can pass arbitrary filesystem paths", Code::refused},
     {"is disabled", Code::refused},  // a storage
+    {"is not configured for content-type", Code::refused},
+    {"checksum mismatch", Code::invalid},
     {"missing value for required option", Code::invalid},
     {"unable to shrink disk size", Code::invalid},
 }};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -41,6 +42,13 @@ struct Endpoint {
 /// Parameters of a request; encoded as a form (or a query for GET and DELETE).
 using Form = std::vector<std::pair<std::string, std::string>>;
 
+/// A file that goes with a form, read from its begin while it is sent.
+struct FilePart {
+  std::string name;  ///< what it shall be called there
+  int fd = -1;       ///< a regular file, the caller's
+  std::uint64_t size_bytes = 0;
+};
+
 /// Thread-safe. Paths are below /api2/json and begin with "/"; what comes from outside must have
 /// been passed through `path_segment`. The result is the answer's "data".
 ///
@@ -59,6 +67,10 @@ class Client {
   virtual Result<json::Value> post(const std::string& path, const Form& form, const Stop& stop) = 0;
   virtual Result<json::Value> put(const std::string& path, const Form& form, const Stop& stop) = 0;
   virtual Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) = 0;
+  /// A POST of the form with the file behind it, as a multipart body in just this order, to the
+  /// node's own server. It may take as long as bytes pass.
+  virtual Result<json::Value> upload(const std::string& path, const Form& form,
+                                     const FilePart& file, const Stop& stop) = 0;
   /// Endpoint::node.
   virtual const std::string& node() const = 0;
   /// Whose its requests are, "USER@REALM!ID" or "USER@REALM": the tasks they begin bear it

@@ -36,6 +36,15 @@ class HttpsClient : public Client {
   Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) override {
     return change("DELETE", path, query, stop);
   }
+  Result<json::Value> upload(const std::string& path, const Form& form, const FilePart& file,
+                             const Stop& stop) override {
+    Request request{.method = "POST", .target = std::string(kRoot) + path, .headers = {}};
+    request.parts.emplace(Request::Parts{form, file});
+    // Another server would have to copy it here by ssh.
+    request.own_server_only = true;
+    json::Object whole = TRY(send(request, path, stop));
+    return std::move(*whole.find("data"));
+  }
   const std::string& node() const override { return node_; }
   const std::string& user() const override { return login_->user(); }
 
@@ -48,20 +57,27 @@ class HttpsClient : public Client {
 
   Result<json::Object> call(const std::string& method, const std::string& path, const Form& form,
                             const Stop& stop) {
-    Request request{method, std::string(kRoot) + path, {}, "", method == "GET"};
+    Request request{.method = method,
+                    .target = std::string(kRoot) + path,
+                    .headers = {},
+                    .repeatable = method == "GET"};
     if (method == "POST" || method == "PUT") {
       request.body = encode(form);
     } else if (!form.empty()) {
       request.target += "?" + encode(form);
     }
-    request.headers = TRY(login_->headers(*transport_, method, stop));
+    return send(request, path, stop);
+  }
+
+  Result<json::Object> send(Request& request, const std::string& path, const Stop& stop) {
+    request.headers = TRY(login_->headers(*transport_, request.method, stop));
     Answer answer = TRY(transport_->send(request, stop));
     if (answer.status == kUnauthorized && login_->forget(request.headers)) {
       // Nothing was done, so that it may be sent again, whatever it is.
-      request.headers = TRY(login_->headers(*transport_, method, stop));
+      request.headers = TRY(login_->headers(*transport_, request.method, stop));
       answer = TRY(transport_->send(request, stop));
     }
-    return read_whole(answer, method + " " + path);
+    return read_whole(answer, request.method + " " + path);
   }
 
   const std::string node_;

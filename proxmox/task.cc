@@ -31,12 +31,12 @@ std::string name_of(const Upid& upid) {
   return upid.id.empty() ? "task " + upid.type : fmt::format("task {} {}", upid.type, upid.id);
 }
 
-Result<> abort(Client& client, const Upid& upid, Code code, std::string_view why) {
+Result<> aborted(Client& client, const Upid& upid, Code code, std::string_view why) {
   // What stopped us must not stop this.
   const Stop never;
-  const auto aborted = client.del(path_of(upid), {}, never);
+  const auto asked = client.del(path_of(upid), {}, never);
   return fail(code, "{}: {}{}", name_of(upid), why,
-              aborted ? ", so it was aborted" : "; aborting it failed: " + aborted.error().message);
+              asked ? ", so it was aborted" : "; aborting it failed: " + asked.error().message);
 }
 
 /// The end of the task's log without its last line, which repeats the exit status.
@@ -69,7 +69,7 @@ bool ended_well(std::string_view exit) {
 
 Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, GivenUp given_up) {
   const auto give_up = [&](Code code, const std::string& why) {
-    return given_up == GivenUp::aborted ? abort(client_, upid, code, why)
+    return given_up == GivenUp::aborted ? aborted(client_, upid, code, why)
                                         : fail(code, "{}: {}", name_of(upid), why);
   };
   const std::string too_long = fmt::format("did not end within {} s", timeout.count() / 1000);
@@ -123,6 +123,11 @@ Result<> Tasks::wait(const json::Value& answer, milliseconds timeout, const Stop
   }
   const Upid upid = TRY(Upid::parse(answer.string_or("")));
   return wait(upid, timeout, stop);
+}
+
+Result<> Tasks::abort(const Upid& upid, const Stop& stop) {
+  TRY(client_.del(path_of(upid), {}, stop).context("abort " + name_of(upid)));
+  return {};
 }
 
 Result<std::vector<Tasks::Ended>> Tasks::ended(Vmid vmid, const Stop& stop) {

@@ -30,6 +30,8 @@ class Tasks {
                 GivenUp given_up = GivenUp::aborted);
   /// The same for an answer's data: a UPID, or null for a call that was done at once.
   Result<> wait(const json::Value& answer, std::chrono::milliseconds timeout, const Stop& stop);
+  /// Asks it to end; when it has, and how, `wait` tells. One that has ended is success.
+  Result<> abort(const Upid& upid, const Stop& stop);
   struct Ended {
     std::string type;
     std::string exit;  ///< "OK", "WARNINGS: n" or an error

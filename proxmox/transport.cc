@@ -1,6 +1,7 @@
 #include "proxmox/transport.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
@@ -24,6 +25,10 @@ struct Libcurl {
 
 void free_list(curl_slist* list) {
   curl_slist_free_all(list);
+}
+
+void free_mime(curl_mime* mime) {
+  curl_mime_free(mime);
 }
 
 }  // namespace
@@ -58,10 +63,28 @@ struct Transport::Transfer {
     const bool again = std::exchange(transfer.reached, true);
     return again && !transfer.repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
   }
+  static std::size_t read_file(char* data, std::size_t, std::size_t size, void* from) {
+    auto& transfer = *static_cast<Transfer*>(from);
+    const std::uint64_t left = transfer.file_size - transfer.file_at;
+    const ssize_t got = pread(transfer.file, data, std::min<std::uint64_t>(size, left),
+                              static_cast<off_t>(transfer.file_at));
+    // One that has become shorter has another content than was promised.
+    if (got < 0 || (got == 0 && left > 0)) {
+      transfer.file_failed = true;
+      return CURL_READFUNC_ABORT;
+    }
+    transfer.file_at += static_cast<std::uint64_t>(got);
+    return static_cast<std::size_t>(got);
+  }
 
   CURL* easy;
   CURLM* multi;  // keeps the connection between requests
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{nullptr, free_list};
+  std::unique_ptr<curl_mime, void (*)(curl_mime*)> parts{nullptr, free_mime};
+  int file = -1;  // of the parts
+  std::uint64_t file_size = 0;
+  std::uint64_t file_at = 0;
+  bool file_failed = false;
   Answer answer;
   bool too_large = false;
   bool repeatable = false;
@@ -172,9 +195,36 @@ std::unique_ptr<Transport::Transfer> Transport::take() {
 void Transport::give_back(std::unique_ptr<Transfer> transfer) {
   curl_easy_reset(transfer->easy);
   transfer->headers.reset();
+  transfer->parts.reset();
   transfer->idle_since = clock_.now();
   const std::lock_guard lock(mutex_);
   idle_.push_back(std::move(transfer));
+}
+
+void Transport::add_parts(Transfer& transfer, const Request::Parts& parts) {
+  transfer.file = parts.file.fd;
+  transfer.file_size = parts.file.size_bytes;
+  transfer.file_at = 0;
+  transfer.file_failed = false;
+  transfer.parts.reset(curl_mime_init(transfer.easy));
+  const auto add = [&transfer](const std::string& name) {
+    curl_mimepart* const part = curl_mime_addpart(transfer.parts.get());
+    if (part == nullptr || curl_mime_name(part, name.c_str()) != CURLE_OK) {
+      throw std::bad_alloc();
+    }
+    return part;
+  };
+  for (const auto& [name, value] : parts.fields) {
+    if (curl_mime_data(add(name), value.data(), value.size()) != CURLE_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  curl_mimepart* const file = add("filename");
+  curl_mime_filename(file, parts.file.name.c_str());
+  curl_mime_type(file, "application/octet-stream");
+  curl_mime_data_cb(file, static_cast<curl_off_t>(parts.file.size_bytes), Transfer::read_file,
+                    nullptr, nullptr, &transfer);
+  curl_easy_setopt(transfer.easy, CURLOPT_MIMEPOST, transfer.parts.get());
 }
 
 void Transport::prepare(Transfer& transfer, const Target& server, const Request& request) const {
@@ -220,7 +270,14 @@ void Transport::prepare(Transfer& transfer, const Target& server, const Request&
   }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  if (request.method == "POST" || request.method == "PUT") {
+  if (request.parts) {
+    add_parts(transfer, *request.parts);
+    // However large it is, it passes byte by byte, and then the API has its time to answer.
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 0L);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
+                     static_cast<long>(std::chrono::ceil<std::chrono::seconds>(timeout_).count()));
+  } else if (request.method == "POST" || request.method == "PUT") {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request.body.c_str());
   }
@@ -240,6 +297,10 @@ Result<Answer> Transport::send_to(const Target& server, const Request& request, 
         transfer->message[0] != '\0' ? transfer->message : curl_easy_strerror(done);
     if (done == CURLE_ABORTED_BY_CALLBACK) {
       text = "the server has closed the kept connection";
+    }
+    if (transfer->file_failed) {
+      return fail(Code::unavailable, "{}: the file {} was changed while it was sent", what,
+                  request.parts->file.name);
     }
     if (transfer->too_large) {
       return fail(Code::broken, "{}: the answer is larger than {} bytes", what, kMostAnswer);

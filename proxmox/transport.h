@@ -20,12 +20,18 @@ struct Request {
   std::string method;                ///< "GET", "POST", "PUT" or "DELETE"
   std::string target;                ///< path and query
   std::vector<std::string> headers;  ///< "Name: value"; never shown
-  std::string body;                  ///< a form; only of POST and PUT
+  std::string body{};                ///< a form; only of POST and PUT
   /// Doing it twice harms nobody. Others are sent once: also not again on a new connection when the
   /// kept one has turned out to be closed, as libcurl would by itself.
   bool repeatable = false;
   /// To the node's own server and to no other.
   bool own_server_only = false;
+  /// In place of `body`: a multipart one, of these fields and the file behind them.
+  struct Parts {
+    const Form& fields;
+    const FilePart& file;
+  };
+  std::optional<Parts> parts{};
 };
 
 /// Thread-safe: each request takes a transfer of its own from a pool.
@@ -63,6 +69,7 @@ class Transport {
                          bool& reached);
   std::unique_ptr<Transfer> take();
   void give_back(std::unique_ptr<Transfer> transfer);
+  static void add_parts(Transfer& transfer, const Request::Parts& parts);
   void prepare(Transfer& transfer, const Target& server, const Request& request) const;
 
   const std::filesystem::path ca_file_;

@@ -169,6 +169,7 @@ StorageConfig read_storage(const json::Value& value, std::string at, Faults& fau
     fields.fault("guest_storage", "must be a storage of Proxmox VE");
   }
   storage.guest_root_mib = fields.integer("guest_root_mib", storage.guest_root_mib, 16, 1 << 30);
+  storage.template_storages = fields.strings("template_storages");
   fields.finish();
   return storage;
 }

@@ -64,6 +64,8 @@ struct StorageConfig {
   std::string default_storage = "local-folder";  ///< or "local-image", or a storage of Proxmox
   std::string guest_storage = "local";           ///< root disks of pve-lxc
   std::int64_t guest_root_mib = 1024;
+  /// Of Proxmox, that jobs may fetch templates to; empty: any.
+  std::vector<std::string> template_storages;
 };
 
 /// Section "network".
@@ -84,7 +86,8 @@ struct NetworkConfig {
 struct ContainerConfig {
   std::string default_image;  ///< "" : a job must name one
   std::vector<path>
-      image_folders;  ///< "oci:" layouts and rootfs folders must lie below one; empty: anywhere
+      image_folders;  ///< "oci:" layouts, rootfs folders and templates' files must lie below one;
+                      ///< empty: anywhere
   std::int64_t memory_mib = 0;  ///< default limit, 0 for none
   std::int64_t pids = 4096;
 };

@@ -95,6 +95,10 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
     case Verb::container_checkpoint:
       options.leave_running = fields.boolean("leave_running", false);
       break;
+    case Verb::image_pull:
+      options.from = fields.string("from");
+      options.checksum = fields.string("checksum");
+      break;
     case Verb::volume_create:
       options.storage = fields.string("storage");
       if (fields.has("size_mib")) {
@@ -157,6 +161,8 @@ json::Object to_json(const JobOptions& options) {
     object.set("resources", std::move(resources));
   }
   set_flag("leave_running", options.leave_running);
+  set_text("from", options.from);
+  set_text("checksum", options.checksum);
   set_text("storage", options.storage);
   if (options.size_mib != 0) {
     object.set("size_mib", options.size_mib);

@@ -23,6 +23,8 @@ struct JobOptions {
   std::string cwd{};                         ///< exec: "" for the container's own
   Resources resources{};                     ///< update: those that are 0 stay as they are
   bool leave_running = false;                ///< checkpoint
+  std::string from{};                        ///< image.pull of a template: where it is fetched
+  std::string checksum{};                    ///< image.pull of a template: "sha256:HEX", or ""
   std::string storage{};                     ///< volume.create: "" for the node's default
   std::uint64_t size_mib = 0;                ///< volume.create (0: a folder), volume.resize
   std::string snapshot{};                    ///< volume.snapshot: its name

@@ -53,10 +53,11 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   for (const auto& runtime : drivers->runtimes_) {
     runtimes.emplace(runtime->kind(), runtime.get());
   }
-  drivers->node_.reset(new jobs::Node{
-      std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
-      drivers->local_images_, drivers->proxmox_volumes_.get(), drivers->proxmox_network_.get(),
-      drivers->network_configuration_.get(), drivers->networks_, drivers->images_});
+  drivers->node_.reset(
+      new jobs::Node{std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
+                     drivers->local_images_, drivers->proxmox_volumes_.get(),
+                     drivers->proxmox_network_.get(), drivers->network_configuration_.get(),
+                     drivers->networks_, drivers->images_, drivers->templates_.get()});
   return drivers;
 }
 
@@ -68,6 +69,8 @@ Result<> Drivers::connect_proxmox(system::Clock& clock) {
   network_configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, clock);
   proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(
       *client_, clock, Vmid{static_cast<std::uint32_t>(config_.proxmox.volume_owner)});
+  tasks_ = std::make_unique<proxmox::Tasks>(*client_, clock);
+  templates_ = std::make_unique<proxmox::Templates>(*client_, *tasks_);
   return {};
 }
 

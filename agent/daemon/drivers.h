@@ -12,6 +12,7 @@
 #include "proxmox/ha.h"
 #include "proxmox/network.h"
 #include "proxmox/network_configuration.h"
+#include "proxmox/templates.h"
 #include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
 
@@ -42,6 +43,8 @@ class Drivers {
   std::unique_ptr<proxmox::Network> proxmox_network_;
   std::unique_ptr<proxmox::NetworkConfiguration> network_configuration_;
   std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;
+  std::unique_ptr<proxmox::Tasks> tasks_;
+  std::unique_ptr<proxmox::Templates> templates_;
   runtimes::LocalVolumes local_volumes_;
   runtimes::LocalImages local_images_;
   runtimes::Networks networks_;

@@ -1,13 +1,17 @@
 #include "agent/jobs/admission.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "agent/core/ip_address.h"
+#include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/limits.h"
 #include "agent/jobs/verbs/standing_volumes.h"
+#include "proxmox/template_source.h"
 #include "runtimes/images/oci_layout.h"
 
 namespace drover::jobs {
@@ -27,26 +31,11 @@ path local_path(const ContainerSpec& spec) {
                            tag < kLayout.size() ? std::string::npos : tag - kLayout.size());
 }
 
-bool lies_below(const path& inner, const path& folder) {
-  const path normal = inner.lexically_normal();
-  const path top = (folder / "").lexically_normal().parent_path();
-  return std::mismatch(top.begin(), top.end(), normal.begin(), normal.end()).first == top.end();
-}
-
 Result<> check_folder(const Node& node, const path& wanted) {
-  const std::vector<path>& allowed = node.config.container.image_folders;
-  if (allowed.empty() || wanted.empty()) {
-    return {};
+  if (!wanted.empty()) {
+    TRY(allowed_folder(node.config, wanted));
   }
-  std::string folders;
-  for (const path& folder : allowed) {
-    if (lies_below(wanted, folder)) {
-      return {};
-    }
-    folders += (folders.empty() ? "" : ", ") + folder.native();
-  }
-  return fail(Code::refused, "{} lies below none of the folders this node allows: {}",
-              wanted.native(), folders);
+  return {};
 }
 
 Result<> check_networks(const Node& node, const std::vector<NetworkSpec>& networks) {
@@ -84,15 +73,39 @@ Result<> check_size(const Node& node, const runtimes::VolumeSource& source, std:
   return {};
 }
 
+/// `refused` where a job may fetch no templates to the storage.
+Result<> check_template_storage(const Node& node, const std::string& storage) {
+  const std::vector<std::string>& allowed = node.config.storage.template_storages;
+  TRY(node.all_templates());
+  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), storage) == allowed.end()) {
+    return fail(Code::refused, "storage {} is none of those this node allows templates on: {}",
+                storage, fmt::format("{}", fmt::join(allowed, ", ")));
+  }
+  return {};
+}
+
+Result<> admit_template(const Node& node, const JobRequest& request) {
+  const auto volume = TRY(proxmox::TemplateVolume::parse(request.target));
+  const auto source =
+      TRY(proxmox::TemplateSource::read(volume, request.options.from, request.options.checksum));
+  TRY(check_template_storage(node, volume.storage));
+  return source.kind == proxmox::TemplateSource::Kind::file ? check_folder(node, source.place)
+                                                            : Result<>();
+}
+
 }  // namespace
 
 Result<> admit_image(const Node& node, const JobRequest& request) {
   if (request.verb != Verb::image_pull) {
     return {};
   }
-  if (request.target.find(":vztmpl/") != std::string::npos) {
-    return fail(Code::refused,
-                "pull image {}: templates of guests are Proxmox's own; fetch it there (pveam)",
+  if (proxmox::names_template(request.target)) {
+    return admit_template(node, request);
+  }
+  if (!request.options.from.empty() || !request.options.checksum.empty()) {
+    return fail(Code::invalid,
+                "pull image {}: from and checksum are of templates of Proxmox "
+                "(STORAGE:vztmpl/FILE); every other image is where its name says",
                 request.target);
   }
   const runtimes::ImageReference image = TRY(runtimes::parse_image_reference(request.target));

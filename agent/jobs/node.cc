@@ -16,6 +16,15 @@ Result<runtimes::Runtime*> Node::runtime(RuntimeKind kind) const {
                       : program.error().message);
 }
 
+Result<proxmox::Templates*> Node::all_templates() const {
+  if (templates == nullptr) {
+    return fail(Code::refused,
+                "node {} has no templates of Proxmox: its configuration has no section proxmox",
+                name);
+  }
+  return templates;
+}
+
 Result<runtimes::VolumeSource*> Node::volumes(const std::string& storage) const {
   const std::string& wanted = storage.empty() ? config.storage.default_storage : storage;
   if (wanted == "local-folder") {

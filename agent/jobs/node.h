@@ -7,6 +7,7 @@
 #include "agent/core/config.h"
 #include "proxmox/network.h"
 #include "proxmox/network_configuration.h"
+#include "proxmox/templates.h"
 #include "runtimes/images/image_store.h"
 #include "runtimes/layout.h"
 #include "runtimes/network/network.h"
@@ -29,9 +30,12 @@ struct Node {
   proxmox::NetworkConfiguration* network_configuration;  ///< the same
   runtimes::Networks& networks;
   runtimes::ImageStore& images;
+  proxmox::Templates* templates = nullptr;  ///< nullptr on a node without Proxmox
 
   /// `refused`, saying what is missing, when this node does not have the runtime.
   Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;
+  /// `refused` on a node without Proxmox.
+  Result<proxmox::Templates*> all_templates() const;
   /// Where a volume of `storage` ("" for the node's default) comes from.
   Result<runtimes::VolumeSource*> volumes(const std::string& storage) const;
 };

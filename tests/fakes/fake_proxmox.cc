@@ -48,6 +48,11 @@ Result<json::Value> FakeProxmox::del(const std::string& path, const proxmox::For
   return serve("DELETE", path, query, stop);
 }
 
+Result<json::Value> FakeProxmox::upload(const std::string& path, const proxmox::Form&,
+                                        const proxmox::FilePart& file, const system::Stop&) {
+  return fail(Code::broken, "the fake does not take {} at {}", file.name, path);
+}
+
 Result<json::Value> FakeProxmox::serve(const std::string& method, const std::string& path,
                                        const proxmox::Form& form, const system::Stop& stop) {
   TRY(stop.check(method + " " + path));

@@ -62,6 +62,8 @@ class FakeProxmox : public proxmox::Client {
                           const system::Stop& stop) override;
   Result<json::Value> del(const std::string& path, const proxmox::Form& query,
                           const system::Stop& stop) override;
+  Result<json::Value> upload(const std::string& path, const proxmox::Form& form,
+                             const proxmox::FilePart& file, const system::Stop& stop) override;
   const std::string& node() const override { return node_; }
   const std::string& user() const override { return user_; }
 

@@ -128,6 +128,9 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
   if (what == "storage") {
     return storage(method, parts, form, user);
   }
+  if (what == "query-oci-repo-tags" && parts.size() == 3 && method == "GET") {
+    return oci_tags(CHECKED("GET /nodes/{node}/query-oci-repo-tags", {}));
+  }
   if (what == "network") {
     return network(method, parts, form, user);
   }

@@ -43,6 +43,11 @@ class Api {
                          const std::string& user);
   Answer make_template(const std::string& vmid, json::Object config);
   json::Object guest_status(const std::string& vmid) const;
+  /// `method` is "download-url" or "oci-registry-pull".
+  Answer fetch_template(const std::string& method, const Form& form, const std::string& user);
+  Answer download_url(const Parameters& parameters, const std::string& user);
+  Answer pull_oci(const Parameters& parameters, const std::string& user);
+  Answer oci_tags(const Parameters& parameters) const;
   Answer upload(const Parameters& parameters, const std::string& user);
   Answer permissions(const Parameters& parameters) const;
   Answer cluster_status() const;

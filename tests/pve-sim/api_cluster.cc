@@ -15,9 +15,10 @@ Answer Api::permissions(const Parameters& given) const {
   const std::string where = given.contains("path") ? given.at("path") : "/";
   json::Object all;
   for (const char* right :
-       {"Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.Audit", "SDN.Use", "Sys.Audit",
-        "VM.Allocate", "VM.Audit", "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory",
-        "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"}) {
+       {"Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.AllocateTemplate",
+        "Datastore.Audit", "SDN.Use", "Sys.AccessNetwork", "Sys.Audit", "VM.Allocate", "VM.Audit",
+        "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory", "VM.Config.Network",
+        "VM.Config.Options", "VM.PowerMgmt"}) {
     all.set(right, 1);
   }
   const Result<std::string> denied = system::read_file(place_.denied());

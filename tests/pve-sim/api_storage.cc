@@ -11,6 +11,7 @@
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/storage_lock.h"
+#include "tests/pve-sim/template_tasks.h"
 
 namespace drover::pve_sim {
 namespace {
@@ -31,9 +32,8 @@ json::Object volume_facts(const path& file) {
 
 Answer Api::upload(const Parameters& given, const std::string& user) {
   const std::string& name = given.at("filename");
-  const bool is_template = name.ends_with(".tar.gz") || name.ends_with(".tar.xz") ||
-                           name.ends_with(".tar.zst") || name.ends_with(".tar");
-  if (given.at("content") != "vztmpl" || !is_template || name.find('/') != std::string::npos) {
+  if (given.at("content") != "vztmpl" || !is_template_name(name) ||
+      name.find('/') != std::string::npos) {
     return bad_parameters({{"filename", "wrong file extension"}});
   }
   const auto text = [&given](const char* key) {
@@ -78,11 +78,16 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
     return parts[3] == "local" ? with_data(std::move(facts))
                                : bad_parameters({{"storage", "No such storage."}});
   }
-  if (parts[4] != "content" && parts[4] != "upload") {
+  const bool fetches = parts[4] == "download-url" || parts[4] == "oci-registry-pull";
+  if (parts[4] != "content" && parts[4] != "upload" && !fetches) {
     return not_implemented(method, parts);
   }
   if (parts[3] != "local") {
     return error(fmt::format("storage '{}' does not exist", parts[3]));
+  }
+  if (fetches) {
+    return method == "POST" && parts.size() == 5 ? fetch_template(parts[4], form, user)
+                                                 : not_implemented(method, parts);
   }
   if (parts[4] == "upload") {
     return method == "POST"
@@ -114,7 +119,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
       for (const auto& file : std::filesystem::directory_iterator(place_.templates())) {
         list.emplace_back(json::Object{{"volid", "local:vztmpl/" + file.path().filename().string()},
                                        {"content", "vztmpl"},
-                                       {"format", "tgz"},
+                                       {"format", template_format(file.path().filename())},
                                        {"size", std::uint64_t{file.file_size()}}});
       }
     }

@@ -17,6 +17,7 @@
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
 #include "tests/pve-sim/storage_lock.h"
+#include "tests/pve-sim/template_tasks.h"
 #include "tests/pve-sim/upload_task.h"
 
 namespace drover::pve_sim {
@@ -283,8 +284,14 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
     const StorageLock lock = TRY(StorageLock::take(place, stop));
     return destroy_guest(place, request.id);
   }
+  if (request.type == "download") {
+    return download_template(request, log, stop);
+  }
+  if (request.type == "ociregistrypull") {
+    return pull_template(request, log, stop);
+  }
   if (request.type == "imgcopy") {
-    return take_upload(request);
+    return take_upload(request, log);
   }
   if (request.type == "imgdel") {
     const std::optional<path> file =

@@ -27,11 +27,12 @@ std::string digest_of(const std::string& algorithm, std::string_view content) {
 
 }  // namespace
 
-Result<> take_upload(const TaskRequest& request) {
+Result<> take_upload(const TaskRequest& request, const TaskLog& log) {
   const auto text = [&request](const char* key) {
     return std::string(request.details.find(key)->string_or(""));
   };
   const path from = text("from");
+  log.line("starting file import from: " + from.string());
   const std::string content = TRY(system::read_file(from, std::size_t{64} << 20));
   (void)system::remove_tree(from).has_value();
   const std::string checksum = text("checksum");
@@ -39,6 +40,7 @@ Result<> take_upload(const TaskRequest& request) {
       got != checksum) {
     return fail(Code::broken, "checksum mismatch: got '{}' != expect '{}'", got, checksum);
   }
+  log.line("target file: " + text("to"));
   return system::write_atomically(text("to"), content);
 }
 

@@ -7,6 +7,6 @@ namespace drover::pve_sim {
 
 /// Details: the file `from`, which goes, `to`, and where they are not "" `checksum` and
 /// `algorithm`.
-Result<> take_upload(const TaskRequest& request);
+Result<> take_upload(const TaskRequest& request, const TaskLog& log);
 
 }  // namespace drover::pve_sim

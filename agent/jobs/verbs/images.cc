@@ -44,16 +44,29 @@ Result<ImageRow> name_image(Work& work, const runtimes::Image& image,
                      : *known;
   TRY(work.write([&](Books& books) -> Result<> {
     if (is_new) {
-      TRY(books.journal().put_image(row));
-      TRY(books.tell(Event{.kind = "image",
-                           .object = row.name,
-                           .what = "pulled",
-                           .job = row.job,
-                           .data = {{"digest", row.digest}, {"bytes", row.bytes}}}));
+      TRY(write_pulled(books, row));
     }
     return also ? also(books.journal()) : Result<>();
   }));
   return row;
+}
+
+Result<> write_pulled(Books& books, const ImageRow& row) {
+  TRY(books.journal().put_image(row));
+  return books.tell(Event{.kind = "image",
+                          .object = row.name,
+                          .what = "pulled",
+                          .job = row.job,
+                          .data = {{"digest", row.digest}, {"bytes", row.bytes}}});
+}
+
+Result<> write_removed(Books& books, const ImageRow& row, const std::string& job) {
+  TRY(books.journal().erase_image(row.name));
+  return books.tell(Event{.kind = "image",
+                          .object = row.name,
+                          .what = "removed",
+                          .job = job,
+                          .data = {{"digest", row.digest}}});
 }
 
 }  // namespace drover::jobs

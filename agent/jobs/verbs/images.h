@@ -21,4 +21,8 @@ Result<std::map<std::string, std::vector<std::string>>> image_users(Journal& jou
 Result<ImageRow> name_image(Work& work, const runtimes::Image& image,
                             const std::function<Result<>(Journal&)>& also = {});
 
+/// Writes that this job has made an image, and that `job` has removed one; both are told.
+Result<> write_pulled(Books& books, const ImageRow& row);
+Result<> write_removed(Books& books, const ImageRow& row, const std::string& job);
+
 }  // namespace drover::jobs

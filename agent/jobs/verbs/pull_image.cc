@@ -5,6 +5,9 @@
 namespace drover::jobs {
 
 Result<json::Value> pull_image(Work& work, const Node& node) {
+  if (proxmox::names_template(work.request().target)) {
+    return pull_template(work, node);
+  }
   work.plan(1);
   // Once unpacked it stays: another pull finds it, and whoever is the first to use it names it.
   return work.once(

@@ -8,8 +8,9 @@
 namespace drover::jobs {
 namespace {
 
+/// A template is no root of ours, and goes by its name only.
 bool fits(const ImageRow& row, const std::string& target) {
-  return row.name == target || row.digest == target;
+  return !proxmox::names_template(row.name) && (row.name == target || row.digest == target);
 }
 
 bool is_digest_of_root(const std::string& target, const runtimes::Layout& layout) {
@@ -50,12 +51,7 @@ Result<bool> strike_off(Books& books, const Node& node, const JobRequest& reques
   }
   for (const ImageRow& row : rows) {
     if (row.digest == digest && fits(row, request.target)) {
-      TRY(books.journal().erase_image(row.name));
-      TRY(books.tell(Event{.kind = "image",
-                           .object = row.name,
-                           .what = "removed",
-                           .job = request.id.str(),
-                           .data = {{"digest", digest}}}));
+      TRY(write_removed(books, row, request.id.str()));
     }
   }
   return !stays;
@@ -65,6 +61,9 @@ Result<bool> strike_off(Books& books, const Node& node, const JobRequest& reques
 
 Result<json::Value> remove_image(Work& work, const Node& node) {
   const JobRequest& request = work.request();
+  if (proxmox::names_template(request.target)) {
+    return remove_template(work, node);
+  }
   work.plan(2);
   // Kept, because a later run of the job may find the name struck off and the root still there.
   const json::Value digest =

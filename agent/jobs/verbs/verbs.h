@@ -31,6 +31,10 @@ Result<json::Value> checkpoint_container(Work& work, const Node& node);
 
 Result<json::Value> pull_image(Work& work, const Node& node);
 Result<json::Value> remove_image(Work& work, const Node& node);
+/// The same of templates of Proxmox.
+Result<json::Value> pull_template(Work& work, const Node& node);
+Result<> undo_pull_template(Work& work, const Node& node);
+Result<json::Value> remove_template(Work& work, const Node& node);
 
 Result<json::Value> create_volume(Work& work, const Node& node);
 Result<json::Value> resize_volume(Work& work, const Node& node);

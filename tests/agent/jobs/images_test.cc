@@ -78,7 +78,7 @@ TEST_F(ImagesTest, WhatTheNodeDoesNotAllowIsRefusedBeforeItIsAccepted) {
   EXPECT_THAT(json::write(submit(job("j1", "image.pull", image("v1"))).body),
               HasSubstr("below none of the folders"));
   EXPECT_THAT(json::write(submit(job("j2", "image.pull", "local:vztmpl/debian.tar.gz")).body),
-              HasSubstr("pveam"));
+              HasSubstr("is fetched from"));
   EXPECT_THAT(json::write(submit(job("j3", "image.pull", "docker.io/alpine")).body),
               HasSubstr("skopeo copy"));
   EXPECT_FALSE(journal_->job("j1").value());

@@ -1,0 +1,48 @@
+// image.remove of a template of Proxmox. No container is in the way: a guest has its own copy.
+#include "agent/jobs/verbs/images.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+namespace {
+
+/// Only what this node has pulled is its own.
+Result<ImageRow> require_own(Journal& journal, const Node& node, const std::string& name) {
+  std::optional<ImageRow> row = TRY(journal.image(name));
+  if (!row) {
+    return fail(Code::not_found,
+                "remove image {}: node {} has pulled no such template; one that somebody else has "
+                "put on a storage is his to remove (pvesm free {})",
+                name, node.name, name);
+  }
+  return std::move(*row);
+}
+
+}  // namespace
+
+Result<json::Value> remove_template(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const auto volume = TRY(proxmox::TemplateVolume::parse(request.target));
+  proxmox::Templates* templates = TRY(node.all_templates());
+  work.plan(2);
+  // Kept, because a later run of the job may find the name struck off.
+  const json::Value digest =
+      TRY(work.once({.name = "image.look", .act = [&]() -> Result<json::Value> {
+                       std::string found;
+                       TRY(work.write([&](Books& books) -> Result<> {
+                         found = TRY(require_own(books.journal(), node, request.target)).digest;
+                         return {};
+                       }));
+                       return json::Value(std::move(found));
+                     }}));
+  TRY(work.once({.name = "image.remove", .act = [&]() -> Result<json::Value> {
+                   TRY(templates->remove(volume, work.stop()));
+                   TRY(work.write([&](Books& books) -> Result<> {
+                     const auto row = TRY(books.journal().image(request.target));
+                     return row ? write_removed(books, *row, request.id.str()) : Result<>();
+                   }));
+                   return json::Value();
+                 }}));
+  return json::Value(json::Object{{"digest", digest}});
+}
+
+}  // namespace drover::jobs
