@@ -68,7 +68,8 @@ class Client {
   virtual Result<json::Value> put(const std::string& path, const Form& form, const Stop& stop) = 0;
   virtual Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) = 0;
   /// A POST of the form with the file behind it, as a multipart body in just this order, to the
-  /// node's own server. It may take as long as bytes pass.
+  /// node's own server. It may take as long as bytes pass; `stop` keeps a whole file from being
+  /// sent, and is not heeded once it was.
   virtual Result<json::Value> upload(const std::string& path, const Form& form,
                                      const FilePart& file, const Stop& stop) = 0;
   /// Endpoint::node.

@@ -55,8 +55,7 @@ Result<> Templates::download(const TemplateVolume& volume, const std::string& ur
     form.emplace_back("checksum", sha256);
     form.emplace_back("checksum-algorithm", "sha256");
   }
-  const std::int64_t since = now_s();
-  return finish(client_.post(path(volume, "download-url"), form, stop), volume, since, stop);
+  return begin(volume, "download-url", form, stop);
 }
 
 Result<> Templates::pull(const TemplateVolume& volume, const std::string& reference,
@@ -64,10 +63,16 @@ Result<> Templates::pull(const TemplateVolume& volume, const std::string& refere
   // Proxmox adds the ending itself, whatever it is given.
   constexpr std::string_view kEnding = ".tar";
   const std::string stem = volume.file.substr(0, volume.file.size() - kEnding.size());
+  return begin(volume, "oci-registry-pull", {{"reference", reference}, {"filename", stem}}, stop);
+}
+
+Result<> Templates::begin(const TemplateVolume& volume, const std::string& method, const Form& form,
+                          const Stop& stop) {
+  TRY(stop.check("pull image " + volume.id()));
   const std::int64_t since = now_s();
-  return finish(client_.post(path(volume, "oci-registry-pull"),
-                             {{"reference", reference}, {"filename", stem}}, stop),
-                volume, since, stop);
+  // What is given up on in the middle may begin a task all the same, later than anybody looks.
+  const Stop never;
+  return finish(client_.post(path(volume, method), form, never), volume, since, stop);
 }
 
 Result<> Templates::upload(const TemplateVolume& volume, int file, std::uint64_t size_bytes,

@@ -47,6 +47,8 @@ class Templates {
 
  private:
   std::string path(const TemplateVolume& volume, const std::string& method) const;
+  Result<> begin(const TemplateVolume& volume, const std::string& method, const Form& form,
+                 const Stop& stop);
   /// Waits for what `answer` began; looks for it when the answer was lost.
   Result<> finish(const Result<json::Value>& answer, const TemplateVolume& volume,
                   std::int64_t since, const Stop& stop);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <new>
 #include <numeric>
@@ -111,8 +112,9 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* to) {
   return size;
 }
 
-/// Until the transfer has ended, however.
-Result<CURLcode> run(CURL* easy, CURLM* multi, const std::string& what, const Stop& stop) {
+/// Until the transfer has ended, however; `stop` is heeded while it `may_stop`.
+Result<CURLcode> run(CURL* easy, CURLM* multi, const std::string& what, const Stop& stop,
+                     const std::function<bool()>& may_stop) {
   curl_multi_add_handle(multi, easy);
   const auto wait = [&]() -> Result<CURLcode> {
     for (;;) {
@@ -127,8 +129,10 @@ Result<CURLcode> run(CURL* easy, CURLM* multi, const std::string& what, const St
         }
       }
       curl_waitfd stopped{stop.fd(), CURL_WAIT_POLLIN, 0};
-      curl_multi_poll(multi, &stopped, 1, 1000, nullptr);
-      TRY(stop.check(what));
+      curl_multi_poll(multi, &stopped, may_stop() ? 1 : 0, 1000, nullptr);
+      if (may_stop()) {
+        TRY(stop.check(what));
+      }
     }
   };
   const Result<CURLcode> done = wait();
@@ -290,7 +294,9 @@ Result<Answer> Transport::send_to(const Target& server, const Request& request, 
   const std::string what =
       request.method + " " + server.url + request.target.substr(0, request.target.find('?'));
   // One that fails leaves its connection in any state: it goes with it.
-  const CURLcode done = TRY(run(transfer->easy, transfer->multi, what, stop));
+  // A file that was sent whole is one that the API takes: then its answer is worth waiting for.
+  const auto may_stop = [&] { return !request.parts || transfer->file_at < transfer->file_size; };
+  const CURLcode done = TRY(run(transfer->easy, transfer->multi, what, stop, may_stop));
   reached = transfer->reached;
   if (done != CURLE_OK) {
     std::string_view text =

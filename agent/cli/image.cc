@@ -1,4 +1,6 @@
 // drover image: what containers' roots are made from.
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <memory>
 
@@ -18,18 +20,43 @@ std::vector<std::string> image_cells(const json::Value& image) {
           joined(image.at("containers"))};
 }
 
+/// Nothing is written over: who wanted something else is told.
+std::string was_there(const std::string& image, const json::Value& result) {
+  return result.at("there").boolean_or(false)
+             ? fmt::format("{} was there already, with the digest {}; it is left as it is", image,
+                           result.at("digest").string_or(""))
+             : "";
+}
+
+void add_pull(CLI::App& group, Action& action) {
+  const auto arguments = std::make_shared<JobArguments>();
+  CLI::App* command = add_job_command(
+      group, action,
+      {"pull", "Unpack images, so that containers start at once, or fetch a template of Proxmox",
+       Verb::image_pull, was_there},
+      arguments, "IMAGE", "Images, as oci:/LAYOUT:TAG, or a template as STORAGE:vztmpl/FILE");
+  command
+      ->add_option("--from", arguments->options.from,
+                   "Where the template is fetched: https://..., docker://HOST/REPOSITORY:TAG (an "
+                   "OCI archive, FILE ending in .tar), or a file of the node")
+      ->type_name("PLACE");
+  command
+      ->add_option("--checksum", arguments->options.checksum,
+                   "What the template must have, as sha256:HEX")
+      ->type_name("CHECKSUM");
+}
+
 }  // namespace
 
 void add_image(CLI::App& app, Action& action) {
   CLI::App* group = app.add_subcommand("image", "Unpack, list and remove images");
   group->require_subcommand(1);
-  add_job_command(*group, action,
-                  {"pull", "Unpack images, so that containers start at once", Verb::image_pull},
-                  std::make_shared<JobArguments>(), "IMAGE", "Images, as oci:/LAYOUT:TAG");
+  add_pull(*group, action);
   add_job_command(
       *group, action,
       {"rm", "Remove images, by name or digest, that no container uses", Verb::image_remove},
-      std::make_shared<JobArguments>(), "IMAGE", "Images, as oci:/LAYOUT:TAG, or their digests");
+      std::make_shared<JobArguments>(), "IMAGE",
+      "Images, as oci:/LAYOUT:TAG, or their digests; templates as STORAGE:vztmpl/FILE");
   add_list(*group, action, "List the node's images and the containers that use them",
            {"images", {"NAME", "DIGEST", "SIZE", "SINCE", "CONTAINERS"}, image_cells});
 }

@@ -94,7 +94,8 @@ Finding examine_storage(proxmox::Client& client, system::Clock& clock, const std
       std::find(found->content.begin(), found->content.end(), content) == found->content.end()) {
     return {"storage",
             false,
-            fmt::format("storage {} takes no roots of guests (content {})", name, content),
+            fmt::format("storage {} takes no {} of guests (content {})", name,
+                        content == "vztmpl" ? "templates" : "roots", content),
             {fmt::format("pvesm set {} --content {},{}", name, fmt::join(found->content, ","),
                          content)}};
   }
@@ -140,6 +141,9 @@ std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
     findings.push_back(
         examine_storage(client, clock, config.storage.guest_storage, "rootdir", stop));
   }
+  for (const std::string& storage : config.storage.template_storages) {
+    findings.push_back(examine_storage(client, clock, storage, "vztmpl", stop));
+  }
   if (!name.empty()) {
     findings.push_back(
         {"network", bridge.has_value(),
@@ -176,6 +180,12 @@ std::vector<proxmox::Privilege> needed_privileges(const Config& config, const st
         !bridge.empty() && !bridge_is_vnet) {
       add("/sdn/zones/localnetwork/" + bridge, {"SDN.Use"});
     }
+  }
+  for (const std::string& storage : config.storage.template_storages) {
+    add("/storage/" + storage,
+        {"Datastore.Audit", "Datastore.AllocateTemplate", "Datastore.Allocate"});
+    // Whoever has the node fetch something learns what its network reaches.
+    add("/nodes/" + node, {"Sys.AccessNetwork"});
   }
   return needed;
 }

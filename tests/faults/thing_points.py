@@ -70,8 +70,9 @@ class Things(CrashTable):
         wrong = []
         things = self.things()
         counts = {kind: len(rows) for kind, rows in things.items() if rows}
-        # What takes away is not taken back, nor is what was pulled: others may use it by now.
-        stays = job["verb"] in ("image.pull", "image.remove", "volume.delete", "network.remove")
+        # What takes away is not taken back, nor is what was unpacked: others may use it by now.
+        stays = job["verb"] in ("image.remove", "volume.delete", "network.remove") or (
+            job["verb"] == "image.pull" and "options" not in job)
         if ended["state"] == "succeeded" and counts != expected:
             wrong.append(f"there are {counts} and not {expected}")
         if ended["state"] == "cancelled" and counts not in ([before, expected] if stays else [before]):

@@ -57,9 +57,12 @@ Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
       return to_target(work, node, [&](const Target& target) { return undo_delete(work, target); });
     case Verb::container_update:
       return undo_update(work, node);
+    // An image of ours that is unpacked stays: others may use it by now.
     case Verb::image_pull:
-      // An image of ours that is unpacked stays: others may use it by now.
       return proxmox::names_template(work.request().target) ? undo_pull_template(work, node)
+                                                            : Result<>();
+    case Verb::image_remove:
+      return proxmox::names_template(work.request().target) ? undo_remove_template(work, node)
                                                             : Result<>();
     default:
       return {};

@@ -1,4 +1,6 @@
 // image.remove of a template of Proxmox. No container is in the way: a guest has its own copy.
+#include <algorithm>
+
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/verbs.h"
 
@@ -35,7 +37,8 @@ Result<json::Value> remove_template(Work& work, const Node& node) {
                        return json::Value(std::move(found));
                      }}));
   TRY(work.once({.name = "image.remove", .act = [&]() -> Result<json::Value> {
-                   TRY(templates->remove(volume, work.stop()));
+                   // What is given up on in the middle may be done all the same.
+                   TRY(templates->remove(volume, work.agent_stop()));
                    TRY(work.write([&](Books& books) -> Result<> {
                      const auto row = TRY(books.journal().image(request.target));
                      return row ? write_removed(books, *row, request.id.str()) : Result<>();
@@ -43,6 +46,25 @@ Result<json::Value> remove_template(Work& work, const Node& node) {
                    return json::Value();
                  }}));
   return json::Value(json::Object{{"digest", digest}});
+}
+
+Result<> undo_remove_template(Work& work, const Node& node) {
+  const JobRequest& request = work.request();
+  const auto volume = TRY(proxmox::TemplateVolume::parse(request.target));
+  const std::vector<StepRow> steps = TRY(work.steps(request.id.str()));
+  const bool begun = std::any_of(steps.begin(), steps.end(),
+                                 [](const StepRow& row) { return row.name == "image.remove"; });
+  if (!begun) {
+    return {};
+  }
+  proxmox::Templates* templates = TRY(node.all_templates());
+  if (TRY(templates->find(volume, work.agent_stop()))) {
+    return {};
+  }
+  return work.write([&](Books& books) -> Result<> {
+    const auto row = TRY(books.journal().image(request.target));
+    return row ? write_removed(books, *row, request.id.str()) : Result<>();
+  });
 }
 
 }  // namespace drover::jobs

@@ -35,6 +35,8 @@ Result<json::Value> remove_image(Work& work, const Node& node);
 Result<json::Value> pull_template(Work& work, const Node& node);
 Result<> undo_pull_template(Work& work, const Node& node);
 Result<json::Value> remove_template(Work& work, const Node& node);
+/// What is gone is not brought back, but listed no more.
+Result<> undo_remove_template(Work& work, const Node& node);
 
 Result<json::Value> create_volume(Work& work, const Node& node);
 Result<json::Value> resize_volume(Work& work, const Node& node);

@@ -60,6 +60,7 @@ const std::vector<Wrong>& wrong_lines() {
       {{"image"}, "subcommand"},
       {{"image", "pull"}, "IMAGE is required"},
       {{"image", "pull", "no image"}, "no image"},
+      {{"image", "pull", "--from"}, "--from"},
       {{"image", "rm"}, "IMAGE is required"},
       {{"image", "ls", "--nonsense"}, "--nonsense"},
       {{"volume", "create", "--size", "much", "data"}, "--size: \"much\""},

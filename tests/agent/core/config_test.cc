@@ -42,7 +42,7 @@ TEST(ConfigTest, ReadsEverySection) {
     "proxmox": {"url": "https://pve:8006", "node": "pve1", "token_file": "/etc/drover/token",
                 "ca_file": "/etc/pve/ca.pem", "first_vmid": 500, "last_vmid": 600,
                 "volume_owner": 700},
-    "storage": {"default": "local-lvm", "guest_root_mib": 512},
+    "storage": {"default": "local-lvm", "guest_root_mib": 512, "template_storages": ["nfs"]},
     "network": {"default_bridge": "vmbr0", "plugin_folders": ["/x"],
                 "ranges": [{"bridge": "vmbr0", "subnet": "192.0.2.0/24", "gateway": "192.0.2.1"}]},
     "container": {"memory_mib": 64, "image_folders": ["/srv/images"]},
@@ -53,6 +53,7 @@ TEST(ConfigTest, ReadsEverySection) {
   EXPECT_TRUE(all.proxmox.enabled);
   EXPECT_EQ(all.proxmox.volume_owner, 700);
   EXPECT_EQ(all.storage.guest_root_mib, 512);
+  EXPECT_EQ(all.storage.template_storages, std::vector<std::string>{"nfs"});
   EXPECT_EQ(all.network.ranges.at(0).gateway, "192.0.2.1");
   EXPECT_EQ(all.container.image_folders.at(0), "/srv/images");
   EXPECT_EQ(all.bus.queue, 5);

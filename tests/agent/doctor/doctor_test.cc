@@ -103,6 +103,22 @@ TEST_F(DoctorTest, PrivilegesAreAskedForWhatTheConfigurationNames) {
   config_.storage.default_storage = "local-folder";
   config_.runtime.rules.clear();
   EXPECT_EQ(on("/vms") + on("/storage/local") + on("/storage/local-folder"), 0);
+  config_.storage.template_storages = {"nfs"};
+  EXPECT_EQ(on("/storage/nfs"), 3);
+  EXPECT_EQ(on("/nodes/pve1"), 2);
+}
+
+TEST_F(DoctorTest, WhoShallFetchTemplatesNeedsMore) {
+  config_.storage.template_storages = {"local"};
+  EXPECT_THAT(examine(), Each(Field(&Finding::ok, true)));
+  write("denied", "/storage/local Datastore.AllocateTemplate\n/nodes/pve1 Sys.AccessNetwork\n");
+  const std::vector<Finding> findings = examine();
+  for (const char* words :
+       {"Sys.AccessNetwork on /nodes/pve1", "Datastore.AllocateTemplate on /storage/local"}) {
+    EXPECT_THAT(findings, Contains(fault("privileges", words)));
+  }
+  config_.storage.template_storages = {"nfs"};
+  EXPECT_THAT(examine(), Contains(fault("storage", "no storage nfs")));
 }
 
 TEST_F(DoctorTest, WhoMayNotKnowTheClustersStateIsToldSo) {
