@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "runtimes/guest/guest_program.h"
+
 namespace drover::runtimes {
 namespace {
 
@@ -37,17 +39,24 @@ Result<> refuse_unmapped(const ContainerSpec& spec) {
     return refuse("rootfs",
                   "a guest is made from a template of a Proxmox storage; name it as image");
   }
-  if (!spec.command.empty()) {
-    return refuse("command", "a guest runs its template's own init");
+  const bool archive = is_archive(spec.image);
+  if (!spec.command.empty() && !archive) {
+    return refuse("command",
+                  "a guest runs its template's own init; only one of an OCI archive (.tar) can be "
+                  "given a program");
   }
-  if (!spec.env.empty()) {
-    return refuse("env", "a guest's init has its template's own environment");
+  if (!spec.env.empty() && !archive) {
+    return refuse("env",
+                  "a guest's init has its template's own environment; only one of an OCI archive "
+                  "(.tar) can be given variables");
   }
+  TRY(entrypoint_of(spec.command));
+  TRY(check_environment(spec.env));
   if (!spec.cwd.empty()) {
-    return refuse("cwd", "a guest's init starts in /");
+    return refuse("cwd", "a guest's init starts in /, or where its OCI image says");
   }
   if (!spec.user.empty()) {
-    return refuse("user", "a guest's init is its root");
+    return refuse("user", "a guest's init is its root, or who its OCI image says");
   }
   if (spec.stop_signal != 0) {
     return refuse("stop.signal", "Proxmox sends the signal that the guest's configuration names");
@@ -82,7 +91,8 @@ Result<std::string> mount_point(const VolumeSpec& volume, std::size_t index,
                      volume.read_only ? ",ro=1" : "");
 }
 
-Result<std::string> net(const NetworkSpec& network, std::size_t index,
+/// `managed`: Proxmox sets it up, because the program inside is no init that would.
+Result<std::string> net(const NetworkSpec& network, std::size_t index, bool managed,
                         const GuestOptions& options) {
   const std::string at = fmt::format("networks/{}", index);
   const std::string& bridge = network.bridge.empty() ? options.default_bridge : network.bridge;
@@ -112,7 +122,7 @@ Result<std::string> net(const NetworkSpec& network, std::size_t index,
   if (network.vlan != 0) {
     text += fmt::format(",tag={}", network.vlan);
   }
-  return text;
+  return managed ? text + ",host-managed=1" : text;
 }
 
 Result<> add_resources(const Resources& resources, proxmox::Form& form) {
@@ -152,7 +162,7 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
     networks.emplace_back();
   }
   for (std::size_t i = 0; i < networks.size(); ++i) {
-    request.nets.push_back(TRY(net(networks[i], i, options)));
+    request.nets.push_back(TRY(net(networks[i], i, !spec.command.empty(), options)));
   }
   request.more.emplace_back("unprivileged", "1");
   TRY(add_resources(spec.resources, request.more));

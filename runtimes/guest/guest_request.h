@@ -9,9 +9,10 @@
 namespace drover::runtimes {
 
 /// Everything of the request but the hostname and the tags. `refused` names the first field that a
-/// guest cannot be given: its program, user and environment are the template's own, and the API
-/// takes no bound on processes. An interface without an address asks for one by DHCP. Guests are
-/// unprivileged, and those with a memory limit get no swap beside it.
+/// guest cannot be given: its program, user and environment are the template's own (of an OCI
+/// archive the user only: guest_program.h), and the API takes no bound on processes. An interface
+/// without an address asks for one by DHCP. Guests are unprivileged, and those with a memory limit
+/// get no swap beside it.
 Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOptions& options);
 
 /// What a guest's configuration is changed to for these limits; what is 0 becomes Proxmox's

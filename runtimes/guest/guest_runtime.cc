@@ -8,9 +8,12 @@
 #include <csignal>
 #include <cstring>
 
+#include "agent/system/crash_point.h"
 #include "agent/system/process.h"
 #include "runtimes/guest/exit_status.h"
+#include "runtimes/guest/guest_config.h"
 #include "runtimes/guest/guest_parts.h"
+#include "runtimes/guest/guest_program.h"
 #include "runtimes/guest/guest_request.h"
 
 namespace drover::runtimes {
@@ -176,6 +179,24 @@ Result<GuestRuntime::Live> GuestRuntime::live_as(const Container& container, Sta
 }
 
 Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
+  TRY(make(container, stop));
+  return set_program(container, stop);
+}
+
+Result<> GuestRuntime::set_program(const Container& container, const Stop& stop) {
+  const ContainerSpec& spec = container.spec;
+  if (spec.command.empty() && spec.env.empty()) {
+    return {};
+  }
+  // Those of the request are overwritten by the image's: they come after it.
+  system::crash_point("guest before its program");
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  const auto change = [&spec](const json::Value& config) { return program_form(spec, config); };
+  return change_guest(client_, guest.vmid, change, stop)
+      .context("set the program of the " + label(container));
+}
+
+Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
   proxmox::GuestRequest request = TRY(map_spec(container.spec, options_));
   request.hostname = hostname_of(container);
   request.tags = tags_of(container);
@@ -236,29 +257,12 @@ std::string GuestRuntime::config_path(Vmid vmid) const {
 }
 
 Result<> GuestRuntime::change_tags(Vmid vmid, const ChangeTags& change, const Stop& stop) {
-  const std::string path = config_path(vmid);
-  // An admin may change the configuration between the two calls, which the digest tells; and when
-  // the answer is lost, the next look shows whether it is changed.
-  constexpr int kMostTries = 5;
-  for (int tries = 1;; ++tries) {
-    const json::Value config = TRY(client_.get(path, {}, stop));
+  const auto changed = [&change](const json::Value& config) -> Result<proxmox::Form> {
     std::vector<std::string> tags = proxmox::split_tags(config.at("tags").string_or(""));
-    if (!change(tags)) {
-      return {};
-    }
-    const Result<json::Value> put =
-        client_.put(path,
-                    {{"tags", proxmox::join_tags(tags)},
-                     {"digest", std::string(config.at("digest").string_or(""))}},
-                    stop);
-    if (put) {
-      return {};
-    }
-    const bool unsure = put.error().code == Code::conflict || put.error().code == Code::timed_out;
-    if (!unsure || tries == kMostTries) {
-      return Failure(Error(put.error()).context(fmt::format("tag guest {}", vmid.value)));
-    }
-  }
+    return change(tags) ? proxmox::Form{{"tags", proxmox::join_tags(tags)}} : proxmox::Form{};
+  };
+  return change_guest(client_, vmid, changed, stop)
+      .context(fmt::format("tag guest {}", vmid.value));
 }
 
 Result<> GuestRuntime::mark_started(Vmid vmid, const Stop& stop) {

@@ -58,6 +58,10 @@ class GuestRuntime final : public Runtime {
     State state;
   };
 
+  /// One that this very job has made before is success.
+  Result<> make(const Container& container, const Stop& stop);
+  /// What the spec says of it that the guest has not yet.
+  Result<> set_program(const Container& container, const Stop& stop);
   Result<proxmox::GuestInfo> find(const Container& container, const Stop& stop);
   Result<State> state_of(const proxmox::GuestInfo& guest, const Stop& stop) const;
   Result<Live> live(const Container& container, const Stop& stop);

@@ -34,18 +34,18 @@ TEST(TemplateVolume, IsAStorageAndAFileThatProxmoxKeepsTheNameOf) {
   EXPECT_FALSE(names_template("oci:/srv/images/web:v1"));
 }
 
-Result<TemplateSource> read(const std::string& from, const std::string& checksum = "",
-                            const std::string& volume = "local:vztmpl/x.tar") {
+Result<TemplateSource> source_of(const std::string& from, const std::string& checksum = "",
+                                 const std::string& volume = "local:vztmpl/x.tar") {
   return TemplateSource::read(*TemplateVolume::parse(volume), from, checksum);
 }
 
 TEST(TemplateSource, IsAUrlARegistryOrAFile) {
-  EXPECT_EQ(read("https://example.org/x.tar")->kind, Kind::url);
-  EXPECT_EQ(read("http://example.org/x.tar", kSum)->sha256, std::string(64, 'a'));
-  EXPECT_EQ(read("docker://ghcr.io/demo/app:1.0")->place, "ghcr.io/demo/app:1.0");
-  EXPECT_EQ(read("docker://localhost:5000/app:v1.2-rc_3")->kind, Kind::registry);
-  EXPECT_EQ(read("docker://a__b/c.d/e--f:1")->kind, Kind::registry);
-  EXPECT_EQ(read("/srv/x y.tar", kSum)->kind, Kind::file);
+  EXPECT_EQ(source_of("https://example.org/x.tar")->kind, Kind::url);
+  EXPECT_EQ(source_of("http://example.org/x.tar", kSum)->sha256, std::string(64, 'a'));
+  EXPECT_EQ(source_of("docker://ghcr.io/demo/app:1.0")->place, "ghcr.io/demo/app:1.0");
+  EXPECT_EQ(source_of("docker://localhost:5000/app:v1.2-rc_3")->kind, Kind::registry);
+  EXPECT_EQ(source_of("docker://a__b/c.d/e--f:1")->kind, Kind::registry);
+  EXPECT_EQ(source_of("/srv/x y.tar", kSum)->kind, Kind::file);
 }
 
 void expect_fault(const Result<TemplateSource>& source, Code code, const char* words) {
@@ -56,31 +56,32 @@ void expect_fault(const Result<TemplateSource>& source, Code code, const char* w
 
 TEST(TemplateSource, WhatIsWrongWithItIsSaid) {
   using enum Code;
-  expect_fault(read(""), invalid, "docker://HOST/REPOSITORY:TAG");
-  expect_fault(read("srv/x.tar"), invalid, "as /PATH");
-  expect_fault(read("ftp://example.org/x.tar"), invalid, "https://");
-  expect_fault(read("https://"), invalid, "no URL");
-  expect_fault(read("https://example.org/a b"), invalid, "no URL");
-  expect_fault(read("https://" + std::string(3000, 'x')), invalid, "no URL");
-  expect_fault(read("http://example.org/x.tar"), refused, "checksum");
-  expect_fault(read("https://me:secret@example.org/x.tar"), refused, "password");
-  expect_fault(read("/srv/x\ny.tar"), invalid, "control characters");
-  expect_fault(read("/srv/x.tar", "md5:abc"), invalid, "64 digits");
-  expect_fault(read("/srv/x.tar", "sha256:" + std::string(63, 'a')), invalid, "64 digits");
-  expect_fault(read("/srv/x.tar", "sha256:" + std::string(64, 'A')), invalid, "64 digits");
+  expect_fault(source_of(""), invalid, "docker://HOST/REPOSITORY:TAG");
+  expect_fault(source_of("srv/x.tar"), invalid, "as /PATH");
+  expect_fault(source_of("ftp://example.org/x.tar"), invalid, "https://");
+  expect_fault(source_of("https://"), invalid, "no URL");
+  expect_fault(source_of("https://example.org/a b"), invalid, "no URL");
+  expect_fault(source_of("https://" + std::string(3000, 'x')), invalid, "no URL");
+  expect_fault(source_of("http://example.org/x.tar"), refused, "checksum");
+  expect_fault(source_of("https://me:secret@example.org/x.tar"), refused, "password");
+  expect_fault(source_of("/srv/x\ny.tar"), invalid, "control characters");
+  expect_fault(source_of("/srv/x.tar", "md5:abc"), invalid, "64 digits");
+  expect_fault(source_of("/srv/x.tar", "sha256:" + std::string(63, 'a')), invalid, "64 digits");
+  expect_fault(source_of("/srv/x.tar", "sha256:" + std::string(64, 'A')), invalid, "64 digits");
 }
 
 TEST(TemplateSource, ARegistrysImageIsOneOfATag) {
   using enum Code;
-  expect_fault(read("docker://app"), invalid, "TAG");
-  expect_fault(read("docker://host/UPPER:1"), invalid, "lower case");
-  expect_fault(read("docker://host/app:"), invalid, "TAG");
-  expect_fault(read("docker://host/app:1 --tls"), invalid, "TAG");
-  expect_fault(read("docker://host/app@sha256:" + std::string(64, 'a')), refused,
+  expect_fault(source_of("docker://app"), invalid, "TAG");
+  expect_fault(source_of("docker://host/UPPER:1"), invalid, "lower case");
+  expect_fault(source_of("docker://host/app:"), invalid, "TAG");
+  expect_fault(source_of("docker://host/app:1 --tls"), invalid, "TAG");
+  expect_fault(source_of("docker://host/app@sha256:" + std::string(64, 'a')), refused,
                "never by digest");
-  expect_fault(read("docker://host/app:1", kSum), refused, "no checksum");
-  expect_fault(read("docker://host/app:1", "", "local:vztmpl/x.tar.gz"), invalid, "ends in .tar");
-  expect_fault(read("docker://host/" + std::string(600, 'a') + ":1"), invalid, "no image");
+  expect_fault(source_of("docker://host/app:1", kSum), refused, "no checksum");
+  expect_fault(source_of("docker://host/app:1", "", "local:vztmpl/x.tar.gz"), invalid,
+               "ends in .tar");
+  expect_fault(source_of("docker://host/" + std::string(600, 'a') + ":1"), invalid, "no image");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/guest_volumes.h"
+#include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
 
@@ -170,6 +171,9 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
     return error(quorate.error().message);
   }
   const std::string& vmid = given.at("vmid");
+  if (const auto faults = program_faults(given); !faults.empty()) {
+    return bad_parameters(faults);
+  }
   if (const std::string why = root_only(given, user); !why.empty()) {
     return error(why, 403);
   }
@@ -213,6 +217,9 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
 
 Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
                             const std::string& user) {
+  if (const auto faults = program_faults(given); !faults.empty()) {
+    return bad_parameters(faults);
+  }
   if (const std::string why = root_only(given, user); !why.empty()) {
     return error(why, 403);
   }

@@ -14,6 +14,7 @@
 #include "agent/system/file.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
+#include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
 #include "tests/pve-sim/storage_lock.h"
@@ -116,11 +117,16 @@ Result<> fill_guest(const Place& place, const TaskRequest& request, json::Object
   }
   json::Object root_only{{"rootfs", *config.find("rootfs")}};
   TRY(mount_guest(place, request.id, root_only, stop));
-  log.line(fmt::format("extracting archive '{}'", archive->string()));
-  Result<> unpacked = unpack(*archive, rootfs_of(place, request.id), stop);
+  const path root = rootfs_of(place, request.id);
+  const bool is_oci = is_oci_archive(*archive, stop);
+  if (!is_oci) {
+    log.line(fmt::format("extracting archive '{}'", archive->string()));
+  }
+  Result<> unpacked = is_oci ? unpack_oci_archive(*archive, place.directory / ("oci-" + request.id),
+                                                  root, config, log, stop)
+                             : unpack(*archive, root, stop);
   TRY(unmount_guest(place, request.id, root_only));
-  TRY(std::move(unpacked));
-  return {};
+  return unpacked;
 }
 
 Result<std::string> lxc_config(const Place& place, const std::string& vmid, json::Object config) {
@@ -134,6 +140,7 @@ Result<std::string> lxc_config(const Place& place, const std::string& vmid, json
       "lxc.apparmor.profile = unconfined\n",
       rootfs_of(place, vmid).string(), text("hostname", "CT" + vmid),
       text("entrypoint", "/sbin/init"));
+  out += lxc_program(config);
   bool any = false;
   for (const auto& [key, value] : config) {
     if (!key.starts_with("net")) {
@@ -191,10 +198,13 @@ Result<> start_guest(const Place& place, const std::string& vmid, const Stop& st
     started = system::write_atomically(file, text);
   }
   if (started) {
-    const Result<std::string> ran =
-        system::run_ok({"lxc-start", "-P", place.lxc_path.string(), "-n", vmid, "-f", file.string(),
-                        "-o", (place.lxc_path / vmid / "log").string(), "-d"},
-                       stop);
+    std::vector<std::string> argv{"lxc-start",   "-P", place.lxc_path.string(),
+                                  "-n",          vmid, "-f",
+                                  file.string(), "-o", (place.lxc_path / vmid / "log").string(),
+                                  "-d",          "--"};
+    const std::vector<std::string> words = program_words(config);
+    argv.insert(argv.end(), words.begin(), words.end());
+    const Result<std::string> ran = system::run_ok(argv, stop);
     if (!ran) {
       started = fail(Code::broken, "startup for container '{}' failed", vmid);
     }

@@ -1,0 +1,127 @@
+#include "runtimes/guest/guest_program.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace drover::runtimes {
+namespace {
+
+/// Both stand on a line of the guest's configuration.
+bool fits_on_line(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+}
+
+bool is_quote(char c) {
+  return c == '"' || c == '\'';
+}
+
+Result<std::string> quoted(const std::string& word) {
+  if (!fits_on_line(word)) {
+    return fail(Code::refused,
+                "pve-lxc, command: Proxmox takes no line breaks, tabs and other "
+                "control characters; put them into a script of the image");
+  }
+  const bool is_plain =
+      !word.empty() && !is_quote(word.front()) && word.find(' ') == std::string::npos;
+  if (is_plain) {
+    return word;
+  }
+  for (const char quote : {'\'', '"'}) {
+    if (word.find(quote) == std::string::npos) {
+      return quote + word + quote;
+    }
+  }
+  return fail(Code::refused,
+              "pve-lxc, command: LXC has no way to write a word with blanks and both kinds of "
+              "quotes ({}); put it into a script of the image",
+              word);
+}
+
+std::vector<std::string> split_variables(std::string_view text) {
+  std::vector<std::string> variables;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\0'), text.size());
+    variables.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return variables;
+}
+
+/// Parted by NULs, as the API has them.
+std::string with_variables(std::string_view before, const std::map<std::string, std::string>& env) {
+  std::string text;
+  const auto add = [&text](std::string_view variable) {
+    if (!text.empty()) {
+      text.push_back('\0');
+    }
+    text += variable;
+  };
+  for (const std::string& variable : split_variables(before)) {
+    if (!env.contains(variable.substr(0, variable.find('=')))) {
+      add(variable);
+    }
+  }
+  for (const auto& [name, value] : env) {
+    add(name + "=" + value);
+  }
+  return text;
+}
+
+}  // namespace
+
+bool is_archive(const std::string& image) {
+  return image.ends_with(".tar");
+}
+
+Result<std::string> entrypoint_of(const std::vector<std::string>& command) {
+  std::string line;
+  for (const std::string& word : command) {
+    line += (line.empty() ? "" : " ") + TRY(quoted(word));
+  }
+  // A value in quotes loses them before it is split.
+  const bool is_in_quotes =
+      line.size() > 1 && is_quote(line.front()) && line.back() == line.front();
+  return is_in_quotes ? '"' + line + '"' : line;
+}
+
+Result<> check_environment(const std::map<std::string, std::string>& env) {
+  for (const auto& [name, value] : env) {
+    const bool is_word = std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    });
+    if (!is_word) {
+      return fail(Code::refused,
+                  "pve-lxc, env: Proxmox takes no variable called {}, but of letters, digits and "
+                  "'_' only",
+                  name);
+    }
+    if (!fits_on_line(value) || value.ends_with(' ')) {
+      return fail(Code::refused,
+                  "pve-lxc, env: Proxmox keeps a variable on one line and without blanks at its "
+                  "end, and {} has such",
+                  name);
+    }
+  }
+  return {};
+}
+
+Result<proxmox::Form> program_form(const ContainerSpec& spec, const json::Value& config) {
+  proxmox::Form form;
+  const auto want = [&](const std::string& key, std::string value) {
+    if (config.at(key).string_or("") != value) {
+      form.emplace_back(key, std::move(value));
+    }
+  };
+  if (!spec.command.empty()) {
+    want("entrypoint", TRY(entrypoint_of(spec.command)));
+    // What is no init opens no terminals.
+    want("cmode", "console");
+  }
+  if (!spec.env.empty()) {
+    want("env", with_variables(config.at("env").string_or(""), spec.env));
+  }
+  return form;
+}
+
+}  // namespace drover::runtimes
