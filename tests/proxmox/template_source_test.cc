@@ -73,6 +73,16 @@ TEST(TemplateSource, WhatIsWrongWithItIsSaid) {
 TEST(TemplateSource, ARegistrysImageIsOneOfATag) {
   using enum Code;
   expect_fault(source_of("docker://app"), invalid, "TAG");
+  for (const char* bad :
+       {"a..b:1", "a___b:1", "-a:1", "a-:1", "a//b:1", "host/:1", "h_st:1/a:1", "host:/a:1",
+        "host:x/a:1", "a:1/b", "a:.1", "a._b:1", "-host/a:1", ":1"}) {
+    expect_fault(source_of(std::string("docker://") + bad), invalid, "no image of a registry");
+  }
+  for (const char* good :
+       {"a:1", "A.b-C:50/a/b_c:X", "a--b:_", "a/b/c/d:1.2-3_4", "10.0.0.1:5000/a:1"}) {
+    EXPECT_TRUE(source_of(std::string("docker://") + good)) << good;
+  }
+  expect_fault(source_of("docker://a:" + std::string(129, 'x')), invalid, "no image");
   expect_fault(source_of("docker://host/UPPER:1"), invalid, "lower case");
   expect_fault(source_of("docker://host/app:"), invalid, "TAG");
   expect_fault(source_of("docker://host/app:1 --tls"), invalid, "TAG");
