@@ -54,12 +54,12 @@ class Fetch {
     work_.plan(2);
     const json::Value looked = TRY(look());
     if (looked.at("there").boolean_or(false)) {
-      return describe(true);
+      return leave_as_it_is();
     }
     since_ = looked.at("since").integer_or(0);
     const json::Value fetched = TRY(fetch());
     if (!fetched.at("made").boolean_or(false)) {
-      return describe(true);
+      return leave_as_it_is();
     }
     TRY(name(fetched));
     return result(fetched, false);
@@ -124,7 +124,7 @@ class Fetch {
   Result<json::Value> made(std::string sha256) {
     const auto info = TRY(templates_.find(volume_, work_.stop()));
     if (!info) {
-      return fail(Code::broken, "pull image {}: Proxmox says it is done, and it is not there",
+      return fail(Code::broken, "pull image {}: it is not there, though Proxmox says that it is",
                   volume_.id());
     }
     if (sha256.empty()) {
@@ -140,7 +140,7 @@ class Fetch {
   }
 
   /// One that is there and not of this job: it is left as it is.
-  Result<json::Value> describe(bool there) {
+  Result<json::Value> leave_as_it_is() {
     const json::Value found = TRY(made(""));
     if (!source_.sha256.empty() &&
         found.at("digest").string_or("") != std::string(kSha256) + source_.sha256) {
@@ -149,7 +149,7 @@ class Fetch {
                   "over: remove that one, or choose another name",
                   volume_.id(), found.at("digest").string_or(""));
     }
-    return result(found, there);
+    return result(found, true);
   }
 
   Result<> name(const json::Value& fetched) {
