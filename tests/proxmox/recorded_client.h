@@ -69,6 +69,10 @@ class RecordedClient : public Client {
   Result<json::Value> del(const std::string& path, const Form&, const Stop&) override {
     return ask("DELETE " + path);
   }
+  Result<json::Value> upload(const std::string& path, const Form&, const FilePart&,
+                             const Stop&) override {
+    return ask("POST " + path);
+  }
   const std::string& node() const override { return node_; }
   const std::string& user() const override { return user_; }
 

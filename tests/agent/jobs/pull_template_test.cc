@@ -204,7 +204,8 @@ TEST_F(PullTemplateTest, ACancelEndsTheTaskAndLeavesNothing) {
   EXPECT_EQ(await("j1").state, JobState::cancelled);
   EXPECT_EQ(content(), "nothing");
   EXPECT_TRUE(tasks_.running(system::Stop()).value().empty());
-  for (const StepRow& step : journal_->steps("j1").value()) {
+  const std::vector<StepRow> steps = journal_->steps("j1").value();
+  for (const StepRow& step : steps) {
     EXPECT_TRUE(step.name != "image.fetch" || step.state == StepState::undone);
   }
 }
