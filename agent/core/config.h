@@ -84,9 +84,9 @@ struct NetworkConfig {
 
 /// Section "container": defaults and bounds of what jobs may ask.
 struct ContainerConfig {
-  std::string default_image;        ///< "" : a job must name one
-  std::vector<path> image_folders;  ///< "oci:" layouts, rootfs folders and templates' files must
-                                    ///< lie below one; empty: anywhere
+  std::string default_image;  ///< "" : a job must name one
+  /// "oci:" layouts, roots and templates' files must lie below one of these; empty: anywhere.
+  std::vector<path> image_folders;
   std::int64_t memory_mib = 0;  ///< default limit, 0 for none
   std::int64_t pids = 4096;
 };
