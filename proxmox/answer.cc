@@ -15,7 +15,7 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 25> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 31> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
@@ -28,6 +28,10 @@ constexpr std::array<std::pair<std::string_view, Code>, 25> kMeanings = {{
     {"is locked", Code::conflict},
     {"detected modified configuration", Code::conflict},
     {"refusing to override", Code::conflict},
+    {"already used", Code::conflict},             // the name of a snapshot
+    {"is not most recent", Code::conflict},       // storages that roll back to the newest only
+    {"unable to rollback", Code::conflict},       // to a snapshot that is not whole
+    {"feature is not available", Code::refused},  // snapshots on a storage that has none
     {"does not exist", Code::not_found},
     {"no such", Code::not_found},
     {"No such", Code::not_found},
@@ -38,6 +42,8 @@ constexpr std::array<std::pair<std::string_view, Code>, 25> kMeanings = {{
     {"Only root can pass arbitrary filesystem paths", Code::refused},
     {"is disabled", Code::refused},  // a storage
     {"is not configured for content-type", Code::refused},
+    {"wrong content type", Code::refused},      // backups on a storage that takes none
+    {"only possible for root", Code::refused},  // bind mounts of a backup
     {"checksum mismatch", Code::invalid},
     {"missing value for required option", Code::invalid},
     {"unable to shrink disk size", Code::invalid},

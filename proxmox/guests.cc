@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::minutes kCreateTimeout{30};
+constexpr std::chrono::hours kRestoreTimeout{48};
 constexpr std::chrono::minutes kTaskTimeout{5};
 constexpr std::string_view kRunning = "running";
 constexpr std::string_view kStopped = "stopped";
@@ -34,8 +35,13 @@ GuestInfo read_guest(const json::Value& value) {
 Form form_of(const GuestRequest& request, Vmid vmid) {
   Form form = {{"vmid", std::to_string(vmid.value)},
                {"ostemplate", request.template_volume},
-               {"hostname", request.hostname},
-               {"rootfs", request.rootfs}};
+               {"hostname", request.hostname}};
+  if (!request.rootfs.empty()) {
+    form.emplace_back("rootfs", request.rootfs);
+  }
+  if (request.restore) {
+    form.emplace_back("restore", "1");
+  }
   for (std::size_t i = 0; i < request.nets.size(); ++i) {
     form.emplace_back("net" + std::to_string(i), request.nets.at(i));
   }
@@ -56,6 +62,17 @@ std::optional<Vmid> number_of(const Upid& upid) {
   return std::from_chars(upid.id.data(), end, number).ptr == end && number > 0
              ? std::optional(Vmid{number})
              : std::nullopt;
+}
+
+/// One that was broken off leaves a guest that Proxmox keeps locked, or the halves of two states.
+bool is_worse_by_half(const Upid& upid) {
+  return upid.type == "vzrollback" || upid.type == "vzdelsnapshot";
+}
+
+/// What copies disks, and what is better not done again before it has ended, may take its time.
+milliseconds patience_with(const Upid& upid) {
+  const bool copies = upid.type == "vzrestore" || upid.type == "vzsnapshot";
+  return copies || is_worse_by_half(upid) ? milliseconds(kRestoreTimeout) : kCreateTimeout;
 }
 
 /// Whether a create failed because somebody has the number ("CT 100 already exists on node ...").
@@ -100,8 +117,9 @@ Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last,
     }
     const Result<json::Value> answer =
         client_.post(guests_path(client_), form_of(request, vmid), stop);
+    const milliseconds timeout = request.restore ? milliseconds(kRestoreTimeout) : kCreateTimeout;
     const Result<> created =
-        answer ? tasks_.wait(*answer, kCreateTimeout, stop) : Result<>(Failure(answer.error()));
+        answer ? tasks_.wait(*answer, timeout, stop) : Result<>(Failure(answer.error()));
     if (created) {
       return vmid;
     }
@@ -188,16 +206,17 @@ Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const S
   const std::vector<Upid> running = TRY(tasks_.running(stop));
   for (const Upid& upid : running) {
     const std::optional<Vmid> id = number_of(upid);
-    const bool concerns = id && (vmid ? *id == *vmid
-                                      : upid.type == "vzcreate" && first.value <= id->value &&
-                                            id->value <= last.value);
+    const bool makes = upid.type == "vzcreate" || upid.type == "vzrestore";
+    const bool concerns =
+        id && (vmid ? *id == *vmid : makes && first.value <= id->value && id->value <= last.value);
     // What others have begun is theirs. A backup by who shares our user tells whoever changes the
     // guest.
     if (!concerns || upid.user != client_.user() || !upid.type.starts_with("vz") ||
         upid.type == "vzdump") {
       continue;
     }
-    const Result<> ended = tasks_.wait(upid, kCreateTimeout, stop, given_up);
+    const Result<> ended = tasks_.wait(upid, patience_with(upid), stop,
+                                       is_worse_by_half(upid) ? Tasks::GivenUp::left : given_up);
     if (!ended) {
       TRY(stop.check("wait for task " + upid.str()));
     }

@@ -26,13 +26,14 @@ std::string join_tags(const std::vector<std::string>& tags);
 
 /// What POST /nodes/N/lxc is given. Net and mount strings are in pct.conf(5)'s form.
 struct GuestRequest {
-  std::string template_volume;  ///< "local:vztmpl/debian.tar.gz"
+  std::string template_volume;  ///< "local:vztmpl/debian.tar.gz", or a backup
   std::string hostname;
-  std::string rootfs;                     ///< "local:1" (GiB)
-  std::vector<std::string> nets;          ///< net0, net1...: "name=eth0,bridge=vmbr0,ip=..."
+  std::string rootfs;             ///< "local:1" (GiB); "" for all disks as a backup has them
+  std::vector<std::string> nets;  ///< net0, net1...: "name=eth0,bridge=vmbr0,ip=..."
   std::vector<std::string> mount_points;  ///< mp0, mp1...: "local:1,mp=/data"
   std::vector<std::string> tags;
-  Form more;  ///< memory, cores, unprivileged, ...
+  Form more;             ///< memory, cores, unprivileged, ...
+  bool restore = false;  ///< it is a backup; its own configuration holds where this says none
 };
 
 /// A request whose answer is lost is looked up before anything is said about it: its task is

@@ -11,8 +11,10 @@
 
 #include "agent/core/result.h"
 #include "agent/system/stop.h"
+#include "runtimes/backups.h"
 #include "runtimes/container.h"
 #include "runtimes/network/network.h"
+#include "runtimes/snapshots.h"
 #include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
@@ -27,6 +29,12 @@ struct Capabilities {
   bool knows_exit_code = true;
   bool checkpoints = false;           ///< writes its processes to the disk, and restores them
   std::string_view no_checkpoints{};  ///< why not, for whoever has asked
+  /// Why it keeps no snapshots; of one that has Runtime::snapshots, "".
+  std::string_view no_snapshots =
+      "only guests of Proxmox (pve-lxc) have any; a volume of its own can be copied by "
+      "volume.snapshot";
+  /// Why it makes no backups; of one that has Runtime::backups, "".
+  std::string_view no_backups = "only guests of Proxmox (pve-lxc) have any";
 };
 
 /// What a runtime that `provisions_itself` has given a container.
@@ -34,6 +42,8 @@ struct Provided {
   std::optional<Vmid> vmid;
   std::vector<Attachment> interfaces;
   std::vector<Volume> volumes;
+  /// Of one made of a backup, whose limits hold where the spec names none.
+  std::optional<Resources> resources{};
 };
 
 struct ExecRequest {
@@ -105,10 +115,20 @@ class Runtime {
   /// the old ones takes that back.
   virtual Result<> update(const Container& container, const Resources& limits,
                           const Stop& stop) = 0;
+  /// Settings that somebody has changed and that hold after its next start only, by the names that
+  /// whoever keeps them has for them.
+  virtual Result<std::vector<std::string>> pending(const Container& /*container*/,
+                                                   const Stop& /*stop*/) {
+    return std::vector<std::string>();
+  }
   /// `not_found` when the runtime does not have it.
   virtual Result<State> state(const Container& container, const Stop& stop) = 0;
   /// Legal from created and stopped, and with `force` from every state. Absent is success.
   virtual Result<> remove(const Container& container, bool force, const Stop& stop) = 0;
+  /// nullptr when it keeps none (Capabilities::no_snapshots).
+  virtual Snapshots* snapshots() { return nullptr; }
+  /// nullptr when it makes none (Capabilities::no_backups).
+  virtual Backups* backups() { return nullptr; }
   /// Everything it has on this node.
   virtual Result<std::vector<Found>> inventory(const Stop& stop) = 0;
 };

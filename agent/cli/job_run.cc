@@ -29,7 +29,10 @@ Result<std::vector<JobRequest>> requests_for(Verb verb, const std::vector<std::s
 }
 
 /// The name of what the job has made or changed.
-const std::string& made_by(const JobRequest& request) {
+std::string made_by(const JobRequest& request, const json::Value& job) {
+  if (request.verb == Verb::container_backup) {
+    return std::string(job.at("result").at("backup").string_or(""));
+  }
   return request.verb == Verb::volume_snapshot ? request.options.snapshot : request.target;
 }
 
@@ -57,7 +60,7 @@ Result<int> run_for_each(Session& session, Verb verb, const std::vector<std::str
     }
     const Result<> outcome = job ? outcome_of(*job) : Result<>(Failure(job.error()));
     if (outcome) {
-      fmt::print("{}\n", made_by(request));
+      fmt::print("{}\n", made_by(request, *job));
       const std::string remarked = remark ? remark(request.target, job->at("result")) : "";
       if (!remarked.empty() && !flags.quiet) {
         fmt::print(stderr, "{}\n", remarked);

@@ -20,19 +20,34 @@ struct CommandOf {
 };
 
 // What no command submits (container.checkpoint, container.restore) has none.
-constexpr std::array<CommandOf, 23> kCommands = {{
-    {Verb::container_run, "run"},           {Verb::container_create, "create"},
-    {Verb::container_start, "start"},       {Verb::container_stop, "stop"},
-    {Verb::container_restart, "restart"},   {Verb::container_kill, "kill"},
-    {Verb::container_pause, "pause"},       {Verb::container_resume, "resume"},
-    {Verb::container_exec, "exec"},         {Verb::container_update, "update"},
-    {Verb::container_delete, "rm"},         {Verb::image_pull, "image pull"},
-    {Verb::image_remove, "image rm"},       {Verb::volume_create, "volume create"},
-    {Verb::volume_resize, "volume resize"}, {Verb::volume_snapshot, "volume snapshot"},
-    {Verb::volume_delete, "volume rm"},     {Verb::network_ensure, "network ensure"},
-    {Verb::network_remove, "network rm"},   {Verb::node_drain, "drain"},
-    {Verb::node_undrain, "undrain"},        {Verb::node_collect, "leaks --collect"},
+constexpr std::array<CommandOf, 27> kCommands = {{
+    {Verb::container_run, "run"},
+    {Verb::container_create, "create"},
+    {Verb::container_start, "start"},
+    {Verb::container_stop, "stop"},
+    {Verb::container_restart, "restart"},
+    {Verb::container_kill, "kill"},
+    {Verb::container_pause, "pause"},
+    {Verb::container_resume, "resume"},
+    {Verb::container_exec, "exec"},
+    {Verb::container_update, "update"},
+    {Verb::container_delete, "rm"},
+    {Verb::image_pull, "image pull"},
+    {Verb::image_remove, "image rm"},
+    {Verb::volume_create, "volume create"},
+    {Verb::volume_resize, "volume resize"},
+    {Verb::volume_snapshot, "volume snapshot"},
+    {Verb::volume_delete, "volume rm"},
+    {Verb::network_ensure, "network ensure"},
+    {Verb::network_remove, "network rm"},
+    {Verb::node_drain, "drain"},
+    {Verb::node_undrain, "undrain"},
+    {Verb::node_collect, "leaks --collect"},
     {Verb::job_cancel, "cancel"},
+    {Verb::container_snapshot, "snapshot create"},
+    {Verb::container_rollback, "snapshot rollback"},
+    {Verb::container_snapshot_delete, "snapshot rm"},
+    {Verb::container_backup, "backup"},
 }};
 
 /// Fields that the node's texts name.

@@ -1,20 +1,37 @@
 // drover update: gives containers other limits while they run.
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 
 #include "agent/cli/exit_code.h"
 #include "agent/cli/job_command.h"
 #include "agent/cli/job_run.h"
 #include "agent/cli/spec_options.h"
+#include "agent/cli/text.h"
+#include "agent/cli/thing_list.h"
 
 namespace drover::cli {
+
+namespace {
+
+/// Of a guest of Proxmox, also of what others have changed.
+std::string remark_on_pending(const std::string& name, const json::Value& result) {
+  const json::Value& pending = result.at("pending");
+  return pending.is_null() ? ""
+                           : fmt::format("{}: after its next start it has other {}", name,
+                                         printable(joined(pending)));
+}
+
+}  // namespace
 
 void add_update(CLI::App& app, Action& action) {
   const auto arguments = std::make_shared<JobArguments>();
   Resources& limits = arguments->options.resources;
-  CLI::App* command = add_job_command(
-      app, action,
-      {"update", "Give containers other limits, also while they run", Verb::container_update},
-      arguments, "NAME", "Containers");
+  CLI::App* command =
+      add_job_command(app, action,
+                      {"update", "Give containers other limits, also while they run",
+                       Verb::container_update, remark_on_pending},
+                      arguments, "NAME", "Containers");
   // At least one of them; the parser counts the options of a group.
   CLI::Option_group* named = command->add_option_group("Limits");
   named

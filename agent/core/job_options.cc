@@ -5,6 +5,7 @@
 #include "agent/core/ids.h"
 #include "agent/core/ip_address.h"
 #include "agent/core/program_fields.h"
+#include "agent/core/snapshot_name.h"
 
 namespace drover {
 namespace {
@@ -50,13 +51,23 @@ void read_size(Fields& fields, JobOptions& options) {
   options.size_mib = static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
 }
 
-void read_snapshot(Fields& fields, JobOptions& options) {
+/// That of a volume is one itself; those of containers have names by Proxmox's rules.
+void read_snapshot(Fields& fields, JobOptions& options, Result<> (*check)(std::string_view name)) {
   fields.require("snapshot");
   options.snapshot = fields.string("snapshot");
-  if (const Result<> checked = VolumeNameKind::check(options.snapshot);
-      !checked && !options.snapshot.empty()) {
+  if (const Result<> checked = check(options.snapshot); !checked && !options.snapshot.empty()) {
     fields.fault("snapshot", checked.error().message);
   }
+}
+
+void read_backup(Fields& fields, const json::Value& value, JobOptions& options) {
+  fields.require("storage");
+  options.storage = fields.string("storage");
+  if (value.at("storage").string() != nullptr && options.storage.empty()) {
+    fields.fault("storage", "must name a storage of Proxmox that takes backups");
+  }
+  options.mode = fields.one_of("mode", "snapshot", {"snapshot", "suspend", "stop"});
+  options.compress = fields.one_of("compress", "zstd", {"zstd", "gzip", "lzo", "none"});
 }
 
 void read_bridge(Fields& fields, JobOptions& options) {
@@ -99,6 +110,14 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       options.from = fields.string("from");
       options.checksum = fields.string("checksum");
       break;
+    case Verb::container_snapshot:
+    case Verb::container_rollback:
+    case Verb::container_snapshot_delete:
+      read_snapshot(fields, options, check_snapshot_name);
+      break;
+    case Verb::container_backup:
+      read_backup(fields, value, options);
+      break;
     case Verb::volume_create:
       options.storage = fields.string("storage");
       if (fields.has("size_mib")) {
@@ -109,7 +128,7 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       read_size(fields, options);
       break;
     case Verb::volume_snapshot:
-      read_snapshot(fields, options);
+      read_snapshot(fields, options, VolumeNameKind::check);
       break;
     case Verb::network_ensure:
       read_bridge(fields, options);
@@ -164,6 +183,8 @@ json::Object to_json(const JobOptions& options) {
   set_text("from", options.from);
   set_text("checksum", options.checksum);
   set_text("storage", options.storage);
+  set_text("mode", options.mode);
+  set_text("compress", options.compress);
   if (options.size_mib != 0) {
     object.set("size_mib", options.size_mib);
   }

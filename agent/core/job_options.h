@@ -25,12 +25,15 @@ struct JobOptions {
   bool leave_running = false;                ///< checkpoint
   std::string from{};                        ///< image.pull of a template: where it is fetched
   std::string checksum{};                    ///< image.pull of a template: "sha256:HEX", or ""
-  std::string storage{};                     ///< volume.create: "" for the node's default
-  std::uint64_t size_mib = 0;                ///< volume.create (0: a folder), volume.resize
-  std::string snapshot{};                    ///< volume.snapshot: its name
-  std::string address{};             ///< network.ensure: the bridge's own, CIDR; "" for none
-  bool vlan_aware = false;           ///< network.ensure
-  bool stop_containers = false;      ///< node.drain
+  std::string storage{};         ///< volume.create: "" for the node's default; container.backup
+  std::string mode{};            ///< container.backup: "snapshot", "suspend" or "stop"
+  std::string compress{};        ///< container.backup: "zstd", "gzip", "lzo" or "none"
+  std::uint64_t size_mib = 0;    ///< volume.create (0: a folder), volume.resize
+  std::string snapshot{};        ///< its name: volume.snapshot, container.snapshot, .rollback and
+                                 ///< .snapshot-delete
+  std::string address{};         ///< network.ensure: the bridge's own, CIDR; "" for none
+  bool vlan_aware = false;       ///< network.ensure
+  bool stop_containers = false;  ///< node.drain
   std::vector<std::string> leaks{};  ///< node.collect: their names; none: all that wait for it
 };
 

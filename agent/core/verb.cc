@@ -9,7 +9,7 @@
 namespace drover {
 namespace {
 
-constexpr std::array<std::pair<Verb, std::string_view>, 25> kVerbs = {{
+constexpr std::array<std::pair<Verb, std::string_view>, 29> kVerbs = {{
     {Verb::container_run, "container.run"},
     {Verb::container_create, "container.create"},
     {Verb::container_start, "container.start"},
@@ -22,6 +22,10 @@ constexpr std::array<std::pair<Verb, std::string_view>, 25> kVerbs = {{
     {Verb::container_update, "container.update"},
     {Verb::container_checkpoint, "container.checkpoint"},
     {Verb::container_restore, "container.restore"},
+    {Verb::container_snapshot, "container.snapshot"},
+    {Verb::container_rollback, "container.rollback"},
+    {Verb::container_snapshot_delete, "container.snapshot-delete"},
+    {Verb::container_backup, "container.backup"},
     {Verb::container_delete, "container.delete"},
     {Verb::image_pull, "image.pull"},
     {Verb::image_remove, "image.remove"},

@@ -19,9 +19,13 @@ enum class Verb {
   container_pause,
   container_resume,
   container_exec,
-  container_update,      ///< other limits, while it runs
-  container_checkpoint,  ///< its processes to the disk
-  container_restore,     ///< and back
+  container_update,           ///< other limits, while it runs
+  container_checkpoint,       ///< its processes to the disk
+  container_restore,          ///< and back
+  container_snapshot,         ///< its volumes and limits as they are now
+  container_rollback,         ///< to a snapshot
+  container_snapshot_delete,  ///< the snapshot, not the container
+  container_backup,           ///< an archive on a storage
   container_delete,
   image_pull,
   image_remove,

@@ -174,7 +174,8 @@ std::vector<proxmox::Privilege> needed_privileges(const Config& config, const st
     add("/storage/" + config.storage.guest_storage, {"Datastore.Audit", "Datastore.AllocateSpace"});
     // Guests get numbers that are not there yet, so they are granted for all.
     add("/vms", {"VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.CPU",
-                 "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options"});
+                 "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Snapshot",
+                 "VM.Snapshot.Rollback", "VM.Backup"});
     // Bridges of nodes are of this zone, since PVE 8.
     if (const std::string& bridge = config.network.default_bridge;
         !bridge.empty() && !bridge_is_vnet) {

@@ -93,6 +93,16 @@ Result<> admit_template(const Node& node, const JobRequest& request) {
                                                             : Result<>();
 }
 
+/// Snapshots and backups only some runtimes have.
+Result<> check_kept(const runtimes::Runtime& runtime, const JobRequest& request, bool backs_up) {
+  const runtimes::Capabilities capabilities = runtime.capabilities();
+  const std::string_view why_not = backs_up ? capabilities.no_backups : capabilities.no_snapshots;
+  return why_not.empty() ? Result<>()
+                         : fail(Code::refused, "{} {}: runtime {} {}: {}", to_string(request.verb),
+                                request.target, to_string(runtime.kind()),
+                                backs_up ? "makes no backups" : "keeps no snapshots", why_not);
+}
+
 }  // namespace
 
 Result<> admit_image(const Node& node, const JobRequest& request) {
@@ -115,7 +125,11 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request) {
   const bool checkpoints =
       request.verb == Verb::container_checkpoint || request.verb == Verb::container_restore;
-  if (request.verb != Verb::container_update && !checkpoints) {
+  const bool snapshots = request.verb == Verb::container_snapshot ||
+                         request.verb == Verb::container_rollback ||
+                         request.verb == Verb::container_snapshot_delete;
+  const bool backs_up = request.verb == Verb::container_backup;
+  if (request.verb != Verb::container_update && !checkpoints && !snapshots && !backs_up) {
     return {};
   }
   const std::optional<ContainerRow> row = TRY(journal.container(request.target));
@@ -124,6 +138,9 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
   }
   const ContainerRecord record = TRY(container_record_from(row->container));
   const runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  if (snapshots || backs_up) {
+    return check_kept(*runtime, request, backs_up);
+  }
   if (checkpoints) {
     const runtimes::Capabilities capabilities = runtime->capabilities();
     return capabilities.checkpoints

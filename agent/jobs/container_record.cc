@@ -82,6 +82,9 @@ json::Value to_json(const ContainerRecord& record) {
   if (container.vmid) {
     object.set("vmid", std::uint64_t{container.vmid->value});
   }
+  if (!record.snapshots.empty()) {
+    object.set("snapshots", runtimes::to_json(record.snapshots));
+  }
   return object;
 }
 
@@ -106,7 +109,8 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
                           std::nullopt},
                          {},
                          {},
-                         std::string(value.at("lower").string_or(""))};
+                         std::string(value.at("lower").string_or("")),
+                         runtimes::snapshots_from_json(value.at("snapshots"))};
   if (const json::Array* mounts = value.at("mounts").array()) {
     for (const json::Value& mount : *mounts) {
       record.container.mounts.push_back({std::string(mount.at("source").string_or("")),

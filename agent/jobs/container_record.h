@@ -9,6 +9,7 @@
 #include "agent/core/json.h"
 #include "runtimes/container.h"
 #include "runtimes/network/network.h"
+#include "runtimes/snapshots.h"
 #include "runtimes/volumes/volume.h"
 
 namespace drover::jobs {
@@ -18,6 +19,7 @@ struct ContainerRecord {
   std::vector<runtimes::Volume> volumes;         ///< as far as they were made
   std::vector<runtimes::Attachment> interfaces;  ///< as far as they were made
   runtimes::Path lower{};                        ///< the folder below the root's overlay
+  std::vector<runtimes::Snapshot> snapshots{};   ///< as the last job about them has found them
 };
 
 /// Its interfaces as its spec asks for them.

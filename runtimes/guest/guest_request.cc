@@ -1,6 +1,7 @@
 #include "runtimes/guest/guest_request.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <string_view>
 
@@ -64,12 +65,18 @@ Result<> refuse_unmapped(const ContainerSpec& spec) {
   return {};
 }
 
+bool is_volume_of_kind(std::string_view image, std::string_view kind) {
+  const std::size_t at = image.find(kind);
+  return at != std::string_view::npos && is_word(image.substr(0, at)) &&
+         at + kind.size() < image.size() && fits_in_list(image);
+}
+
 Result<> check_image(const std::string& image) {
-  constexpr std::string_view kKind = ":vztmpl/";
-  const std::size_t kind = image.find(kKind);
-  if (kind == std::string::npos || !is_word(std::string_view(image).substr(0, kind)) ||
-      kind + kKind.size() == image.size() || !fits_in_list(image)) {
-    return refuse("image", "must be a template as STORAGE:vztmpl/FILE, not \"{}\"", image);
+  if (!is_volume_of_kind(image, ":vztmpl/") && !is_backup(image)) {
+    return refuse("image",
+                  "must be a template as STORAGE:vztmpl/FILE, or a backup as STORAGE:backup/FILE, "
+                  "not \"{}\"",
+                  image);
   }
   return {};
 }
@@ -87,7 +94,8 @@ Result<std::string> mount_point(const VolumeSpec& volume, std::size_t index,
   if (!fits_in_list(volume.target)) {
     return refuse(at + "/target", "Proxmox takes no path with a comma or control character");
   }
-  return fmt::format("{},mp={}{}", disk(storage, volume.size_mib), volume.target,
+  // Else Proxmox leaves it out of backups.
+  return fmt::format("{},mp={},backup=1{}", disk(storage, volume.size_mib), volume.target,
                      volume.read_only ? ",ro=1" : "");
 }
 
@@ -146,12 +154,21 @@ Result<> add_resources(const Resources& resources, proxmox::Form& form) {
 
 }  // namespace
 
+bool is_backup(std::string_view image) {
+  return is_volume_of_kind(image, ":backup/");
+}
+
 Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOptions& options) {
   TRY(refuse_unmapped(spec));
   TRY(check_image(spec.image));
   proxmox::GuestRequest request;
   request.template_volume = spec.image;
-  request.rootfs = disk(options.storage, static_cast<std::uint64_t>(options.root_mib));
+  request.restore = is_backup(spec.image);
+  if (request.restore && spec.volumes.empty()) {
+    request.more.emplace_back("storage", options.storage);
+  } else {
+    request.rootfs = disk(options.storage, static_cast<std::uint64_t>(options.root_mib));
+  }
   for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
     request.mount_points.push_back(TRY(mount_point(spec.volumes[i], i, options)));
   }
@@ -163,6 +180,9 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
   }
   for (std::size_t i = 0; i < networks.size(); ++i) {
     request.nets.push_back(TRY(net(networks[i], i, !spec.command.empty(), options)));
+    if (spec.firewall) {
+      request.nets.back() += ",firewall=1";
+    }
   }
   request.more.emplace_back("unprivileged", "1");
   TRY(add_resources(spec.resources, request.more));
@@ -183,6 +203,21 @@ Result<proxmox::Form> limits_form(const Resources& limits) {
     form.emplace_back("delete", unset);
   }
   return form;
+}
+
+Resources limits_of(const json::Value& config) {
+  Resources limits;
+  // Proxmox writes its own default of the memory down, too, and gives it swap.
+  if (config.at("swap").integer_or(-1) == 0) {
+    limits.memory_mib =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.at("memory").integer_or(0)));
+  }
+  const json::Value& share = config.at("cpulimit");
+  limits.cpus = share.number();
+  if (const std::string* text = share.string()) {
+    std::from_chars(text->data(), text->data() + text->size(), limits.cpus);
+  }
+  return limits;
 }
 
 }  // namespace drover::runtimes

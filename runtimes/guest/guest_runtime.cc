@@ -8,45 +8,33 @@
 #include <csignal>
 #include <cstring>
 
-#include "agent/system/crash_point.h"
 #include "agent/system/process.h"
 #include "runtimes/guest/exit_status.h"
 #include "runtimes/guest/guest_config.h"
 #include "runtimes/guest/guest_parts.h"
-#include "runtimes/guest/guest_program.h"
 #include "runtimes/guest/guest_request.h"
 
 namespace drover::runtimes {
 namespace {
-
-std::string label(const Container& container) {
-  return "guest of container " + container.name.str();
-}
 
 /// What LXC calls a guest of Proxmox.
 std::string guest_name(Vmid vmid) {
   return std::to_string(vmid.value);
 }
 
-/// A pidfd of the guest's init, while it has one.
-system::UniqueFd open_guest_init(pid_t init) {
-  if (init <= 0) {
-    return {};
-  }
-  const Result<std::uint64_t> start = system::start_time_of(init);
-  if (!start) {
-    return {};
-  }
-  Result<system::UniqueFd> fd = system::open_process({init, *start});
-  return fd ? std::move(*fd) : system::UniqueFd();
-}
-
 }  // namespace
+
+std::string GuestRuntime::label(const Container& container) {
+  return "guest of container " + container.name.str();
+}
 
 GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options)
     : client_(client),
       tasks_(client, clock),
       guests_(client, tasks_),
+      snapshot_calls_(client, tasks_, guests_),
+      backups_(client, tasks_),
+      storage_(client, tasks_),
       options_(std::move(options)) {}
 
 Capabilities GuestRuntime::capabilities() const {
@@ -54,7 +42,9 @@ Capabilities GuestRuntime::capabilities() const {
           .provisions_itself = true,
           .keeps_output = false,
           .knows_exit_code = false,
-          .no_checkpoints = "the API of Proxmox restores no checkpoint of a container"};
+          .no_checkpoints = "the API of Proxmox restores no checkpoint of a container",
+          .no_snapshots = "",
+          .no_backups = ""};
 }
 
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {
@@ -89,9 +79,10 @@ Result<> GuestRuntime::unmark_unless_started(const Container& container, const S
   }
   const std::vector<proxmox::Tasks::Ended> tasks = TRY(tasks_.ended(guest.vmid, stop));
   // What comes before its creation was about another guest of this number. One whose creation is
-  // not found, as after a restore, may have run for all that is known.
+  // not found, as after somebody's restore, may have run for all that is known.
+  const char* const creation = is_backup(container.spec.image) ? "vzrestore" : "vzcreate";
   const auto created = std::find_if(tasks.begin(), tasks.end(),
-                                    [](const auto& task) { return task.type == "vzcreate"; });
+                                    [creation](const auto& task) { return task.type == creation; });
   const bool ran = std::any_of(tasks.begin(), created, [](const auto& task) {
     return task.type == "vzstart" && proxmox::ended_well(task.exit);
   });
@@ -178,78 +169,16 @@ Result<GuestRuntime::Live> GuestRuntime::live_as(const Container& container, Sta
   return guest;
 }
 
-Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
-  TRY(make(container, stop));
-  return set_program(container, stop);
-}
-
-Result<> GuestRuntime::set_program(const Container& container, const Stop& stop) {
-  const ContainerSpec& spec = container.spec;
-  if (spec.command.empty() && spec.env.empty()) {
-    return {};
-  }
-  // Those of the request are overwritten by the image's: they come after it.
-  system::crash_point("guest before its program");
-  const proxmox::GuestInfo guest = TRY(find(container, stop));
-  const auto change = [&spec](const json::Value& config) { return program_form(spec, config); };
-  return change_guest(client_, guest.vmid, change, stop)
-      .context("set the program of the " + label(container));
-}
-
-Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
-  proxmox::GuestRequest request = TRY(map_spec(container.spec, options_));
-  request.hostname = hostname_of(container);
-  request.tags = tags_of(container);
-  const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
-  for (const proxmox::GuestInfo& guest : guests) {
-    const GuestStamp stamp = stamp_of(guest);
-    if (stamp.ours && stamp.name == container.name.str()) {
-      // Its tags are there since its creation has ended well.
-      if (stamp.job == container.job.str()) {
-        return {};
-      }
-      return fail(Code::conflict, "create {}: guest {} of job {} has that name", label(container),
-                  guest.vmid.value, stamp.job);
-    }
-  }
-  Result<Vmid> made = guests_.create(request, options_.first, options_.last, guests, stop);
-  // Proxmox sets up the distributions it knows; any other template has to be called unmanaged.
-  if (!made && made.error().message.find("unable to detect OS distribution") != std::string::npos) {
-    request.more.emplace_back("ostype", "unmanaged");
-    made = guests_.create(request, options_.first, options_.last, guests, stop);
-  }
-  if (made) {
-    const std::lock_guard lock(mutex_);
-    made_.insert_or_assign(container.job.str(), *made);
-    return {};
-  }
-  // The answer may have been lost, or the request to stop have come too late to keep it from being
-  // made.
-  const Stop never;
-  const Result<> settled = settle(container, stop.requested() ? never : stop);
-  if (made.error().code == Code::timed_out && settled) {
-    const Result<proxmox::GuestInfo> found = find(container, stop);
-    if (found || found.error().code != Code::not_found) {
-      return found ? Result<>() : Failure(found.error());
-    }
-    return fail(Code::unavailable, "create {}: {}; it is not there", label(container),
-                made.error().message);
-  }
-  // What is left behind nobody would look for.
-  const Result<> removed = settled ? remove(container, true, never) : settled;
-  Error error = Error(made.error()).context("create " + label(container));
-  if (!removed) {
-    error.message += "; and what was begun could not be removed: " + removed.error().message;
-  }
-  return Failure(std::move(error));
-}
-
 Result<Provided> GuestRuntime::provided(const Container& container, const Stop& stop) {
   const proxmox::GuestInfo guest = TRY(find(container, stop));
   const json::Value config =
       TRY(client_.get(config_path(guest.vmid), {}, stop).context("look at " + label(container)));
   forget_number(container);
-  return parts_of_guest(guest.vmid, container.spec, config);
+  Provided parts = parts_of_guest(guest.vmid, container.spec, config);
+  if (is_backup(container.spec.image)) {
+    parts.resources = limits_of(config);
+  }
+  return parts;
 }
 
 std::string GuestRuntime::config_path(Vmid vmid) const {

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "agent/system/clock.h"
+#include "proxmox/backups.h"
+#include "proxmox/guest_snapshots.h"
 #include "proxmox/guests.h"
 #include "runtimes/guest/guest_options.h"
 #include "runtimes/guest/guest_tags.h"
@@ -23,7 +25,7 @@ namespace drover::runtimes {
 /// then among all, and a guest that somebody else has tagged differently is `not_found`.
 ///
 /// An exit code is known only of a guest that `stop` has ended, on kernels that tell it (6.15).
-class GuestRuntime final : public Runtime {
+class GuestRuntime final : public Runtime, private Snapshots, private Backups {
  public:
   /// Both must outlive this.
   GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options);
@@ -48,11 +50,36 @@ class GuestRuntime final : public Runtime {
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
+  Result<std::vector<std::string>> pending(const Container& container, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
+  Snapshots* snapshots() override { return this; }
+  Backups* backups() override { return this; }
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 
  private:
+  Result<> take_snapshot(const Container& container, const std::string& name, const JobId& job,
+                         const Stop& stop) override;
+  Result<bool> has_taken(const Container& container, const std::string& name, const JobId& job,
+                         const Stop& stop) override;
+  Result<std::optional<Exit>> roll_back(const Container& container, const std::string& name,
+                                        const Stop& stop) override;
+  Result<> remove_snapshot(const Container& container, const std::string& name,
+                           const Stop& stop) override;
+  Result<Resources> limits(const Container& container, const Stop& stop) override;
+  Result<std::vector<Snapshot>> list_snapshots(const Container& container,
+                                               const Stop& stop) override;
+  Result<Backup> make_backup(const Container& container, const BackupWish& wish, const JobId& job,
+                             const Stop& stop) override;
+  Result<> remove_backup(const Container& container, const std::string& storage, const JobId& job,
+                         const Stop& stop) override;
+
+  /// For messages.
+  static std::string label(const Container& container);
+  /// Takes out of a guest's configuration what the backup that it is made of had and its spec does
+  /// not name.
+  Result<> keep_to_spec(const Container& container, const Stop& stop);
+
   struct Live {
     Vmid vmid;
     State state;
@@ -62,6 +89,8 @@ class GuestRuntime final : public Runtime {
   Result<> make(const Container& container, const Stop& stop);
   /// What the spec says of it that the guest has not yet.
   Result<> set_program(const Container& container, const Stop& stop);
+  /// The same.
+  Result<> set_firewall(const Container& container, const Stop& stop);
   Result<proxmox::GuestInfo> find(const Container& container, const Stop& stop);
   Result<State> state_of(const proxmox::GuestInfo& guest, const Stop& stop) const;
   Result<Live> live(const Container& container, const Stop& stop);
@@ -84,6 +113,9 @@ class GuestRuntime final : public Runtime {
   proxmox::Client& client_;
   proxmox::Tasks tasks_;
   proxmox::Guests guests_;
+  proxmox::SnapshotCalls snapshot_calls_;
+  proxmox::Backups backups_;
+  proxmox::Storage storage_;
   GuestOptions options_;
   mutable std::mutex mutex_;
   /// By job: of guests that were made here and whose containers were not told yet. Guarded by

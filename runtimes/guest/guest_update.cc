@@ -1,4 +1,5 @@
 // Limits of a guest that is there.
+#include "proxmox/answer.h"
 #include "runtimes/guest/guest_request.h"
 #include "runtimes/guest/guest_runtime.h"
 #include "runtimes/resources_held.h"
@@ -25,6 +26,24 @@ Result<> GuestRuntime::update(const Container& container, const Resources& limit
   }
   TRY(std::move(put).context(what));
   return {};
+}
+
+Result<std::vector<std::string>> GuestRuntime::pending(const Container& container,
+                                                       const Stop& stop) {
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  const std::string what = "pending changes of the guest of container " + container.name.str();
+  const json::Array list = TRY(proxmox::list_of(
+      client_.get(fmt::format("/nodes/{}/lxc/{}/pending", proxmox::path_segment(client_.node()),
+                              guest.vmid.value),
+                  {}, stop),
+      what));
+  std::vector<std::string> keys;
+  for (const json::Value& item : list) {
+    if (!item.at("pending").is_null() || item.at("delete").integer_or(0) != 0) {
+      keys.emplace_back(item.at("key").string_or(""));
+    }
+  }
+  return keys;
 }
 
 }  // namespace drover::runtimes

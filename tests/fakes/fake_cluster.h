@@ -55,6 +55,11 @@ class FakeCluster : public proxmox::Client {
                            const system::Stop& /*stop*/) override {
     return unknown(path);
   }
+  Result<json::Value> upload(const std::string& path, const proxmox::Form& /*form*/,
+                             const proxmox::FilePart& /*file*/,
+                             const system::Stop& /*stop*/) override {
+    return unknown(path);
+  }
   Result<json::Value> put(const std::string& path, const proxmox::Form& /*form*/,
                           const system::Stop& /*stop*/) override {
     return unknown(path);

@@ -11,13 +11,16 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtimes/runtime.h"
 
 namespace drover::fakes {
 
 /// Follows runtime.h: live state first, the same errors. Thread-safe.
-class FakeRuntime : public runtimes::Runtime {
+class FakeRuntime : public runtimes::Runtime,
+                    private runtimes::Snapshots,
+                    private runtimes::Backups {
  public:
   using Stop = system::Stop;
 
@@ -53,6 +56,9 @@ class FakeRuntime : public runtimes::Runtime {
   /// What it was last updated to; none for one that never was.
   std::optional<Resources> limits(const std::string& name);
   bool has(const std::string& name);
+  std::vector<runtimes::Snapshot> snapshots_of(const std::string& name);
+  /// Jobs whose backups there are.
+  std::set<std::string> backups_by();
 
   RuntimeKind kind() const override { return RuntimeKind::runc; }
   runtimes::Capabilities capabilities() const override { return capabilities_; }
@@ -71,8 +77,38 @@ class FakeRuntime : public runtimes::Runtime {
   Result<runtimes::State> state(const runtimes::Container& container, const Stop& stop) override;
   Result<> remove(const runtimes::Container& container, bool force, const Stop& stop) override;
   Result<std::vector<runtimes::Found>> inventory(const Stop& stop) override;
+  /// When its capabilities give no reason why not.
+  runtimes::Snapshots* snapshots() override {
+    return capabilities_.no_snapshots.empty() ? this : nullptr;
+  }
+  runtimes::Backups* backups() override {
+    return capabilities_.no_backups.empty() ? this : nullptr;
+  }
 
  private:
+  struct Kept {
+    runtimes::Snapshot snapshot;
+    std::string job;
+    Resources limits;
+  };
+
+  Result<> take_snapshot(const runtimes::Container& container, const std::string& name,
+                         const JobId& job, const Stop& stop) override;
+  Result<bool> has_taken(const runtimes::Container& container, const std::string& name,
+                         const JobId& job, const Stop& stop) override;
+  Result<std::optional<Exit>> roll_back(const runtimes::Container& container,
+                                        const std::string& name, const Stop& stop) override;
+  Result<> remove_snapshot(const runtimes::Container& container, const std::string& name,
+                           const Stop& stop) override;
+  Result<Resources> limits(const runtimes::Container& container, const Stop& stop) override;
+  Result<std::vector<runtimes::Snapshot>> list_snapshots(const runtimes::Container& container,
+                                                         const Stop& stop) override;
+  Result<runtimes::Backup> make_backup(const runtimes::Container& container,
+                                       const runtimes::BackupWish& wish, const JobId& job,
+                                       const Stop& stop) override;
+  Result<> remove_backup(const runtimes::Container& container, const std::string& storage,
+                         const JobId& job, const Stop& stop) override;
+
   static constexpr pid_t kPid = 4711;
 
   static runtimes::State running() { return {Status::running, kPid, {}}; }
@@ -120,14 +156,16 @@ class FakeRuntime : public runtimes::Runtime {
   std::atomic<int> exec_code_ = 3;
   std::atomic<bool> signals_ignored_ = false;
   std::mutex mutex_;
-  std::map<std::string, runtimes::State> states_;  // guarded by mutex_
-  std::map<std::string, int> starts_;              // guarded by mutex_
-  std::map<std::string, std::string> jobs_;        // stamps; guarded by mutex_
-  std::map<std::string, Resources> limits_;        // guarded by mutex_
-  std::map<std::string, Error> failures_;          // guarded by mutex_
-  std::map<std::string, Hold> holds_;              // guarded by mutex_
-  std::set<std::pair<std::string, Hold>> pauses_;  // guarded by mutex_
-  bool paused_ = false;                            // guarded by mutex_
+  std::map<std::string, runtimes::State> states_;       // guarded by mutex_
+  std::map<std::string, int> starts_;                   // guarded by mutex_
+  std::map<std::string, std::string> jobs_;             // stamps; guarded by mutex_
+  std::map<std::string, Resources> limits_;             // guarded by mutex_
+  std::map<std::string, std::vector<Kept>> snapshots_;  // guarded by mutex_
+  std::set<std::string> backups_;                       // jobs; guarded by mutex_
+  std::map<std::string, Error> failures_;               // guarded by mutex_
+  std::map<std::string, Hold> holds_;                   // guarded by mutex_
+  std::set<std::pair<std::string, Hold>> pauses_;       // guarded by mutex_
+  bool paused_ = false;                                 // guarded by mutex_
   std::condition_variable went_on_;
 };
 

@@ -21,6 +21,8 @@ namespace drover::fakes {
 class SimNode {
  public:
   SimNode() { start({}); }
+  /// With `more` on its command line.
+  explicit SimNode(const std::vector<std::string>& more) { start(more); }
   SimNode(const SimNode&) = delete;
   SimNode& operator=(const SimNode&) = delete;
   ~SimNode() { end(); }

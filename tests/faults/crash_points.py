@@ -12,89 +12,35 @@ With --cancel the job is cancelled at its points, which the crash follows, or co
 """
 
 import argparse
-import dataclasses
 import functools
+import json
 import pathlib
+import re
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+from crash_scenarios import CODE, DONE, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP  # noqa: E402
 from crash_table import CrashTable, add_sample  # noqa: E402
 from leftovers import leftovers  # noqa: E402
-from whole_node import SERVE  # noqa: E402
-
-CODE = 5
-PROGRAM = f'echo started >>/data/starts; trap "exit {CODE}" TERM; while :; do sleep 0.05; done'
-DEAF = 'trap "" TERM; echo started >>/data/starts; while :; do sleep 0.05; done'
-TWICE = f'echo started >>/data/starts; [ $(wc -l </data/starts) -ge 2 ] || exit 3; {SERVE % CODE}'
-DONE = ("succeeded",)
-# What a program inside was told or has done cannot be taken back, and whether it was is not known after a crash.
-DONE_OR_UNKNOWN = ("succeeded", "failed")
-
-
-@dataclasses.dataclass
-class Scenario:
-    name: str
-    verb: str
-    status: str | None  # of the container afterwards; None: there is none
-    starts: int = 0  # of its program, all jobs together
-    before: tuple = ()
-    options: dict = dataclasses.field(default_factory=dict)
-    spec: dict = dataclasses.field(default_factory=dict)
-    states: tuple = DONE
-    execs: int | None = None  # how often its command has run if the job says that it has
-    guests: bool = True  # for guests of Proxmox too
-    target: str | None = None  # of the job; None: the container
-    deadline_ms: int | None = None  # from when it is sent
-
-    @property
-    def makes(self):
-        return self.verb in ("container.run", "container.create")
-
-
-SCENARIOS = [
-    Scenario("run", "container.run", "running", 1),
-    Scenario("create", "container.create", "created"),
-    Scenario("start", "container.start", "running", 1, before=("container.create",)),
-    Scenario("start again", "container.start", "running", 2, before=("container.run", "container.stop")),
-    Scenario("stop", "container.stop", "stopped", 1, before=("container.run",)),
-    Scenario("restart", "container.restart", "running", 2, before=("container.run",)),
-    Scenario("pause", "container.pause", "paused", 1, before=("container.run",)),
-    Scenario("resume", "container.resume", "running", 1, before=("container.run", "container.pause")),
-    Scenario("exec", "container.exec", "running", 1, before=("container.run",), states=DONE_OR_UNKNOWN,
-             options={"command": ["sh", "-c", "echo x >>/data/execs"]}, execs=1),
-    Scenario("kill", "container.kill", "stopped", 1, before=("container.run",), states=DONE_OR_UNKNOWN,
-             options={"signal": "9"}),
-    Scenario("delete", "container.delete", None, 1, before=("container.run", "container.stop")),
-    Scenario("delete what runs", "container.delete", "running", 1, before=("container.run",), states=("failed",)),
-    Scenario("delete by force", "container.delete", None, 1, before=("container.run",), options={"force": True}),
-    Scenario("run without its bridge", "container.run", None, states=("failed",),
-             spec={"networks": [{"interface": "eth0", "bridge": "vmbr0"},
-                                {"interface": "eth1", "bridge": "vmbr7"}]}),
-    Scenario("run without its program", "container.run", None, states=("failed",),
-             spec={"command": ["/no/such/program"]}, guests=False),
-    # Started once by the job and once by its policy.
-    Scenario("start by policy", "container.run", "running", 2, guests=False,
-             spec={"command": ["sh", "-c", TWICE], "restart": {"policy": "on-failure"}}),
-    Scenario("stop beyond its deadline", "container.stop", "running", 1, before=("container.run",), states=("failed",),
-             spec={"command": ["sh", "-c", DEAF], "stop": {"grace_s": 600}}, guests=False, deadline_ms=300),
-    Scenario("drain", "node.drain", "stopped", 1, before=("container.run",), options={"stop_containers": True},
-             target="node1"),
-]
 
 
 class Table(CrashTable):
     def __init__(self, chosen):
-        super().__init__(chosen.build.resolve(), chosen, proxmox=True)
+        super().__init__(chosen.build.resolve(), chosen, proxmox=True, simulator_options=["--storage", "fast:btrfs"])
         self.runtime = chosen.runtime
+        if self.runtime == "pve-lxc":
+            # On a storage that keeps snapshots.
+            self.node.config["storage"] = {"default": "fast", "guest_storage": "fast"}
+            self.node.write_config()
         self.count = 0
 
     def spec(self, changes):
         spec = {"runtime": self.runtime, "volumes": [{"name": "data", "target": "/data", "size_mib": 8}],
                 "networks": [{"interface": "eth0", "bridge": "vmbr0"}], "stop": {"grace_s": 20}}
         if self.runtime == "pve-lxc":
-            spec["image"] = "local:vztmpl/busybox.tar.gz"
+            spec["image"] = TEMPLATE
             spec["volumes"][0]["size_mib"] = 1024
         else:
             spec["command"] = ["sh", "-c", PROGRAM]
@@ -105,12 +51,16 @@ class Table(CrashTable):
         job = {"id": f"job-{self.count}", "verb": verb, "target": name}
         if verb in ("container.run", "container.create"):
             job["spec"] = self.spec(spec or {})
+            if job["spec"].get("image") == THE_BACKUP:
+                archives = [file for file in self.dump() if not file.endswith(".notes")]
+                job["spec"]["image"] = f"local:backup/{archives[0]}" if archives else TEMPLATE
         if options:
             job["options"] = options
         return job
 
     def prepare(self, name, verb, spec=None):
-        ended = self.client.run(self.job(name, verb, spec=spec))
+        verb, options = verb if isinstance(verb, tuple) else (verb, None)
+        ended = self.client.run(self.job(name, verb, options, spec))
         assert ended["state"] == "succeeded", f"{verb} {name}, before the crash: {ended}"
         if verb == "container.run" and self.runtime != "pve-lxc":
             self.await_lines(name, "starts", 1)
@@ -166,12 +116,17 @@ class Table(CrashTable):
         wrong = []
         seen = self.client.query("container", name=name)
         good = {"running", "stopped", "paused", "created"}
+        if scenario.verb in ("container.rollback", "container.backup"):
+            good = {scenario.status}
         if scenario.verb == "container.start":
             good = {"stopped", "created"}
         if scenario.status is None:
             good.add("unknown")
         if seen["status"] not in good:
             wrong.append(f"{name} is {seen['status']}")
+        if self.runtime == "pve-lxc":
+            before = tuple(step[1]["snapshot"] for step in scenario.before if isinstance(step, tuple))
+            return wrong + self.check_snapshots(scenario, name, [scenario.snapshots, before])
         if self.lines(name, "starts") > scenario.starts:
             wrong.append(f"its program was started {self.lines(name, 'starts')} times")
         return wrong
@@ -186,7 +141,7 @@ class Table(CrashTable):
         if seen["status"] != status or status not in ("running", "stopped", "paused", "created"):
             wrong.append(f"{name} is {seen['status']} and not {scenario.status}")
         if self.runtime == "pve-lxc":
-            return wrong
+            return wrong + self.check_snapshots(scenario, name, [scenario.snapshots])
         starts = self.await_lines(name, "starts", scenario.starts)
         if starts != scenario.starts:
             wrong.append(f"its program was started {starts} times and not {scenario.starts} times")
@@ -200,6 +155,37 @@ class Table(CrashTable):
                 wrong.append(f"the exit code is told as {codes}")
         return wrong
 
+    def check_snapshots(self, scenario, name, expected):
+        """As the node tells and as Proxmox has them."""
+        if scenario.snapshots is None:
+            return []
+        wrong = []
+        seen = self.client.query("container", name=name)
+        told = tuple(snapshot["name"] for snapshot in seen.get("snapshots", []))
+        config = json.loads((self.node.simulator.folder / "guests" / f"{seen['vmid']}.json").read_text())
+        true = tuple(config.get("snapshots", {}))
+        if told not in expected or told != true:
+            wrong.append(f"its snapshots are told as {told}, and are {true}")
+        if "lock" in config or any("snapstate" in snapshot for snapshot in config.get("snapshots", {}).values()):
+            wrong.append(f"half a snapshot is left: {config}")
+        return wrong
+
+    def dump(self):
+        folder = self.node.simulator.folder / "local/dump"
+        return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
+
+    def check_backups(self, scenario, ended):
+        """Whole ones with their notes, and nothing else; they are deleted then."""
+        files = self.dump()
+        archives = [file for file in files if not file.endswith(".notes")]
+        taken_back = ended["state"] == "cancelled" and scenario.verb == "container.backup"
+        expected = 0 if taken_back else scenario.backups
+        whole = all(re.fullmatch(r"vzdump-lxc-[-0-9_]+\.tar\.zst", file) for file in archives)
+        wrong = [] if len(archives) == expected and len(files) == 2 * expected and whole else [f"of backups there is {files}"]
+        for file in files:
+            (self.node.simulator.folder / "local/dump" / file).unlink()
+        return wrong
+
     def once(self, scenario, point, cancel_at):
         name = f"{self.runtime}-{self.count}"
         for verb in scenario.before:
@@ -209,6 +195,7 @@ class Table(CrashTable):
             job["deadline"] = int(time.time() * 1000) + scenario.deadline_ms
         ended = self.do(job, point, cancel_at, lambda: self.goes_on(scenario, name))
         wrong = self.check(scenario, name, job, ended, cancel_at)
+        wrong += self.check_backups(scenario, ended)
         passed = self.passed()
         if scenario.verb == "node.drain":
             self.prepare("node1", "node.undrain")
@@ -230,7 +217,8 @@ class Table(CrashTable):
 
     def all(self, only):
         for scenario in SCENARIOS:
-            if (only and scenario.name != only) or (self.runtime == "pve-lxc" and not scenario.guests):
+            fits = scenario.guests if self.runtime == "pve-lxc" else scenario.others
+            if (only and scenario.name != only) or not fits:
                 continue
             if self.cancels and (scenario.states != DONE or scenario.target):
                 continue

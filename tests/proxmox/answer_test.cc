@@ -34,6 +34,12 @@ TEST(AnswerTest, TellsWhatTheApiMeantBehindItsStatus) {
   using enum Code;
   for (const Said& said : {
            Said{500, "unable to destroy CT 122 - container is running", conflict},
+           Said{500, "snapshot name 'one' already used", conflict},
+           Said{500, "can't rollback, 'one' is not most recent snapshot on 'subvol-100-disk-0'",
+                conflict},
+           Said{500, "unable to rollback to incomplete snapshot (snapstate = prepare)", conflict},
+           Said{500, "can't use storage 'fast' for backups - wrong content type", refused},
+           Said{500, "restoring 'mp0' to bind mount is only possible for root", refused},
            Said{500, "cluster not ready - no quorum?", unavailable},
            Said{500,
                 "unable to open file '/etc/pve/nodes/pve1/lxc/100.conf.tmp.712' - Permission "

@@ -138,6 +138,9 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
     CHECKED("GET /nodes/{node}/firewall/options", {});
     return firewall_switch(false);
   }
+  if (what == "vzdump" && parts.size() == 3 && method == "POST") {
+    return back_up(CHECKED("POST /nodes/{node}/vzdump", {}), user);
+  }
   if (what == "tasks") {
     return tasks(method, parts, form);
   }

@@ -38,6 +38,12 @@ class Api {
   Answer firewall_switch(bool of_cluster) const;
   Answer guest_firewall(const std::string& method, const std::vector<std::string>& parts,
                         const Form& form);
+  Answer back_up(const Parameters& given, const std::string& user);
+  Answer restore_guest(const Parameters& given, const std::string& user);
+  /// Those of one guest, or of all with "".
+  json::Array backups(const std::string& storage, const std::string& vmid) const;
+  Answer snapshots(const std::string& method, const std::vector<std::string>& parts,
+                   const Form& form, const std::string& user);
   Answer create_guest(const Parameters& parameters, const std::string& user);
   Answer configure_guest(const std::string& vmid, const Parameters& parameters,
                          const std::string& user);

@@ -21,8 +21,9 @@ namespace {
 std::mutex creating;
 
 constexpr std::array kNumbers{"memory", "swap", "cores", "unprivileged", "onboot"};
-constexpr std::array kNotStored{"vmid",   "node",   "ostemplate", "storage", "start", "force",
-                                "digest", "delete", "password",   "bwlimit", "revert"};
+constexpr std::array kNotStored{"vmid",   "node",    "ostemplate", "storage",  "start",
+                                "force",  "digest",  "delete",     "password", "bwlimit",
+                                "revert", "restore", "unique"};
 
 // The interface with an address of its own, as Proxmox writes it: its name, then the rest by name.
 std::string stored_network(const std::string& value) {
@@ -164,7 +165,36 @@ Result<> change_guest(const Place& place, const std::string& vmid, const Paramet
   return {};
 }
 
+Result<> reserve(const Place& place, const std::string& vmid) {
+  const std::lock_guard lock(creating);
+  if (load_guest(place, vmid)) {
+    return fail(Code::conflict, "CT {} already exists on node '{}'", vmid, place.node);
+  }
+  return save_guest(place, vmid, json::Object{{"lock", "create"}});
+}
+
 }  // namespace
+
+Answer Api::restore_guest(const Parameters& given, const std::string& user) {
+  const std::string& archive = given.at("ostemplate");
+  const std::string storage = given.contains("storage") ? given.at("storage") : "local";
+  for (const std::string& named : {storage_of(archive), storage}) {
+    if (!place_.storages.contains(named)) {
+      return error(fmt::format("storage '{}' does not exist", named));
+    }
+  }
+  json::Object config;
+  store_all(given, config);
+  const std::string& vmid = given.at("vmid");
+  if (const Result<> reserved = reserve(place_, vmid); !reserved) {
+    return error(fmt::format("unable to restore CT {} - {}", vmid, reserved.error().message));
+  }
+  return start_task(
+      {"vzrestore",
+       vmid,
+       {{"config", std::move(config)}, {"ostemplate", archive}, {"storage", storage}}},
+      user);
+}
 
 Answer Api::create_guest(const Parameters& given, const std::string& user) {
   if (const Result<> quorate = check_quorum(place_); !quorate) {
@@ -176,6 +206,9 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
   }
   if (const std::string why = root_only(given, user); !why.empty()) {
     return error(why, 403);
+  }
+  if (given.contains("restore") && given.at("restore") == "1") {
+    return restore_guest(given, user);
   }
   if (!given.at("ostemplate").starts_with("local:")) {
     return error(
@@ -192,20 +225,14 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
   for (const auto& [key, value] : config) {
     if (key == "rootfs" || (key.starts_with("mp") && key.size() > 2)) {
       const std::string volume = read_property_string(value.string_or(""))[""];
-      if (!volume.starts_with("local:")) {
+      if (!place_.storages.contains(storage_of(volume))) {
         return error(
             fmt::format("storage '{}' does not exist", volume.substr(0, volume.find(':'))));
       }
     }
   }
-  {
-    const std::lock_guard lock(creating);
-    if (load_guest(place_, vmid)) {
-      return error(fmt::format("CT {} already exists on node '{}'", vmid, place_.node));
-    }
-    if (const Result<> saved = save_guest(place_, vmid, json::Object{{"lock", "create"}}); !saved) {
-      return error(saved.error().message);
-    }
+  if (const Result<> reserved = reserve(place_, vmid); !reserved) {
+    return error(reserved.error().message);
   }
   return start_task({"vzcreate",
                      vmid,

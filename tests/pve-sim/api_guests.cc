@@ -65,6 +65,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     }
     return with_data(std::move(folders));
   }
+  if (parts.size() > 4 && parts[4] == "snapshot") {
+    return snapshots(method, parts, form, user);
+  }
   if (parts.size() > 5 && parts[4] == "firewall") {
     return guest_firewall(method, parts, form);
   }
@@ -112,6 +115,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   }
   if (method == "GET") {
     json::Object shown = given["current"] == "1" ? without_pending(*config) : with_pending(*config);
+    shown.erase("snapshots");
     if (const json::Value* lock = config->find("lock")) {
       shown = json::Object{{"lock", *lock}};
     }

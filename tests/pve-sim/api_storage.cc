@@ -8,6 +8,7 @@
 
 #include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
+#include "tests/pve-sim/backup_tasks.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/storage_lock.h"
@@ -66,8 +67,13 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
       {"content", "iso,vztmpl,backup,rootdir,snippets,images"}};
   if (parts.size() == 3 && method == "GET") {
     CHECKED("GET /nodes/{node}/storage", {});
-    facts.set("storage", "local");
-    return with_data(json::Array{std::move(facts)});
+    json::Array list;
+    for (const auto& [name, type] : place_.storages) {
+      facts.set("storage", name);
+      facts.set("type", type);
+      list.emplace_back(facts);
+    }
+    return with_data(std::move(list));
   }
   if (parts.size() < 5) {
     return not_implemented(method, parts);
@@ -75,14 +81,17 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   const Parameters own{{"storage", parts[3]}};
   if (parts[4] == "status" && method == "GET") {
     CHECKED("GET /nodes/{node}/storage/{storage}/status", own);
-    return parts[3] == "local" ? with_data(std::move(facts))
-                               : bad_parameters({{"storage", "No such storage."}});
+    if (!place_.storages.contains(parts[3])) {
+      return bad_parameters({{"storage", "No such storage."}});
+    }
+    facts.set("type", place_.storages.at(parts[3]));
+    return with_data(std::move(facts));
   }
   const bool fetches = parts[4] == "download-url" || parts[4] == "oci-registry-pull";
   if (parts[4] != "content" && parts[4] != "upload" && !fetches) {
     return not_implemented(method, parts);
   }
-  if (parts[3] != "local") {
+  if (!place_.storages.contains(parts[3])) {
     return error(fmt::format("storage '{}' does not exist", parts[3]));
   }
   if (fetches) {
@@ -100,7 +109,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
     const auto wanted = [&given](const char* key, const std::string& value) {
       return !given.contains(key) || given.at(key) == value;
     };
-    for (const auto& folder : std::filesystem::directory_iterator(place_.images())) {
+    for (const auto& folder : std::filesystem::directory_iterator(place_.images(parts[3]))) {
       const std::string vmid = folder.path().filename().string();
       const std::string content = load_guest(place_, vmid) ? "rootdir" : "images";
       if (!folder.is_directory() || !wanted("vmid", vmid) || !wanted("content", content)) {
@@ -109,13 +118,20 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
       for (const auto& file : std::filesystem::directory_iterator(folder.path())) {
         json::Object volume = volume_facts(file.path());
         volume.erase("path");
-        volume.set("volid", fmt::format("local:{}/{}", vmid, file.path().filename().string()));
+        volume.set("volid",
+                   fmt::format("{}:{}/{}", parts[3], vmid, file.path().filename().string()));
         volume.set("vmid", json::Value(vmid).integer_or(0));
         volume.set("content", content);
         list.emplace_back(std::move(volume));
       }
     }
-    if (wanted("content", "vztmpl") && !given.contains("vmid")) {
+    if (wanted("content", "backup")) {
+      for (json::Value& backup :
+           backups(parts[3], given.contains("vmid") ? given.at("vmid") : "")) {
+        list.push_back(std::move(backup));
+      }
+    }
+    if (parts[3] == "local" && wanted("content", "vztmpl") && !given.contains("vmid")) {
       for (const auto& file : std::filesystem::directory_iterator(place_.templates())) {
         list.emplace_back(json::Object{{"volid", "local:vztmpl/" + file.path().filename().string()},
                                        {"content", "vztmpl"},
@@ -131,7 +147,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
     if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
       return bad_parameters({{"filename", "value does not match the regex pattern"}});
     }
-    const path file = place_.images() / given.at("vmid") / name;
+    const path file = place_.images(parts[3]) / given.at("vmid") / name;
     const Result<StorageLock> lock = StorageLock::take(place_, system::Stop());
     if (!lock) {
       return error(lock.error().message);
@@ -159,7 +175,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
         return error(fmt::format("unable to create image: {}", failure.message()));
       }
     }
-    return with_data(fmt::format("local:{}/{}", given.at("vmid"), name));
+    return with_data(fmt::format("{}:{}/{}", parts[3], given.at("vmid"), name));
   }
   if (parts.size() < 6) {
     return not_implemented(method, parts);
@@ -168,13 +184,15 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   for (std::size_t i = 6; i < parts.size(); ++i) {
     volume += "/" + parts[i];
   }
-  if (!volume.starts_with("local:")) {
-    volume = "local:" + volume;
+  const std::string storage = parts[3] + ":";
+  if (!volume.starts_with(storage)) {
+    volume = storage + volume;
   }
   const Parameters both{{"storage", parts[3]}, {"volume", volume}};
   const std::optional<path> file = volume_path(place_, volume);
   if (!file) {
-    return error(fmt::format("unable to parse directory volume name '{}'", volume.substr(6)));
+    return error(
+        fmt::format("unable to parse directory volume name '{}'", volume.substr(storage.size())));
   }
   if (method == "GET") {
     CHECKED("GET /nodes/{node}/storage/{storage}/content/{volume}", both);
@@ -188,8 +206,11 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   }
   if (method == "DELETE") {
     CHECKED("DELETE /nodes/{node}/storage/{storage}/content/{volume}", both);
-    const std::string owner = volume.substr(6, volume.find('/') - 6);
-    return start_task({"imgdel", owner + "@local", {{"volume", volume}}}, user);
+    std::string owner = volume.substr(storage.size(), volume.find('/') - storage.size());
+    if (owner == "backup") {
+      owner = guest_of_backup(*file);
+    }
+    return start_task({"imgdel", owner + "@" + parts[3], {{"volume", volume}}}, user);
   }
   return not_implemented(method, parts);
 }

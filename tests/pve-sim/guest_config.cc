@@ -117,18 +117,27 @@ bool guest_runs(const Place& place, const std::string& vmid) {
   return guest_process(place, vmid).has_value();
 }
 
+std::string storage_of(std::string_view volid) {
+  const std::size_t colon = volid.find(':');
+  return std::string(colon == std::string_view::npos ? "" : volid.substr(0, colon));
+}
+
 std::optional<path> volume_path(const Place& place, std::string_view volid) {
-  if (!volid.starts_with("local:")) {
+  const std::string storage = storage_of(volid);
+  if (!place.storages.contains(storage)) {
     return std::nullopt;
   }
-  volid.remove_prefix(6);
+  volid.remove_prefix(storage.size() + 1);
   if (volid.empty() || volid.front() == '/' || volid.find("..") != std::string_view::npos) {
     return std::nullopt;
   }
-  if (volid.starts_with("vztmpl/")) {
+  if (storage == "local" && volid.starts_with("vztmpl/")) {
     return place.templates() / volid.substr(7);
   }
-  return place.images() / volid;
+  if (volid.starts_with("backup/")) {
+    return place.dump(storage) / volid.substr(7);
+  }
+  return place.images(storage) / volid;
 }
 
 }  // namespace drover::pve_sim

@@ -33,7 +33,9 @@ Result<json::Object> wait_for_config(const Place& place, const std::string& vmid
 std::optional<int> guest_process(const Place& place, const std::string& vmid);
 bool guest_runs(const Place& place, const std::string& vmid);
 
-/// Where a volume of storage "local" lies: "local:100/x.raw"; nothing when the id is malformed.
+/// "local" of "local:100/x.raw"; "" when the id names no storage.
+std::string storage_of(std::string_view volid);
+/// Where a volume lies; nothing when the id is malformed or its storage is not there.
 std::optional<path> volume_path(const Place& place, std::string_view volid);
 
 }  // namespace drover::pve_sim

@@ -12,24 +12,26 @@
 
 #include "agent/system/child.h"
 #include "agent/system/file.h"
+#include "tests/pve-sim/backup_tasks.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
+#include "tests/pve-sim/snapshot_tasks.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/template_tasks.h"
 #include "tests/pve-sim/upload_task.h"
 
 namespace drover::pve_sim {
 
-namespace {
-
 using system::Stop;
 
 path rootfs_of(const Place& place, const std::string& vmid) {
   return place.lxc_path / vmid / "rootfs";
 }
+
+namespace {
 
 // A guest's last process may hold its root for a moment after it was reported stopped; the kernel
 // tells nobody when it lets go.
@@ -46,6 +48,8 @@ Result<> unmount(const path& target) {
   return {};
 }
 
+}  // namespace
+
 Result<> unmount_guest(const Place& place, const std::string& vmid, const json::Object& config) {
   for (const auto& [key, value] : config) {
     if (key != "rootfs" && is_disk(key)) {
@@ -55,6 +59,8 @@ Result<> unmount_guest(const Place& place, const std::string& vmid, const json::
   }
   return unmount(rootfs_of(place, vmid));
 }
+
+namespace {
 
 Result<> mount_volume(const Place& place, const std::string& volid, const path& target,
                       const Stop& stop) {
@@ -69,6 +75,8 @@ Result<> mount_volume(const Place& place, const std::string& volid, const path& 
                      stop));
   return {};
 }
+
+}  // namespace
 
 Result<> mount_guest(const Place& place, const std::string& vmid, json::Object config,
                      const Stop& stop) {
@@ -86,6 +94,8 @@ Result<> mount_guest(const Place& place, const std::string& vmid, json::Object c
   }
   return {};
 }
+
+namespace {
 
 Result<> unpack(const path& archive, const path& root, const Stop& stop) {
   const std::string command =
@@ -180,6 +190,8 @@ json::Object apply_pending(const json::Object& config) {
   return applied;
 }
 
+}  // namespace
+
 Result<> start_guest(const Place& place, const std::string& vmid, const Stop& stop) {
   json::Object config = TRY(wait_for_config(place, vmid, stop));
   if (config.find("lock") != nullptr) {
@@ -214,6 +226,8 @@ Result<> start_guest(const Place& place, const std::string& vmid, const Stop& st
   }
   return started;
 }
+
+namespace {
 
 Result<> create_guest(const Place& place, const TaskRequest& request, const TaskLog& log,
                       const Stop& stop) {
@@ -259,13 +273,20 @@ Result<> stop_guest(const Place& place, const std::string& vmid, std::optional<s
 
 }  // namespace
 
+Result<> end_guest(const Place& place, const std::string& vmid) {
+  return stop_guest(place, vmid, std::nullopt, true, Stop());
+}
+
 Result<> destroy_guest(const Place& place, const std::string& vmid) {
   if (const std::optional<json::Object> config = load_guest(place, vmid)) {
     TRY(stop_guest(place, vmid, std::nullopt, true, Stop()));
     TRY(unmount_guest(place, vmid, *config));
   }
   TRY(system::remove_tree(place.lxc_path / vmid));
-  TRY(system::remove_tree(place.images() / vmid));
+  for (const auto& [storage, type] : place.storages) {
+    TRY(system::remove_tree(place.images(storage) / vmid));
+    TRY(system::remove_tree(place.snapshots(storage) / vmid));
+  }
   // Only now, as Proxmox does: its volumes are gone by then.
   TRY(check_guest_writable(place, vmid));
   TRY(system::remove_tree(place.firewall(vmid)));
@@ -280,6 +301,12 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
   };
   if (request.type == "vzcreate") {
     return create_guest(place, request, log, stop);
+  }
+  if (request.type == "vzrestore") {
+    return restore_guest(place, request, log, stop);
+  }
+  if (request.type == "vzdump") {
+    return back_up_guest(place, request, log, stop);
   }
   if (request.type == "vzstart") {
     return start_guest(place, request.id, stop);
@@ -300,6 +327,10 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
   if (request.type == "ociregistrypull") {
     return pull_template(request, log, stop);
   }
+  if (request.type == "vzsnapshot" || request.type == "vzrollback" ||
+      request.type == "vzdelsnapshot") {
+    return do_snapshot_task(place, request, log, stop);
+  }
   if (request.type == "imgcopy") {
     return take_upload(request, log);
   }
@@ -307,6 +338,9 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
     const std::optional<path> file =
         volume_path(place, request.details.find("volume")->string_or(""));
     const StorageLock lock = TRY(StorageLock::take(place, stop));
+    if (file) {
+      TRY(system::remove_tree(file->string() + ".notes"));
+    }
     return file ? system::remove_tree(*file) : Result<>();
   }
   if (request.type == "srvreload") {

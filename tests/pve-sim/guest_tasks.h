@@ -10,6 +10,16 @@ namespace drover::pve_sim {
 Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& log,
                  const system::Stop& stop);
 
+/// Its root with all its volumes, below Place::lxc_path.
+Result<> mount_guest(const Place& place, const std::string& vmid, json::Object config,
+                     const system::Stop& stop);
+Result<> unmount_guest(const Place& place, const std::string& vmid, const json::Object& config);
+path rootfs_of(const Place& place, const std::string& vmid);
+Result<> start_guest(const Place& place, const std::string& vmid, const system::Stop& stop);
+
+/// Ends the guest's processes at once if it runs, and takes its mounts away.
+Result<> end_guest(const Place& place, const std::string& vmid);
+
 /// Ends the guest's processes if it runs, takes its mounts away and removes its volumes, lxc folder
 /// and configuration.
 Result<> destroy_guest(const Place& place, const std::string& vmid);

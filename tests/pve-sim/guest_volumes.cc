@@ -15,11 +15,11 @@ namespace drover::pve_sim {
 namespace {
 
 // "100/vm-100-disk-2.raw", the first that is not taken.
-std::string free_name(const Place& place, const std::string& vmid, bool folder) {
+std::string free_name(const path& images, const std::string& vmid, bool folder) {
   for (int number = 0;; ++number) {
     std::string name = fmt::format("{}/{}-{}-disk-{}.{}", vmid, folder ? "subvol" : "vm", vmid,
                                    number, folder ? "subvol" : "raw");
-    if (!std::filesystem::exists(place.images() / name)) {
+    if (!std::filesystem::exists(images / name)) {
       return name;
     }
   }
@@ -55,10 +55,11 @@ Result<std::string> make_guest_volume(const Place& place, const std::string& vmi
     return value;  // an existing volume
   }
   const StorageLock lock = TRY(StorageLock::take(place, stop));
-  const std::string name = free_name(place, vmid, gib <= 0);
-  const path file = place.images() / name;
+  const std::string storage = storage_of(volid);
+  const std::string name = free_name(place.images(storage), vmid, gib <= 0);
+  const path file = place.images(storage) / name;
   TRY(system::make_folders(file.parent_path()));
-  std::string stored = "local:" + name;
+  std::string stored = storage + ":" + name;
   if (gib > 0) {
     // Whole MiB downwards: 0.1 becomes 102M and not 102.4M.
     const auto mib = static_cast<std::uint64_t>(gib * 1024);

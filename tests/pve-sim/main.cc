@@ -36,6 +36,18 @@ bool read_number(std::string_view text, int& out) {
          text.data() + text.size();
 }
 
+/// "NAME:TYPE".
+bool read_storage(const std::string& text, pve_sim::Place& place) {
+  const std::size_t colon = text.find(':');
+  if (colon == 0 || colon == std::string::npos || text.find('/') != std::string::npos) {
+    return false;
+  }
+  std::string type = text.substr(colon + 1);
+  const bool known = type == "dir" || type == "btrfs";
+  place.storages[text.substr(0, colon)] = std::move(type);
+  return known;
+}
+
 bool read_arguments(int argc, char** argv, int first, Arguments& out) {
   for (int i = first; i < argc; i += 2) {
     const std::string_view name = argv[i];
@@ -62,7 +74,8 @@ bool read_arguments(int argc, char** argv, int first, Arguments& out) {
       out.place.token = value;
     } else if (name == "--request") {
       out.request = value;
-    } else if (!(name == "--port" && read_number(value, out.port)) &&
+    } else if (!(name == "--storage" && read_storage(value, out.place)) &&
+               !(name == "--port" && read_number(value, out.port)) &&
                !(name == "--auth-delay-ms" && read_number(value, out.auth_delay_ms)) &&
                !(name == "--lock-wait-ms" && read_number(value, out.lock_wait_ms)) &&
                !(name == "--allocation-ms" && read_number(value, out.allocation_ms))) {
@@ -83,9 +96,15 @@ Result<> clean(const pve_sim::Place& place) {
     TRY(pve_sim::destroy_guest(place, vmid));
   }
   TRY(pve_sim::forget_interfaces(place, system::Stop()));
-  for (const auto& folder : {place.images(), place.tasks(), place.guests()}) {
+  for (const auto& folder : {place.tasks(), place.guests()}) {
     TRY(system::remove_tree(folder));
     TRY(system::make_folders(folder));
+  }
+  for (const auto& [storage, type] : place.storages) {
+    TRY(system::remove_tree(place.images(storage)));
+    TRY(system::remove_tree(place.snapshots(storage)));
+    TRY(system::remove_tree(place.dump(storage)));
+    TRY(system::make_folders(place.images(storage)));
   }
   return {};
 }
@@ -93,9 +112,13 @@ Result<> clean(const pve_sim::Place& place) {
 int serve(const Arguments& arguments) {
   const pve_sim::Place& place = arguments.place;
   system::Signals signals({SIGTERM, SIGINT});
-  for (const auto& folder :
-       {place.images(), place.tasks(), place.guests(), place.templates(), place.lxc_path}) {
+  for (const auto& folder : {place.tasks(), place.guests(), place.templates(), place.lxc_path}) {
     if (const Result<> made = system::make_folders(folder); !made) {
+      throw std::runtime_error(to_text(made.error()));
+    }
+  }
+  for (const auto& [storage, type] : place.storages) {
+    if (const Result<> made = system::make_folders(place.images(storage)); !made) {
       throw std::runtime_error(to_text(made.error()));
     }
   }
@@ -151,7 +174,8 @@ int main(int argc, char** argv) {
     if (!read_arguments(argc, argv, task ? 2 : 1, arguments)) {
       fmt::print(stderr,
                  "usage: pve-sim --directory DIR [--node NAME] [--bridge NAME]... [--port N] "
-                 "[--lxc-path DIR] [--token NAME] [--auth-delay-ms N] [--lock-wait-ms N] "
+                 "[--storage NAME:dir|btrfs]... [--lxc-path DIR] [--token NAME] "
+                 "[--auth-delay-ms N] [--lock-wait-ms N] "
                  "[--allocation-ms N] [--trace FILE] [--keep]\n");
       return 2;
     }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,14 @@ struct Place {
   std::string user = "root@pam";
   std::string token = "drover";
 
-  path storage() const { return directory / "local"; }
-  path images() const { return storage() / "images"; }
+  /// Storages by name, each a folder below `directory`, and their types: "dir" keeps no snapshots,
+  /// "btrfs" does. Templates and uploads are on "local".
+  std::map<std::string, std::string> storages{{"local", "dir"}};
+
+  path storage(const std::string& name = "local") const { return directory / name; }
+  path images(const std::string& name = "local") const { return storage(name) / "images"; }
+  path dump(const std::string& name) const { return storage(name) / "dump"; }
+  path snapshots(const std::string& name) const { return storage(name) / "snapshots"; }
   path templates() const { return storage() / "template" / "cache"; }
   path uploads() const { return directory / "uploads"; }
   path guests() const { return directory / "guests"; }

@@ -44,7 +44,7 @@ int run_task(const Place& place, const path& request_file) {
   const std::string fault = message_of(request.fault, request.id);
   const Result<> outcome = fault.empty() ? do_task(place, request, log, stop)
                                          : Result<>(fail(Code::broken, "{}", fault));
-  if (!fault.empty() && request.type == "vzcreate") {
+  if (!fault.empty() && (request.type == "vzcreate" || request.type == "vzrestore")) {
     // As Proxmox does: the number it has reserved is free again.
     (void)destroy_guest(place, request.id).has_value();
   }

@@ -133,6 +133,9 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
   if (keeping.health != Health::none) {
     view.set("health", to_string(keeping.health));
   }
+  if (!record.snapshots.empty()) {
+    view.set("snapshots", runtimes::to_json(record.snapshots));
+  }
   if (with_spec) {
     view.set("spec", drover::to_json(container.spec));
   }

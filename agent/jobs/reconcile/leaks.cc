@@ -90,6 +90,15 @@ Result<std::string> Leaks::why_left(const Thing& thing, bool first_look) const {
     return fmt::format("this node has never known job {}: the guest may have come from another",
                        thing.job);
   }
+  if (thing.kind == "container" && thing.place == to_string(RuntimeKind::pve_lxc)) {
+    const std::optional<JobRow> deletion =
+        TRY(books_.journal().last_deletion(thing.container, thing.job));
+    if (deletion && deletion->state == JobState::succeeded) {
+      return fmt::format(
+          "container {} of job {} was deleted: somebody has restored its guest from a backup",
+          thing.container, thing.job);
+    }
+  }
   if (!node_.config.reconcile.collect) {
     return std::string("reconcile.collect is false");
   }

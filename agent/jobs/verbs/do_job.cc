@@ -64,6 +64,17 @@ Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
     case Verb::image_remove:
       return proxmox::names_template(work.request().target) ? undo_remove_template(work, node)
                                                             : Result<>();
+    case Verb::container_snapshot:
+      return to_target(work, node,
+                       [&](const Target& target) { return undo_snapshot(work, node, target); });
+    case Verb::container_rollback:
+      return to_target(work, node,
+                       [&](const Target& target) { return undo_rollback(work, target); });
+    case Verb::container_backup:
+      return to_target(work, node, [&](const Target& target) { return undo_backup(work, target); });
+    case Verb::container_snapshot_delete:
+      return to_target(work, node,
+                       [&](const Target& target) { return undo_delete_snapshot(work, target); });
     default:
       return {};
   }
@@ -101,6 +112,14 @@ Result<json::Value> do_job(Work& work, const Node& node) {
     case Verb::container_checkpoint:
     case Verb::container_restore:
       return checkpoint_container(work, node);
+    case Verb::container_snapshot:
+      return snapshot_container(work, node);
+    case Verb::container_rollback:
+      return rollback_container(work, node);
+    case Verb::container_snapshot_delete:
+      return delete_snapshot(work, node);
+    case Verb::container_backup:
+      return backup_container(work, node);
     case Verb::image_pull:
       return pull_image(work, node);
     case Verb::image_remove:

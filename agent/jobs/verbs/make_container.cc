@@ -66,6 +66,9 @@ class Making {
     record_.container.vmid = provided.vmid;
     record_.interfaces = std::move(provided.interfaces);
     record_.volumes = std::move(provided.volumes);
+    if (provided.resources) {
+      record_.container.spec.resources = *provided.resources;
+    }
     return {};
   }
 

@@ -55,7 +55,13 @@ Result<json::Value> update_container(Work& work, const Node& node) {
                    return json::Value();
                  }}));
   TRY(keep_limits(work, target, spec.resources));
-  return json::Value(json::Object{{"resources", drover::to_json(spec.resources)}});
+  json::Object result{{"resources", drover::to_json(spec.resources)}};
+  const std::vector<std::string> pending =
+      TRY(target.runtime->pending(target.container(), work.stop()));
+  if (!pending.empty()) {
+    result.set("pending", json::Array(pending.begin(), pending.end()));
+  }
+  return json::Value(std::move(result));
 }
 
 Result<> undo_update(Work& work, const Node& node) {

@@ -28,6 +28,18 @@ Result<json::Value> update_container(Work& work, const Node& node);
 /// Gives the container its old limits again.
 Result<> undo_update(Work& work, const Node& node);
 Result<json::Value> checkpoint_container(Work& work, const Node& node);
+Result<json::Value> snapshot_container(Work& work, const Node& node);
+/// Deletes the snapshot that the job has taken.
+Result<> undo_snapshot(Work& work, const Node& node, const Target& target);
+Result<json::Value> rollback_container(Work& work, const Node& node);
+/// A container that ran runs again, be it rolled back or not.
+Result<> undo_rollback(Work& work, const Target& target);
+Result<json::Value> backup_container(Work& work, const Node& node);
+/// Breaks it off, or deletes what it has made. A container that was stopped for it runs again.
+Result<> undo_backup(Work& work, const Target& target);
+Result<json::Value> delete_snapshot(Work& work, const Node& node);
+/// Of one that could not be told of any more: what is gone is written down.
+Result<> undo_delete_snapshot(Work& work, const Target& target);
 
 Result<json::Value> pull_image(Work& work, const Node& node);
 Result<json::Value> remove_image(Work& work, const Node& node);

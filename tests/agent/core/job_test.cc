@@ -23,6 +23,48 @@ TEST(JobTest, ReadsARun) {
   EXPECT_EQ(job->deadline_unix_ms, 1'800'000'000'000);
 }
 
+TEST(JobTest, SnapshotsOfContainersHaveNamesThatProxmoxTakes) {
+  const auto named = [](const std::string& verb, const std::string& name) {
+    return read(R"({"id":"j","verb":")" + verb + R"(","target":"a","options":{"snapshot":")" +
+                name + R"("}})");
+  };
+  for (const char* verb :
+       {"container.snapshot", "container.rollback", "container.snapshot-delete"}) {
+    EXPECT_EQ(named(verb, "Before_2-x").value().options.snapshot, "Before_2-x");
+    EXPECT_TRUE(named(verb, "ab" + std::string(38, 'c')));
+    for (const std::string& wrong :
+         {std::string("a"), std::string("2nd"), std::string("a b"), std::string("a.b"),
+          std::string("current"), std::string("vzdump"), "ab" + std::string(39, 'c')}) {
+      const auto refused = named(verb, wrong);
+      ASSERT_FALSE(refused) << wrong;
+      EXPECT_EQ(refused.error().faults.at(0).pointer, "/options/snapshot") << wrong;
+    }
+  }
+  EXPECT_FALSE(named("volume.snapshot", "Before")) << "that is a volume of its own";
+}
+
+TEST(JobTest, ABackupNamesItsStorageAndHasProxmoxsUsualWay) {
+  const auto options = [](const std::string& text) {
+    return read(R"({"id":"j","verb":"container.backup","target":"a","options":)" + text + "}");
+  };
+  const auto usual = options(R"({"storage":"nas"})");
+  ASSERT_TRUE(usual) << to_text(usual.error());
+  EXPECT_EQ(usual->options.storage, "nas");
+  EXPECT_EQ(usual->options.mode, "snapshot");
+  EXPECT_EQ(usual->options.compress, "zstd");
+  EXPECT_EQ(options(R"({"storage":"nas","mode":"stop","compress":"none"})").value().options.mode,
+            "stop");
+  for (const auto& [text, pointer] : std::map<std::string, std::string>{
+           {"{}", "/options/storage"},
+           {R"({"storage":""})", "/options/storage"},
+           {R"({"storage":"nas","mode":"fast"})", "/options/mode"},
+           {R"({"storage":"nas","compress":"0"})", "/options/compress"}}) {
+    const auto refused = options(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().faults.at(0).pointer, pointer) << text;
+  }
+}
+
 TEST(JobTest, EachVerbTakesItsOwnOptions) {
   EXPECT_EQ(read(R"({"id":"j","verb":"container.stop","target":"a","options":{"grace_s":0}})")
                 .value()

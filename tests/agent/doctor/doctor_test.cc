@@ -71,7 +71,8 @@ TEST_F(DoctorTest, MissingPrivilegesComeWithTheCommandsThatGrantThemAndNoMore) {
                           "pveum role add DroverVms",
                           "pveum role modify DroverVms --append 1 --privs "
                           "VM.Allocate,VM.Audit,VM.PowerMgmt,VM.Config.Disk,VM.Config.CPU,"
-                          "VM.Config.Memory,VM.Config.Network,VM.Config.Options",
+                          "VM.Config.Memory,VM.Config.Network,VM.Config.Options,VM.Snapshot,"
+                          "VM.Snapshot.Rollback,VM.Backup",
                           "pveum acl modify /storage/local --roles DroverStorage --tokens "
                           "'root@pam!drover'",
                           "pveum acl modify /vms --roles DroverVms --tokens 'root@pam!drover'"));

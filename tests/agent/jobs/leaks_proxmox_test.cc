@@ -208,8 +208,8 @@ TEST_F(LeaksProxmoxTest, AnApiThatDoesNotAnswerChangesNothing) {
 }
 
 TEST_F(LeaksProxmoxTest, AGuestOfAJobThatIsRememberedIsRemoved) {
-  run(run_job("j1", "web-1"));
-  run(job("j2", "container.delete", "web-1", {{"force", true}}));
+  runtime_.fail_next("create", Error{Code::broken, "it has failed", {}});
+  ASSERT_EQ(run(run_job("j1", "web-1")).state, JobState::failed);
   add_guest(900'001, "web-1", "drover;job-j1");
   look();
   EXPECT_THAT(told_of_leaks(), IsEmpty()) << "the job may just have ended";
@@ -262,6 +262,25 @@ TEST_F(LeaksProxmoxTest, GuestsWithoutOurTagAreNotTouched) {
   look();
   EXPECT_THAT(told_of_leaks(), IsEmpty());
   EXPECT_EQ(api_.guests.size(), 2U);
+}
+
+TEST_F(LeaksProxmoxTest, AGuestThatSomebodyHasRestoredIsTakenAwayByOrderOnly) {
+  json::Object request = run_job("j1", "web-1");
+  request.set("spec",
+              json::Object{{"runtime", "pve-lxc"}, {"image", "local:vztmpl/busybox.tar.gz"}});
+  ASSERT_EQ(run(request).state, JobState::succeeded);
+  const std::string tags(api_.guests.begin()->second.config.find("tags")->string_or(""));
+  ASSERT_EQ(run(job("j2", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  add_guest(4711, "web-1", tags);
+  // Nothing keeps the job's name known for a while.
+  clock_.advance(std::chrono::hours(1));
+  look();
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked container 4711"));
+  EXPECT_THAT(data_of_last().at("message").string_or(""), HasSubstr("restored"));
+  pass_grace();
+  look();
+  EXPECT_TRUE(api_.guests.contains(4711));
 }
 
 }  // namespace

@@ -33,11 +33,28 @@ TEST(GuestRequestTest, TheLeastSpecGetsAnUnprivilegedGuestOnTheDefaultBridge) {
   EXPECT_THAT(request->more, ElementsAre(Pair("unprivileged", "1")));
 }
 
+TEST(GuestRequestTest, ABackupIsRestoredWithItsOwnDisksUnlessVolumesAreNamed) {
+  ContainerSpec wish = spec();
+  wish.image = "nfs:backup/vzdump-lxc-100-2026_11_23-22_59_35.tar.zst";
+  const auto whole = map_spec(wish, options());
+  ASSERT_TRUE(whole) << to_text(whole.error());
+  EXPECT_TRUE(whole->restore);
+  EXPECT_EQ(whole->rootfs, "");
+  EXPECT_THAT(whole->more,
+              UnorderedElementsAre(Pair("unprivileged", "1"), Pair("storage", "local")));
+  wish.volumes = {{"data", "/data", "", 1024, false}};
+  const auto named = map_spec(wish, options());
+  EXPECT_EQ(named.value().rootfs, "local:1.5");
+  EXPECT_THAT(named->mount_points, ElementsAre("local-lvm:1,mp=/data,backup=1"));
+  EXPECT_FALSE(map_spec(spec(), options()).value().restore);
+}
+
 TEST(GuestRequestTest, VolumesBecomeMountPoints) {
   ContainerSpec wish = spec();
   wish.volumes = {{"data", "/srv/my data", "", 8, false}, {"ro", "/ro", "nfs", 3072, true}};
-  EXPECT_THAT(map_spec(wish, options()).value().mount_points,
-              ElementsAre("local-lvm:0.0078125,mp=/srv/my data", "nfs:3,mp=/ro,ro=1"));
+  EXPECT_THAT(
+      map_spec(wish, options()).value().mount_points,
+      ElementsAre("local-lvm:0.0078125,mp=/srv/my data,backup=1", "nfs:3,mp=/ro,backup=1,ro=1"));
 }
 
 TEST(GuestRequestTest, EverySizeInMibIsExact) {
@@ -77,6 +94,15 @@ TEST(GuestRequestTest, LimitsAreSet) {
       map_spec(wish, options()).value().more,
       UnorderedElementsAre(Pair("unprivileged", "1"), Pair("memory", "256"), Pair("swap", "0"),
                            Pair("cores", "2"), Pair("cpulimit", "1.50")));
+}
+
+TEST(GuestRequestTest, LimitsAreReadBackFromAConfiguration) {
+  const auto limits = [](const char* text) { return limits_of(json::parse(text).value()); };
+  EXPECT_EQ(limits(R"({"memory":256,"swap":0,"cores":2,"cpulimit":"1.50"})"),
+            (Resources{256, 1.5, 0}));
+  EXPECT_EQ(limits(R"({"memory":"256","swap":"0","cpulimit":2})"), (Resources{256, 2, 0}));
+  EXPECT_EQ(limits(R"({"memory":512,"swap":512})"), Resources{}) << "Proxmox's own default";
+  EXPECT_EQ(limits("{}"), Resources{});
 }
 
 struct Refusal {

@@ -1,0 +1,103 @@
+#include <utility>
+
+#include "agent/jobs/target.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+namespace {
+
+constexpr const char* kMake = "backup.make";
+
+Result<runtimes::Backups*> backups_of(const Work& work, const Target& target) {
+  runtimes::Backups* const source = target.runtime->backups();
+  if (source == nullptr) {
+    return fail(Code::refused, "{} {}: runtime {} makes no backups: {}",
+                to_string(work.request().verb), target.row.name, target.row.runtime,
+                target.runtime->capabilities().no_backups);
+  }
+  return source;
+}
+
+/// Proxmox does one after the other on a node; who waits here keeps no worker.
+Scarce turn_of_backups() {
+  return {"backups of the node"};
+}
+
+/// In mode "stop" the program is ended and started again: that is told, and wished.
+Result<> note_after(Work& work, const Target& target) {
+  const runtimes::State now = TRY(target.runtime->state(target.container(), work.agent_stop()));
+  const bool running = now.status == Status::running;
+  if (running) {
+    TRY(want(work, target, Wanted::running));
+  }
+  return note(work, target, now.status, now.exit);
+}
+
+Result<json::Value> make_now(Work& work, const Target& target, runtimes::Backups& source) {
+  const JobOptions& options = work.request().options;
+  const bool stops = options.mode == "stop" && target.row.status == Status::running;
+  if (stops) {
+    TRY(note(work, target, Status::stopping));
+  }
+  const Result<runtimes::Backup> made =
+      source.make_backup(target.container(), {options.storage, options.mode, options.compress},
+                         work.request().id, work.stop());
+  if (stops || target.row.status == Status::stopping) {
+    if (made) {
+      // How its program has ended only Proxmox saw.
+      TRY(note(work, target, Status::stopped, Exit{}));
+    }
+    TRY(note_after(work, target));
+  }
+  if (!made) {
+    return Failure(made.error());
+  }
+  return json::Value(
+      json::Object{{"backup", made->id}, {"bytes", made->bytes}, {"taken_at", made->taken_at}});
+}
+
+}  // namespace
+
+Result<json::Value> backup_container(Work& work, const Node& node) {
+  const Target target = TRY(find_target(work, node));
+  runtimes::Backups* source = TRY(backups_of(work, target));
+  work.plan(1);
+  Step make{.name = kMake, .subject = work.request().options.storage};
+  make.act = [&] { return make_now(work, target, *source); };
+  make.needs = turn_of_backups();
+  const json::Value made = TRY(work.once(make));
+  TRY(work.write([&](Books& books) {
+    return books.tell(Event{
+        .kind = "container",
+        .object = target.row.name,
+        .what = "backed_up",
+        .job = work.request().id.str(),
+        .data = {{"runtime", target.row.runtime}, {"backup", made.at("backup").string_or("")}}});
+  }));
+  json::Object result{{"container", target.row.name}};
+  for (const char* key : {"backup", "bytes", "taken_at"}) {
+    result.set(key, made.at(key));
+  }
+  return json::Value(std::move(result));
+}
+
+Result<> undo_backup(Work& work, const Target& target) {
+  const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
+  for (const StepRow& step : steps) {
+    if (step.name != kMake || step.state == StepState::undone) {
+      continue;
+    }
+    runtimes::Backups* source = TRY(backups_of(work, target));
+    const Result<> removed = source->remove_backup(target.container(), step.subject,
+                                                   work.request().id, work.agent_stop());
+    // One that was stopped for it Proxmox has started again, also when it was broken off.
+    if (target.row.status == Status::stopping) {
+      TRY(note_after(work, target));
+    }
+    TRY(removed);
+    TRY(work.step_undone(step));
+  }
+  return {};
+}
+
+}  // namespace drover::jobs

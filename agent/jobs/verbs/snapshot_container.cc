@@ -1,0 +1,83 @@
+#include <algorithm>
+
+#include "agent/jobs/node_turns.h"
+#include "agent/jobs/verbs/container_snapshots.h"
+#include "agent/jobs/verbs/verbs.h"
+
+namespace drover::jobs {
+
+Result<json::Value> snapshot_container(Work& work, const Node& node) {
+  const Target target = TRY(find_target(work, node));
+  runtimes::Snapshots* source = TRY(snapshots_of(work, target));
+  const JobRequest& request = work.request();
+  const std::string& name = request.options.snapshot;
+  work.plan(1);
+  // One that an earlier run has taken is found by the job's stamp.
+  Step take{.name = "snapshot.take", .subject = name};
+  take.act = [&]() -> Result<json::Value> {
+    TRY(source->take_snapshot(target.container(), name, request.id, work.stop()));
+    return json::Value();
+  };
+  take.needs = turn_of_root(node, *target.runtime);
+  TRY(work.once(take));
+  TRY(keep_snapshots(work, target, *source, "snapshot_taken", work.stop()));
+  return json::Value(json::Object{{"container", request.target}, {"snapshot", name}});
+}
+
+Result<> undo_snapshot(Work& work, const Node& node, const Target& target) {
+  runtimes::Snapshots* source = TRY(snapshots_of(work, target));
+  const JobRequest& request = work.request();
+  const std::vector<StepRow> steps = TRY(work.steps(request.id.str()));
+  for (const StepRow& step : steps) {
+    if (step.name != "snapshot.take" || step.state == StepState::undone) {
+      continue;
+    }
+    if (TRY(source->has_taken(target.container(), step.subject, request.id, work.agent_stop()))) {
+      const Turns::Turn turn =
+          TRY(work.take_turn(turn_of_root(node, *target.runtime), work.agent_stop()));
+      TRY(source->remove_snapshot(target.container(), step.subject, work.agent_stop()));
+    }
+    TRY(keep_snapshots(work, target, *source, "", work.agent_stop()));
+    TRY(work.step_undone(step));
+  }
+  return {};
+}
+
+Result<json::Value> delete_snapshot(Work& work, const Node& node) {
+  const Target target = TRY(find_target(work, node));
+  runtimes::Snapshots* source = TRY(snapshots_of(work, target));
+  const JobRequest& request = work.request();
+  const std::string& name = request.options.snapshot;
+  work.plan(1);
+  // What is half deleted is worth nothing: no cancel breaks it off.
+  Step remove{.name = "snapshot.delete", .subject = name};
+  remove.act = [&]() -> Result<json::Value> {
+    TRY(source->remove_snapshot(target.container(), name, work.agent_stop()));
+    return json::Value();
+  };
+  remove.needs = turn_of_root(node, *target.runtime);
+  TRY(work.once(remove));
+  TRY(keep_snapshots(work, target, *source, "snapshot_deleted", work.agent_stop()));
+  return json::Value(json::Object{{"container", request.target}, {"snapshot", name}});
+}
+
+Result<> undo_delete_snapshot(Work& work, const Target& target) {
+  const JobRequest& request = work.request();
+  const std::vector<StepRow> steps = TRY(work.steps(request.id.str()));
+  if (steps.empty()) {
+    return {};
+  }
+  runtimes::Snapshots* source = TRY(snapshots_of(work, target));
+  const auto has = [&](const std::vector<runtimes::Snapshot>& snapshots) {
+    return std::any_of(snapshots.begin(), snapshots.end(), [&](const runtimes::Snapshot& one) {
+      return one.name == request.options.snapshot;
+    });
+  };
+  const std::vector<runtimes::Snapshot> left =
+      TRY(source->list_snapshots(target.container(), work.agent_stop()));
+  const bool is_news = has(target.record.snapshots) && !has(left);
+  return keep_snapshots(work, target, *source, is_news ? "snapshot_deleted" : "",
+                        work.agent_stop());
+}
+
+}  // namespace drover::jobs

@@ -1,0 +1,86 @@
+// Backups of a guest, and guests that are made of one.
+#include "runtimes/guest/guest_request.h"
+#include "runtimes/guest/guest_runtime.h"
+
+namespace drover::runtimes {
+namespace {
+
+/// Told to admins in Proxmox's list, and to whoever looks for what a job has made.
+std::string notes_of(const Container& container, const JobId& job) {
+  return fmt::format("drover container {} job {}", container.name.str(), job.str());
+}
+
+Backup read_backup(const proxmox::BackupInfo& info) {
+  constexpr std::int64_t kMsInASecond = 1000;
+  return {info.volid, info.size_bytes, info.taken_at * kMsInASecond};
+}
+
+}  // namespace
+
+Result<Backup> GuestRuntime::make_backup(const Container& container, const BackupWish& wish,
+                                         const JobId& job, const Stop& stop) {
+  const std::string what = "back up container " + container.name.str();
+  const std::string notes = notes_of(container, job);
+  const proxmox::GuestInfo info = TRY(find(container, stop));
+  // One that an earlier agent has begun, whose answer was lost or never came.
+  TRY(backups_.settle(info.vmid, false, stop).context(what));
+  const auto before = TRY(backups_.find(wish.storage, info.vmid, notes, stop).context(what));
+  if (before) {
+    return read_backup(*before);
+  }
+  const Live guest = TRY(live(container, stop));
+  if (guest.state.status == Status::paused) {
+    return fail(Code::conflict, "{}: it is paused, and Proxmox would let it go on; resume it first",
+                what);
+  }
+  const proxmox::BackupRequest request{guest.vmid, wish.storage, wish.mode,
+                                       wish.compress == "none" ? "0" : wish.compress, notes};
+  TRY(backups_.make(request, stop).context(what));
+  const auto made = TRY(backups_.find(wish.storage, guest.vmid, notes, stop).context(what));
+  if (!made) {
+    return fail(Code::broken, "{}: Proxmox has made one, and storage {} does not list it", what,
+                wish.storage);
+  }
+  return read_backup(*made);
+}
+
+Result<> GuestRuntime::remove_backup(const Container& container, const std::string& storage,
+                                     const JobId& job, const Stop& stop) {
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  TRY(backups_.settle(guest.vmid, true, stop));
+  const auto made = TRY(backups_.find(storage, guest.vmid, notes_of(container, job), stop));
+  return made ? storage_.release(made->volid, stop) : Result<>();
+}
+
+Result<> GuestRuntime::keep_to_spec(const Container& container, const Stop& stop) {
+  const proxmox::GuestRequest request = TRY(map_spec(container.spec, options_));
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  const std::string path = config_path(guest.vmid);
+  const json::Value config = TRY(client_.get(path, {}, stop));
+  std::string unwanted;
+  if (const json::Object* keys = config.object()) {
+    for (const auto& [key, value] : *keys) {
+      constexpr std::string_view kNet = "net";
+      const bool is_net =
+          key.starts_with(kNet) && json::Value(key.substr(kNet.size())).integer_or(-1) >=
+                                       static_cast<std::int64_t>(request.nets.size());
+      // Proxmox removes no guest that is protected.
+      if (is_net || key == "protection") {
+        unwanted += (unwanted.empty() ? "" : ",") + key;
+      }
+    }
+  }
+  if (unwanted.empty()) {
+    return {};
+  }
+  // A lost answer is asked for again: what is not there is deleted without a word.
+  Result<json::Value> put = client_.put(path, {{"delete", unwanted}}, stop);
+  if (!put && put.error().code == Code::timed_out) {
+    put = client_.put(path, {{"delete", unwanted}}, stop);
+  }
+  TRY(std::move(put).context("take " + unwanted + " of the backup out of the guest of container " +
+                             container.name.str()));
+  return {};
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,94 @@
+// How a guest is made: its creation, and what Proxmox takes only afterwards.
+#include "agent/system/crash_point.h"
+#include "proxmox/guest_firewall.h"
+#include "runtimes/guest/guest_config.h"
+#include "runtimes/guest/guest_program.h"
+#include "runtimes/guest/guest_request.h"
+#include "runtimes/guest/guest_runtime.h"
+
+namespace drover::runtimes {
+
+Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
+  TRY(make(container, stop));
+  if (is_backup(container.spec.image)) {
+    TRY(keep_to_spec(container, stop));
+  }
+  TRY(set_program(container, stop));
+  return set_firewall(container, stop);
+}
+
+Result<> GuestRuntime::set_firewall(const Container& container, const Stop& stop) {
+  if (!container.spec.firewall) {
+    return {};
+  }
+  system::crash_point("guest before its firewall");
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  return proxmox::GuestFirewall(client_).set(guest.vmid, *container.spec.firewall, stop);
+}
+
+Result<> GuestRuntime::set_program(const Container& container, const Stop& stop) {
+  const ContainerSpec& spec = container.spec;
+  if (spec.command.empty() && spec.env.empty()) {
+    return {};
+  }
+  // Those of the request are overwritten by the image's: they come after it.
+  system::crash_point("guest before its program");
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  const auto change = [&spec](const json::Value& config) { return program_form(spec, config); };
+  return change_guest(client_, guest.vmid, change, stop)
+      .context("set the program of the " + label(container));
+}
+
+Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
+  proxmox::GuestRequest request = TRY(map_spec(container.spec, options_));
+  request.hostname = hostname_of(container);
+  request.tags = tags_of(container);
+  const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
+  for (const proxmox::GuestInfo& guest : guests) {
+    const GuestStamp stamp = stamp_of(guest);
+    if (stamp.ours && stamp.name == container.name.str()) {
+      // Its tags are there since its creation has ended well.
+      if (stamp.job == container.job.str()) {
+        return {};
+      }
+      return fail(Code::conflict, "create {}: guest {} of job {} has that name", label(container),
+                  guest.vmid.value, stamp.job);
+    }
+  }
+  if (container.spec.firewall) {
+    // A guest that nothing is kept from is not made where it was to be behind a firewall.
+    TRY(proxmox::GuestFirewall(client_).require_on(stop).context("create " + label(container)));
+  }
+  Result<Vmid> made = guests_.create(request, options_.first, options_.last, guests, stop);
+  // Proxmox sets up the distributions it knows; any other template has to be called unmanaged.
+  if (!made && made.error().message.find("unable to detect OS distribution") != std::string::npos) {
+    request.more.emplace_back("ostype", "unmanaged");
+    made = guests_.create(request, options_.first, options_.last, guests, stop);
+  }
+  if (made) {
+    const std::lock_guard lock(mutex_);
+    made_.insert_or_assign(container.job.str(), *made);
+    return {};
+  }
+  // The answer may have been lost, or the request to stop have come too late to keep it from being
+  // made.
+  const Stop never;
+  const Result<> settled = settle(container, stop.requested() ? never : stop);
+  if (made.error().code == Code::timed_out && settled) {
+    const Result<proxmox::GuestInfo> found = find(container, stop);
+    if (found || found.error().code != Code::not_found) {
+      return found ? Result<>() : Failure(found.error());
+    }
+    return fail(Code::unavailable, "create {}: {}; it is not there", label(container),
+                made.error().message);
+  }
+  // What is left behind nobody would look for.
+  const Result<> removed = settled ? remove(container, true, never) : settled;
+  Error error = Error(made.error()).context("create " + label(container));
+  if (!removed) {
+    error.message += "; and what was begun could not be removed: " + removed.error().message;
+  }
+  return Failure(std::move(error));
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,125 @@
+// The snapshots and backups of FakeRuntime: of a container's limits, which stand for all that it
+// has.
+#include "fakes/fake_runtime.h"
+
+namespace drover::fakes {
+
+std::vector<runtimes::Snapshot> FakeRuntime::snapshots_of(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  std::vector<runtimes::Snapshot> all;
+  for (const Kept& kept : snapshots_[name]) {
+    all.push_back(kept.snapshot);
+  }
+  return all;
+}
+
+Result<> FakeRuntime::take_snapshot(const runtimes::Container& container, const std::string& name,
+                                    const JobId& job, const Stop& stop) {
+  return perform("take_snapshot", stop, [&]() -> Result<> {
+    TRY(find(container));
+    std::vector<Kept>& all = snapshots_[container.name.str()];
+    std::string parent;
+    for (Kept& kept : all) {
+      if (kept.snapshot.name == name) {
+        return kept.job == job.str() ? Result<>()
+                                     : fail(Code::conflict, "{} is already used", name);
+      }
+      if (kept.snapshot.newest) {
+        parent = kept.snapshot.name;
+        kept.snapshot.newest = false;
+      }
+    }
+    const auto at = static_cast<std::int64_t>(all.size()) + 1;
+    all.push_back({{name, parent, at, true}, job.str(), limits_[container.name.str()]});
+    return {};
+  });
+}
+
+Result<bool> FakeRuntime::has_taken(const runtimes::Container& container, const std::string& name,
+                                    const JobId& job, const Stop& stop) {
+  return perform("has_taken", stop, [&]() -> Result<bool> {
+    TRY(find(container));
+    for (const Kept& kept : snapshots_[container.name.str()]) {
+      if (kept.snapshot.name == name && kept.job == job.str()) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+Result<std::optional<Exit>> FakeRuntime::roll_back(const runtimes::Container& container,
+                                                   const std::string& name, const Stop& stop) {
+  return perform("roll_back", stop, [&]() -> Result<std::optional<Exit>> {
+    runtimes::State* state = TRY(find(container));
+    for (Kept& kept : snapshots_[container.name.str()]) {
+      kept.snapshot.newest = kept.snapshot.name == name;
+      if (kept.snapshot.newest) {
+        limits_[container.name.str()] = kept.limits;
+      }
+    }
+    if (state->status != Status::running && state->status != Status::paused) {
+      return std::optional<Exit>();
+    }
+    constexpr int kKilled = 137;
+    *state = stopped(kKilled);
+    return state->exit;
+  });
+}
+
+Result<> FakeRuntime::remove_snapshot(const runtimes::Container& container, const std::string& name,
+                                      const Stop& stop) {
+  return perform("remove_snapshot", stop, [&]() -> Result<> {
+    TRY(find(container));
+    std::erase_if(snapshots_[container.name.str()],
+                  [&](const Kept& kept) { return kept.snapshot.name == name; });
+    return {};
+  });
+}
+
+Result<Resources> FakeRuntime::limits(const runtimes::Container& container, const Stop& stop) {
+  return perform("limits", stop, [&]() -> Result<Resources> {
+    TRY(find(container));
+    return limits_[container.name.str()];
+  });
+}
+
+Result<std::vector<runtimes::Snapshot>> FakeRuntime::list_snapshots(
+    const runtimes::Container& container, const Stop& stop) {
+  return perform("list_snapshots", stop, [&]() -> Result<std::vector<runtimes::Snapshot>> {
+    TRY(find(container));
+    std::vector<runtimes::Snapshot> all;
+    for (const Kept& kept : snapshots_[container.name.str()]) {
+      all.push_back(kept.snapshot);
+    }
+    return all;
+  });
+}
+
+std::set<std::string> FakeRuntime::backups_by() {
+  const std::lock_guard lock(mutex_);
+  return backups_;
+}
+
+Result<runtimes::Backup> FakeRuntime::make_backup(const runtimes::Container& container,
+                                                  const runtimes::BackupWish& wish,
+                                                  const JobId& job, const Stop& stop) {
+  return perform("make_backup", stop, [&]() -> Result<runtimes::Backup> {
+    TRY(find(container));
+    backups_.insert(job.str());
+    return runtimes::Backup{fmt::format("{}:backup/{}.{}.{}", wish.storage, container.name.str(),
+                                        wish.mode, wish.compress),
+                            100, 1};
+  });
+}
+
+Result<> FakeRuntime::remove_backup(const runtimes::Container& container, const std::string&,
+                                    const JobId& job, const Stop& stop) {
+  return perform("remove_backup", stop, [&]() -> Result<> {
+    TRY(find(container));
+    backups_.erase(job.str());
+    return {};
+  });
+}
+
+}  // namespace drover::fakes

@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+"""What guests of Proxmox have that no other container has: snapshots, backups and pending changes.
+
+guest_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import jsonschema
+
+from whole_node import TOP, Client, EventStream, Node
+
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+
+
+class GuestLife(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(BUILD, proxmox=True, simulator_options=["--storage", "fast:btrfs"])
+        cls.node.config["storage"] = {"default": "fast", "guest_storage": "fast"}
+        cls.node.write_config()
+        cls.addClassCleanup(cls.node.tear_down)
+        cls.node.start()
+        cls.stream = EventStream(cls.node)
+
+    def test_z_every_event_was_told_as_the_schema_says(self):
+        """The last of all: the stream followed the node through the other tests."""
+        head = json.loads(self.node.drover("node", "--json").stdout)["seq"]
+        self.stream.come_to(head)
+        code, complaints, events = self.stream.end()
+        self.assertEqual((code, complaints), (130, ""))
+        check = jsonschema.Draft7Validator(json.loads((TOP / "docs/schema/event.schema.json").read_text()))
+        for event in events:
+            self.assertEqual([error.message for error in check.iter_errors(event)], [], event)
+        kinds = {event["type"].removeprefix("drover.container.") for event in events}
+        for kind in ["snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up"]:
+            self.assertIn(kind, kinds)
+
+    def run_guest(self, name, *words, network="none"):
+        self.node.drover("run", "--runtime", "pve-lxc", "--name", name, "--image", "local:vztmpl/busybox.tar.gz",
+                         "--network", network, *words)
+
+    def write(self, name, text):
+        self.node.drover("exec", name, "sh", "-c", f"echo {text} >/root/note; echo {text} >/data/note; sync")
+
+    def read(self, name):
+        return self.node.drover("exec", name, "sh", "-c", "cat /root/note /data/note").stdout.split()
+
+    def config(self, name):
+        vmid = self.node.inspect(name)["vmid"]
+        return json.loads((self.node.simulator.folder / "guests" / f"{vmid}.json").read_text())
+
+    def test_a_rollback_brings_back_what_was_there(self):
+        drover = self.node.drover
+        self.run_guest("web", "-m", "64M", "--volume", "data:/data:64M")
+        drover("exec", "web", "mkdir", "-p", "/root")
+        self.write("web", "first")
+        self.assertEqual(drover("snapshot", "create", "web", "one").stdout, "web\n")
+        drover("update", "web", "-m", "128M")
+        self.write("web", "second")
+        drover("snapshot", "create", "web", "two")
+        self.assertEqual(self.read("web"), ["second", "second"])
+        self.assertEqual(drover("snapshot", "ls", "web", "--quiet").stdout, "one\ntwo\n")
+        table = drover("snapshot", "ls", "web").stdout.splitlines()
+        self.assertRegex(table[0], r"^SNAPSHOT +TAKEN +AFTER +NOW")
+        self.assertRegex(table[2], r"^two +\S.* one +comes from it$")
+
+        drover("snapshot", "rollback", "web", "one")
+        seen = self.node.inspect("web")
+        self.assertEqual(seen["status"], "running")
+        self.assertEqual(seen["spec"]["resources"], {"memory_mib": 64})
+        self.assertEqual(self.read("web"), ["first", "first"])
+        self.assertEqual([(one["name"], one.get("newest", False)) for one in seen["snapshots"]],
+                         [("one", True), ("two", False)])
+
+        drover("stop", "web")
+        drover("snapshot", "rollback", "web", "two")
+        self.assertEqual(self.node.inspect("web")["status"], "stopped")
+        drover("start", "web")
+        self.assertEqual(self.read("web"), ["second", "second"])
+
+        drover("snapshot", "rm", "web", "one")
+        self.assertEqual(list(self.config("web")["snapshots"]), ["two"])
+        self.assertEqual(self.read("web"), ["second", "second"])
+        drover("rm", "--force", "web")
+        self.assertEqual([str(path) for path in (self.node.simulator.folder / "fast").rglob("*@*")], [])
+
+    def test_what_cannot_be_done_says_why_and_changes_nothing(self):
+        drover = self.node.drover
+        self.run_guest("shy", "--volume", "data:/data:64M")
+        drover("snapshot", "create", "shy", "one")
+        self.assertIn("already used", drover("snapshot", "create", "shy", "one", check=False).stderr)
+        self.assertIn("no snapshot two; it has one", drover("snapshot", "rollback", "shy", "two", check=False).stderr)
+        drover("pause", "shy")
+        self.assertIn("paused", drover("snapshot", "create", "shy", "two", check=False).stderr)
+        self.assertEqual(self.node.inspect("shy")["status"], "paused")
+        drover("resume", "shy")
+        self.assertEqual(list(self.config("shy")["snapshots"]), ["one"])
+        drover("rm", "--force", "shy")
+
+    def test_what_holds_after_the_next_start_only_is_told(self):
+        drover = self.node.drover
+        self.run_guest("late")
+        self.assertNotIn("next start", drover("update", "late", "-m", "128M").stderr)
+        vmid = self.node.inspect("late")["vmid"]
+        settings = self.node.simulator.config
+        token = pathlib.Path(settings["token_file"]).read_text().strip()
+        answer = subprocess.run(["curl", "--silent", "--insecure", "--request", "PUT", "--data", "features=nesting%3D1",
+                                 "--header", f"Authorization: PVEAPIToken={token}",
+                                 f"{settings['url']}/api2/json/nodes/node1/lxc/{vmid}/config"],
+                                stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertEqual(json.loads(answer), {"data": None})
+        told = drover("update", "late", "-m", "96M").stderr
+        self.assertIn("late: after its next start it has other features", told)
+        drover("restart", "late")
+        self.assertNotIn("next start", drover("update", "late", "-m", "64M").stderr)
+        self.assertEqual(self.config("late")["features"], "nesting=1")
+        drover("rm", "--force", "late")
+
+    def backups(self):
+        """Their archives and notes, and what is left of those that failed."""
+        folder = self.node.simulator.folder / "local/dump"
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    def forget(self, backup):
+        name = backup.split("/")[1]
+        self.assertEqual(self.backups(), [name, f"{name}.notes"])
+        for file in self.backups():
+            (self.node.simulator.folder / "local/dump" / file).unlink()
+
+    def test_a_backup_is_restored_as_a_container_of_its_own(self):
+        drover = self.node.drover
+        self.run_guest("origin", "-m", "64M", "--volume", "data:/data:64M", network="eth0=vmbr0,address=10.83.0.210/24")
+        drover("exec", "origin", "mkdir", "-p", "/root")
+        self.write("origin", "kept")
+        backup = drover("backup", "origin", "--storage", "local").stdout.strip()
+        self.assertRegex(backup, r"^local:backup/vzdump-lxc-\d+-[\d_]+-[\d_]+\.tar\.zst$")
+        self.write("origin", "later")
+        drover("run", "--runtime", "pve-lxc", "--name", "copy", "--image", backup, "--network", "none")
+        seen, config = self.node.inspect("copy"), self.config("copy")
+        self.assertEqual(seen["status"], "running")
+        self.assertEqual(seen["spec"]["resources"]["memory_mib"], 64)
+        self.assertEqual(self.read("copy"), ["kept", "kept"])
+        self.assertEqual(self.read("origin"), ["later", "later"])
+        self.assertEqual([key for key in config if key.startswith("net")], [])
+        self.assertIn("size=64M", config["mp0"])
+        self.assertEqual(sorted(tag.split("-")[0] for tag in config["tags"].split(";")), ["drover", "job", "started"])
+        self.assertNotEqual(config["tags"], self.config("origin")["tags"])
+        self.assertFalse(drover("exec", "copy", "sh", "-c", "ls /etc/vzdump", check=False).returncode == 0)
+        drover("rm", "--force", "origin")
+        self.assertEqual(self.read("copy"), ["kept", "kept"])
+        drover("rm", "--force", "copy")
+        self.forget(backup)
+
+    def test_a_backup_may_stop_the_container_meanwhile(self):
+        drover = self.node.drover
+        self.run_guest("brief", "--restart", "never")
+        backup = drover("backup", "brief", "--storage", "local", "--mode", "stop", "--compress", "none").stdout.strip()
+        self.assertRegex(backup, r"\.tar$")
+        self.assertEqual(self.node.inspect("brief")["status"], "running")
+        client = Client(self.node)
+        told = [event["type"].removeprefix("drover.container.") for event in client.all_events()
+                if event["subject"] == "brief" and event["type"].startswith("drover.container.")]
+        client.close()
+        self.assertEqual(told[-4:], ["stopping", "stopped", "running", "backed_up"])
+        drover("rm", "--force", "brief")
+        self.forget(backup)
+
+    def test_backups_that_fail_say_why_and_leave_nothing(self):
+        drover = self.node.drover
+        self.run_guest("plain")
+        self.assertIn("'nowhere' does not exist", drover("backup", "plain", "--storage", "nowhere", check=False).stderr)
+        missing = drover("run", "--runtime", "pve-lxc", "--name", "lost", "--network", "none", "--image",
+                         "local:backup/vzdump-lxc-1-2026_01_01-00_00_00.tar.zst", check=False)
+        self.assertIn("does not exist", missing.stderr)
+        self.assertEqual(self.node.names(), ["plain"])
+        self.node.simulator.fault("nospace 1 vzdump")
+        self.assertNotEqual(drover("backup", "plain", "--storage", "local", check=False).returncode, 0)
+        self.assertNotIn("lock", self.config("plain"))
+        self.assertEqual(self.backups(), [])
+        drover("rm", "--force", "plain")
+
+    def test_runtimes_and_storages_that_keep_none_refuse(self):
+        drover = self.node.drover
+        drover("run", "--runtime", "runc", "--name", "other", "--network", "none", "--", "sleep", "60")
+        refused = drover("snapshot", "create", "other", "one", check=False)
+        self.assertIn("runtime runc keeps no snapshots", refused.stderr)
+        refused = drover("backup", "other", "--storage", "local", check=False)
+        self.assertIn("runtime runc makes no backups", refused.stderr)
+        drover("rm", "--force", "other")
+        spec = {"runtime": "pve-lxc", "image": "local:vztmpl/busybox.tar.gz", "networks": [],
+                "volumes": [{"name": "data", "target": "/data", "size_mib": 64, "storage": "local"}]}
+        client = Client(self.node)
+        client.run({"id": "mixed", "verb": "container.run", "target": "mixed", "spec": spec})
+        client.close()
+        refused = drover("snapshot", "create", "mixed", "one", check=False)
+        self.assertIn("snapshot feature is not available", refused.stderr)
+        self.assertEqual(self.node.inspect("mixed")["status"], "running")
+        self.assertNotIn("lock", self.config("mixed"))
+        drover("rm", "--force", "mixed")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
