@@ -207,16 +207,16 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
   if (const std::string why = root_only(given, user); !why.empty()) {
     return error(why, 403);
   }
+  if (given.at("ostemplate").find(':') == std::string::npos) {
+    return error(
+        "Only root can pass arbitrary filesystem paths. at "
+        "/usr/share/perl5/PVE/Storage.pm line 651.");
+  }
   if (given.contains("restore") && given.at("restore") == "1") {
     return restore_guest(given, user);
   }
   if (!given.at("ostemplate").starts_with("local:")) {
-    return error(
-        given.at("ostemplate").find(':') == std::string::npos
-            ? "Only root can pass arbitrary filesystem paths. at "
-              "/usr/share/perl5/PVE/Storage.pm line 651."
-            : fmt::format("storage '{}' does not exist",
-                          given.at("ostemplate").substr(0, given.at("ostemplate").find(':'))));
+    return error(fmt::format("storage '{}' does not exist", storage_of(given.at("ostemplate"))));
   }
   const std::string storage = given.contains("storage") ? given.at("storage") : "local";
   json::Object config{{"arch", "amd64"}, {"ostype", "unmanaged"},   {"memory", 512},
