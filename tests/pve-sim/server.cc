@@ -71,6 +71,9 @@ Answer for_interface(Answer answer) {
 
 }  // namespace
 
+/// When this thread's request was read; its answer is written when it is logged.
+thread_local std::int64_t request_begin = 0;
+
 struct Server::Http {
   Http(const Place& where, Secrets secrets, std::chrono::milliseconds delay)
       : place(where),
@@ -115,8 +118,15 @@ struct Server::Http {
     };
     server.Post(".*", with_body);
     server.Put(".*", with_body);
+    server.set_logger([this](const httplib::Request& request, const httplib::Response&) {
+      const std::string target = percent_decode(request.path, false);
+      trace(place.trace,
+            request.method + " " + target.substr(std::min(kRoot.size(), target.size())),
+            request_begin, now_ns());
+    });
     server.set_pre_routing_handler([this](const httplib::Request& request,
                                           httplib::Response& response) {
+      request_begin = now_ns();
       if (request.method != "HEAD" && request.method != "OPTIONS" && request.method != "PATCH") {
         return httplib::Server::HandlerResponse::Unhandled;
       }
@@ -135,10 +145,7 @@ struct Server::Http {
     const Caller caller =
         logins.caller(request.get_header_value("Authorization"), request.get_header_value("Cookie"),
                       request.get_header_value("CSRFPreventionToken"), request.method == "GET");
-    const std::int64_t begin = now_ns();
     Answer given = answer(request, read, target, question, caller, logs_in);
-    trace(place.trace, request.method + " " + target.substr(std::min(kRoot.size(), target.size())),
-          begin, now_ns());
     if (given.status == 401) {
       (void)system::SystemClock().sleep_for(auth_delay, ending).has_value();
     }
