@@ -47,6 +47,40 @@ std::string read_comment(Fields& fields) {
   return text;
 }
 
+bool is_small(char c) {
+  return c >= 'a' && c <= 'z';
+}
+
+/// Proxmox takes capitals and writes them small, and then does not find the set again.
+bool is_name_of_set(std::string_view name) {
+  return name.size() >= 2 && name.size() <= kMostWord && is_small(name.front()) &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return is_small(c) || (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
+}
+
+/// Proxmox refuses "0.0.0.0/0" in a set.
+bool is_member_of_set(const std::string& text) {
+  return is_address(text) || (is_cidr(text) && !text.ends_with("/0"));
+}
+
+/// "net0": by its number among the container's networks.
+bool is_interface(std::string_view name) {
+  return name.size() >= 4 && name.size() <= 5 && name.starts_with("net") &&
+         std::all_of(name.begin() + 3, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Addresses, and "+SET".
+std::string read_addresses(Fields& fields, std::string_view key) {
+  std::string text = read_text(fields, key, ".:/,+-_", kMostAddresses);
+  const bool capitals =
+      std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (capitals && text.find('+') != std::string::npos) {
+    fields.fault(key, "names sets by small letters only");
+  }
+  return text;
+}
+
 FirewallRule read_rule(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
   FirewallRule rule;
@@ -56,11 +90,14 @@ FirewallRule read_rule(const json::Value& value, std::string pointer, Faults& fa
   rule.action = fields.one_of("action", "DROP", {"ACCEPT", "DROP", "REJECT"});
   rule.macro = read_text(fields, "macro", "", kMostWord);
   rule.proto = read_text(fields, "proto", "-", kMostWord);
-  rule.source = read_text(fields, "source", ".:/,+-_", kMostAddresses);
-  rule.dest = read_text(fields, "dest", ".:/,+-_", kMostAddresses);
+  rule.source = read_addresses(fields, "source");
+  rule.dest = read_addresses(fields, "dest");
   rule.sport = read_text(fields, "sport", ":,-", kMostAddresses);
   rule.dport = read_text(fields, "dport", ":,-", kMostAddresses);
-  rule.iface = read_text(fields, "iface", "_", kMostWord);
+  rule.iface = fields.string("iface");
+  if (!rule.iface.empty() && !is_interface(rule.iface)) {
+    fields.fault("iface", "must be net0 to net99, by the number among \"networks\"");
+  }
   rule.comment = read_comment(fields);
   for (const auto& [key, text] : {std::pair("sport", rule.sport), std::pair("dport", rule.dport)}) {
     if (!text.empty() && rule.proto.empty()) {
@@ -72,12 +109,6 @@ FirewallRule read_rule(const json::Value& value, std::string pointer, Faults& fa
   }
   fields.finish();
   return rule;
-}
-
-bool is_name_of_set(std::string_view name) {
-  return name.size() >= 2 && name.size() <= kMostWord && is_letter_or_digit(name.front()) &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; });
 }
 
 void read_sets(Fields& fields, FirewallSpec& firewall, Faults& faults) {
@@ -95,13 +126,14 @@ void read_sets(Fields& fields, FirewallSpec& firewall, Faults& faults) {
     std::vector<std::string>& addresses = firewall.ipsets[name];
     addresses = named.strings(name);
     const bool fit = addresses.size() <= kMostInSet &&
-                     std::all_of(addresses.begin(), addresses.end(), [](const std::string& text) {
-                       return is_address(text) || is_cidr(text);
-                     });
+                     std::all_of(addresses.begin(), addresses.end(),
+                                 [](const std::string& text) { return is_member_of_set(text); });
     if (!is_name_of_set(name) || !fit) {
-      named.fault(name, fmt::format("must be called by 2 to {} letters, digits, '-' and '_', and "
-                                    "have at most {} addresses or CIDRs",
-                                    kMostWord, kMostInSet));
+      named.fault(name,
+                  fmt::format("must be called by 2 to {} small letters, digits, '-' and '_', a "
+                              "letter first, and "
+                              "have at most {} addresses or CIDRs",
+                              kMostWord, kMostInSet));
     }
   }
   named.finish();

@@ -23,7 +23,8 @@ Result<> GuestRuntime::set_firewall(const Container& container, const Stop& stop
   }
   system::crash_point("guest before its firewall");
   const proxmox::GuestInfo guest = TRY(find(container, stop));
-  return proxmox::GuestFirewall(client_).set(guest.vmid, *container.spec.firewall, stop);
+  TRY(proxmox::GuestFirewall(client_).set(guest.vmid, *container.spec.firewall, stop));
+  return clock_.sleep_for(proxmox::GuestFirewall::kSettling, stop);
 }
 
 Result<> GuestRuntime::set_program(const Container& container, const Stop& stop) {

@@ -133,6 +133,21 @@ Result<std::string> net(const NetworkSpec& network, std::size_t index, bool mana
   return managed ? text + ",host-managed=1" : text;
 }
 
+/// Proxmox takes a rule for an interface that is not there, and heeds it never.
+Result<> check_firewall(const ContainerSpec& spec, std::size_t nets) {
+  if (!spec.firewall) {
+    return {};
+  }
+  for (std::size_t i = 0; i < spec.firewall->rules.size(); ++i) {
+    const std::string& interface = spec.firewall->rules.at(i).iface;
+    if (!interface.empty() && std::stoul(interface.substr(3)) >= nets) {
+      return refuse(fmt::format("firewall/rules/{}/iface", i), "{} is none of its {} networks",
+                    interface, nets);
+    }
+  }
+  return {};
+}
+
 Result<> add_resources(const Resources& resources, proxmox::Form& form) {
   constexpr std::uint64_t kLeastMemory = 16;
   if (resources.pids != 0) {
@@ -184,6 +199,7 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
       request.nets.back() += ",firewall=1";
     }
   }
+  TRY(check_firewall(spec, request.nets.size()));
   request.more.emplace_back("unprivileged", "1");
   TRY(add_resources(spec.resources, request.more));
   return request;

@@ -30,6 +30,7 @@ std::string GuestRuntime::label(const Container& container) {
 
 GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options)
     : client_(client),
+      clock_(clock),
       tasks_(client, clock),
       guests_(client, tasks_),
       snapshot_calls_(client, tasks_, guests_),

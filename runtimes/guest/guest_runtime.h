@@ -111,6 +111,7 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
   void forget_number(const Container& container);
 
   proxmox::Client& client_;
+  system::Clock& clock_;
   proxmox::Tasks tasks_;
   proxmox::Guests guests_;
   proxmox::SnapshotCalls snapshot_calls_;

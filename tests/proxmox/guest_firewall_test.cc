@@ -84,11 +84,33 @@ TEST_F(GuestFirewallTest, AnAnswerThatIsLostMakesNoRuleTwice) {
   EXPECT_THAT(ports(), ElementsAre("80", "443", "53"));
 }
 
+TEST_F(GuestFirewallTest, WhatABackupHadIsNotLetInBesideIt) {
+  const std::string path = "/nodes/pve1/lxc/100/firewall";
+  for (const auto& [where, form] :
+       std::vector<std::pair<std::string, Form>>{{"/ipset", {{"name", "office"}}},
+                                                 {"/ipset/office", {{"cidr", "203.0.113.0/24"}}},
+                                                 {"/ipset", {{"name", "old"}}},
+                                                 {"/ipset/old", {{"cidr", "203.0.113.7"}}},
+                                                 {"/rules",
+                                                  {{"type", "in"},
+                                                   {"action", "DROP"},
+                                                   {"proto", "icmp"},
+                                                   {"icmp-type", "echo-request"},
+                                                   {"enable", "1"}}}}) {
+    ASSERT_TRUE(client_->post(path + where, form, stop_)) << where;
+  }
+  ASSERT_TRUE(client_->put(path + "/options", {{"macfilter", "0"}, {"enable", "1"}}, stop_));
+  const Result<> set = firewall_.set(Vmid{100}, spec_, stop_);
+  ASSERT_TRUE(set) << to_text(set.error());
+  EXPECT_THAT(ports(), ElementsAre("80", "443", "53"));
+  const json::Value members = get("ipset/office");
+  ASSERT_EQ(members.array()->size(), 2U);
+  EXPECT_EQ(get("ipset").array()->size(), 1U);
+  EXPECT_EQ(get("options").find("macfilter"), nullptr);
+}
+
 TEST_F(GuestFirewallTest, WhereNothingIsFilteredNobodyIsLedToBelieveSo) {
   ASSERT_TRUE(firewall_.require_on(stop_));
-  std::ofstream(node_.folder() / "node-firewall") << "0";
-  EXPECT_THAT(firewall_.require_on(stop_).error().message,
-              HasSubstr("node pve1's firewall is off"));
   std::ofstream(node_.folder() / "cluster-firewall") << "0";
   const Result<> off = firewall_.require_on(stop_);
   EXPECT_EQ(off.error().code, Code::refused);

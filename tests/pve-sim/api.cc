@@ -97,7 +97,7 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
   }
   if (method == "GET" && target == "/cluster/firewall/options") {
     CHECKED("GET /cluster/firewall/options", {});
-    return firewall_switch(true);
+    return firewall_switch();
   }
   if (what != "nodes") {
     return not_implemented(method, parts);
@@ -133,13 +133,6 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
   }
   if (what == "network") {
     return network(method, parts, form, user);
-  }
-  if (what == "firewall" && method == "GET" && parts.size() == 4 && parts[3] == "options") {
-    CHECKED("GET /nodes/{node}/firewall/options", {});
-    return firewall_switch(false);
-  }
-  if (what == "vzdump" && parts.size() == 3 && method == "POST") {
-    return back_up(CHECKED("POST /nodes/{node}/vzdump", {}), user);
   }
   if (what == "tasks") {
     return tasks(method, parts, form);

@@ -35,7 +35,7 @@ class Api {
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form);
   Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                 const std::string& user);
-  Answer firewall_switch(bool of_cluster) const;
+  Answer firewall_switch() const;
   Answer guest_firewall(const std::string& method, const std::vector<std::string>& parts,
                         const Form& form);
   Answer back_up(const Parameters& given, const std::string& user);

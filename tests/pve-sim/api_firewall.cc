@@ -1,4 +1,4 @@
-// The firewall: the cluster's and the node's switch, and the methods below
+// The firewall: the cluster's switch, and the methods below
 // /nodes/NODE/lxc/VMID/firewall. What it says is kept and told; no packet is filtered.
 #include <fmt/format.h>
 
@@ -49,11 +49,17 @@ json::Object options_of(const Parameters& given) {
   return options;
 }
 
+std::string digest_of_rules(const json::Array& rules) {
+  return digest_of(json::Object{{"rules", rules}});
+}
+
 json::Array numbered(const json::Array& rules) {
+  const std::string digest = digest_of_rules(rules);
   json::Array shown;
   for (std::size_t i = 0; i < rules.size(); ++i) {
     json::Object rule = *rules[i].object();
     rule.set("pos", static_cast<std::int64_t>(i));
+    rule.set("digest", digest);
     shown.emplace_back(std::move(rule));
   }
   return shown;
@@ -69,6 +75,9 @@ Answer change_rules(const std::string& method, json::Array& rules, const Paramet
     }
     rules.insert(rules.begin(), std::move(rule));
     return with_data(nullptr);
+  }
+  if (given.contains("digest") && given.at("digest") != digest_of_rules(rules)) {
+    return error("detected modified configuration - file changed by other user? Try again.");
   }
   const auto at = static_cast<std::size_t>(json::Value(position).integer_or(-1));
   if (at >= rules.size()) {
@@ -96,6 +105,18 @@ Answer list_set(const json::Object& sets, const std::string& name) {
   return with_data(std::move(list));
 }
 
+Answer remove_from_sets(json::Object& sets, const std::string& name, const std::string& cidr) {
+  if (cidr.empty()) {
+    sets.erase(name);
+    return with_data(nullptr);
+  }
+  if (json::Value* set = sets.find(name)) {
+    std::erase_if(*set->array(),
+                  [&cidr](const json::Value& member) { return member.string_or("") == cidr; });
+  }
+  return with_data(nullptr);
+}
+
 Answer add_to_sets(json::Object& sets, const std::string& name, const Parameters& given) {
   json::Value* set = sets.find(name);
   if (!given.contains("cidr")) {
@@ -114,13 +135,9 @@ Answer add_to_sets(json::Object& sets, const std::string& name, const Parameters
 
 }  // namespace
 
-Answer Api::firewall_switch(bool of_cluster) const {
-  const std::string file = of_cluster ? "cluster-firewall" : "node-firewall";
-  const Result<std::string> said = system::read_file(place_.directory / file);
-  if (!said) {
-    return with_data(of_cluster ? json::Object{{"enable", 1}} : json::Object());
-  }
-  return with_data(json::Object{{"enable", json::Value(*said).integer_or(0)}});
+Answer Api::firewall_switch() const {
+  const Result<std::string> said = system::read_file(place_.directory / "cluster-firewall");
+  return with_data(json::Object{{"enable", said ? json::Value(*said).integer_or(0) : 1}});
 }
 
 Answer Api::guest_firewall(const std::string& method, const std::vector<std::string>& parts,
@@ -128,11 +145,19 @@ Answer Api::guest_firewall(const std::string& method, const std::vector<std::str
   const std::string& vmid = parts[3];
   const std::string what = parts.size() > 5 ? parts[5] : "";
   const std::string name = parts.size() > 6 ? parts[6] : "";
+  std::string cidr = parts.size() > 7 ? parts[7] : "";
+  if (parts.size() > 8) {
+    cidr += "/" + parts[8];
+  }
   Parameters own{{"vmid", vmid}};
   std::string described = method + " /nodes/{node}/lxc/{vmid}/firewall/" + what;
   if (!name.empty()) {
     described += what == "rules" ? "/{pos}" : "/{name}";
     own.emplace(what == "rules" ? "pos" : "name", name);
+  }
+  if (!cidr.empty()) {
+    described += "/{cidr}";
+    own.emplace("cidr", cidr);
   }
   if (!contract_.knows(described)) {
     return not_implemented(method, parts);
@@ -157,9 +182,21 @@ Answer Api::guest_firewall(const std::string& method, const std::vector<std::str
   }
   Answer changed = with_data(nullptr);
   if (what == "options") {
-    firewall.set("options", options_of(given));
+    json::Object& options = *firewall.find("options")->object();
+    for (auto& [key, value] : options_of(given)) {
+      options.set(key, value);
+    }
+    std::string_view names = given.contains("delete") ? given.at("delete") : "";
+    options.erase("delete");
+    while (!names.empty()) {
+      const std::size_t end = std::min(names.find(','), names.size());
+      options.erase(names.substr(0, end));
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
   } else if (what == "rules") {
     changed = change_rules(method, rules, given, name);
+  } else if (method == "DELETE") {
+    changed = remove_from_sets(sets, name, cidr);
   } else {
     changed = add_to_sets(sets, given.at("name"), given);
   }

@@ -73,6 +73,12 @@ TEST(FirewallSpecTest, WhatProxmoxDoesNotTakeIsNamed) {
        "/spec/firewall/rules/0/macro", "itself"},
       {R"({"ipsets":{"a b":[]}})", "/spec/firewall/ipsets/a b", "called by"},
       {R"({"ipsets":{"office":["example.org"]}})", "/spec/firewall/ipsets/office", "addresses"},
+      {R"({"ipsets":{"Office":[]}})", "/spec/firewall/ipsets/Office", "small"},
+      {R"({"ipsets":{"office":["0.0.0.0/0"]}})", "/spec/firewall/ipsets/office", "addresses"},
+      {R"({"rules":[{"type":"in","action":"DROP","source":"+Office"}]})",
+       "/spec/firewall/rules/0/source", "small"},
+      {R"({"rules":[{"type":"in","action":"DROP","iface":"eth0"}]})",
+       "/spec/firewall/rules/0/iface", "net0"},
       {R"({"rule":[]})", "/spec/firewall/rule", "rules"},
   };
   for (const auto& wrong : cases) {
