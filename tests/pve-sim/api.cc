@@ -134,6 +134,9 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
   if (what == "network") {
     return network(method, parts, form, user);
   }
+  if (what == "vzdump" && parts.size() == 3 && method == "POST") {
+    return back_up(CHECKED("POST /nodes/{node}/vzdump", {}), user);
+  }
   if (what == "tasks") {
     return tasks(method, parts, form);
   }

@@ -11,7 +11,6 @@ NOT_COVERED = {
         "oci-05-registry-pull-missing-image oci-06-content-list oci-07-create-ct oci-08-config oci-09-start oci-10-status "
         "oci-11-interfaces oci-12-shutdown oci-13-env-set oci-14-config oci-15-env-bad oci-16-create-with-entrypoint-env "
         "oci-17-config-111 oci-18-delete",
-    "the simulator keeps no snapshots and no backups": "backup-delete backups-list restore snapshot-unsupported",
     "the simulator has one storage, which cannot be changed":
         "get-storage-config storage-after-delete-local storage-create-again storage-create-bad-type "
         "storage-create-missing-path storage-delete storage-delete-again storage-delete-local storage-disabled-content "

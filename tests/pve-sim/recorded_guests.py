@@ -81,6 +81,23 @@ class Guests(RecordedNode):
         self.assertEqual(self.end_of(self.replay("lxc-stop-force")), "OK")
         self.assertEqual(self.end_of(asked), "OK")
 
+    def test_a_snapshot_on_a_folder(self):
+        self.make_guest(122)
+        self.assertEqual(self.end_of(self.replay("snapshot-unsupported")), "snapshot feature is not available")
+
+    def test_a_backup_that_is_listed_restored_and_deleted(self):
+        self.make_guest(122, rootfs="local:0.1")
+        self.do("POST", "/vzdump", vmid=122, storage="local", compress="zstd", mode="stop")
+        (made,) = self.ask("GET", "/nodes/pve1/storage/local/content", content="backup")
+        archive = self.folder / "local/dump" / made["volid"].removeprefix("local:backup/")
+        recorded = archive.with_name("vzdump-lxc-122-2026_11_23-22_59_35.tar.zst")
+        archive.rename(recorded)
+        self.replay("backups-list")
+        self.assertEqual(self.end_of(self.replay("restore")), "OK")
+        self.assertEqual(self.ask("GET", "/nodes/pve1/lxc/134/status/current")["status"], "stopped")
+        self.assertEqual(self.end_of(self.replay("backup-delete")), "OK")
+        self.assertFalse(recorded.exists())
+
     def test_a_template(self):
         self.make_guest(132)
         self.replay("template")
