@@ -106,7 +106,8 @@ std::string join_tags(const std::vector<std::string>& tags) {
 }
 
 Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last,
-                            const std::vector<GuestInfo>& known, const Stop& stop) {
+                            const std::vector<GuestInfo>& known, const Stop& stop,
+                            const std::function<void(Vmid)>& trying) {
   for (Vmid vmid = first; vmid <= last; ++vmid.value) {
     bool taken = false;
     for (const GuestInfo& guest : known) {
@@ -115,6 +116,7 @@ Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last,
     if (taken) {
       continue;
     }
+    trying(vmid);
     const Result<json::Value> answer =
         client_.post(guests_path(client_), form_of(request, vmid), stop);
     const milliseconds timeout = request.restore ? milliseconds(kRestoreTimeout) : kCreateTimeout;
@@ -200,9 +202,10 @@ Result<> Guests::stop(Vmid vmid, const Stop& stop) {
 }
 
 Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop) {
-  // A token is ours alone; as the user that logs in by password others may work, too.
+  // A token is ours alone; as the user that logs in by password others may work, too. And without a
+  // number what is awaited may well be another job's.
   const Tasks::GivenUp given_up =
-      names_token(client_.user()) ? Tasks::GivenUp::aborted : Tasks::GivenUp::left;
+      vmid && names_token(client_.user()) ? Tasks::GivenUp::aborted : Tasks::GivenUp::left;
   const std::vector<Upid> running = TRY(tasks_.running(stop));
   for (const Upid& upid : running) {
     const std::optional<Vmid> id = number_of(upid);

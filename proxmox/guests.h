@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,11 +45,12 @@ class Guests {
 
   /// Takes the first free number of [first, last]: the API cannot reserve one, so the create itself
   /// is the reservation, and one that turns out to be taken means the next. Those of `known`, as
-  /// `list` has given them, are not tried. Alone among these it
-  /// gives `timed_out` for a lost answer: only the caller knows its guest among all of [first,
-  /// last].
-  Result<Vmid> create(const GuestRequest& request, Vmid first, Vmid last,
-                      const std::vector<GuestInfo>& known, const Stop& stop);
+  /// `list` has given them, are not tried. `trying` is told each number before it
+  /// is asked for. Alone among these it gives `timed_out` for a lost answer: only the caller knows
+  /// its guest among all of [first, last].
+  Result<Vmid> create(
+      const GuestRequest& request, Vmid first, Vmid last, const std::vector<GuestInfo>& known,
+      const Stop& stop, const std::function<void(Vmid)>& trying = [](Vmid) {});
   /// All LXC guests of this node.
   Result<std::vector<GuestInfo>> list(const Stop& stop);
   Result<GuestInfo> status(Vmid vmid, const Stop& stop);
@@ -59,7 +61,7 @@ class Guests {
   Result<> stop(Vmid vmid, const Stop& stop);
   /// Waits for the tasks of a guest that we, or an earlier agent, have begun, however they end: of
   /// `vmid`, or with none given for every creation of a number in [first, last], because until it
-  /// has ended nobody can tell which container that will be.
+  /// has ended nobody can tell which container that will be. On `stop` those go on.
   Result<> settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop);
   /// With its volumes. `force` also a running one. Absent is success.
   Result<> remove(Vmid vmid, bool force, const Stop& stop);

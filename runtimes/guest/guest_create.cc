@@ -60,21 +60,25 @@ Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
     // A guest that nothing is kept from is not made where it was to be behind a firewall.
     TRY(proxmox::GuestFirewall(client_).require_on(stop).context("create " + label(container)));
   }
-  Result<Vmid> made = guests_.create(request, options_.first, options_.last, guests, stop);
+  const auto trying = [&](Vmid vmid) {
+    const std::lock_guard lock(mutex_);
+    made_.insert_or_assign(container.job.str(), vmid);
+  };
+  Result<Vmid> made = guests_.create(request, options_.first, options_.last, guests, stop, trying);
   // Proxmox sets up the distributions it knows; any other template has to be called unmanaged.
   if (!made && made.error().message.find("unable to detect OS distribution") != std::string::npos) {
     request.more.emplace_back("ostype", "unmanaged");
-    made = guests_.create(request, options_.first, options_.last, guests, stop);
+    made = guests_.create(request, options_.first, options_.last, guests, stop, trying);
   }
   if (made) {
-    const std::lock_guard lock(mutex_);
-    made_.insert_or_assign(container.job.str(), *made);
     return {};
   }
   // The answer may have been lost, or the request to stop have come too late to keep it from being
-  // made.
+  // made. Only what this job has asked for is awaited: others' restores may take hours.
   const Stop never;
-  const Result<> settled = settle(container, stop.requested() ? never : stop);
+  const std::optional<Vmid> tried = number_of(container);
+  const Result<> settled =
+      tried ? guests_.settle(tried, *tried, *tried, stop.requested() ? never : stop) : Result<>();
   if (made.error().code == Code::timed_out && settled) {
     const Result<proxmox::GuestInfo> found = find(container, stop);
     if (found || found.error().code != Code::not_found) {
@@ -84,7 +88,7 @@ Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
                 made.error().message);
   }
   // What is left behind nobody would look for.
-  const Result<> removed = settled ? remove(container, true, never) : settled;
+  const Result<> removed = settled ? take_away(container, true, never) : settled;
   Error error = Error(made.error()).context("create " + label(container));
   if (!removed) {
     error.message += "; and what was begun could not be removed: " + removed.error().message;

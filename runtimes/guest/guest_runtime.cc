@@ -58,7 +58,8 @@ Result<> GuestRuntime::settle(const Container& container, const Stop& stop) {
   if (!guest && guest.error().code != Code::not_found) {
     return Failure(guest.error());
   }
-  TRY(guests_.settle(guest ? std::optional(guest->vmid) : std::nullopt, options_.first,
+  // Of one that is not there yet only this agent knows which number it has asked for.
+  TRY(guests_.settle(guest ? std::optional(guest->vmid) : number_of(container), options_.first,
                      options_.last, stop));
   return guest ? unmark_unless_started(container, stop) : Result<>();
 }
@@ -299,6 +300,12 @@ Result<State> GuestRuntime::state(const Container& container, const Stop& stop) 
 }
 
 Result<> GuestRuntime::remove(const Container& container, bool force, const Stop& stop) {
+  TRY(take_away(container, force, stop));
+  forget_number(container);
+  return {};
+}
+
+Result<> GuestRuntime::take_away(const Container& container, bool force, const Stop& stop) {
   const Result<Live> found = live(container, stop);
   if (!found) {
     return found.error().code == Code::not_found ? Result<>() : Failure(found.error());
@@ -311,9 +318,7 @@ Result<> GuestRuntime::remove(const Container& container, bool force, const Stop
   if (status == Status::paused) {
     TRY(lxc_thaw(options_.lxc_path, guest_name(found->vmid), stop).context(what));
   }
-  TRY(guests_.remove(found->vmid, force, stop).context(what));
-  forget_number(container);
-  return {};
+  return guests_.remove(found->vmid, force, stop).context(what);
 }
 
 Result<std::vector<Found>> GuestRuntime::inventory(const Stop& stop) {

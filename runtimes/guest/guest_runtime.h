@@ -87,6 +87,8 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
 
   /// One that this very job has made before is success.
   Result<> make(const Container& container, const Stop& stop);
+  /// `remove`, with the number still known: the undo awaits once more what was asked for.
+  Result<> take_away(const Container& container, bool force, const Stop& stop);
   /// What the spec says of it that the guest has not yet.
   Result<> set_program(const Container& container, const Stop& stop);
   /// The same.
@@ -119,8 +121,8 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
   proxmox::Storage storage_;
   GuestOptions options_;
   mutable std::mutex mutex_;
-  /// By job: of guests that were made here and whose containers were not told yet. Guarded by
-  /// mutex_.
+  /// By job: of guests that were made or asked for here and whose containers were not told yet.
+  /// Guarded by mutex_.
   std::map<std::string, Vmid> made_;
 };
 
