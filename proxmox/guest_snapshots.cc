@@ -102,21 +102,26 @@ Result<> SnapshotCalls::roll_back(Vmid vmid, const std::string& name, const Stop
 Result<> SnapshotCalls::remove(Vmid vmid, const std::string& name, const Stop& stop) {
   const Result<json::Value> answer = client_.del(snapshot_path(client_, vmid, name), {}, stop);
   const Result<> removed = answer ? finish(*answer, stop) : Result<>(Failure(answer.error()));
-  if (removed || removed.error().code == Code::not_found) {
+  if (removed) {
     return {};
   }
-  if (answer || answer.error().code != Code::timed_out) {
+  // Also the task's own failure may read so ("Volume group not found"): half of it is there then.
+  const bool is_lost = !answer && answer.error().code == Code::timed_out;
+  if (!is_lost && removed.error().code != Code::not_found) {
     return removed;
   }
-  TRY(guests_.settle(vmid, vmid, vmid, stop));
+  if (is_lost) {
+    TRY(guests_.settle(vmid, vmid, vmid, stop));
+  }
   const GuestSnapshots found = TRY(list(vmid, stop));
   const bool gone =
       std::none_of(found.all.begin(), found.all.end(),
                    [&](const GuestSnapshot& snapshot) { return snapshot.name == name; });
-  return gone
-             ? Result<>()
-             : fail(Code::unavailable, "{}; no task of guest {} runs, and it has snapshot {} still",
-                    answer.error().message, vmid.value, name);
+  if (gone || !is_lost) {
+    return gone ? Result<>() : removed;
+  }
+  return fail(Code::unavailable, "{}; no task of guest {} runs, and it has snapshot {} still",
+              removed.error().message, vmid.value, name);
 }
 
 }  // namespace drover::proxmox

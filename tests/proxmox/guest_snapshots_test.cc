@@ -127,5 +127,16 @@ TEST_F(GuestSnapshotsTest, ALockThatWasWaitedForInVainCanBeTriedAgain) {
   EXPECT_TRUE(snapshots_.take(kGuest, "one", "drover job j1", stop_));
 }
 
+TEST_F(GuestSnapshotsTest, ADeletionThatDidNotFindItsStorageHasNotSucceeded) {
+  make_guest("fast");
+  ASSERT_TRUE(snapshots_.take(kGuest, "one", "drover job j1", stop_));
+  node_.set_fault("nogroup", 1, "vzdelsnapshot");
+  const auto removed = snapshots_.remove(kGuest, "one", stop_);
+  ASSERT_FALSE(removed);
+  EXPECT_THAT(removed.error().message, HasSubstr("Volume group \"pve\" not found"));
+  EXPECT_THAT(names(), ElementsAre("one"));
+  EXPECT_TRUE(snapshots_.remove(kGuest, "one", stop_));
+}
+
 }  // namespace
 }  // namespace drover::proxmox

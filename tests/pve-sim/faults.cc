@@ -41,6 +41,9 @@ std::string message_of(std::string_view fault, std::string_view id) {
   if (fault == "lock") {
     return fmt::format("can't lock file '/run/lock/lxc/pve-config-{}.lock' - got timeout", id);
   }
+  if (fault == "nogroup") {
+    return "lvremove: Volume group \"pve\" not found";
+  }
   return fault == "nospace" ? "unable to create image: No space left on device" : "";
 }
 

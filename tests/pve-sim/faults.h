@@ -17,6 +17,7 @@ namespace drover::pve_sim {
 ///   hidden    request: bridges that were made here are not shown, as to who has no SDN.Use on them
 ///   lock      request or task: a lock was waited for in vain, and nothing is done
 ///   nospace   request or task: the storage is full, and nothing is done
+///   nogroup   task: the storage's volume group is not there, and nothing is done
 ///   warnings  task: it does its work and ends with "WARNINGS: 1"
 ///   late      task: asked for its status, nobody knows it yet
 ///   expired   "ticket": every ticket that was given is good no more
@@ -34,7 +35,7 @@ class Faults {
   std::mutex mutex_;
 };
 
-/// What Proxmox says in place of the deed; "" for a fault that is none of these two.
+/// What Proxmox says in place of the deed; "" for a fault that has no such words.
 std::string message_of(std::string_view fault, std::string_view id);
 
 }  // namespace drover::pve_sim

@@ -74,7 +74,7 @@ Result<std::string> Tasks::start(const TaskRequest& request, const std::string& 
   const path file = place_.tasks() / fmt::format("request-{}-{}.json", getpid(), counter++);
   const std::int64_t now = std::time(nullptr);
   std::string fault;
-  for (const char* name : {"lock", "nospace", "warnings"}) {
+  for (const char* name : {"lock", "nospace", "nogroup", "warnings"}) {
     if (faults_.take(name, request.type)) {
       fault = name;
     }
