@@ -144,6 +144,18 @@ Result<> undo_start(Work& work, const Target& target, bool was_stopped) {
   return give_wish_back(work, target);
 }
 
+Result<> bring_back(Work& work, const Target& target, bool ran) {
+  const runtimes::State now = TRY(target.runtime->state(target.container(), work.agent_stop()));
+  const bool runs = now.status != Status::stopped && now.status != Status::created;
+  if (!ran || runs) {
+    return target.row.status == Status::stopping || runs ? note(work, target, now.status, now.exit)
+                                                         : Result<>();
+  }
+  TRY(want(work, target, Wanted::running));
+  TRY(target.runtime->start(target.container(), work.agent_stop()));
+  return note(work, target, Status::running);
+}
+
 Result<> give_wish_back(Work& work, const Target& target) {
   const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   const auto looked = std::find_if(steps.begin(), steps.end(), [](const StepRow& step) {

@@ -19,6 +19,10 @@ Result<> undo_start(Work& work, const Target& target, bool was_stopped);
 /// so, also for its restart policy.
 Result<> give_wish_back(Work& work, const Target& target);
 
+/// Of a job that had to end the program, or had Proxmox do it, and did not come to its end: a
+/// container that `ran` before runs again, and its status is noted.
+Result<> bring_back(Work& work, const Target& target, bool ran);
+
 /// How many steps `start_program` takes with the container as it is now, for Work::plan.
 std::int64_t steps_to_start(const Target& target);
 

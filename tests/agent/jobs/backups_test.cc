@@ -73,6 +73,28 @@ TEST_F(BackupsTest, ACancelledOneIsDeletedAgain) {
   EXPECT_THAT(told("container", "web-1"), Not(Contains("backed_up")));
 }
 
+TEST_F(BackupsTest, ACancelledOneInModeStopStartsWhatProxmoxHasLeftStopped) {
+  run(run_job("j1", "web-1"));
+  submit_held(backup("j2", {{"mode", "stop"}}), "make_backup", FakeRuntime::Hold::after_deed);
+  runtime_.end("web-1", 0);
+  published_.clear();
+  submit(job("j3", "job.cancel", "j2"));
+  EXPECT_EQ(await("j2").state, JobState::cancelled);
+  EXPECT_EQ(status(), Status::running);
+  EXPECT_EQ(runtime_.starts("web-1"), 2);
+  EXPECT_THAT(told("container", "web-1"), ElementsAre("running"));
+  EXPECT_EQ(journal_->container("web-1").value()->wanted, Wanted::running);
+}
+
+TEST_F(BackupsTest, ACancelledOneInModeStopIsNotStartedTwice) {
+  run(run_job("j1", "web-1"));
+  submit_held(backup("j2", {{"mode", "stop"}}), "make_backup", FakeRuntime::Hold::after_deed);
+  submit(job("j3", "job.cancel", "j2"));
+  EXPECT_EQ(await("j2").state, JobState::cancelled);
+  EXPECT_EQ(status(), Status::running);
+  EXPECT_EQ(runtime_.starts("web-1"), 1);
+}
+
 TEST_F(BackupsTest, OneWhoseAgentEndedIsTakenOverByTheNext) {
   run(run_job("j1", "web-1"));
   submit_held(backup("j2"), "make_backup", FakeRuntime::Hold::after_deed);
