@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* kLook = "rollback.look";
 constexpr const char* kRollback = "snapshot.rollback";
+constexpr const char* kTell = "rollback.tell";
 
 bool is_up(Status status) {
   return status == Status::running || status == Status::paused;
@@ -70,20 +71,26 @@ Result<json::Value> rollback_container(Work& work, const Node& node) {
   Target target = TRY(find_target(work, node));
   runtimes::Snapshots* source = TRY(snapshots_of(work, target));
   const JobRequest& request = work.request();
-  work.plan(2);
+  work.plan(3);
   const bool running = TRY(look_before_rollback(work, target, *source));
   if (running) {
-    work.plan(2 + steps_to_start(target));
+    work.plan(3 + steps_to_start(target));
   }
   Step step{.name = kRollback, .subject = request.options.snapshot};
   step.act = [&] { return roll_back_now(work, target, *source, running); };
   step.needs = turn_of_root(node, *target.runtime);
   const json::Value ended = TRY(work.once(step));
-  TRY(keep_snapshots(work, target, *source, "rolled_back", work.agent_stop()));
+  // A step of its own: one that fails does not roll back once more.
+  Step tell{.name = kTell, .subject = request.options.snapshot};
+  tell.act = [&]() -> Result<json::Value> {
+    TRY(keep_snapshots(work, target, *source, "rolled_back", work.agent_stop()));
+    return json::Value();
+  };
+  TRY(work.once(tell));
   json::Object result{{"container", request.target}, {"snapshot", request.options.snapshot}};
   if (running) {
     result.set("exit", ended);
-    TRY(start_program(work, node, target, 2));
+    TRY(start_program(work, node, target, 3));
   }
   return json::Value(std::move(result));
 }
@@ -100,24 +107,18 @@ Result<> undo_rollback(Work& work, const Target& target) {
     return {};
   }
   runtimes::Snapshots* source = TRY(snapshots_of(work, target));
+  const json::Value before = TRY(json::parse(looked->data));
+  const Result<> back = bring_back(work, target, before.at("running").boolean_or(false));
   // It may have been rolled back before the job had to end.
   const auto& known = target.record.snapshots;
   const bool is_news =
-      done(kRollback) != steps.end() &&
+      done(kRollback) != steps.end() && done(kTell) == steps.end() &&
       std::none_of(known.begin(), known.end(), [&](const runtimes::Snapshot& snapshot) {
         return snapshot.newest && snapshot.name == work.request().options.snapshot;
       });
-  TRY(keep_snapshots(work, target, *source, is_news ? "rolled_back" : "", work.agent_stop()));
-  const json::Value before = TRY(json::parse(looked->data));
-  const runtimes::State now = TRY(target.runtime->state(target.container(), work.agent_stop()));
-  if (!before.at("running").boolean_or(false) || is_up(now.status)) {
-    return target.row.status == Status::stopping || is_up(now.status)
-               ? note(work, target, now.status, now.exit)
-               : Result<>();
-  }
-  TRY(want(work, target, Wanted::running));
-  TRY(target.runtime->start(target.container(), work.agent_stop()));
-  return note(work, target, Status::running);
+  const Result<> kept =
+      keep_snapshots(work, target, *source, is_news ? "rolled_back" : "", work.agent_stop());
+  return back ? kept : back;
 }
 
 }  // namespace drover::jobs

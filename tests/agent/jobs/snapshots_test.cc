@@ -179,5 +179,38 @@ TEST_F(SnapshotsTest, ARollbackWhoseAgentEndedIsDoneAndTheContainerRunsAgain) {
   EXPECT_EQ(runtime_.starts("web-1"), 2);
 }
 
+TEST_F(SnapshotsTest, ARollbackThatIsTakenBackStartsTheProgramBeforeItLooksForSnapshots) {
+  run(run_job("j1", "web-1"));
+  take("j2", "one");
+  runtime_.pause_next("roll_back", FakeRuntime::Hold::after_deed);
+  submit(rollback("j3", "one"));
+  while (runtime_.held() == 0) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  runtime_.fail_next("list_snapshots", Error{Code::unavailable, "500 timeout", {}});
+  submit(job("j4", "job.cancel", "j3"));
+  runtime_.let_go();
+  await("j3");
+  EXPECT_EQ(status(), Status::running);
+  EXPECT_EQ(runtime_.starts("web-1"), 2);
+}
+
+TEST_F(SnapshotsTest, ARollbackThatIsTriedAgainTellsOnceThatItWasDone) {
+  run(run_job("j1", "web-1"));
+  take("j2", "one");
+  published_.clear();
+  runtime_.fail_next("start", Error{Code::unavailable, "500 timeout", {}});
+  json::Object request = rollback("j3", "one");
+  request.set("attempts", std::int64_t{2});
+  submit(request);
+  while (journal_->job("j3").value()->attempt < 2) {
+    clock_.advance(std::chrono::seconds(1));
+    loop_->turn(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(await("j3").state, JobState::succeeded);
+  const std::vector<std::string> all = told("container", "web-1");
+  EXPECT_EQ(std::count(all.begin(), all.end(), "rolled_back"), 1);
+}
+
 }  // namespace
 }  // namespace drover::jobs
