@@ -16,11 +16,11 @@ Result<json::Value> snapshot_container(Work& work, const Node& node) {
   Step take{.name = "snapshot.take", .subject = name};
   take.act = [&]() -> Result<json::Value> {
     TRY(source->take_snapshot(target.container(), name, request.id, work.stop()));
+    TRY(keep_snapshots(work, target, *source, "snapshot_taken", work.stop()));
     return json::Value();
   };
   take.needs = turn_of_root(node, *target.runtime);
   TRY(work.once(take));
-  TRY(keep_snapshots(work, target, *source, "snapshot_taken", work.stop()));
   return json::Value(json::Object{{"container", request.target}, {"snapshot", name}});
 }
 
@@ -53,11 +53,11 @@ Result<json::Value> delete_snapshot(Work& work, const Node& node) {
   Step remove{.name = "snapshot.delete", .subject = name};
   remove.act = [&]() -> Result<json::Value> {
     TRY(source->remove_snapshot(target.container(), name, work.agent_stop()));
+    TRY(keep_snapshots(work, target, *source, "snapshot_deleted", work.agent_stop()));
     return json::Value();
   };
   remove.needs = turn_of_root(node, *target.runtime);
   TRY(work.once(remove));
-  TRY(keep_snapshots(work, target, *source, "snapshot_deleted", work.agent_stop()));
   return json::Value(json::Object{{"container", request.target}, {"snapshot", name}});
 }
 
