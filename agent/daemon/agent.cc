@@ -43,6 +43,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->disk_->start());
   if (agent->cluster_) {
     TRY(agent->cluster_->start());
+  } else {
+    TRY(jobs::forget_cluster(*agent->books_, agent->drivers_->node().name));
   }
   TRY(agent->start_front());
   jobs::restore_networks(*agent->journal_, agent->drivers_->node());

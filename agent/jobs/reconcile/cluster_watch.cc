@@ -28,6 +28,22 @@ Result<std::int64_t> no_quorum_since(Journal& journal) {
   return since;
 }
 
+Result<> tell_of_node(Books& books, const std::string& node, const std::string& what,
+                      const std::string& message) {
+  json::Object data;
+  if (!message.empty()) {
+    data.set("message", message);
+  }
+  return books.tell(Event{.kind = "node", .object = node, .what = what, .data = std::move(data)});
+}
+
+/// Whether we may not know. All else that is `refused` passes: a token that was renewed, or a
+/// certificate that nobody trusts yet.
+bool is_forbidden(const Error& error) {
+  return error.code == Code::refused &&
+         error.message.find("403 Permission check failed") != std::string::npos;
+}
+
 json::Value or_null(std::int64_t unix_ms) {
   return unix_ms == 0 ? json::Value() : json::Value(unix_ms);
 }
@@ -37,6 +53,19 @@ json::Value or_null(const std::string& text) {
 }
 
 }  // namespace
+
+Result<> forget_cluster(Books& books, const std::string& node) {
+  constexpr const char* kWhy = "the cluster of Proxmox VE is watched no more";
+  if (TRY(no_quorum_since(books.journal())) != 0) {
+    TRY(books.journal().set_fact(kNoQuorumFact, ""));
+    TRY(tell_of_node(books, node, "quorum_restored", kWhy));
+  }
+  if (TRY(maintenance(books.journal()))) {
+    TRY(set_maintenance(books.journal(), std::nullopt));
+    TRY(tell_of_node(books, node, "maintenance_left", kWhy));
+  }
+  return {};
+}
 
 ClusterWatch::ClusterWatch(system::Loop& loop, Books& books, system::Clock& clock, proxmox::Ha& ha,
                            Options options)
@@ -116,7 +145,7 @@ Result<> ClusterWatch::note(std::uint64_t question, const Result<proxmox::HaNode
     return {};  // one that was asked later was answered sooner
   }
   noted_ = question;
-  Seen next = after(answer);
+  Seen next = after(answer, TRY(known()));
   look_in(next.quorate == false ? kAskSoon : kAskEvery);
   TRY(note_quorum(next));
   TRY(note_maintenance(next));
@@ -128,26 +157,39 @@ Result<> ClusterWatch::note(std::uint64_t question, const Result<proxmox::HaNode
   return {};
 }
 
-ClusterWatch::Seen ClusterWatch::after(const Result<proxmox::HaNode>& answer) const {
-  Seen next = seen_;
+Result<ClusterWatch::Seen> ClusterWatch::known() const {
+  // By the journal and not only by what was seen: an earlier answer of this turn is in it already.
+  Seen known = seen_;
+  known.no_quorum_since = TRY(no_quorum_since(books_.journal()));
+  if (known.no_quorum_since != 0) {
+    known.quorate = false;
+  } else if (known.quorate == false) {
+    known.quorate.reset();
+  }
+  const std::optional<Maintenance> since = TRY(maintenance(books_.journal()));
+  known.maintenance_since = since ? since->since_unix_ms : 0;
+  return known;
+}
+
+ClusterWatch::Seen ClusterWatch::after(const Result<proxmox::HaNode>& answer, Seen known) const {
   if (answer) {
-    next.blind.clear();
-    next.quorate = answer->quorate ? answer->quorate : next.quorate;
-    next.ha_state = answer->state;
-    next.maintenance_since = answer->maintenance ? clock_.unix_ms() : 0;
-    return next;
+    known.blind.clear();
+    known.quorate = answer->quorate ? answer->quorate : known.quorate;
+    known.ha_state = answer->state;
+    known.maintenance_since = answer->maintenance ? clock_.unix_ms() : 0;
+    return known;
   }
-  if (answer.error().code == Code::refused) {
-    next = {};
-    next.blind = answer.error().message + "; grant Sys.Audit on / to have it watched";
-  } else {
-    next.blind = answer.error().message;
+  const Error& error = answer.error();
+  if (!is_forbidden(error)) {
+    known.blind = error.message;
+    return known;
   }
-  return next;
+  Seen nothing;
+  nothing.blind = error.message + "; grant Sys.Audit on / to have it watched";
+  return nothing;
 }
 
 Result<> ClusterWatch::note_quorum(Seen& next) {
-  // By the journal and not by what was seen: an earlier answer of this turn is in it already.
   next.no_quorum_since = TRY(no_quorum_since(books_.journal()));
   const bool is_lost = next.quorate == false;
   if (is_lost == (next.no_quorum_since != 0)) {
@@ -176,12 +218,7 @@ Result<> ClusterWatch::note_maintenance(Seen& next) {
 }
 
 Result<> ClusterWatch::tell(const std::string& what, const std::string& message) {
-  json::Object data;
-  if (!message.empty()) {
-    data.set("message", message);
-  }
-  return books_.tell(
-      Event{.kind = "node", .object = options_.node, .what = what, .data = std::move(data)});
+  return tell_of_node(books_, options_.node, what, message);
 }
 
 void ClusterWatch::take_over(const Seen& next) {

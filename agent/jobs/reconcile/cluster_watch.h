@@ -18,6 +18,10 @@
 
 namespace drover::jobs {
 
+/// What an earlier agent has noted of a cluster that is watched no more, as Proxmox was turned off,
+/// ends, and that is told: nobody else would ever end it. Loop's thread, like what follows.
+Result<> forget_cluster(Books& books, const std::string& node);
+
 /// Asks on a thread of its own, because the API takes its time. What has changed is told once, also
 /// over agents' ends. What cannot be asked stays as it was last; what we may not know counts as
 /// nothing out of the ordinary.
@@ -61,7 +65,9 @@ class ClusterWatch {
   void work();
   void wake();
   Result<> note(std::uint64_t question, const Result<proxmox::HaNode>& answer);
-  Seen after(const Result<proxmox::HaNode>& answer) const;
+  /// What was known before an answer.
+  Result<Seen> known() const;
+  Seen after(const Result<proxmox::HaNode>& answer, Seen known) const;
   Result<> note_quorum(Seen& next);
   Result<> note_maintenance(Seen& next);
   Result<> tell(const std::string& what, const std::string& message);

@@ -139,6 +139,49 @@ TEST_F(ClusterWatchTest, WhatCannotBeAskedStaysAsItWas) {
   EXPECT_THAT(told(), ElementsAre("quorum_lost"));
 }
 
+TEST_F(ClusterWatchTest, ATokenThatIsGoodNoMoreEndsNeitherMaintenanceNorTheWait) {
+  api_.set_quorate(false);
+  api_.set_maintenance(true);
+  look();
+  for (const char* message : {"401 authentication failure", "its certificate is not trusted"}) {
+    api_.set_error(Error{Code::refused, message, {}});
+    look();
+    EXPECT_TRUE(watch_->lacks_quorum());
+    EXPECT_TRUE(maintenance(*journal_).value());
+    EXPECT_THAT(std::string(view().at("message").string_or("")), HasSubstr(message));
+  }
+  EXPECT_THAT(told(), ElementsAre("quorum_lost", "maintenance_entered"));
+}
+
+TEST_F(ClusterWatchTest, AnErrorAfterAnAnswerOfTheSameTurnChangesNothing) {
+  look();
+  api_.set_error(Error{Code::unavailable, "connect: refused", {}});
+  look();
+  // A worker's answer, which is noted and not yet committed when the next error comes.
+  ASSERT_TRUE(journal_->set_fact("no_quorum", "1700000000000"));
+  ASSERT_TRUE(set_maintenance(*journal_, Maintenance{1'700'000'000'000, "pve1"}));
+  look();
+  EXPECT_THAT(told(), IsEmpty());
+  EXPECT_EQ(view().at("no_quorum_since").integer_or(0), 1'700'000'000'000);
+  EXPECT_EQ(view().at("maintenance_since").integer_or(0), 1'700'000'000'000);
+  EXPECT_FALSE(view().at("quorate").boolean_or(true));
+}
+
+TEST_F(ClusterWatchTest, WhatIsWatchedNoMoreIsForgotten) {
+  api_.set_quorate(false);
+  api_.set_maintenance(true);
+  look();
+  end();
+  published_.clear();
+  ASSERT_TRUE(forget_cluster(*books_, "node1"));
+  ASSERT_TRUE(forget_cluster(*books_, "node1"));
+  books_->commit();
+  EXPECT_THAT(told(), ElementsAre("quorum_restored", "maintenance_left"));
+  EXPECT_FALSE(maintenance(*journal_).value());
+  begin_another_agent();
+  EXPECT_FALSE(watch_->lacks_quorum());
+}
+
 TEST_F(ClusterWatchTest, WhoMayNotKnowIsKeptFromNothing) {
   api_.set_quorate(false);
   api_.set_maintenance(true);
