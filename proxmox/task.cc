@@ -19,6 +19,9 @@ constexpr milliseconds kLongestPause{2000};
 constexpr int kMostUnknown = 10;
 /// The last of them repeats the exit status.
 constexpr std::int64_t kLogLines = 4;
+/// Backups end theirs with when, how and to whom they have told.
+constexpr std::int64_t kBackupLogLines = 20;
+constexpr std::string_view kErrorLine = "ERROR:";
 /// The API gives 50 unless told. A guest that is backed up daily has more in a few weeks, and the
 /// list of those that run names many for a while after their end.
 constexpr int kMostListed = 2000;
@@ -39,26 +42,36 @@ Result<> aborted(Client& client, const Upid& upid, Code code, std::string_view w
               asked ? ", so it was aborted" : "; aborting it failed: " + asked.error().message);
 }
 
-/// The end of the task's log without its last line, which repeats the exit status.
+/// The end of the task's log without its last line, which repeats the exit status; of a backup only
+/// the errors there, if it has some.
 std::string end_of_log(Client& client, const Upid& upid, const Stop& stop) {
   const std::string path = path_of(upid) + "/log";
   // The API counts from the beginning, and says how many there are beside any of them.
   const Result<json::Object> one = client.get_whole(path, {{"limit", "1"}}, stop);
   const json::Value* const total = one ? one->find("total") : nullptr;
+  const bool is_backup = upid.type == "vzdump";
+  const std::int64_t most = is_backup ? kBackupLogLines : kLogLines;
   const std::int64_t first =
-      std::max<std::int64_t>(0, (total == nullptr ? 0 : total->integer_or(0)) - kLogLines);
-  const auto lines = client.get(
-      path, {{"start", std::to_string(first)}, {"limit", std::to_string(kLogLines)}}, stop);
+      std::max<std::int64_t>(0, (total == nullptr ? 0 : total->integer_or(0)) - most);
+  const auto lines =
+      client.get(path, {{"start", std::to_string(first)}, {"limit", std::to_string(most)}}, stop);
   std::string text;
+  std::string errors;
+  const auto add = [](std::string& to, std::string_view line) {
+    to += (to.empty() ? "" : " | ") + one_line(line);
+  };
   if (lines && lines->array() != nullptr) {
     for (const json::Value& value : *lines->array()) {
       const std::string_view line = value.at("t").string_or("");
       if (!line.empty() && !line.starts_with("TASK ")) {
-        text += (text.empty() ? "" : " | ") + one_line(line);
+        add(text, line);
+      }
+      if (is_backup && line.starts_with(kErrorLine)) {
+        add(errors, line);
       }
     }
   }
-  return text;
+  return errors.empty() ? text : errors;
 }
 
 }  // namespace

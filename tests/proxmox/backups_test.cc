@@ -90,8 +90,20 @@ TEST_F(BackupsTest, WhyOneHasFailedIsReadFromItsLog) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Code::not_found);
   EXPECT_THAT(missing.error().message, HasSubstr("4242.conf' does not exist"));
+  EXPECT_THAT(missing.error().message, testing::Not(HasSubstr("notified")))
+      << "whom it has told stands behind";
   EXPECT_EQ(backups_.make({kOrigin, "nowhere", "snapshot", "zstd", "x"}, stop_).error().code,
             Code::not_found);
+}
+
+TEST_F(BackupsTest, NoOtherBackupOfTheGuestIsDeletedForIt) {
+  const auto older = node_.folder() / "local/dump/vzdump-lxc-5000-2026_01_01-00_00_00.tar.zst";
+  std::filesystem::create_directories(older.parent_path());
+  std::ofstream(older) << "an admin's";
+  std::ofstream(node_.folder() / "local/keep-last-1") << "the storage's retention";
+  ASSERT_TRUE(back_up("drover job j2"));
+  EXPECT_TRUE(find("drover job j2"));
+  EXPECT_TRUE(std::filesystem::exists(older));
 }
 
 TEST_F(BackupsTest, NotesThatProxmoxWouldTakeForSomethingElseAreNotSent) {

@@ -257,6 +257,28 @@ Result<> fill(const Place& place, const TaskRequest& request, const TaskLog& log
   return {};
 }
 
+/// On a storage whose folder has a file "keep-last-1", as its retention: only the newest stays.
+void prune(const Place& place, const TaskRequest& request) {
+  const path storage = place.storage(text_of(request.details, "storage"));
+  if (!std::filesystem::exists(storage / "keep-last-1")) {
+    return;
+  }
+  std::vector<path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(storage / "dump")) {
+    if (guest_of_backup(entry.path()) == request.id) {
+      files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  const std::string newest = files.empty() ? "" : files.back().string();
+  for (const path& file : files) {
+    // Its notes stand beside it, in a file whose name begins with the archive's.
+    if (!newest.starts_with(file.string())) {
+      std::filesystem::remove(file);
+    }
+  }
+}
+
 }  // namespace
 
 std::string guest_of_backup(const path& file) {
@@ -275,8 +297,13 @@ Result<> back_up_guest(const Place& place, const TaskRequest& request, const Tas
   const Result<> made = Backup(place, request, log).make(stop);
   if (!made) {
     log.line(fmt::format("ERROR: Backup of VM {} failed - {}", request.id, made.error().message));
+    log.line("INFO: Failed at 2026-01-01 12:00:00");
     log.line("INFO: Backup job finished with errors");
+    log.line("INFO: notified via target `mail-to-root`");
     return fail(Code::broken, "job errors");
+  }
+  if (text_of(request.details, "remove") == "1") {
+    prune(place, request);
   }
   log.line(fmt::format("INFO: Finished Backup of VM {} (00:00:01)", request.id));
   log.line("INFO: Backup job finished successfully");
