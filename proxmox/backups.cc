@@ -36,6 +36,8 @@ Result<> Backups::make(const BackupRequest& request, const Stop& stop) {
                     {"storage", request.storage},
                     {"mode", request.mode},
                     {"compress", request.compress},
+                    // Else it deletes older ones of the guest, as the storage's retention says.
+                    {"remove", "0"},
                     {"notes-template", request.notes}},
                    stop);
   if (answer) {

@@ -26,6 +26,7 @@ Answer Api::back_up(const Parameters& given, const std::string& user) {
                      {{"storage", storage},
                       {"mode", text("mode", "snapshot")},
                       {"compress", text("compress", "0")},
+                      {"remove", text("remove", "1")},
                       {"notes-template", text("notes-template", "")}}},
                     user);
 }
