@@ -60,8 +60,15 @@ class FakeRuntime : public runtimes::Runtime,
   /// Jobs whose backups there are.
   std::set<std::string> backups_by();
 
+  /// How often it was asked to wait for what may go on.
+  int settled() const { return settled_; }
+
   RuntimeKind kind() const override { return RuntimeKind::runc; }
   runtimes::Capabilities capabilities() const override { return capabilities_; }
+  Result<> settle(const runtimes::Container&, const Stop&) override {
+    ++settled_;
+    return {};
+  }
   Result<> accepts(const ContainerSpec& spec) const override;
   Result<> create(const runtimes::Container& container, const Stop& stop) override;
   Result<> start(const runtimes::Container& container, const Stop& stop) override;
@@ -153,6 +160,7 @@ class FakeRuntime : public runtimes::Runtime,
   runtimes::Capabilities capabilities_;
   std::atomic<std::int64_t> ends_ = 0;  // of any program; stands for the time
   std::atomic<int> held_ = 0;
+  std::atomic<int> settled_ = 0;
   std::atomic<int> exec_code_ = 3;
   std::atomic<bool> signals_ignored_ = false;
   std::mutex mutex_;

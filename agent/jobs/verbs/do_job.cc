@@ -149,10 +149,10 @@ Result<> undo_job(Work& work, const Node& node, const Error& error) {
   if (target_kind_of(work.request().verb) == TargetKind::network) {
     return undo_network(work, node);
   }
-  // One that was answered with a failure has nothing on its way.
+  // One that was answered with a failure has nothing on its way; one that was not may have.
   const bool was_stopped = error.code == Code::cancelled || error.code == Code::timed_out;
-  const Result<> settled =
-      work.resumed() || was_stopped ? settle(work, node, work.agent_stop()) : Result<>();
+  const bool may_go_on = work.resumed() || was_stopped || error.code == Code::unavailable;
+  const Result<> settled = may_go_on ? settle(work, node, work.agent_stop()) : Result<>();
   if (!settled && makes_container(work.request().verb)) {
     TRY(work.agent_stop().check("take back what was made"));
     TRY(leave_unmade(work, settled.error()));

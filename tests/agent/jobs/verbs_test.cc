@@ -257,5 +257,19 @@ TEST_F(VerbsTest, AnExecThatHadEndedBeforeTheCrashKeepsItsOutput) {
               HasSubstr(" stdout F ran id\n"));
 }
 
+TEST_F(VerbsTest, WhatAnApiThatDidNotAnswerMayGoOnWithIsAwaitedBeforeItIsTakenBack) {
+  run(run_job("j1", "web-1"));
+  run(job("j2", "container.stop", "web-1"));
+  const int settled = runtime_.settled();
+  runtime_.fail_next("start", Error{Code::refused, "no", {}});
+  EXPECT_EQ(run(job("j3", "container.start", "web-1")).state, JobState::failed);
+  EXPECT_EQ(runtime_.settled(), settled) << "it was answered";
+  runtime_.fail_next("start", Error{Code::unavailable, "500 timeout", {}});
+  json::Object request = job("j4", "container.start", "web-1");
+  request.set("attempts", std::int64_t{1});
+  EXPECT_EQ(run(request).state, JobState::failed);
+  EXPECT_EQ(runtime_.settled(), settled + 1);
+}
+
 }  // namespace
 }  // namespace drover::jobs
