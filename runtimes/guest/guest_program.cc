@@ -71,7 +71,7 @@ std::string with_variables(std::string_view before, const std::map<std::string, 
 }  // namespace
 
 bool is_archive(const std::string& image) {
-  return image.ends_with(".tar");
+  return image.find(":vztmpl/") != std::string::npos && image.ends_with(".tar");
 }
 
 Result<std::string> entrypoint_of(const std::vector<std::string>& command) {

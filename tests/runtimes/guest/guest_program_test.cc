@@ -56,6 +56,12 @@ TEST(GuestProgram, LxcReadsTheCommandThatTheJobNames) {
   }
 }
 
+TEST(GuestProgram, ABackupThatIsNotCompressedIsNoArchiveOfAnImage) {
+  EXPECT_TRUE(is_archive("local:vztmpl/app.tar"));
+  EXPECT_FALSE(is_archive("local:vztmpl/debian.tar.gz"));
+  EXPECT_FALSE(is_archive("local:backup/vzdump-lxc-100-2026_11_23-22_59_35.tar"));
+}
+
 TEST(GuestProgram, WhatCannotBeWrittenIsRefusedByName) {
   for (const char* word : {"a 'b' \"c\"", "'a\"b", "line\nbreak", "tab\there", "\x7f"}) {
     const auto line = entrypoint_of({"sh", word});
