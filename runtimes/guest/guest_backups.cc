@@ -15,6 +15,22 @@ Backup read_backup(const proxmox::BackupInfo& info) {
   return {info.volid, info.size_bytes, info.taken_at * kMsInASecond};
 }
 
+/// A program that is no init sets up no network: its interfaces are given to Proxmox, which keeps
+/// their addresses.
+void add_managed_nets(const json::Value& config, std::size_t nets, proxmox::Form& form) {
+  constexpr std::string_view kInit = "/sbin/init";
+  if (config.at("entrypoint").string_or(kInit) == kInit) {
+    return;
+  }
+  for (std::size_t i = 0; i < nets; ++i) {
+    const std::string key = fmt::format("net{}", i);
+    const std::string_view net = config.at(key).string_or("");
+    if (!net.empty() && net.find("host-managed=") == std::string_view::npos) {
+      form.emplace_back(key, fmt::format("{},host-managed=1", net));
+    }
+  }
+}
+
 }  // namespace
 
 Result<Backup> GuestRuntime::make_backup(const Container& container, const BackupWish& wish,
@@ -70,16 +86,21 @@ Result<> GuestRuntime::keep_to_spec(const Container& container, const Stop& stop
       }
     }
   }
-  if (unwanted.empty()) {
+  proxmox::Form form;
+  add_managed_nets(config, request.nets.size(), form);
+  if (!unwanted.empty()) {
+    form.emplace_back("delete", unwanted);
+  }
+  if (form.empty()) {
     return {};
   }
   // A lost answer is asked for again: what is not there is deleted without a word.
-  Result<json::Value> put = client_.put(path, {{"delete", unwanted}}, stop);
+  Result<json::Value> put = client_.put(path, form, stop);
   if (!put && put.error().code == Code::timed_out) {
-    put = client_.put(path, {{"delete", unwanted}}, stop);
+    put = client_.put(path, form, stop);
   }
-  TRY(std::move(put).context("take " + unwanted + " of the backup out of the guest of container " +
-                             container.name.str()));
+  TRY(std::move(put).context("make the guest of container " + container.name.str() +
+                             " what its spec says and not what the backup had"));
   return {};
 }
 

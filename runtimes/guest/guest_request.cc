@@ -201,6 +201,10 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
   }
   TRY(check_firewall(spec, request.nets.size()));
   request.more.emplace_back("unprivileged", "1");
+  if (request.restore) {
+    // The backup's would have Proxmox start it at boot, beside the agent.
+    request.more.emplace_back("onboot", "0");
+  }
   TRY(add_resources(spec.resources, request.more));
   return request;
 }

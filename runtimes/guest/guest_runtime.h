@@ -77,7 +77,7 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
   /// For messages.
   static std::string label(const Container& container);
   /// Takes out of a guest's configuration what the backup that it is made of had and its spec does
-  /// not name.
+  /// not name, and gives it the network that its program needs.
   Result<> keep_to_spec(const Container& container, const Stop& stop);
 
   struct Live {

@@ -40,8 +40,8 @@ TEST(GuestRequestTest, ABackupIsRestoredWithItsOwnDisksUnlessVolumesAreNamed) {
   ASSERT_TRUE(whole) << to_text(whole.error());
   EXPECT_TRUE(whole->restore);
   EXPECT_EQ(whole->rootfs, "");
-  EXPECT_THAT(whole->more,
-              UnorderedElementsAre(Pair("unprivileged", "1"), Pair("storage", "local")));
+  EXPECT_THAT(whole->more, UnorderedElementsAre(Pair("unprivileged", "1"), Pair("storage", "local"),
+                                                Pair("onboot", "0")));
   wish.volumes = {{"data", "/data", "", 1024, false}};
   const auto named = map_spec(wish, options());
   EXPECT_EQ(named.value().rootfs, "local:1.5");

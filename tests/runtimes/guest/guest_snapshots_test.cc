@@ -132,5 +132,26 @@ TEST_F(GuestSnapshotsTest, AGuestOfABackupIsItsOwnJobsWithoutWhatItsSpecDoesNotN
   ASSERT_TRUE(runtime_.create(copy, stop_)) << "this very job has made it";
 }
 
+TEST_F(GuestSnapshotsTest, AGuestOfABackupIsStartedByNobodyAtBootAndItsProgramHasItsNetwork) {
+  const proxmox::Form admins = {{"onboot", "1"}, {"entrypoint", "/bin/app serve"}};
+  ASSERT_TRUE(client_->put("/nodes/pve1/lxc/5000/config", admins, stop_));
+  const auto made = runtime_.backups()->make_backup(web_, {"local", "snapshot", "zstd"},
+                                                    JobId::parse("j2").value(), stop_);
+  ASSERT_TRUE(made) << to_text(made.error());
+  Container copy = container("copy", "j3");
+  copy.spec.image = made->id;
+  copy.spec.networks = {{"eth0", "vmbr0", "192.0.2.9/24", "", 0}};
+  for (const char* run : {"first", "again"}) {
+    const auto restored = runtime_.create(copy, stop_);
+    ASSERT_TRUE(restored) << run << ": " << to_text(restored.error());
+    const json::Value config = client_->get("/nodes/pve1/lxc/5001/config", {}, stop_).value();
+    EXPECT_EQ(config.at("entrypoint").string_or(""), "/bin/app serve");
+    EXPECT_EQ(config.at("onboot").integer_or(-1), 0);
+    const std::string net(config.at("net0").string_or(""));
+    EXPECT_THAT(net, HasSubstr("host-managed=1"));
+    EXPECT_EQ(net.find("host-managed"), net.rfind("host-managed"));
+  }
+}
+
 }  // namespace
 }  // namespace drover::runtimes
