@@ -71,5 +71,20 @@ TEST_F(GuestLostAnswersTest, ATaskWhoseAnswerWasLostIsAwaited) {
   EXPECT_TRUE(runtime_.start(web_, stop_));
 }
 
+TEST_F(GuestLostAnswersTest, WhatMayBeAnotherJobsRestoreGoesOnWhenOneThatAwaitsItIsStopped) {
+  api_.begin_task("vzcreate", "5001", [this] { stop_.request(); });
+  api_.begin_task("vzrestore", "5002", [] {});
+  EXPECT_EQ(runtime_.settle(web_, stop_).error().code, Code::cancelled);
+  EXPECT_THAT(api_.requests, testing::Not(testing::Contains(HasSubstr("DELETE "))));
+}
+
+TEST_F(GuestLostAnswersTest, ACreateWhoseAnswerWasLostAwaitsNoOtherJobsRestore) {
+  api_.begin_task("vzrestore", "5001", [] { ADD_FAILURE() << "asked for"; });
+  api_.fail_next("POST /nodes/pve1/lxc", Error{Code::timed_out, "596 lost", {}});
+  EXPECT_EQ(runtime_.create(web_, stop_).error().code, Code::unavailable);
+  EXPECT_TRUE(runtime_.settle(web_, stop_)) << "before the undo";
+  EXPECT_TRUE(runtime_.remove(web_, true, stop_));
+}
+
 }  // namespace
 }  // namespace drover::runtimes

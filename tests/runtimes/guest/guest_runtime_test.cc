@@ -9,7 +9,6 @@
 namespace drover::runtimes {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -221,21 +220,6 @@ TEST_F(GuestRuntimeTest, TasksOfOthersAreNotAwaited) {
   api_.guests.clear();
   api_.begin_task("vzcreate", "100", never);
   EXPECT_TRUE(runtime_.settle(web_, stop_));
-}
-
-TEST_F(GuestRuntimeTest, WhatMayBeAnotherJobsRestoreGoesOnWhenOneThatAwaitsItIsStopped) {
-  api_.begin_task("vzcreate", "5001", [this] { stop_.request(); });
-  api_.begin_task("vzrestore", "5002", [] {});
-  EXPECT_EQ(runtime_.settle(web_, stop_).error().code, Code::cancelled);
-  EXPECT_THAT(api_.requests, testing::Not(Contains(HasSubstr("DELETE "))));
-}
-
-TEST_F(GuestRuntimeTest, ACreateWhoseAnswerWasLostAwaitsNoOtherJobsRestore) {
-  api_.begin_task("vzrestore", "5001", [] { ADD_FAILURE() << "asked for"; });
-  api_.fail_next("POST /nodes/pve1/lxc", Error{Code::timed_out, "596 lost", {}});
-  EXPECT_EQ(runtime_.create(web_, stop_).error().code, Code::unavailable);
-  EXPECT_TRUE(runtime_.settle(web_, stop_)) << "before the undo";
-  EXPECT_TRUE(runtime_.remove(web_, true, stop_));
 }
 
 TEST_F(GuestRuntimeTest, TheSpecIsCheckedBeforeAnythingIsAsked) {
