@@ -15,7 +15,7 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 31> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 32> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
@@ -28,6 +28,7 @@ constexpr std::array<std::pair<std::string_view, Code>, 31> kMeanings = {{
     {"is locked", Code::conflict},
     {"detected modified configuration", Code::conflict},
     {"refusing to override", Code::conflict},
+    {"', aborting", Code::conflict},              // a file with another checksum than the download
     {"already used", Code::conflict},             // the name of a snapshot
     {"is not most recent", Code::conflict},       // storages that roll back to the newest only
     {"unable to rollback", Code::conflict},       // to a snapshot that is not whole

@@ -14,6 +14,12 @@ namespace {
 constexpr std::chrono::hours kFetchTimeout{2};
 constexpr std::string_view kContent = "vztmpl";
 constexpr std::string_view kCopy = "imgcopy";
+constexpr std::string_view kDownload = "download";
+
+Failure was_there(const TemplateVolume& volume) {
+  return fail(Code::conflict, "pull image {}: it is there by now, and not of this pull",
+              volume.id());
+}
 
 }  // namespace
 
@@ -66,9 +72,14 @@ Result<> Templates::pull(const TemplateVolume& volume, const std::string& refere
   return begin(volume, "oci-registry-pull", {{"reference", reference}, {"filename", stem}}, stop);
 }
 
+Result<> Templates::require_none(const TemplateVolume& volume, const Stop& stop) {
+  return TRY(find(volume, stop)) ? was_there(volume) : Result<>();
+}
+
 Result<> Templates::begin(const TemplateVolume& volume, const std::string& method, const Form& form,
                           const Stop& stop) {
   TRY(stop.check("pull image " + volume.id()));
+  TRY(require_none(volume, stop));
   const std::int64_t since = now_s();
   // What is given up on in the middle may begin a task all the same, later than anybody looks.
   const Stop never;
@@ -77,10 +88,7 @@ Result<> Templates::begin(const TemplateVolume& volume, const std::string& metho
 
 Result<> Templates::upload(const TemplateVolume& volume, int file, std::uint64_t size_bytes,
                            const std::string& sha256, const Stop& stop) {
-  // An upload is written over what is there without a question.
-  if (TRY(find(volume, stop))) {
-    return fail(Code::conflict, "upload {}: it is there by now", volume.id());
-  }
+  TRY(require_none(volume, stop));
   // The API takes them in this order only, and the file last.
   const Form form{
       {"content", std::string(kContent)}, {"checksum-algorithm", "sha256"}, {"checksum", sha256}};
@@ -93,7 +101,9 @@ Result<> Templates::upload(const TemplateVolume& volume, int file, std::uint64_t
 Result<> Templates::finish(const Result<json::Value>& answer, const TemplateVolume& volume,
                            std::int64_t since, const Stop& stop) {
   if (answer) {
-    return tasks_.wait(*answer, kFetchTimeout, stop);
+    TRY(tasks_.wait(*answer, kFetchTimeout, stop));
+    const Upid upid = TRY(Upid::parse(answer->string_or("")));
+    return TRY(found_it_there(upid, stop)) ? was_there(volume) : Result<>();
   }
   if (answer.error().code != Code::timed_out) {
     return Failure(answer.error());
@@ -105,17 +115,30 @@ Result<> Templates::finish(const Result<json::Value>& answer, const TemplateVolu
               volume.id());
 }
 
+Result<json::Array> Templates::log_of(const Upid& upid, const Stop& stop) {
+  return list_of(client_.get("/nodes/" + path_segment(upid.node) + "/tasks/" +
+                                 path_segment(upid.str()) + "/log",
+                             {}, stop),
+                 "read the log of task " + upid.type);
+}
+
+Result<bool> Templates::found_it_there(const Upid& upid, const Stop& stop) {
+  if (upid.type != kDownload) {
+    return false;
+  }
+  const json::Array lines = TRY(log_of(upid, stop));
+  return std::any_of(lines.begin(), lines.end(), [](const json::Value& line) {
+    return line.at("t").string_or("").find("got correct file already") != std::string_view::npos;
+  });
+}
+
 Result<bool> Templates::copies_to(const Upid& upid, const TemplateVolume& volume,
                                   const Stop& stop) {
   const std::optional<VolumeInfo> info = TRY(find(volume, stop));
   if (!info) {
     return false;
   }
-  const json::Array lines =
-      TRY(list_of(client_.get("/nodes/" + path_segment(upid.node) + "/tasks/" +
-                                  path_segment(upid.str()) + "/log",
-                              {}, stop),
-                  "read the log of task " + upid.type));
+  const json::Array lines = TRY(log_of(upid, stop));
   const std::string target = "target file: " + info->path;
   return std::any_of(lines.begin(), lines.end(), [&target](const json::Value& line) {
     return line.at("t").string_or("") == target;
@@ -130,7 +153,7 @@ Result<Templates::Made> Templates::made_by(const json::Value& task, const Templa
     return Made::nothing;
   }
   const bool copies = upid->type == kCopy;
-  const bool fetches = upid->type == "download" || upid->type == "ociregistrypull";
+  const bool fetches = upid->type == kDownload || upid->type == "ociregistrypull";
   if (!copies && !(fetches && upid->id == volume.file)) {
     return Made::nothing;
   }
@@ -147,6 +170,9 @@ Result<Templates::Made> Templates::made_by(const json::Value& task, const Templa
   }
   // The others give it its name once it is whole.
   if (copies && !TRY(copies_to(*upid, volume, stop))) {
+    return Made::nothing;
+  }
+  if (whole && TRY(found_it_there(*upid, stop))) {
     return Made::nothing;
   }
   return whole ? Made::all : copies ? Made::a_part : Made::nothing;

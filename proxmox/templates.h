@@ -47,6 +47,9 @@ class Templates {
 
  private:
   std::string path(const TemplateVolume& volume, const std::string& method) const;
+  /// `conflict` when there is one: an upload is written over it without a question, and a download
+  /// takes one with its checksum for its own.
+  Result<> require_none(const TemplateVolume& volume, const Stop& stop);
   Result<> begin(const TemplateVolume& volume, const std::string& method, const Form& form,
                  const Stop& stop);
   /// Waits for what `answer` began; looks for it when the answer was lost.
@@ -54,6 +57,10 @@ class Templates {
                   std::int64_t since, const Stop& stop);
   Result<Made> made_by(const json::Value& task, const TemplateVolume& volume, std::int64_t since,
                        Running running, const Stop& stop);
+  /// The beginning of its lines, objects with the text as `t`.
+  Result<json::Array> log_of(const Upid& upid, const Stop& stop);
+  /// Whether a task that ended well has made nothing, because the right file was there before it.
+  Result<bool> found_it_there(const Upid& upid, const Stop& stop);
   /// Whether a copying task, whose name tells nothing, is about this file; its log does.
   Result<bool> copies_to(const Upid& upid, const TemplateVolume& volume, const Stop& stop);
 

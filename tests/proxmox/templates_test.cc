@@ -6,6 +6,7 @@
 
 #include <ctime>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "fakes/file_server.h"
@@ -138,6 +139,63 @@ TEST_F(TemplatesTest, NoneIsWrittenOver) {
   EXPECT_EQ(upload("content").error().code, Code::conflict);
   EXPECT_EQ(content(), "somebody's");
   EXPECT_EQ(web_.asked_for("x"), 0);
+}
+
+/// Somebody who puts a file there between our look and what we ask for.
+class Quicker : public Client {
+ public:
+  Quicker(Client& client, std::function<void()> put) : client_(client), put_(std::move(put)) {}
+  Result<json::Value> get(const std::string& path, const Form& query, const Stop& stop) override {
+    return client_.get(path, query, stop);
+  }
+  Result<json::Object> get_whole(const std::string& path, const Form& query,
+                                 const Stop& stop) override {
+    return client_.get_whole(path, query, stop);
+  }
+  Result<json::Value> post(const std::string& path, const Form& form, const Stop& stop) override {
+    put_();
+    return client_.post(path, form, stop);
+  }
+  Result<json::Value> put(const std::string& path, const Form& form, const Stop& stop) override {
+    return client_.put(path, form, stop);
+  }
+  Result<json::Value> del(const std::string& path, const Form& query, const Stop& stop) override {
+    return client_.del(path, query, stop);
+  }
+  Result<json::Value> upload(const std::string& path, const Form& form, const FilePart& file,
+                             const Stop& stop) override {
+    return client_.upload(path, form, file, stop);
+  }
+  const std::string& node() const override { return client_.node(); }
+  const std::string& user() const override { return client_.user(); }
+
+ private:
+  Client& client_;
+  std::function<void()> put_;
+};
+
+TEST_F(TemplatesTest, ADownloadThatFindsTheFileThereHasNotMadeIt) {
+  web_.add("x", "content");
+  for (const char* const text : {"content", "another"}) {
+    Quicker quicker(*client_, [&] { put(text); });
+    Templates templates(quicker, tasks_);
+    const std::int64_t before = Templates::now_s();
+    const auto done = templates.download(volume_, web_.url("x"), sum_of("content"), stop_);
+    ASSERT_FALSE(done) << text;
+    EXPECT_EQ(done.error().code, Code::conflict) << done.error().message;
+    EXPECT_EQ(templates_.look_up(volume_, before, Running::awaited, stop_).value(), Made::nothing);
+    EXPECT_EQ(content(), text);
+    EXPECT_EQ(web_.asked_for("x"), 0);
+    std::filesystem::remove(cache() / volume_.file);
+  }
+}
+
+TEST_F(TemplatesTest, WhatIsThereIsNotAskedForOnceMore) {
+  web_.add("x", "content");
+  put("content");
+  // The right one, too, which Proxmox would take for what it has fetched.
+  EXPECT_EQ(download(web_.url("x"), sum_of("content")).error().code, Code::conflict);
+  EXPECT_THAT(system::children_of(node_.folder() / "tasks"), IsEmpty());
 }
 
 TEST_F(TemplatesTest, WhoMayNotIsToldThePrivilege) {

@@ -91,8 +91,13 @@ Result<> download_template(const TaskRequest& request, const TaskLog& log,
     if (detail(request, "checksum").empty()) {
       return fail(Code::broken, "refusing to override existing file '{}'", to.string());
     }
-    TRY(verify(to, request, stop));
-    log.line("OK, got correct file already, no need to download");
+    const Result<> verified = verify(to, request, stop);
+    if (!verified) {
+      return fail(Code::broken, "{}, aborting", verified.error().message);
+    }
+    log.line(
+        "calculating checksum of existing file...OK, got correct file already, no need to "
+        "download");
     return {};
   }
   return make_whole(to, [&](const std::string& beside) -> Result<> {
