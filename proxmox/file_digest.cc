@@ -1,6 +1,8 @@
 #include "proxmox/file_digest.h"
 
+#include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +11,8 @@
 #include <memory>
 #include <new>
 #include <vector>
+
+#include "agent/system/unique_fd.h"
 
 namespace drover::proxmox {
 
@@ -42,6 +46,21 @@ Result<std::string> sha256_of(int file, const system::Stop& stop) {
     text += fmt::format("{:02x}", bytes.at(i));
   }
   return text;
+}
+
+Result<std::string> sha256_of_path(const std::string& path, const system::Stop& stop) {
+  const system::UniqueFd file(
+      open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file.valid()) {
+    const int error = errno;
+    return fail(error == ENOENT ? Code::not_found : Code::broken, "open {}: {}", path,
+                error == ELOOP ? "it is a link, which is not followed" : std::strerror(error));
+  }
+  struct stat facts {};
+  if (fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    return fail(Code::broken, "{} is no file with content", path);
+  }
+  return sha256_of(file.get(), stop).context(path);
 }
 
 }  // namespace drover::proxmox

@@ -12,4 +12,8 @@ namespace drover::proxmox {
 /// the descriptor's position stays. `cancelled` soon after `stop`.
 Result<std::string> sha256_of(int file, const system::Stop& stop);
 
+/// The same of the regular file at `path`, whose last part is no link; it waits for no pipe's other
+/// end. `not_found` when there is none.
+Result<std::string> sha256_of_path(const std::string& path, const system::Stop& stop);
+
 }  // namespace drover::proxmox

@@ -3,8 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/verbs/images.h"
@@ -128,12 +126,8 @@ class Fetch {
                   volume_.id());
     }
     if (sha256.empty()) {
-      const system::UniqueFd file(open(info->path.c_str(), O_RDONLY | O_CLOEXEC));
-      if (!file.valid()) {
-        return fail(Code::broken, "pull image {}: open {}: {}", volume_.id(), info->path,
-                    std::strerror(errno));
-      }
-      sha256 = TRY(proxmox::sha256_of(file.get(), work_.stop()).context(info->path));
+      sha256 = TRY(
+          proxmox::sha256_of_path(info->path, work_.stop()).context("pull image " + volume_.id()));
     }
     return json::Value(json::Object{
         {"made", true}, {"digest", std::string(kSha256) + sha256}, {"bytes", info->size_bytes}});

@@ -173,6 +173,17 @@ TEST_F(PullTemplateTest, NoLinkLeadsOutOfTheFoldersThatAreAllowed) {
   EXPECT_EQ(content(), "content");
 }
 
+TEST_F(PullTemplateTest, NoLinkOnTheStorageIsFollowedAndNoPipeWaitedFor) {
+  std::filesystem::create_symlink(file("secret", "secret"), stored());
+  const JobRow link = pull("j1", "https://example.org/x");
+  EXPECT_EQ(link.state, JobState::failed);
+  EXPECT_THAT(link.result, HasSubstr("it is a link"));
+  EXPECT_THAT(link.result, testing::Not(HasSubstr(sum_of("secret"))));
+  std::filesystem::remove(stored());
+  ASSERT_EQ(mkfifo(stored().c_str(), 0600), 0);
+  EXPECT_THAT(pull("j2", "https://example.org/x").result, HasSubstr("no file with content"));
+}
+
 TEST_F(PullTemplateTest, WhatAnAgentHadFetchedBeforeItEndedIsNotFetchedAgain) {
   web_.add("x", "content");
   ASSERT_EQ(pull("j1", web_.url("x"), sum_of("content")).state, JobState::succeeded);
