@@ -250,5 +250,39 @@ TEST_F(PullTemplateTest, ARemovalTakesTheFileAndTheName) {
   EXPECT_EQ(run(job("j5", "image.remove", kImage)).state, JobState::succeeded);
 }
 
+TEST_F(PullTemplateTest, ARemovalLeavesWhatAnAdminHasPutInItsPlace) {
+  ASSERT_EQ(pull("j1", file("x", "content")).state, JobState::succeeded);
+  int count = 1;
+  for (const char* const text : {"an admin's, of another size", "CONTENT"}) {
+    store(text);
+    const JobRow row = run(job("j" + std::to_string(++count), "image.remove", kImage));
+    EXPECT_EQ(row.state, JobState::failed);
+    EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
+    EXPECT_THAT(row.result, HasSubstr("pvesm free"));
+    EXPECT_EQ(content(), text);
+    EXPECT_TRUE(journal_->image(kImage).value());
+  }
+  // Once he has taken it away, the name goes.
+  std::filesystem::remove(stored());
+  EXPECT_EQ(run(job("j4", "image.remove", kImage)).state, JobState::succeeded);
+  EXPECT_FALSE(journal_->image(kImage).value());
+}
+
+TEST_F(PullTemplateTest, ARemovalThatWasDoneLeavesWhatCameAfterIt) {
+  ASSERT_EQ(pull("j1", file("x", "content")).state, JobState::succeeded);
+  ASSERT_EQ(run(job("j2", "image.remove", kImage)).state, JobState::succeeded);
+  // An agent that ended before it had journalled that the step was done.
+  StepRow step = std::vector<StepRow>(journal_->steps("j2").value()).back();
+  ASSERT_EQ(step.name, "image.remove");
+  step.state = StepState::intent;
+  ASSERT_TRUE(journal_->put_step(step));
+  ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->commit());
+  store("an admin's");
+  restart_agent();
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
+  EXPECT_EQ(content(), "an admin's");
+}
+
 }  // namespace
 }  // namespace drover::jobs
