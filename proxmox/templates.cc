@@ -15,6 +15,7 @@ constexpr std::chrono::hours kFetchTimeout{2};
 constexpr std::string_view kContent = "vztmpl";
 constexpr std::string_view kCopy = "imgcopy";
 constexpr std::string_view kDownload = "download";
+constexpr std::string_view kPull = "ociregistrypull";
 
 Failure was_there(const TemplateVolume& volume) {
   return fail(Code::conflict, "pull image {}: it is there by now, and not of this pull",
@@ -132,16 +133,19 @@ Result<bool> Templates::found_it_there(const Upid& upid, const Stop& stop) {
   });
 }
 
-Result<bool> Templates::copies_to(const Upid& upid, const TemplateVolume& volume,
+Result<bool> Templates::writes_to(const Upid& upid, const TemplateVolume& volume,
                                   const Stop& stop) {
   const std::optional<VolumeInfo> info = TRY(find(volume, stop));
   if (!info) {
     return false;
   }
   const json::Array lines = TRY(log_of(upid, stop));
-  const std::string target = "target file: " + info->path;
-  return std::any_of(lines.begin(), lines.end(), [&target](const json::Value& line) {
-    return line.at("t").string_or("") == target;
+  const bool copies = upid.type == kCopy;
+  const std::string begin = copies ? "target file: " : "downloading ";
+  const std::string end = (copies ? begin : " to ") + info->path;
+  return std::any_of(lines.begin(), lines.end(), [&](const json::Value& line) {
+    const std::string_view text = line.at("t").string_or("");
+    return text.starts_with(begin) && text.ends_with(end);
   });
 }
 
@@ -153,7 +157,7 @@ Result<Templates::Made> Templates::made_by(const json::Value& task, const Templa
     return Made::nothing;
   }
   const bool copies = upid->type == kCopy;
-  const bool fetches = upid->type == kDownload || upid->type == "ociregistrypull";
+  const bool fetches = upid->type == kDownload || upid->type == kPull;
   if (!copies && !(fetches && upid->id == volume.file)) {
     return Made::nothing;
   }
@@ -168,13 +172,14 @@ Result<Templates::Made> Templates::made_by(const json::Value& task, const Templa
     TRY(stop.check("wait for task " + upid->str()));
     whole = ended.has_value();
   }
-  // The others give it its name once it is whole.
-  if (copies && !TRY(copies_to(*upid, volume, stop))) {
+  // A pull's log does not say where to.
+  if (upid->type != kPull && !TRY(writes_to(*upid, volume, stop))) {
     return Made::nothing;
   }
   if (whole && TRY(found_it_there(*upid, stop))) {
     return Made::nothing;
   }
+  // The others give it its name once it is whole.
   return whole ? Made::all : copies ? Made::a_part : Made::nothing;
 }
 

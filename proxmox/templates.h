@@ -38,7 +38,8 @@ class Templates {
   enum class Made { nothing, a_part, all };
   enum class Running { awaited, ended };
   /// What has come of it since (seconds since 1970), when nobody knows any more. Tasks of ours that
-  /// are at it are awaited, or ended before they are done.
+  /// are at it are awaited, or ended before they are done. While they run, nothing tells files of
+  /// one name on two storages apart: the caller sees to it that it has the only one under way.
   Result<Made> look_up(const TemplateVolume& volume, std::int64_t since, Running running,
                        const Stop& stop);
 
@@ -61,8 +62,9 @@ class Templates {
   Result<json::Array> log_of(const Upid& upid, const Stop& stop);
   /// Whether a task that ended well has made nothing, because the right file was there before it.
   Result<bool> found_it_there(const Upid& upid, const Stop& stop);
-  /// Whether a copying task, whose name tells nothing, is about this file; its log does.
-  Result<bool> copies_to(const Upid& upid, const TemplateVolume& volume, const Stop& stop);
+  /// Whether a copy or download that has ended was about this file, which its name does not tell or
+  /// not of which storage; its log does.
+  Result<bool> writes_to(const Upid& upid, const TemplateVolume& volume, const Stop& stop);
 
   Client& client_;
   Tasks& tasks_;

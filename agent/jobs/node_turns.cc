@@ -31,4 +31,8 @@ std::optional<Scarce> turn_of_root(const Node& node, const runtimes::Runtime& ru
              : std::nullopt;
 }
 
+Scarce turn_of_template(const proxmox::TemplateVolume& volume) {
+  return Scarce{"template file " + volume.file};
+}
+
 }  // namespace drover::jobs

@@ -6,6 +6,7 @@
 
 #include "agent/jobs/node.h"
 #include "agent/jobs/turns.h"
+#include "proxmox/template_volume.h"
 
 namespace drover::jobs {
 
@@ -17,5 +18,9 @@ std::optional<Scarce> turn_of_image(const Node& node, const std::string& referen
 
 /// For making and removing a container's root, when its runtime has Proxmox do that.
 std::optional<Scarce> turn_of_root(const Node& node, const runtimes::Runtime& runtime);
+
+/// For fetching a template and for looking what came of it: a task of Proxmox bears its file's
+/// name, but not its storage's.
+Scarce turn_of_template(const proxmox::TemplateVolume& volume);
 
 }  // namespace drover::jobs

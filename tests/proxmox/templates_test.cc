@@ -242,6 +242,26 @@ TEST_F(TemplatesTest, OnlyWhatATaskOfOursHasMadeSinceIsOurs) {
   EXPECT_EQ(templates_.look_up(volume_, before, Running::awaited, stop_).value(), Made::nothing);
 }
 
+TEST_F(TemplatesTest, ADownloadToAnotherStorageIsNotOfThisFile) {
+  web_.add("x", "content");
+  const std::int64_t before = Templates::now_s();
+  ASSERT_TRUE(download(web_.url("x")));
+  EXPECT_EQ(templates_.look_up(volume_, before, Running::awaited, stop_).value(), Made::all);
+  // The same, had it been to a storage of the network.
+  std::filesystem::path log;
+  for (const auto& path : system::children_of(node_.folder() / "tasks")) {
+    if (path.extension() == ".log" && path.native().find(":download:") != std::string::npos) {
+      log = path;
+    }
+  }
+  std::string text = system::read_file(log).value();
+  const std::size_t at = text.find(cache());
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, cache().native().size(), "/mnt/pve/nfs/template/cache");
+  std::ofstream(log) << text;
+  EXPECT_EQ(templates_.look_up(volume_, before, Running::awaited, stop_).value(), Made::nothing);
+}
+
 class ADownloadThatHangs : public TemplatesTest {
  protected:
   /// A server that takes a connection and says nothing.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/jobs/allowed_folders.h"
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/verbs.h"
 #include "agent/system/file.h"
@@ -198,6 +199,7 @@ Result<json::Value> pull_template(Work& work, const Node& node) {
   TemplateSource source =
       TRY(TemplateSource::read(volume, request.options.from, request.options.checksum));
   Templates* templates = TRY(node.all_templates());
+  const Turns::Turn turn = TRY(work.take_turn(turn_of_template(volume), work.stop()));
   return Fetch(work, node, *templates, std::move(volume), std::move(source)).run();
 }
 
@@ -210,6 +212,7 @@ Result<> undo_pull_template(Work& work, const Node& node) {
       continue;
     }
     Templates* templates = TRY(node.all_templates());
+    const Turns::Turn turn = TRY(work.take_turn(turn_of_template(volume), work.agent_stop()));
     if (TRY(has_made(work, *templates, volume, steps, step))) {
       TRY(templates->remove(volume, work.agent_stop()));
     }

@@ -114,6 +114,26 @@ TEST_F(PullTemplateTest, TwoJobsAtOnceFetchItOnce) {
   EXPECT_EQ(web_.asked_for("x"), 1);
 }
 
+TEST_F(PullTemplateTest, FilesOfOneNameOnTwoStoragesAreFetchedOneAfterTheOther) {
+  const fakes::Listener silent;
+  const std::string nowhere = "http" + silent.url().substr(5) + "/x";
+  submit(pull_job("j1", nowhere, sum_of("x")));
+  while (task_file("download", ".log").empty()) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  json::Object options{{"from", nowhere}, {"checksum", sum_of("x")}};
+  submit(job("j2", "image.pull", "nfs:vztmpl/app.tar.gz", options));
+  submit(job("j3", "image.pull", "nfs:vztmpl/other.tar.gz", options));
+  EXPECT_EQ(await("j3").state,
+            JobState::failed);  // there is no such storage, which it has asked for
+  EXPECT_THAT(told("job", "j2"), testing::Contains("waiting"));
+  EXPECT_THAT(journal_->steps("j2").value(), IsEmpty());
+  submit(job("j4", "job.cancel", "j1"));
+  EXPECT_EQ(await("j1").state, JobState::cancelled);
+  EXPECT_EQ(await("j2").state, JobState::failed);
+  EXPECT_FALSE(std::vector<StepRow>(journal_->steps("j2").value()).empty());
+}
+
 TEST_F(PullTemplateTest, OneOfAnAdminIsLeftAsItIs) {
   store("an admin's");
   const JobRow row = pull("j1", file("x", "content"));
