@@ -12,6 +12,13 @@ bool fits_on_line(std::string_view text) {
                       [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
 }
 
+/// Proxmox reads the configuration as Latin-1 here and as UTF-8 there, so that other letters change
+/// each time it is written.
+bool is_ascii(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return (static_cast<unsigned char>(c) & 0x80U) != 0; });
+}
+
 bool is_quote(char c) {
   return c == '"' || c == '\'';
 }
@@ -21,6 +28,12 @@ Result<std::string> quoted(const std::string& word) {
     return fail(Code::refused,
                 "pve-lxc, command: Proxmox takes no line breaks, tabs and other "
                 "control characters; put them into a script of the image");
+  }
+  if (!is_ascii(word)) {
+    return fail(Code::refused,
+                "pve-lxc, command: Proxmox garbles letters that are not ASCII, as in {}; put them "
+                "into a script of the image",
+                word);
   }
   const bool is_plain =
       !word.empty() && !is_quote(word.front()) && word.find(' ') == std::string::npos;
@@ -100,6 +113,12 @@ Result<> check_environment(const std::map<std::string, std::string>& env) {
       return fail(Code::refused,
                   "pve-lxc, env: Proxmox keeps a variable on one line and without blanks at its "
                   "end, and {} has such",
+                  name);
+    }
+    if (!is_ascii(value)) {
+      return fail(Code::refused,
+                  "pve-lxc, env: Proxmox garbles letters that are not ASCII, and {} has such; put "
+                  "them into a file of the image",
                   name);
     }
   }

@@ -17,7 +17,7 @@ namespace drover::runtimes {
 bool is_archive(const std::string& image);
 
 /// The command as LXC splits it again (lxc.init.cmd): words that are quoted whole, without any
-/// escape. `refused` for a word that cannot be written so.
+/// escape. `refused` for a word that cannot be written so, or that Proxmox would garble.
 Result<std::string> entrypoint_of(const std::vector<std::string>& command);
 
 /// `refused` for a variable that Proxmox would not take, or not keep as it is.
