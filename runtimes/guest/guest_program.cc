@@ -61,6 +61,50 @@ std::vector<std::string> split_variables(std::string_view text) {
   return variables;
 }
 
+Result<> check_variable(std::string_view name, std::string_view value) {
+  const bool is_word = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  if (!is_word) {
+    return fail(Code::refused,
+                "Proxmox takes no variable called {}, but of letters, digits and '_' only", name);
+  }
+  if (!fits_on_line(value) || value.ends_with(' ')) {
+    return fail(Code::refused,
+                "Proxmox keeps a variable on one line and without blanks at its end, and {} has "
+                "such",
+                name);
+  }
+  if (!is_ascii(value)) {
+    return fail(Code::refused,
+                "Proxmox garbles letters that are not ASCII, and {} has such; put them into a file "
+                "of the image",
+                name);
+  }
+  return {};
+}
+
+/// Of those of the image that stay beside the job's: with one that it would not take, Proxmox
+/// refuses the whole change.
+Result<> check_image(std::string_view before, const std::map<std::string, std::string>& env) {
+  for (const std::string& variable : split_variables(before)) {
+    const std::size_t end = std::min(variable.find('='), variable.size());
+    const std::string name = variable.substr(0, end);
+    if (env.contains(name)) {
+      continue;
+    }
+    const Result<> checked =
+        check_variable(name, std::string_view(variable).substr(std::min(end + 1, variable.size())));
+    if (!checked) {
+      return fail(Code::refused,
+                  "pve-lxc, env: none can be added to those of the image, of which one is in the "
+                  "way: {}; make the image without it, or have the job name no variables",
+                  checked.error().message);
+    }
+  }
+  return {};
+}
+
 /// Parted by NULs, as the API has them.
 std::string with_variables(std::string_view before, const std::map<std::string, std::string>& env) {
   std::string text;
@@ -100,27 +144,7 @@ Result<std::string> entrypoint_of(const std::vector<std::string>& command) {
 
 Result<> check_environment(const std::map<std::string, std::string>& env) {
   for (const auto& [name, value] : env) {
-    const bool is_word = std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    });
-    if (!is_word) {
-      return fail(Code::refused,
-                  "pve-lxc, env: Proxmox takes no variable called {}, but of letters, digits and "
-                  "'_' only",
-                  name);
-    }
-    if (!fits_on_line(value) || value.ends_with(' ')) {
-      return fail(Code::refused,
-                  "pve-lxc, env: Proxmox keeps a variable on one line and without blanks at its "
-                  "end, and {} has such",
-                  name);
-    }
-    if (!is_ascii(value)) {
-      return fail(Code::refused,
-                  "pve-lxc, env: Proxmox garbles letters that are not ASCII, and {} has such; put "
-                  "them into a file of the image",
-                  name);
-    }
+    TRY(check_variable(name, value).context("pve-lxc, env"));
   }
   return {};
 }
@@ -138,7 +162,12 @@ Result<proxmox::Form> program_form(const ContainerSpec& spec, const json::Value&
     want("cmode", "console");
   }
   if (!spec.env.empty()) {
-    want("env", with_variables(config.at("env").string_or(""), spec.env));
+    const std::string before(config.at("env").string_or(""));
+    std::string after = with_variables(before, spec.env);
+    if (after != before) {
+      TRY(check_image(before, spec.env));
+    }
+    want("env", std::move(after));
   }
   return form;
 }

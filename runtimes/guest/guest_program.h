@@ -24,7 +24,8 @@ Result<std::string> entrypoint_of(const std::vector<std::string>& command);
 Result<> check_environment(const std::map<std::string, std::string>& env);
 
 /// What is missing of the spec's program and variables in a guest's configuration: the parameters
-/// of its change, none when nothing is. Variables of the image that the spec does not name stay.
+/// of its change, none when nothing is. Variables of the image that the spec does not name stay;
+/// `refused` for one of these that Proxmox would not take.
 Result<proxmox::Form> program_form(const ContainerSpec& spec, const json::Value& config);
 
 }  // namespace drover::runtimes

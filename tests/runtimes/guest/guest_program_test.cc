@@ -102,6 +102,25 @@ TEST(GuestProgram, VariablesOfTheImageStayWhereTheJobNamesNone) {
   EXPECT_THAT(program_form(spec, after).value(), IsEmpty());
 }
 
+TEST(GuestProgram, AVariableOfTheImageThatProxmoxWouldNotTakeIsToldByName) {
+  ContainerSpec spec;
+  spec.env = {{"B", "mine"}};
+  for (const auto& [text, name] : std::vector<std::pair<std::string, std::string>>{
+           {"A=1\0my.key=1"s, "my.key"}, {"PS1=ends \0A=1"s, "PS1"}, {"C=\u00e4"s, "C"}}) {
+    const auto form = program_form(spec, json::Object{{"env", text}});
+    ASSERT_FALSE(form) << text;
+    EXPECT_EQ(form.error().code, Code::refused);
+    EXPECT_THAT(form.error().message,
+                AllOf(HasSubstr("those of the image"), HasSubstr(" " + name)));
+  }
+  // The job's own stands in its place, and without variables of the job's nothing is written.
+  spec.env = {{"PS1", "mine"}};
+  EXPECT_THAT(program_form(spec, json::Object{{"env", "A=1\0PS1=ends "s}}).value(),
+              ElementsAre(Pair("env", "A=1\0PS1=mine"s)));
+  spec.env.clear();
+  EXPECT_THAT(program_form(spec, json::Object{{"env", "my.key=1"}}).value(), IsEmpty());
+}
+
 class GuestProgramTest : public GuestFixture {
  protected:
   GuestProgramTest() {
