@@ -174,7 +174,8 @@ Result<> check_path(const std::string& path) {
 
 Result<TemplateSource> TemplateSource::read(const TemplateVolume& volume, const std::string& from,
                                             std::string_view checksum) {
-  TemplateSource source{Kind::file, from, TRY(read_checksum(checksum))};
+  std::string sha256 = TRY(read_checksum(checksum));
+  TemplateSource source{Kind::file, from, std::move(sha256)};
   const bool has_checksum = !source.sha256.empty();
   if (from.starts_with(kRegistry)) {
     source.kind = Kind::registry;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace drover::runtimes {
 namespace {
@@ -134,7 +135,8 @@ bool is_archive(const std::string& image) {
 Result<std::string> entrypoint_of(const std::vector<std::string>& command) {
   std::string line;
   for (const std::string& word : command) {
-    line += (line.empty() ? "" : " ") + TRY(quoted(word));
+    const std::string next = TRY(quoted(word));
+    line += (line.empty() ? "" : " ") + next;
   }
   // A value in quotes loses them before it is split.
   const bool is_in_quotes =
@@ -157,7 +159,8 @@ Result<proxmox::Form> program_form(const ContainerSpec& spec, const json::Value&
     }
   };
   if (!spec.command.empty()) {
-    want("entrypoint", TRY(entrypoint_of(spec.command)));
+    std::string entrypoint = TRY(entrypoint_of(spec.command));
+    want("entrypoint", std::move(entrypoint));
     // What is no init opens no terminals.
     want("cmode", "console");
   }

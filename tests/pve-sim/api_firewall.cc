@@ -186,8 +186,11 @@ Answer Api::guest_firewall(const std::string& method, const std::vector<std::str
     for (auto& [key, value] : options_of(given)) {
       options.set(key, value);
     }
-    std::string_view names = given.contains("delete") ? given.at("delete") : "";
     options.erase("delete");
+    std::string_view names;
+    if (given.contains("delete")) {
+      names = given.at("delete");
+    }
     while (!names.empty()) {
       const std::size_t end = std::min(names.find(','), names.size());
       options.erase(names.substr(0, end));
