@@ -1,6 +1,7 @@
 #include "proxmox/template_source.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace drover::proxmox {
 namespace {
