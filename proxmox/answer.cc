@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/core/ascii.h"
 #include "agent/core/utf8.h"
 
 namespace drover::proxmox {
@@ -75,8 +76,7 @@ std::string one_line(std::string_view text) {
     text.remove_suffix(1);
   }
   std::string line = repair_utf8(text.substr(0, kMostText));
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
+  std::replace_if(line.begin(), line.end(), is_control, ' ');
   return line;
 }
 

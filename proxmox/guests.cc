@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "agent/core/split.h"
 #include "proxmox/answer.h"
 
 namespace drover::proxmox {
@@ -86,15 +87,7 @@ bool is_taken(const Error& error, Vmid vmid) {
 }  // namespace
 
 std::vector<std::string> split_tags(std::string_view text) {
-  std::vector<std::string> tags;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(';'), text.size());
-    if (end > 0) {
-      tags.emplace_back(text.substr(0, end));
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return tags;
+  return split(text, ";");
 }
 
 std::string join_tags(const std::vector<std::string>& tags) {

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "agent/core/ascii.h"
 #include "proxmox/client.h"
 #include "proxmox/login.h"
 #include "proxmox/transport.h"
@@ -90,8 +91,7 @@ class HttpsClient : public Client {
 std::string path_segment(std::string_view text) {
   std::string encoded;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
+    const bool plain = is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
     if (plain) {
       encoded.push_back(c);
     } else {

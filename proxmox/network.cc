@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "agent/system/interface.h"
+#include "agent/system/link.h"
 #include "proxmox/answer.h"
 
 namespace drover::proxmox {
@@ -29,7 +29,7 @@ Result<Bridge> Network::require_bridge(const std::string& name, const Stop& stop
   for (Bridge& bridge : all) {
     if (bridge.name == name) {
       // The API says what was there when it last read the configuration.
-      if (!bridge.active && !system::has_interface(name)) {
+      if (!bridge.active && !system::has_link(name)) {
         return fail(Code::unavailable,
                     "bridge {} is configured on node {} but not active: apply the network's "
                     "configuration",

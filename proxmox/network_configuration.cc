@@ -6,8 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "agent/core/ascii.h"
 #include "agent/core/ip_address.h"
-#include "agent/system/interface.h"
+#include "agent/system/link.h"
 #include "proxmox/answer.h"
 
 namespace drover::proxmox {
@@ -18,10 +19,6 @@ constexpr std::string_view kApplying = "srvreload";
 
 std::string mark_of(const std::string& name) {
   return "drover:network:" + name;
-}
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /// `conflict` when others have changes there.
@@ -39,6 +36,13 @@ Result<> check_only(const NetworkChanges& pending, const std::string& name,
 /// A write whose answer is lost is looked up by who calls.
 Result<> unless_lost(const Result<json::Value>& answer) {
   return answer || answer.error().code == Code::timed_out ? Result<>() : Failure(answer.error());
+}
+
+/// What nobody knows the end of is worth trying again.
+Result<> unavailable_when_lost(const Result<>& done) {
+  return !done && done.error().code == Code::timed_out
+             ? fail(Code::unavailable, "{}", done.error().message)
+             : done;
 }
 
 /// All that is configured of an interface. Where it stands among the others and whether the kernel
@@ -61,10 +65,9 @@ Result<> check_bridge_name(const std::string& name) {
   // Ten, because Proxmox appends a VLAN's number ("v4094") to the names of bridges that do not
   // filter VLANs, and an interface's name has fifteen at most.
   constexpr std::size_t kLongest = 10;
-  const bool fits = !name.empty() && name.size() <= kLongest && is_letter(name.front()) &&
-                    std::all_of(name.begin(), name.end(), [](char c) {
-                      return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
-                    });
+  const bool fits =
+      !name.empty() && name.size() <= kLongest && is_letter(name.front()) &&
+      std::all_of(name.begin(), name.end(), [](char c) { return is_alphanumeric(c) || c == '_'; });
   if (fits && name.size() >= 2) {
     return {};
   }
@@ -195,10 +198,7 @@ Result<> NetworkConfiguration::apply(const Stop& stop) {
   }
   const Upid upid = TRY(Upid::parse(answer->string_or("")));
   // Cut off in the middle it would leave the node's network half changed.
-  const Result<> ended = tasks_.wait(upid, kApplyTimeout, stop, Tasks::GivenUp::left);
-  return !ended && ended.error().code == Code::timed_out
-             ? fail(Code::unavailable, "{}", ended.error().message)
-             : ended;
+  return unavailable_when_lost(tasks_.wait(upid, kApplyTimeout, stop, Tasks::GivenUp::left));
 }
 
 Result<> NetworkConfiguration::withdraw(const std::string& name, const std::string& what,
@@ -259,7 +259,7 @@ Result<> NetworkConfiguration::make_bridge(const BridgeRequest& bridge, const St
                 "(System, Network), or remove it",
                 what, found->known.bridge.cidr, found->known.bridge.vlan_aware ? " and VLANs" : "");
   }
-  if (found != nullptr && system::interface_is_up(bridge.name)) {
+  if (found != nullptr && system::is_link_up(bridge.name)) {
     return {};  // what of it waits to be applied is somebody else's
   }
   if (found == nullptr) {
@@ -269,14 +269,12 @@ Result<> NetworkConfiguration::make_bridge(const BridgeRequest& bridge, const St
   }
   const Result<> applied = apply(stop).context(what);
   // One interface that fails, be it another's, fails the whole task, and all others are up.
-  if (system::interface_is_up(bridge.name)) {
+  if (system::is_link_up(bridge.name)) {
     return {};
   }
   if (!applied) {
     TRY(stop.check(what));
-    return applied.error().code == Code::timed_out
-               ? fail(Code::unavailable, "{}", applied.error().message)
-               : applied;
+    return unavailable_when_lost(applied);
   }
   return fail(Code::broken,
               "{}: it was applied, and the node does not have it; the node's last task \"{}\" "
@@ -324,16 +322,14 @@ Result<> NetworkConfiguration::remove_bridge(const std::string& name, const Stop
   }
   const Result<> applied = apply(stop).context(what);
   // One interface that fails, be it another's, fails the whole task, and this one is gone.
-  if (!system::has_interface(name)) {
+  if (!system::has_link(name)) {
     const Configuration now = TRY(read(stop));
     return now.pending.interfaces.contains(name)
                ? fail(Code::unavailable, "{}: it is written, and was not applied", what)
                : Result<>();
   }
   if (!applied) {
-    return applied.error().code == Code::timed_out
-               ? fail(Code::unavailable, "{}", applied.error().message)
-               : applied;
+    return unavailable_when_lost(applied);
   }
   return found != nullptr
              ? put_back(found->known.bridge, what, stop)

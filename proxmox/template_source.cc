@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/core/ascii.h"
+
 namespace drover::proxmox {
 namespace {
 
@@ -53,12 +55,8 @@ Result<> check_url(std::string_view url, bool has_checksum) {
   return {};
 }
 
-bool is_lower(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-bool is_alphanumeric(char c) {
-  return is_lower(c) || (c >= 'A' && c <= 'Z');
+bool is_lower_or_digit(char c) {
+  return is_lower(c) || is_digit(c);
 }
 
 /// Calls `each` for the parts of `text` between the separators; whether it agrees to all.
@@ -92,16 +90,16 @@ bool is_host(std::string_view text) {
 
 /// Words of small letters and digits, parted by ".", "_", "__" or any number of "-".
 bool is_part_of_repository(std::string_view text) {
-  if (text.empty() || !is_lower(text.front()) || !is_lower(text.back())) {
+  if (text.empty() || !is_lower_or_digit(text.front()) || !is_lower_or_digit(text.back())) {
     return false;
   }
   for (std::size_t at = 0; at < text.size();) {
-    if (is_lower(text[at])) {
+    if (is_lower_or_digit(text[at])) {
       ++at;
       continue;
     }
     std::size_t end = at;
-    while (!is_lower(text[end])) {
+    while (!is_lower_or_digit(text[end])) {
       ++end;
     }
     const std::string_view between = text.substr(at, end - at);
@@ -165,9 +163,7 @@ Result<> check_reference(const std::string& reference, const TemplateVolume& vol
 }
 
 Result<> check_path(const std::string& path) {
-  const bool fits = path.size() <= kMostPlace && std::none_of(path.begin(), path.end(), [](char c) {
-                      return (c >= 0 && c < ' ') || c == 0x7f;
-                    });
+  const bool fits = path.size() <= kMostPlace && std::none_of(path.begin(), path.end(), is_control);
   return fits ? Result<>() : fail(Code::invalid, "the path has control characters, or is too long");
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/core/ascii.h"
+
 namespace drover::proxmox {
 namespace {
 
@@ -15,10 +17,8 @@ constexpr std::size_t kMostFile = 255;
 /// Of the characters that Proxmox leaves as they are in a file's name.
 bool keeps_its_name(std::string_view text) {
   return !text.empty() && text.front() != '.' && text.front() != '-' &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-' || c == '.';
-         });
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; });
 }
 
 }  // namespace

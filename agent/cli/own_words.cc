@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "agent/core/ascii.h"
 #include "agent/core/verb.h"
 
 namespace drover::cli {
@@ -107,8 +108,7 @@ std::string_view find_word(const std::array<Word, N>& words, std::string_view wa
 }
 
 bool is_part_of_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-' || c == '.' || c == '/';
+  return is_alphanumeric(c) || c == '_' || c == '-' || c == '.' || c == '/';
 }
 
 /// What stands for the word at the text's beginning or within it.

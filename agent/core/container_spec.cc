@@ -7,6 +7,7 @@
 #include <csignal>
 #include <set>
 
+#include "agent/core/ascii.h"
 #include "agent/core/ip_address.h"
 #include "agent/core/program_fields.h"
 
@@ -62,10 +63,8 @@ NetworkSpec read_network(const json::Value& value, std::string pointer, Faults& 
   const bool interface_fits =
       !network.interface.empty() && network.interface.size() <= 15 && network.interface != "lo" &&
       network.interface != "." && network.interface != ".." &&
-      std::all_of(network.interface.begin(), network.interface.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '-' || c == '.';
-      });
+      std::all_of(network.interface.begin(), network.interface.end(),
+                  [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; });
   if (!interface_fits) {
     fields.fault("interface", "must be 1 to 15 of letters, digits, '_', '-' and '.', and not lo");
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/core/ascii.h"
 #include "agent/core/ip_address.h"
 
 namespace drover {
@@ -18,16 +19,12 @@ constexpr std::size_t kMostAddresses = 512;
 constexpr std::size_t kMostComment = 256;
 constexpr std::size_t kMostWord = 64;
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /// Of letters, digits and `others`.
 std::string read_text(Fields& fields, std::string_view key, std::string_view others,
                       std::size_t most) {
   std::string text = fields.string(key);
   const bool fits = text.size() <= most && std::all_of(text.begin(), text.end(), [&](char c) {
-                      return is_letter_or_digit(c) || others.find(c) != std::string_view::npos;
+                      return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
                     });
   if (!fits) {
     fields.fault(key,
@@ -38,25 +35,19 @@ std::string read_text(Fields& fields, std::string_view key, std::string_view oth
 
 std::string read_comment(Fields& fields) {
   std::string text = fields.string("comment");
-  const bool fits = text.size() <= kMostComment &&
-                    std::none_of(text.begin(), text.end(),
-                                 [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+  const bool fits =
+      text.size() <= kMostComment && std::none_of(text.begin(), text.end(), is_control);
   if (!fits) {
     fields.fault("comment", fmt::format("must be one line of at most {} bytes", kMostComment));
   }
   return text;
 }
 
-bool is_small(char c) {
-  return c >= 'a' && c <= 'z';
-}
-
 /// Proxmox takes capitals and writes them small, and then does not find the set again.
 bool is_name_of_set(std::string_view name) {
-  return name.size() >= 2 && name.size() <= kMostWord && is_small(name.front()) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return is_small(c) || (c >= '0' && c <= '9') || c == '-' || c == '_';
-         });
+  return name.size() >= 2 && name.size() <= kMostWord && is_lower(name.front()) &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_lower(c) || is_digit(c) || c == '-' || c == '_'; });
 }
 
 /// Proxmox refuses "0.0.0.0/0" in a set.
@@ -67,14 +58,13 @@ bool is_member_of_set(const std::string& text) {
 /// "net0": by its number among the container's networks.
 bool is_interface(std::string_view name) {
   return name.size() >= 4 && name.size() <= 5 && name.starts_with("net") &&
-         std::all_of(name.begin() + 3, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+         std::all_of(name.begin() + 3, name.end(), is_digit);
 }
 
 /// Addresses, and "+SET".
 std::string read_addresses(Fields& fields, std::string_view key) {
   std::string text = read_text(fields, key, ".:/,+-_", kMostAddresses);
-  const bool capitals =
-      std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  const bool capitals = std::any_of(text.begin(), text.end(), is_upper);
   if (capitals && text.find('+') != std::string::npos) {
     fields.fault(key, "names sets by small letters only");
   }

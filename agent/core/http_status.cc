@@ -2,14 +2,9 @@
 
 #include <algorithm>
 
+#include "agent/core/ascii.h"
+
 namespace drover {
-namespace {
-
-bool is_decimal(char c) {
-  return c >= '0' && c <= '9';
-}
-
-}  // namespace
 
 std::optional<int> http_status(std::string_view text) {
   constexpr std::string_view kVersion = "HTTP/1.";
@@ -20,12 +15,12 @@ std::optional<int> http_status(std::string_view text) {
     line.remove_suffix(1);
   }
   if (!line.starts_with(kVersion) || line.size() < kStatusAt + kDigits ||
-      !is_decimal(line[kVersion.size()]) || line[kStatusAt - 1] != ' ') {
+      !is_digit(line[kVersion.size()]) || line[kStatusAt - 1] != ' ') {
     return std::nullopt;
   }
   const std::string_view digits = line.substr(kStatusAt, kDigits);
   const std::string_view rest = line.substr(kStatusAt + kDigits);
-  if (!std::all_of(digits.begin(), digits.end(), is_decimal) ||
+  if (!std::all_of(digits.begin(), digits.end(), is_digit) ||
       !(rest.empty() || rest.front() == ' ')) {
     return std::nullopt;
   }

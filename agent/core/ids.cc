@@ -5,17 +5,13 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/core/ascii.h"
+
 namespace drover {
 namespace {
 
 bool is_lower_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_alphanumeric(char c) {
-  return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z');
+  return is_lower(c) || is_digit(c);
 }
 
 Result<> check_label(std::string_view what, std::string_view text) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "agent/core/ascii.h"
 #include "agent/core/ids.h"
 
 namespace drover {
@@ -60,8 +61,7 @@ Result<> check_image(std::string_view target) {
 Result<> check_network(std::string_view target) {
   const bool fits = !target.empty() && target.size() <= kMostInterface && target != "." &&
                     target != ".." && std::all_of(target.begin(), target.end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                             (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+                      return is_alphanumeric(c) || c == '_' || c == '-' || c == '.';
                     });
   if (!fits) {
     return fail(Code::invalid, "\"{}\" is no bridge: 1 to {} of letters, digits, '_', '-' and '.'",

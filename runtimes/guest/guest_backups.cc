@@ -1,4 +1,7 @@
 // Backups of a guest, and guests that are made of one.
+#include <utility>
+
+#include "runtimes/guest/guest_config.h"
 #include "runtimes/guest/guest_request.h"
 #include "runtimes/guest/guest_runtime.h"
 
@@ -29,6 +32,24 @@ void add_managed_nets(const json::Value& config, std::size_t nets, proxmox::Form
       form.emplace_back(key, fmt::format("{},host-managed=1", net));
     }
   }
+}
+
+/// Names of what the backup had and the spec does not name: networks beyond its `nets`, and the
+/// protection, because Proxmox removes no guest that has it.
+std::string unwanted_of(const json::Value& config, std::size_t nets) {
+  std::string unwanted;
+  if (const json::Object* keys = config.object()) {
+    for (const auto& [key, value] : *keys) {
+      constexpr std::string_view kNet = "net";
+      const bool is_net =
+          key.starts_with(kNet) &&
+          json::Value(key.substr(kNet.size())).integer_or(-1) >= static_cast<std::int64_t>(nets);
+      if (is_net || key == "protection") {
+        unwanted += (unwanted.empty() ? "" : ",") + key;
+      }
+    }
+  }
+  return unwanted;
 }
 
 }  // namespace
@@ -71,37 +92,17 @@ Result<> GuestRuntime::remove_backup(const Container& container, const std::stri
 Result<> GuestRuntime::keep_to_spec(const Container& container, const Stop& stop) {
   const proxmox::GuestRequest request = TRY(map_spec(container.spec, options_));
   const proxmox::GuestInfo guest = TRY(find(container, stop));
-  const std::string path = config_path(guest.vmid);
-  const json::Value config = TRY(client_.get(path, {}, stop));
-  std::string unwanted;
-  if (const json::Object* keys = config.object()) {
-    for (const auto& [key, value] : *keys) {
-      constexpr std::string_view kNet = "net";
-      const bool is_net =
-          key.starts_with(kNet) && json::Value(key.substr(kNet.size())).integer_or(-1) >=
-                                       static_cast<std::int64_t>(request.nets.size());
-      // Proxmox removes no guest that is protected.
-      if (is_net || key == "protection") {
-        unwanted += (unwanted.empty() ? "" : ",") + key;
-      }
+  const auto change = [&request](const json::Value& config) -> Result<proxmox::Form> {
+    proxmox::Form form;
+    add_managed_nets(config, request.nets.size(), form);
+    if (std::string unwanted = unwanted_of(config, request.nets.size()); !unwanted.empty()) {
+      form.emplace_back("delete", std::move(unwanted));
     }
-  }
-  proxmox::Form form;
-  add_managed_nets(config, request.nets.size(), form);
-  if (!unwanted.empty()) {
-    form.emplace_back("delete", unwanted);
-  }
-  if (form.empty()) {
-    return {};
-  }
-  // A lost answer is asked for again: what is not there is deleted without a word.
-  Result<json::Value> put = client_.put(path, form, stop);
-  if (!put && put.error().code == Code::timed_out) {
-    put = client_.put(path, form, stop);
-  }
-  TRY(std::move(put).context("make the guest of container " + container.name.str() +
-                             " what its spec says and not what the backup had"));
-  return {};
+    return form;
+  };
+  return change_guest(client_, guest.vmid, change, stop)
+      .context("make the guest of container " + container.name.str() +
+               " what its spec says and not what the backup had");
 }
 
 }  // namespace drover::runtimes

@@ -4,13 +4,14 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/core/ascii.h"
+
 namespace drover::runtimes {
 namespace {
 
 /// Both stand on a line of the guest's configuration.
 bool fits_on_line(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+  return std::none_of(text.begin(), text.end(), is_control);
 }
 
 /// Proxmox reads the configuration as Latin-1 here and as UTF-8 there, so that other letters change
@@ -63,9 +64,8 @@ std::vector<std::string> split_variables(std::string_view text) {
 }
 
 Result<> check_variable(std::string_view name, std::string_view value) {
-  const bool is_word = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  const bool is_word =
+      std::all_of(name.begin(), name.end(), [](char c) { return is_alphanumeric(c) || c == '_'; });
   if (!is_word) {
     return fail(Code::refused,
                 "Proxmox takes no variable called {}, but of letters, digits and '_' only", name);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "agent/core/ascii.h"
 #include "runtimes/guest/guest_program.h"
 
 namespace drover::runtimes {
@@ -18,16 +19,14 @@ Failure refuse(std::string_view field, fmt::format_string<Args...> pattern, Args
 
 bool is_word(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
+    return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
   });
 }
 
 /// Mount and net strings are lists parted by commas: a text with one would add properties of its
 /// own.
 bool fits_in_list(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return c == ',' || (c >= 0 && c < ' ') || c == 0x7f; });
+  return std::none_of(text.begin(), text.end(), [](char c) { return c == ',' || is_control(c); });
 }
 
 /// Sizes of new disks are in GiB, with a fraction; Proxmox makes whole MiB of it.

@@ -8,7 +8,7 @@
 
 #include "agent/core/ip_address.h"
 #include "agent/system/child.h"
-#include "runtimes/network/link.h"
+#include "agent/system/link.h"
 
 namespace drover::runtimes {
 namespace {
@@ -43,7 +43,7 @@ std::string hardware_address(const std::string& name) {
 /// What was stopped in the middle of add_bridge.
 Result<> remove_unfinished(const std::string& name, const system::Stop& stop) {
   const std::string unfinished = name_while_made(name);
-  if (!TRY(look_at_link(unfinished))) {
+  if (!TRY(system::look_at_link(unfinished))) {
     return {};
   }
   return ip_tool({"link", "delete", "dev", unfinished}, stop);
@@ -64,7 +64,7 @@ Result<> add_bridge(const OwnBridge& bridge, const system::Stop& stop) {
   return ip_tool({"link", "set", "dev", unfinished, "name", bridge.name}, stop);
 }
 
-BridgeKind kind_of(const std::string& name, const std::optional<Link>& link) {
+BridgeKind kind_of(const std::string& name, const std::optional<system::Link>& link) {
   if (!link) {
     return BridgeKind::none;
   }
@@ -81,7 +81,7 @@ std::string name_while_made(const std::string& name) {
 }
 
 Result<BridgeKind> look_at_bridge(const std::string& name) {
-  const std::optional<Link> link = TRY(look_at_link(name));
+  const std::optional<system::Link> link = TRY(system::look_at_link(name));
   return kind_of(name, link);
 }
 
@@ -91,7 +91,7 @@ std::string_view to_string(BridgeState state) {
 }
 
 Result<BridgeState> state_of_bridge(const std::string& name) {
-  const std::optional<Link> link = TRY(look_at_link(name));
+  const std::optional<system::Link> link = TRY(system::look_at_link(name));
   switch (kind_of(name, link)) {
     case BridgeKind::none:
       return BridgeState::missing;
@@ -105,7 +105,7 @@ Result<BridgeState> state_of_bridge(const std::string& name) {
 }
 
 Result<BridgeState> state_of_others_bridge(const std::string& name) {
-  const std::optional<Link> link = TRY(look_at_link(name));
+  const std::optional<system::Link> link = TRY(system::look_at_link(name));
   if (!link) {
     return BridgeState::missing;
   }

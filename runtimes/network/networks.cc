@@ -5,8 +5,8 @@
 
 #include "agent/core/ip_address.h"
 #include "agent/system/child.h"
+#include "agent/system/link.h"
 #include "runtimes/network/cni.h"
-#include "runtimes/network/link.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
 #include "runtimes/volumes/mount_table.h"
@@ -322,7 +322,7 @@ Result<> Networks::detach(const ContainerName& name, const JobId&, const Network
 Result<> Networks::plug_in_again(const Attachment& attachment, std::uint32_t vlan,
                                  const system::Stop& stop) const {
   const std::string& end = attachment.host_interface;
-  const std::optional<Link> link = TRY(look_at_link(end));
+  const std::optional<system::Link> link = TRY(system::look_at_link(end));
   if (!link || link->plugged) {
     return {};
   }

@@ -51,6 +51,17 @@ class SimNode {
     endpoint.password_file = password_file_;
     return endpoint;
   }
+  /// Makes the template "local:vztmpl/small.tar.gz", which has an empty /etc.
+  void add_small_template() const {
+    const auto templates = folder() / "local/template/cache";
+    const auto content = folder() / "content";
+    std::filesystem::create_directories(content / "etc");
+    std::filesystem::create_directories(templates);
+    const auto packed = system::run_ok(
+        {"tar", "-czf", (templates / "small.tar.gz").native(), "-C", content.native(), "etc"},
+        system::Stop());
+    ASSERT_TRUE(packed) << packed.error().message;
+  }
   /// The next COUNT requests or tasks WHAT meet the fault (pve-sim/faults.h).
   void set_fault(const std::string& fault, int count, const std::string& what) const {
     std::ofstream(folder() / "faults") << fault << ' ' << count << ' ' << what << '\n';

@@ -11,9 +11,7 @@ import sys
 import time
 import unittest
 
-import jsonschema
-
-from whole_node import SERVE, TOP, Client, Node
+from whole_node import SERVE, Client, Node, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 QUORUM = "the cluster's quorum"
@@ -179,9 +177,7 @@ class ClusterLife(unittest.TestCase):
         self.node.simulator.fault()
 
     def events_are_as_the_schema_says(self):
-        check = jsonschema.Draft7Validator(json.loads((TOP / "docs/schema/event.schema.json").read_text()))
-        for event in self.events():
-            self.assertEqual([error.message for error in check.iter_errors(event)], [], event)
+        expect_events_of_schema(self, self.events())
 
 
 if __name__ == "__main__":

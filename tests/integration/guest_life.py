@@ -10,9 +10,7 @@ import subprocess
 import sys
 import unittest
 
-import jsonschema
-
-from whole_node import TOP, Client, EventStream, Node
+from whole_node import Client, EventStream, Node, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 
@@ -33,9 +31,7 @@ class GuestLife(unittest.TestCase):
         self.stream.come_to(head)
         code, complaints, events = self.stream.end()
         self.assertEqual((code, complaints), (130, ""))
-        check = jsonschema.Draft7Validator(json.loads((TOP / "docs/schema/event.schema.json").read_text()))
-        for event in events:
-            self.assertEqual([error.message for error in check.iter_errors(event)], [], event)
+        expect_events_of_schema(self, events)
         kinds = {event["type"].removeprefix("drover.container.") for event in events}
         for kind in ["snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up"]:
             self.assertIn(kind, kinds)

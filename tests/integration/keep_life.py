@@ -12,9 +12,7 @@ import sys
 import time
 import unittest
 
-import jsonschema
-
-from whole_node import SERVE, TOP, EventStream, Node
+from whole_node import SERVE, EventStream, Node, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 # Counts its starts in its own root.
@@ -99,9 +97,7 @@ class KeepLife(unittest.TestCase):
         """The last of all: the stream followed the node through the other tests."""
         code, complaints, events = self.stream.end()
         self.assertEqual((code, complaints), (130, ""))
-        check = jsonschema.Draft7Validator(json.loads((TOP / "docs/schema/event.schema.json").read_text()))
-        for event in events:
-            self.assertEqual([error.message for error in check.iter_errors(event)], [], event)
+        expect_events_of_schema(self, events)
         kinds = {event["type"] for event in events}
         self.assertLessEqual({f"drover.container.{what}" for what in ["backoff", "gave_up", "healthy", "unhealthy"]},
                              kinds)

@@ -14,10 +14,9 @@ import sys
 import time
 import unittest
 
-import jsonschema
 import zmq
 
-from whole_node import SERVE, TOP, EventStream, Node
+from whole_node import SERVE, TOP, EventStream, Node, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -61,10 +60,7 @@ class NodeLife(unittest.TestCase):
         self.assertEqual(complaints, "")
         self.assertEqual([event["seq"] for event in events], list(range(1, head + 1)))
         schema = json.loads((TOP / "docs/schema/event.schema.json").read_text())
-        check = jsonschema.Draft7Validator(schema)
-        for event in events:
-            faults = [error.message for error in check.iter_errors(event)]
-            self.assertEqual(faults, [], event)
+        expect_events_of_schema(self, events)
         kinds = {event["type"] for event in events}
         every = set()
         for part in schema["allOf"]:

@@ -13,9 +13,7 @@ import sys
 import time
 import unittest
 
-import jsonschema
-
-from whole_node import SERVE, TOP, Node, sh
+from whole_node import SERVE, Node, sh, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 GRACE = 2
@@ -106,10 +104,7 @@ class NodeReconcile(unittest.TestCase):
         self.node.drover("exec", "stays", "--", "touch", "/data/file")
         self.node.drover("rm", "--force", "stays")
         self.assertEqual(self.told("container", "stays"), [])
-        schema = json.loads((TOP / "docs/schema/event.schema.json").read_text())
-        check = jsonschema.Draft7Validator(schema)
-        for event in self.events("resource"):
-            self.assertEqual([fault.message for fault in check.iter_errors(event)], [], event)
+        expect_events_of_schema(self, self.events("resource"))
 
     def test_a_container_of_runc_that_the_journal_has_lost_is_ended_and_removed(self):
         self.node.drover("run", "--runtime", "runc", "--name", "lost", "--", "sh", "-c", SERVE % 0)

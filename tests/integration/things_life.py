@@ -12,9 +12,7 @@ import sys
 import time
 import unittest
 
-import jsonschema
-
-from whole_node import SERVE, TOP, EventStream, Node
+from whole_node import SERVE, TOP, EventStream, Node, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
@@ -34,9 +32,7 @@ class ThingsLife(unittest.TestCase):
         self.stream.come_to(head)
         code, complaints, events = self.stream.end()
         self.assertEqual((code, complaints), (130, ""))
-        check = jsonschema.Draft7Validator(json.loads((TOP / "docs/schema/event.schema.json").read_text()))
-        for event in events:
-            self.assertEqual([error.message for error in check.iter_errors(event)], [], event)
+        expect_events_of_schema(self, events)
         kinds = {event["type"].removeprefix("drover.") for event in events}
         for kind in ["image.pulled", "image.removed", "volume.created", "volume.resized", "volume.deleted",
                      "network.created", "network.removed", "container.updated"]:

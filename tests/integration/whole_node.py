@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 
+import jsonschema
 import zmq
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -207,6 +208,13 @@ class Node:
                 self.simulator.end()
             subprocess.run(["umount", "-l", str(self.work)], check=False)
             shutil.rmtree(self.work, ignore_errors=True)
+
+
+def expect_events_of_schema(test, events):
+    """Each is as docs/schema says."""
+    check = jsonschema.Draft7Validator(json.loads((TOP / "docs/schema/event.schema.json").read_text()))
+    for event in events:
+        test.assertEqual([error.message for error in check.iter_errors(event)], [], event)
 
 
 class EventStream:

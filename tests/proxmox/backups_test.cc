@@ -20,13 +20,7 @@ constexpr Vmid kCopy{5001};
 class BackupsTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto templates = node_.folder() / "local/template/cache";
-    const auto content = node_.folder() / "content";
-    std::filesystem::create_directories(content / "etc");
-    std::filesystem::create_directories(templates);
-    ASSERT_TRUE(system::run_ok(
-        {"tar", "-czf", (templates / "small.tar.gz").native(), "-C", content.native(), "etc"},
-        stop_));
+    node_.add_small_template();
     const GuestRequest request{
         "local:vztmpl/small.tar.gz", "web", "local:0", {}, {}, {"drover", "job-j1"},
         {{"cpulimit", "1.50"}}};

@@ -19,13 +19,7 @@ constexpr Vmid kGuest{5000};
 class GuestSnapshotsTest : public testing::Test {
  protected:
   void make_guest(const std::string& storage) {
-    const auto templates = node_.folder() / "local/template/cache";
-    const auto content = node_.folder() / "content";
-    std::filesystem::create_directories(content / "etc");
-    std::filesystem::create_directories(templates);
-    ASSERT_TRUE(system::run_ok(
-        {"tar", "-czf", (templates / "small.tar.gz").native(), "-C", content.native(), "etc"},
-        stop_));
+    node_.add_small_template();
     const GuestRequest request{"local:vztmpl/small.tar.gz", "web", storage + ":0", {}, {}, {}, {}};
     const auto made = guests_.create(request, kGuest, kGuest, {}, stop_);
     ASSERT_TRUE(made) << made.error().message;

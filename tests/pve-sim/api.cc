@@ -4,27 +4,12 @@
 
 #include <algorithm>
 
+#include "agent/core/split.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/node_figures.h"
 
 namespace drover::pve_sim {
-
-namespace {
-
-std::vector<std::string> split_path(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('/'), text.size());
-    if (end > 0) {
-      parts.emplace_back(text.substr(0, end));
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
-}  // namespace
 
 Answer Api::start_task(const TaskRequest& request, const std::string& user) {
   Result<std::string> upid = tasks_.start(request, user);
@@ -52,7 +37,7 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
 
 Answer Api::answer(const std::string& method, const std::string& target, const Form& form,
                    const std::string& user) {
-  const std::vector<std::string> parts = split_path(target);
+  const std::vector<std::string> parts = split(target, "/");
   if (parts.empty() && method == "GET") {
     json::Array folders;
     for (const char* name : {"version", "cluster", "nodes", "storage", "access", "pools"}) {

@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "agent/core/split.h"
 #include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
@@ -187,14 +188,10 @@ Answer Api::guest_firewall(const std::string& method, const std::vector<std::str
       options.set(key, value);
     }
     options.erase("delete");
-    std::string_view names;
     if (given.contains("delete")) {
-      names = given.at("delete");
-    }
-    while (!names.empty()) {
-      const std::size_t end = std::min(names.find(','), names.size());
-      options.erase(names.substr(0, end));
-      names.remove_prefix(std::min(end + 1, names.size()));
+      for (const std::string& key : split(given.at("delete"), ",")) {
+        options.erase(key);
+      }
     }
   } else if (what == "rules") {
     changed = change_rules(method, rules, given, name);

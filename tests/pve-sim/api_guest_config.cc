@@ -6,6 +6,7 @@
 #include <array>
 #include <mutex>
 
+#include "agent/core/split.h"
 #include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/guest_config.h"
@@ -40,18 +41,6 @@ std::string stored_network(const std::string& value) {
     }
   }
   return text;
-}
-
-std::vector<std::string> names_in(std::string_view text) {
-  std::vector<std::string> names;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(",; "), text.size());
-    if (end > 0) {
-      names.emplace_back(text.substr(0, end));
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return names;
 }
 
 json::Value stored(const std::string& key, const std::string& value) {
@@ -136,7 +125,7 @@ Result<> remove_key(const Place& place, const std::string& key, json::Object& co
 Result<> change_guest(const Place& place, const std::string& vmid, const Parameters& given,
                       const std::vector<std::string>& goes, json::Object& config) {
   const bool runs = guest_runs(place, vmid);
-  for (const std::string& key : names_in(given.contains("revert") ? given.at("revert") : "")) {
+  for (const std::string& key : split(given.contains("revert") ? given.at("revert") : "", ",; ")) {
     revert_pending(config, key);
   }
   for (const std::string& key : goes) {
@@ -251,7 +240,7 @@ Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
     return error(why, 403);
   }
   const std::vector<std::string> goes =
-      names_in(given.contains("delete") ? given.at("delete") : "");
+      split(given.contains("delete") ? given.at("delete") : "", ",; ");
   for (const std::string& key : goes) {
     if (!contract_.has_parameter("PUT /nodes/{node}/lxc/{vmid}/config", key)) {
       return bad_parameters({{"delete", fmt::format("unknown option '{}'", key)}});

@@ -2,6 +2,7 @@
 #include <array>
 #include <mutex>
 
+#include "agent/core/split.h"
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/interfaces.h"
@@ -43,11 +44,8 @@ void configure(json::Object& interface, const Parameters& given) {
     }
   }
   if (given.contains("delete")) {
-    std::string_view names = given.at("delete");
-    while (!names.empty()) {
-      const std::size_t end = std::min(names.find(','), names.size());
-      interface.erase(names.substr(0, end));
-      names.remove_prefix(std::min(end + 1, names.size()));
+    for (const std::string& name : split(given.at("delete"), ",")) {
+      interface.erase(name);
     }
   }
 }

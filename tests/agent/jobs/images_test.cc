@@ -127,11 +127,7 @@ TEST_F(ImagesTest, ARootThatNobodyNamesAnyMoreGoesByItsDigest) {
 
 TEST_F(ImagesTest, AContainerThatIsBeingMadeIsAUserBeforeItsRootIsMounted) {
   pull("j1", "v1");
-  runtime_.hold_next("create", fakes::FakeRuntime::Hold::before_deed);
-  submit(run_of_image("j2", "web-1"));
-  while (runtime_.held() == 0) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(run_of_image("j2", "web-1"), "create", fakes::FakeRuntime::Hold::before_deed);
   EXPECT_THAT(remove("j3", image("v1")).result, HasSubstr("in use by web-1"));
   submit(job("j4", "job.cancel", "j2"));
   EXPECT_EQ(await("j2").state, JobState::cancelled);

@@ -77,8 +77,18 @@ void NodeFixture::restart_agent() {
 
 void NodeFixture::submit_held(const json::Object& request, const std::string& verb,
                               fakes::FakeRuntime::Hold where) {
-  const int held = runtime_.held();
   runtime_.hold_next(verb, where);
+  submit_until_held(request);
+}
+
+void NodeFixture::submit_paused(const json::Object& request, const std::string& verb,
+                                fakes::FakeRuntime::Hold where) {
+  runtime_.pause_next(verb, where);
+  submit_until_held(request);
+}
+
+void NodeFixture::submit_until_held(const json::Object& request) {
+  const int held = runtime_.held();
   submit(request);
   while (runtime_.held() == held) {
     loop_->turn(std::chrono::milliseconds(10));

@@ -54,6 +54,9 @@ class NodeFixture : public testing::Test {
   /// Sends a job and comes back when the runtime holds its call of `verb` there.
   void submit_held(const json::Object& request, const std::string& verb,
                    fakes::FakeRuntime::Hold where);
+  /// The same until the test lets it go (FakeRuntime::let_go), whatever becomes of the job.
+  void submit_paused(const json::Object& request, const std::string& verb,
+                     fakes::FakeRuntime::Hold where);
   /// The journal's row once the job has ended.
   JobRow await(const std::string& id);
   JobRow run(const json::Object& request);
@@ -82,6 +85,9 @@ class NodeFixture : public testing::Test {
   std::size_t most_bytes_ = std::size_t{64} << 20;
   std::size_t workers_ = 2;
   std::function<void(const Event&)> react_;  // to each event, once it is committed
+
+ private:
+  void submit_until_held(const json::Object& request);
 };
 
 }  // namespace drover::jobs

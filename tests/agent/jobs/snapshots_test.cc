@@ -156,11 +156,7 @@ TEST_F(SnapshotsTest, ARollbackThatFailsLeavesTheContainerRunning) {
 TEST_F(SnapshotsTest, ARollbackThatIsCancelledComesToItsEndAndTheContainerRunsAgain) {
   run(run_job("j1", "web-1"));
   take("j2", "one");
-  runtime_.pause_next("roll_back", FakeRuntime::Hold::after_deed);
-  submit(rollback("j3", "one"));
-  while (runtime_.held() == 0) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_paused(rollback("j3", "one"), "roll_back", FakeRuntime::Hold::after_deed);
   submit(job("j4", "job.cancel", "j3"));
   runtime_.let_go();
   EXPECT_EQ(await("j3").state, JobState::cancelled);
@@ -182,11 +178,7 @@ TEST_F(SnapshotsTest, ARollbackWhoseAgentEndedIsDoneAndTheContainerRunsAgain) {
 TEST_F(SnapshotsTest, ARollbackThatIsTakenBackStartsTheProgramBeforeItLooksForSnapshots) {
   run(run_job("j1", "web-1"));
   take("j2", "one");
-  runtime_.pause_next("roll_back", FakeRuntime::Hold::after_deed);
-  submit(rollback("j3", "one"));
-  while (runtime_.held() == 0) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_paused(rollback("j3", "one"), "roll_back", FakeRuntime::Hold::after_deed);
   runtime_.fail_next("list_snapshots", Error{Code::unavailable, "500 timeout", {}});
   submit(job("j4", "job.cancel", "j3"));
   runtime_.let_go();

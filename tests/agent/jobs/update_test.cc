@@ -56,11 +56,8 @@ TEST_F(UpdateTest, AFailureIsToldAndTheOldLimitsAreSetAgain) {
 
 TEST_F(UpdateTest, AnInterruptedUpdateIsDoneByTheNextAgent) {
   run(run_job("j1", "web-1"));
-  runtime_.hold_next("update", fakes::FakeRuntime::Hold::after_deed);
-  submit(update("j2", {{"memory_mib", std::int64_t{64}}}));
-  while (runtime_.held() == 0) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(update("j2", {{"memory_mib", std::int64_t{64}}}), "update",
+              fakes::FakeRuntime::Hold::after_deed);
   end_agent();
   start_agent();
   ASSERT_TRUE(intake_->resume());
@@ -71,11 +68,8 @@ TEST_F(UpdateTest, AnInterruptedUpdateIsDoneByTheNextAgent) {
 TEST_F(UpdateTest, ACancelledOneGivesTheOldLimitsAgain) {
   run(run_job("j1", "web-1"));
   run(update("j2", {{"memory_mib", std::int64_t{64}}}));
-  runtime_.hold_next("update", fakes::FakeRuntime::Hold::after_deed);
-  submit(update("j3", {{"memory_mib", std::int64_t{256}}}));
-  while (runtime_.held() == 0) {
-    loop_->turn(std::chrono::milliseconds(10));
-  }
+  submit_held(update("j3", {{"memory_mib", std::int64_t{256}}}), "update",
+              fakes::FakeRuntime::Hold::after_deed);
   submit(job("j4", "job.cancel", "j3"));
   EXPECT_EQ(await("j3").state, JobState::cancelled);
   EXPECT_EQ(runtime_.limits("web-1"), (Resources{64, 0, 0}));

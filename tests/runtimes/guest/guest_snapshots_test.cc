@@ -14,13 +14,7 @@ using testing::HasSubstr;
 class GuestSnapshotsTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto templates = node_.folder() / "local/template/cache";
-    const auto content = node_.folder() / "content";
-    std::filesystem::create_directories(content / "etc");
-    std::filesystem::create_directories(templates);
-    ASSERT_TRUE(system::run_ok(
-        {"tar", "-czf", (templates / "small.tar.gz").native(), "-C", content.native(), "etc"},
-        stop_));
+    node_.add_small_template();
     web_.spec.image = "local:vztmpl/small.tar.gz";
     web_.spec.resources = {64, 1.5, 0};
     const auto made = runtime_.create(web_, stop_);

@@ -6,7 +6,7 @@
 
 #include "agent/core/result.h"
 
-namespace drover::runtimes {
+namespace drover::system {
 
 struct Link {
   std::string kind;      ///< "bridge", "veth", ...; "" for a device of the hardware
@@ -19,5 +19,8 @@ struct Link {
 /// interfaces of whoever mounted it. The kernel answers at once: any thread may ask, the loop's,
 /// too.
 Result<std::optional<Link>> look_at_link(const std::string& name);
+/// Whether there is one, and whether one is up; false also when that cannot be known.
+bool has_link(const std::string& name);
+bool is_link_up(const std::string& name);
 
-}  // namespace drover::runtimes
+}  // namespace drover::system

@@ -1,4 +1,4 @@
-#include "runtimes/network/link.h"
+#include "agent/system/link.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -12,7 +12,7 @@
 
 #include "agent/system/unique_fd.h"
 
-namespace drover::runtimes {
+namespace drover::system {
 namespace {
 
 struct LinkQuestion {
@@ -78,7 +78,7 @@ Result<std::optional<Link>> look_at_link(const std::string& name) {
   question.link.ifi_family = AF_UNSPEC;
   question.attribute = {static_cast<unsigned short>(RTA_LENGTH(IFNAMSIZ)), IFLA_IFNAME};
   std::memcpy(question.name.data(), name.data(), name.size());
-  const system::UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!socket.valid() || ::send(socket.get(), &question, sizeof question, 0) < 0) {
     return failed(errno);
   }
@@ -107,4 +107,14 @@ Result<std::optional<Link>> look_at_link(const std::string& name) {
   return std::optional(read_link(info, bytes.substr(kBefore)));
 }
 
-}  // namespace drover::runtimes
+bool has_link(const std::string& name) {
+  const Result<std::optional<Link>> link = look_at_link(name);
+  return link && *link;
+}
+
+bool is_link_up(const std::string& name) {
+  const Result<std::optional<Link>> link = look_at_link(name);
+  return link && *link && (*link)->up;
+}
+
+}  // namespace drover::system
