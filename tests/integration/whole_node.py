@@ -234,6 +234,14 @@ class EventStream:
                 raise AssertionError("the stream did not come to the last event")
             time.sleep(0.05)
 
+    def end_at_head(self, test):
+        """The node's events up to now, each as docs/schema says."""
+        self.come_to(json.loads(test.node.drover("node", "--json").stdout)["seq"])
+        code, complaints, events = self.end()
+        test.assertEqual((code, complaints), (130, ""))
+        expect_events_of_schema(test, events)
+        return events
+
     def end(self):
         """Ends it as a person would, by Ctrl-C; returns its exit code, its complaints and the events."""
         self.process.send_signal(signal.SIGINT)

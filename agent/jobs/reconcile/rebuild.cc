@@ -52,7 +52,6 @@ class Rebuilding {
     }
     TRY(read_node_record());
     TRY(add_bridges());
-    TRY(add_bridges_of_proxmox());
     const std::int64_t logs =
         TRY(rebuild_kept_logs(books_.journal(), node_.layout, clock_.unix_ms()));
     if (lost.why.empty() && found_.empty() && unreadable_.empty() && volumes + logs == 0 &&
@@ -111,40 +110,33 @@ class Rebuilding {
 
   /// Those that the record does not know.
   Result<> add_bridges() {
-    const Result<std::vector<runtimes::OwnBridge>> bridges = runtimes::own_bridges(stop_);
-    if (!bridges) {
-      system::log_warning("rebuild the journal: look for bridges: {}", bridges.error().message);
-      return stop_.check("rebuild the journal");
-    }
-    for (const runtimes::OwnBridge& bridge : *bridges) {
-      if (!TRY(books_.journal().network(bridge.name))) {
-        TRY(add_network({.name = bridge.name,
-                         .address = bridge.address,
-                         .vlan_aware = bridge.vlan_aware,
-                         .created_at = clock_.unix_ms()}));
-      }
-    }
-    return {};
-  }
-
-  /// The same of Proxmox's configuration.
-  Result<> add_bridges_of_proxmox() {
+    TRY(add_found(runtimes::own_bridges(stop_), [](const runtimes::OwnBridge& bridge) {
+      return NetworkRow{
+          .name = bridge.name, .address = bridge.address, .vlan_aware = bridge.vlan_aware};
+    }));
     if (node_.network_configuration == nullptr) {
       return {};
     }
-    const Result<std::vector<proxmox::BridgeRequest>> bridges =
-        node_.network_configuration->own_bridges(stop_);
+    return add_found(node_.network_configuration->own_bridges(stop_),
+                     [](const proxmox::BridgeRequest& bridge) {
+                       return NetworkRow{.name = bridge.name,
+                                         .address = bridge.cidr,
+                                         .vlan_aware = bridge.vlan_aware,
+                                         .by_proxmox = true};
+                     });
+  }
+
+  template <class Bridge, class RowOf>
+  Result<> add_found(const Result<std::vector<Bridge>>& bridges, const RowOf& row_of) {
     if (!bridges) {
       system::log_warning("rebuild the journal: look for bridges: {}", bridges.error().message);
       return stop_.check("rebuild the journal");
     }
-    for (const proxmox::BridgeRequest& bridge : *bridges) {
-      if (!TRY(books_.journal().network(bridge.name))) {
-        TRY(add_network({.name = bridge.name,
-                         .address = bridge.cidr,
-                         .vlan_aware = bridge.vlan_aware,
-                         .by_proxmox = true,
-                         .created_at = clock_.unix_ms()}));
+    for (const Bridge& bridge : *bridges) {
+      NetworkRow row = row_of(bridge);
+      row.created_at = clock_.unix_ms();
+      if (!TRY(books_.journal().network(row.name))) {
+        TRY(add_network(row));
       }
     }
     return {};

@@ -31,6 +31,15 @@ class GuestSnapshotsTest : public testing::Test {
             {},
             {}};
   }
+  /// To be made of a backup of web_.
+  Container copy_of_backup() {
+    const auto made = runtime_.backups()->make_backup(web_, {"local", "snapshot", "zstd"},
+                                                      JobId::parse("j2").value(), stop_);
+    EXPECT_TRUE(made) << to_text(made.error());
+    Container copy = container("copy", "j3");
+    copy.spec.image = made ? made->id : "";
+    return copy;
+  }
   Result<> take(const std::string& job) {
     return runtime_.snapshots()->take_snapshot(web_, "one", JobId::parse(job).value(), stop_);
   }
@@ -108,11 +117,7 @@ TEST_F(GuestSnapshotsTest, ABackupIsFoundByItsJobAndDeletedWithIt) {
 TEST_F(GuestSnapshotsTest, AGuestOfABackupIsItsOwnJobsWithoutWhatItsSpecDoesNotName) {
   const proxmox::Form admins = {{"net3", "name=eth3,bridge=vmbr0,ip=dhcp"}, {"protection", "1"}};
   ASSERT_TRUE(client_->put("/nodes/pve1/lxc/5000/config", admins, stop_));
-  const auto made = runtime_.backups()->make_backup(web_, {"local", "snapshot", "zstd"},
-                                                    JobId::parse("j2").value(), stop_);
-  ASSERT_TRUE(made) << to_text(made.error());
-  Container copy = container("copy", "j3");
-  copy.spec.image = made->id;
+  Container copy = copy_of_backup();
   const auto restored = runtime_.create(copy, stop_);
   ASSERT_TRUE(restored) << to_text(restored.error());
   const json::Value config = client_->get("/nodes/pve1/lxc/5001/config", {}, stop_).value();
@@ -129,11 +134,7 @@ TEST_F(GuestSnapshotsTest, AGuestOfABackupIsItsOwnJobsWithoutWhatItsSpecDoesNotN
 TEST_F(GuestSnapshotsTest, AGuestOfABackupIsStartedByNobodyAtBootAndItsProgramHasItsNetwork) {
   const proxmox::Form admins = {{"onboot", "1"}, {"entrypoint", "/bin/app serve"}};
   ASSERT_TRUE(client_->put("/nodes/pve1/lxc/5000/config", admins, stop_));
-  const auto made = runtime_.backups()->make_backup(web_, {"local", "snapshot", "zstd"},
-                                                    JobId::parse("j2").value(), stop_);
-  ASSERT_TRUE(made) << to_text(made.error());
-  Container copy = container("copy", "j3");
-  copy.spec.image = made->id;
+  Container copy = copy_of_backup();
   copy.spec.networks = {{"eth0", "vmbr0", "192.0.2.9/24", "", 0}};
   for (const char* run : {"first", "again"}) {
     const auto restored = runtime_.create(copy, stop_);
