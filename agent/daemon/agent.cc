@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/jobs/journal/journal_rescue.h"
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/boot_id.h"
 #include "agent/system/lock_file.h"
@@ -189,6 +190,7 @@ jobs::Supervisor::Deeds Agent::deeds() {
   jobs::Supervisor::Deeds deeds{
       [&node](jobs::Work& work) { return jobs::do_job(work, node); },
       [&node](jobs::Work& work, const Error& error) { return jobs::undo_job(work, node, error); }};
+  deeds.has_alone = jobs::sole_use_of;
   if (quorum_) {
     deeds.awaits = [this](const JobRequest& request) { return quorum_->awaits(request); };
     deeds.excuses = [this](const JobRequest& request, const system::Stop& stop) {

@@ -35,4 +35,8 @@ Scarce turn_of_template(const proxmox::TemplateVolume& volume) {
   return Scarce{"template file " + volume.file};
 }
 
+std::string sole_use_of(const JobRequest& request) {
+  return request.verb == Verb::container_backup ? "backups of the node" : "";
+}
+
 }  // namespace drover::jobs

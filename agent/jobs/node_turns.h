@@ -1,9 +1,10 @@
-// Things of a node that a job takes its turn of.
+// Things of a node that a job takes its turn of, or has alone.
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "agent/core/job.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/turns.h"
 #include "proxmox/template_volume.h"
@@ -22,5 +23,9 @@ std::optional<Scarce> turn_of_root(const Node& node, const runtimes::Runtime& ru
 /// For fetching a template and for looking what came of it: a task of Proxmox bears its file's
 /// name, but not its storage's.
 Scarce turn_of_template(const proxmox::TemplateVolume& volume);
+
+/// Supervisor::Deeds::has_alone: backups, which Proxmox makes one after the other on a node, and
+/// each of which may take hours.
+std::string sole_use_of(const JobRequest& request);
 
 }  // namespace drover::jobs

@@ -145,6 +145,7 @@ void Supervisor::forget(const std::string& job) {
   }
   bytes_ -= found->second.bytes;
   entries_.erase(found);
+  leave_alone(job);
 }
 
 Result<> Supervisor::end_waiting(const std::string& job, Code code, const std::string& message) {
@@ -277,6 +278,7 @@ void Supervisor::take(const Report& report) {
 }
 
 void Supervisor::park(const Report& report) {
+  leave_alone(report.job);
   Entry& entry = entries_.at(report.job);
   entry.next.attempt += report.what == Report::What::again ? 1 : 0;
   entry.next.resumed = true;

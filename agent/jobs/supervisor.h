@@ -10,6 +10,7 @@
 #include "agent/jobs/job_events.h"
 #include "agent/jobs/journal/books.h"
 #include "agent/jobs/lanes.h"
+#include "agent/jobs/sole_use.h"
 #include "agent/jobs/turns.h"
 #include "agent/jobs/work.h"
 #include "agent/system/inbox.h"
@@ -37,6 +38,10 @@ class Supervisor {
     /// told; "" for nothing, as ever for those that pass (Lanes). Asked before each attempt, and
     /// once more behind `look_again`. Loop's thread.
     std::function<std::string(const JobRequest&)> awaits = [](const JobRequest&) { return ""; };
+    /// What only one job of the node may have at a time, and this one has for as long as an attempt
+    /// of it runs, as those who watch are told; "" for nothing, as ever for those that pass. Asked
+    /// when there is nothing else to wait for. Loop's thread.
+    std::function<std::string(const JobRequest&)> has_alone = [](const JobRequest&) { return ""; };
     /// Whether an attempt has failed as unavailable only for what `awaits` tells of: it counts for
     /// none then. May take its time, on a worker's thread.
     std::function<bool(const JobRequest&, const system::Stop&)> excuses =
@@ -89,7 +94,7 @@ class Supervisor {
     bool late = false;                      // the deadline asked it to stop
     std::size_t bytes = 0;                  // of its request
     std::shared_ptr<system::Stop> place{};  // of one that was woken: requested when it may go on
-    std::string awaits{};                   // of one that is parked for it (Deeds::awaits)
+    std::string awaits{};                   // of one that is parked for it (Deeds)
     bool is_told = true;                    // what it waits for was told
   };
   /// What a worker tells of its job.
@@ -112,6 +117,10 @@ class Supervisor {
   void start_ready();
   /// Parks a job that would begin now and has to wait for something; false for any other.
   bool keep_waiting(const std::string& job);
+  /// "" when it may begin.
+  std::string awaited(const Entry& entry, const std::string& job);
+  /// What it has alone the next may have, in the next turn.
+  void leave_alone(const std::string& job);
   /// It waits for a place only; false for one that did so before.
   bool wait_no_more(Entry& entry, const std::string& job);
   /// It was never begun, and no worker has it.
@@ -141,6 +150,7 @@ class Supervisor {
   Deeds deeds_;
   Lanes lanes_;
   Turns turns_;
+  SoleUse sole_use_;
   std::unordered_map<std::string, Entry> entries_;  // of jobs waiting or running
   std::size_t bytes_ = 0;                           // of all entries
   system::Inbox<Report> reports_;

@@ -11,7 +11,7 @@ std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
   }
   const auto entry = entries_.find(job);
   if (entry != entries_.end() && !entry->second.awaits.empty()) {
-    return Waiting{entry->second.awaits, 0};
+    return Waiting{entry->second.awaits, sole_use_.before(entry->second.awaits, job).value_or(0)};
   }
   const std::optional<Lanes::Place> place = lanes_.place(job);
   if (!place) {
@@ -28,11 +28,21 @@ std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
   return Waiting{"its next attempt", 0};
 }
 
+std::string Supervisor::awaited(const Entry& entry, const std::string& job) {
+  // One that shall end needs nothing but a place for that.
+  if (entry.next.stop->requested()) {
+    return "";
+  }
+  if (std::string awaits = deeds_.awaits(entry.next.request); !awaits.empty()) {
+    return awaits;
+  }
+  std::string thing = deeds_.has_alone(entry.next.request);
+  return thing.empty() || sole_use_.take(thing, job) ? "" : thing;
+}
+
 bool Supervisor::keep_waiting(const std::string& job) {
   Entry& entry = entries_.at(job);
-  // One that shall end needs nothing but a place for that.
-  std::string awaits =
-      entry.next.stop->requested() ? std::string() : deeds_.awaits(entry.next.request);
+  std::string awaits = awaited(entry, job);
   if (awaits.empty() || !lanes_.park(job)) {
     entry.is_told = false;
     return false;
@@ -40,10 +50,19 @@ bool Supervisor::keep_waiting(const std::string& job) {
   entry.awaits = std::move(awaits);
   if (!std::exchange(entry.is_told, true)) {
     // Only told: whoever asks later gets it from `waits_for`.
+    const std::size_t before = sole_use_.before(entry.awaits, job).value_or(0);
     [[maybe_unused]] const Result<> told =
-        books_.tell(waiting_event(entry.next.request, entry.awaits, 0));
+        books_.tell(waiting_event(entry.next.request, entry.awaits, before));
   }
   return true;
+}
+
+void Supervisor::leave_alone(const std::string& job) {
+  const std::optional<std::string> next = sole_use_.leave(job);
+  const auto entry = next ? entries_.find(*next) : entries_.end();
+  if (entry != entries_.end() && wait_no_more(entry->second, *next)) {
+    reports_.post({.job = "", .what = Report::What::go_on});
+  }
 }
 
 bool Supervisor::wait_no_more(Entry& entry, const std::string& job) {

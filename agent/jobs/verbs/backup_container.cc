@@ -20,11 +20,6 @@ Result<runtimes::Backups*> backups_of(const Work& work, const Target& target) {
   return source;
 }
 
-/// Proxmox does one after the other on a node; who waits here keeps no worker.
-Scarce turn_of_backups() {
-  return {"backups of the node"};
-}
-
 /// In mode "stop" the program is ended and started again: that is told, and wished.
 Result<> note_after(Work& work, const Target& target) {
   const runtimes::State now = TRY(target.runtime->state(target.container(), work.agent_stop()));
@@ -89,7 +84,6 @@ Result<json::Value> backup_container(Work& work, const Node& node) {
   const bool stops = may_stop && TRY(look_before_backup(work, target));
   Step make{.name = kMake, .subject = work.request().options.storage};
   make.act = [&] { return make_now(work, target, *source, stops); };
-  make.needs = turn_of_backups();
   const json::Value made = TRY(work.once(make));
   json::Object result{{"container", target.row.name}};
   for (const char* key : {"backup", "bytes", "taken_at"}) {

@@ -103,5 +103,30 @@ TEST_F(BackupsTest, OneWhoseAgentEndedIsTakenOverByTheNext) {
   EXPECT_THAT(runtime_.backups_by(), ElementsAre("j2"));
 }
 
+// More than the threads there are for jobs that wait: all other jobs of the node stood still.
+TEST_F(BackupsTest, FiftyThatWaitForOneKeepNobodyElseWaiting) {
+  run(run_job("r0", "web-1"));
+  constexpr int kMany = 50;
+  for (int number = 2; number < kMany + 2; ++number) {
+    run(run_job(fmt::format("r{}", number), fmt::format("web-{}", number)));
+  }
+  submit_paused(backup("b1"), "make_backup", FakeRuntime::Hold::after_deed);
+  for (int number = 2; number < kMany + 2; ++number) {
+    submit(job(fmt::format("b{}", number), "container.backup", fmt::format("web-{}", number),
+               {{"storage", "nas"}}));
+  }
+  EXPECT_EQ(run(run_job("j1", "other")).state, JobState::succeeded);
+  EXPECT_EQ(supervisor_->waits_for("b2")->thing, "backups of the node");
+  EXPECT_EQ(supervisor_->waits_for("b2")->before, 0U);
+  EXPECT_EQ(supervisor_->waits_for("b5")->before, 3U);
+  submit(job("c1", "job.cancel", "b3"));
+  EXPECT_EQ(await("b3").state, JobState::cancelled);
+  runtime_.let_go();
+  for (int number = 1; number < kMany + 2; ++number) {
+    EXPECT_EQ(await(fmt::format("b{}", number)).state,
+              number == 3 ? JobState::cancelled : JobState::succeeded);
+  }
+}
+
 }  // namespace
 }  // namespace drover::jobs

@@ -1,5 +1,7 @@
 #include "node_fixture.h"
 
+#include "agent/jobs/node_turns.h"
+
 namespace drover::jobs {
 
 void NodeFixture::SetUp() {
@@ -55,8 +57,11 @@ void NodeFixture::start_agent(std::size_t most_waiting) {
 }
 
 Supervisor::Deeds NodeFixture::deeds() {
-  return {[this](Work& work) { return do_job(work, *node_); },
-          [this](Work& work, const Error& error) { return undo_job(work, *node_, error); }};
+  Supervisor::Deeds deeds{
+      [this](Work& work) { return do_job(work, *node_); },
+      [this](Work& work, const Error& error) { return undo_job(work, *node_, error); }};
+  deeds.has_alone = sole_use_of;
+  return deeds;
 }
 
 void NodeFixture::end_agent() {
