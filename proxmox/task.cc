@@ -82,8 +82,9 @@ bool ended_well(std::string_view exit) {
 
 Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, GivenUp given_up) {
   const auto give_up = [&](Code code, const std::string& why) {
-    return given_up == GivenUp::aborted ? aborted(client_, upid, code, why)
-                                        : fail(code, "{}: {}", name_of(upid), why);
+    const bool is_left =
+        given_up == GivenUp::left || (code == Code::cancelled && stop.still_wanted());
+    return is_left ? fail(code, "{}: {}", name_of(upid), why) : aborted(client_, upid, code, why);
   };
   const std::string too_long = fmt::format("did not end within {} s", timeout.count() / 1000);
   const system::Instant deadline = clock_.now() + timeout;
@@ -102,7 +103,8 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, G
   int unknown = 0;
   for (;;) {
     if (stop.requested()) {
-      return give_up(Code::cancelled, "was cancelled");
+      return give_up(Code::cancelled,
+                     stop.still_wanted() ? "goes on, for the agent ends" : "was cancelled");
     }
     const auto status = client_.get(path_of(upid) + "/status", {}, stop);
     if (!status && (status.error().code != Code::not_found || ++unknown > kMostUnknown)) {

@@ -83,9 +83,9 @@ Supervisor::Supervisor(system::Loop& loop, Books& books, system::Clock& clock, s
 Supervisor::~Supervisor() {
   workers_.close();
   books_.close();
-  agent_stop_.request();
+  agent_stop_.request(system::Stop::Why::process_ends);
   for (auto& [job, entry] : entries_) {
-    entry.next.stop->request();
+    entry.next.stop->request(system::Stop::Why::process_ends);
     for (const system::Loop::TimerId timer : {entry.deadline, entry.again}) {
       if (timer != 0) {
         loop_.cancel(timer);

@@ -15,7 +15,10 @@ Stop::Stop() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   }
 }
 
-void Stop::request() {
+void Stop::request(Why why) {
+  if (why == Why::unwanted) {
+    still_wanted_ = false;
+  }
   eventfd_write(event_.get(), 1);
 }
 

@@ -73,6 +73,9 @@ Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
   if (made) {
     return {};
   }
+  if (stop.requested() && stop.still_wanted()) {
+    return Failure(Error(made.error()).context("create " + label(container)));
+  }
   // The answer may have been lost, or the request to stop have come too late to keep it from being
   // made. Only what this job has asked for is awaited: others' restores may take hours.
   const Stop never;

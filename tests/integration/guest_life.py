@@ -5,9 +5,12 @@ guest_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 """
 
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 from whole_node import Client, EventStream, Node
@@ -147,6 +150,39 @@ class GuestLife(unittest.TestCase):
         self.assertEqual(self.read("copy"), ["kept", "kept"])
         drover("rm", "--force", "copy")
         self.forget(backup)
+
+    def await_task(self, kind):
+        """The process of the task that runs now."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            for task in (self.node.simulator.folder / "tasks").iterdir():
+                words = task.name.split(":")
+                if words[0] == "UPID" and words[5] == kind and pathlib.Path("/proc", str(int(words[2], 16))).exists():
+                    return int(words[2], 16)
+            time.sleep(0.005)
+        self.fail(f"no task {kind} runs")
+
+    def backup_tasks(self):
+        names = [task.name.split(":") for task in (self.node.simulator.folder / "tasks").iterdir()]
+        return {words[2] for words in names if words[0] == "UPID" and words[5] == "vzdump"}
+
+    def test_a_restart_of_the_agent_breaks_off_no_backup(self):
+        """Once `systemctl restart droverd` aborted those that ran, and began them anew."""
+        drover = self.node.drover
+        self.run_guest("long", "--volume", "data:/data:64M")
+        drover("exec", "long", "dd", "if=/dev/urandom", "of=/data/much", "bs=1M", "count=48")
+        before = len(self.backup_tasks())
+        begun = self.node.begin("backup", "long", "--storage", "local")
+        task = self.await_task("vzdump")
+        os.kill(task, signal.SIGSTOP)
+        self.node.end()
+        os.kill(task, signal.SIGCONT)
+        self.node.start()
+        backup, complaints = begun.communicate(timeout=60)
+        self.assertEqual(begun.returncode, 0, complaints)
+        self.assertEqual(len(self.backup_tasks()), before + 1)
+        drover("rm", "--force", "long")
+        self.forget(backup.strip())
 
     def test_a_backup_may_stop_the_container_meanwhile(self):
         drover = self.node.drover

@@ -134,6 +134,20 @@ TEST_F(ServicesTest, AStopAbortsTheTaskThatIsWaitedFor) {
   EXPECT_THAT(waited.error().message, HasSubstr("aborted"));
 }
 
+TEST_F(ServicesTest, ATaskGoesOnWhenTheAgentEndsThatWaitsForIt) {
+  stop_.request(system::Stop::Why::process_ends);
+  const system::Stop never;
+  const json::Value answer = client_->post("/nodes/pve1/lxc/4242/status/start", {}, never).value();
+  const auto waited = tasks_.wait(answer, std::chrono::seconds(30), stop_);
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().code, Code::cancelled);
+  EXPECT_THAT(waited.error().message, HasSubstr("goes on"));
+  // Its own end, and no abort, which would be "received interrupt".
+  const auto ended = tasks_.wait(answer, std::chrono::seconds(30), never);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::not_found) << ended.error().message;
+}
+
 // A list has 50 rows unless it is asked for more.
 TEST_F(ServicesTest, AllTasksThatRunAreSeenHoweverManyThereAre) {
   const system::UniqueFd lock(

@@ -43,7 +43,7 @@ Reconciler::Reconciler(const Node& node, Books& books, Supervisor& supervisor, I
       thread_([this] { work(); }) {}
 
 Reconciler::~Reconciler() {
-  stop_.request();
+  stop_.request(system::Stop::Why::process_ends);
   {
     // A thread that is about to wait must not miss it.
     const std::lock_guard lock(mutex_);

@@ -30,6 +30,18 @@ TEST(StopTest, IsAskedOnceAndSeenByAll) {
   EXPECT_TRUE(stop.requested());
 }
 
+TEST(StopTest, WhatIsUnderWayIsWantedUntilSomebodySaysThatItIsNot) {
+  Stop stop;
+  EXPECT_TRUE(stop.still_wanted());
+  stop.request(Stop::Why::process_ends);
+  EXPECT_TRUE(stop.requested());
+  EXPECT_TRUE(stop.still_wanted());
+  stop.request();
+  EXPECT_FALSE(stop.still_wanted());
+  stop.request(Stop::Why::process_ends);
+  EXPECT_FALSE(stop.still_wanted());
+}
+
 TEST(StopTest, TheErrorSaysWhatWasUnderWay) {
   Stop stop;
   stop.request();
