@@ -65,9 +65,15 @@ std::optional<Vmid> number_of(const Upid& upid) {
              : std::nullopt;
 }
 
-/// One that was broken off leaves a guest that Proxmox keeps locked, or the halves of two states.
+/// One that was broken off leaves a guest that Proxmox keeps locked, or the halves of two states,
+/// or a disk that is larger than its file system.
 bool is_worse_by_half(const Upid& upid) {
-  return upid.type == "vzrollback" || upid.type == "vzdelsnapshot";
+  return upid.type == "vzrollback" || upid.type == "vzdelsnapshot" || upid.type == "resize";
+}
+
+/// A backup by who shares our user tells whoever changes the guest.
+bool changes_guest(const Upid& upid) {
+  return upid.type == "resize" || (upid.type.starts_with("vz") && upid.type != "vzdump");
 }
 
 /// What copies disks, and what is better not done again before it has ended, may take its time.
@@ -205,10 +211,8 @@ Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const S
     const bool makes = upid.type == "vzcreate" || upid.type == "vzrestore";
     const bool concerns =
         id && (vmid ? *id == *vmid : makes && first.value <= id->value && id->value <= last.value);
-    // What others have begun is theirs. A backup by who shares our user tells whoever changes the
-    // guest.
-    if (!concerns || upid.user != client_.user() || !upid.type.starts_with("vz") ||
-        upid.type == "vzdump") {
+    // What others have begun is theirs.
+    if (!concerns || upid.user != client_.user() || !changes_guest(upid)) {
       continue;
     }
     const Result<> ended = tasks_.wait(upid, patience_with(upid), stop,

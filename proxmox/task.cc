@@ -42,19 +42,23 @@ Result<> aborted(Client& client, const Upid& upid, Code code, std::string_view w
               asked ? ", so it was aborted" : "; aborting it failed: " + asked.error().message);
 }
 
-/// The end of the task's log without its last line, which repeats the exit status; of a backup only
-/// the errors there, if it has some.
-std::string end_of_log(Client& client, const Upid& upid, const Stop& stop) {
+}  // namespace
+
+bool ended_well(std::string_view exit) {
+  return exit == "OK" || exit.starts_with("WARNINGS");
+}
+
+std::string Tasks::end_of_log(const Upid& upid, const Stop& stop) {
   const std::string path = path_of(upid) + "/log";
   // The API counts from the beginning, and says how many there are beside any of them.
-  const Result<json::Object> one = client.get_whole(path, {{"limit", "1"}}, stop);
+  const Result<json::Object> one = client_.get_whole(path, {{"limit", "1"}}, stop);
   const json::Value* const total = one ? one->find("total") : nullptr;
   const bool is_backup = upid.type == "vzdump";
   const std::int64_t most = is_backup ? kBackupLogLines : kLogLines;
   const std::int64_t first =
       std::max<std::int64_t>(0, (total == nullptr ? 0 : total->integer_or(0)) - most);
   const auto lines =
-      client.get(path, {{"start", std::to_string(first)}, {"limit", std::to_string(most)}}, stop);
+      client_.get(path, {{"start", std::to_string(first)}, {"limit", std::to_string(most)}}, stop);
   std::string text;
   std::string errors;
   const auto add = [](std::string& to, std::string_view line) {
@@ -72,12 +76,6 @@ std::string end_of_log(Client& client, const Upid& upid, const Stop& stop) {
     }
   }
   return errors.empty() ? text : errors;
-}
-
-}  // namespace
-
-bool ended_well(std::string_view exit) {
-  return exit == "OK" || exit.starts_with("WARNINGS");
 }
 
 Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, GivenUp given_up) {
@@ -118,7 +116,7 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, G
       if (ended_well(exit)) {
         return {};
       }
-      const std::string log = end_of_log(client_, upid, stop);
+      const std::string log = end_of_log(upid, stop);
       return fail(meaning_of(exit), "{}: {}{}{}", name_of(upid), exit.empty() ? "failed" : exit,
                   log.empty() ? "" : "; its log ends: ", log);
     }

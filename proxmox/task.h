@@ -32,6 +32,9 @@ class Tasks {
   Result<> wait(const json::Value& answer, std::chrono::milliseconds timeout, const Stop& stop);
   /// Asks it to end; when it has, and how, `wait` tells. One that has ended is success.
   Result<> abort(const Upid& upid, const Stop& stop);
+  /// The last lines of its log in one, without that which repeats how it ended; of a backup only
+  /// the errors there, if it has some. "" when it cannot be read.
+  std::string end_of_log(const Upid& upid, const Stop& stop);
   struct Ended {
     std::string type;
     std::string exit;  ///< "OK", "WARNINGS: n" or an error

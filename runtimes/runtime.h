@@ -13,6 +13,7 @@
 #include "agent/system/stop.h"
 #include "runtimes/backups.h"
 #include "runtimes/container.h"
+#include "runtimes/disks.h"
 #include "runtimes/network/network.h"
 #include "runtimes/snapshots.h"
 #include "runtimes/volumes/volume.h"
@@ -35,6 +36,9 @@ struct Capabilities {
       "volume.snapshot";
   /// Why it makes no backups; of one that has Runtime::backups, "".
   std::string_view no_backups = "only guests of Proxmox (pve-lxc) have any";
+  /// Why its containers' disks do not grow; of one that has Runtime::disks, "".
+  std::string_view no_growth =
+      "only those of guests of Proxmox (pve-lxc) do; a volume of its own is grown by volume.resize";
 };
 
 /// What a runtime that `provisions_itself` has given a container.
@@ -44,6 +48,7 @@ struct Provided {
   std::vector<Volume> volumes;
   /// Of one made of a backup, whose limits hold where the spec names none.
   std::optional<Resources> resources{};
+  DiskSizes sizes{};
 };
 
 struct ExecRequest {
@@ -109,7 +114,8 @@ class Runtime {
   /// running.
   virtual Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                            const Sink& err, const Stop& stop) = 0;
-  /// Gives it these limits, as create would have: 0 is the node's default. They hold after its next
+  /// Gives it these limits, as create would have: 0 is the node's default; but disks are left as
+  /// they are, which only `disks` grows. They hold after its next
   /// start, too, when it is then told of with them. `conflict` for less memory than its programs
   /// hold, and for fewer processes than it has. What a failure leaves is a part of them; update to
   /// the old ones takes that back.
@@ -129,6 +135,8 @@ class Runtime {
   virtual Snapshots* snapshots() { return nullptr; }
   /// nullptr when it makes none (Capabilities::no_backups).
   virtual Backups* backups() { return nullptr; }
+  /// nullptr when its disks do not grow (Capabilities::no_growth).
+  virtual Disks* disks() { return nullptr; }
   /// Everything it has on this node.
   virtual Result<std::vector<Found>> inventory(const Stop& stop) = 0;
 };

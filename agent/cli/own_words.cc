@@ -52,16 +52,17 @@ constexpr std::array<CommandOf, 27> kCommands = {{
 }};
 
 /// Fields that the node's texts name.
-constexpr std::array<Word, 5> kFields = {{
+constexpr std::array<Word, 6> kFields = {{
     {"resources.memory_mib", "--memory"},
     {"resources.pids", "--pids"},
     {"resources.cpus", "--cpus"},
+    {"resources.disk_mib", "--disk"},
     {"stop.signal", "--stop-signal"},
     {"size_mib", "--size"},
 }};
 
 /// By the pointer behind "/spec" or "/options".
-constexpr std::array<Word, 27> kFlags = {{
+constexpr std::array<Word, 28> kFlags = {{
     {"/runtime", "--runtime"},
     {"/image", "--image"},
     {"/rootfs", "--rootfs"},
@@ -74,10 +75,11 @@ constexpr std::array<Word, 27> kFlags = {{
     {"/volumes", "--volume or --mount"},
     {"/networks", "--network"},
     {"/probes", "--probe-http, --probe-tcp or --probe-exec"},
-    {"/resources", "--memory, --cpus or --pids"},
+    {"/resources", "--memory, --cpus, --pids or --disk"},
     {"/resources/memory_mib", "--memory (in MiB)"},
     {"/resources/cpus", "--cpus"},
     {"/resources/pids", "--pids"},
+    {"/resources/disk_mib", "--disk (in MiB)"},
     {"/stop/signal", "--stop-signal"},
     {"/stop/grace_s", "--grace"},
     {"/restart/policy", "--restart"},

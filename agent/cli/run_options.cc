@@ -92,6 +92,9 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
   if (options.pids != 0) {
     spec.resources.pids = options.pids;
   }
+  if (!options.disk.empty()) {
+    spec.resources.disk_mib = TRY(read_size("--disk", options.disk));
+  }
   return {};
 }
 
@@ -168,6 +171,8 @@ void add_container_options(CLI::App& command, RunOptions& options) {
   command.add_option("--pids", options.pids, "Limit of processes")
       ->check(CLI::Range(1, 4194304))
       ->type_name("NUMBER");
+  text("--disk", options.disk, "SIZE", "Size of the root disk of a guest of Proxmox, as 8G")
+      ->check(size_fault);
   text("-u,--user", options.user, "USER", "uid[:gid] or a name in the image");
   text("-w,--workdir", options.workdir, "PATH", "Working folder inside");
   text("--hostname", options.hostname, "NAME", "Host name inside (default: the container's name)");

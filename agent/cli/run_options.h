@@ -27,6 +27,7 @@ struct RunOptions {
   std::string memory;
   double cpus = 0;
   std::uint64_t pids = 0;
+  std::string disk;
   std::string user;
   std::string workdir;
   std::string hostname;

@@ -89,6 +89,16 @@ Result<VolumeSpec> read_volume(std::string_view text) {
   return volume;
 }
 
+Result<std::pair<std::string, std::uint64_t>> read_volume_size(std::string_view text) {
+  const std::string_view whole = text;
+  const std::string name(take_part(text, ':'));
+  if (name.empty() || text.empty()) {
+    return fail(Code::invalid, "\"{}\" is not NAME:SIZE, as data:10G", whole);
+  }
+  const std::uint64_t size_mib = TRY(read_size("--volume", text));
+  return std::pair(name, size_mib);
+}
+
 Result<VolumeSpec> read_mount(std::string_view text) {
   const std::string_view whole = text;
   VolumeSpec volume;

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/core/container_spec.h"
@@ -19,6 +20,8 @@ std::string size_fault(const std::string& text);
 std::string signal_fault(const std::string& text);
 /// "NAME:TARGET[:SIZE[:STORAGE]][:ro]".
 Result<VolumeSpec> read_volume(std::string_view text);
+/// "NAME:SIZE": a volume's new size, in MiB.
+Result<std::pair<std::string, std::uint64_t>> read_volume_size(std::string_view text);
 /// "VOLUME:TARGET[:ro]": one that outlives containers.
 Result<VolumeSpec> read_mount(std::string_view text);
 /// "INTERFACE=BRIDGE[,address=CIDR][,gateway=IP][,vlan=TAG]".

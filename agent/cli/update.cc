@@ -1,4 +1,4 @@
-// drover update: gives containers other limits while they run.
+// drover update: gives containers other limits and larger disks while they run.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -27,13 +27,14 @@ std::string remark_on_pending(const std::string& name, const json::Value& result
 void add_update(CLI::App& app, Action& action) {
   const auto arguments = std::make_shared<JobArguments>();
   Resources& limits = arguments->options.resources;
-  CLI::App* command =
-      add_job_command(app, action,
-                      {"update", "Give containers other limits, also while they run",
-                       Verb::container_update, remark_on_pending},
-                      arguments, "NAME", "Containers");
+  std::map<std::string, std::uint64_t>& volumes = arguments->options.volumes;
+  CLI::App* command = add_job_command(
+      app, action,
+      {"update", "Give containers other limits or larger disks, also while they run",
+       Verb::container_update, remark_on_pending},
+      arguments, "NAME", "Containers");
   // At least one of them; the parser counts the options of a group.
-  CLI::Option_group* named = command->add_option_group("Limits");
+  CLI::Option_group* named = command->add_option_group("Limits and disks");
   named
       ->add_option_function<std::string>(
           "-m,--memory",
@@ -49,7 +50,33 @@ void add_update(CLI::App& app, Action& action) {
   named->add_option("--pids", limits.pids, "Limit of processes")
       ->check(CLI::Range(1, 4194304))
       ->type_name("NUMBER");
-  named->require_option(1, 3);
+  named
+      ->add_option_function<std::string>(
+          "--disk",
+          [&limits](const std::string& text) {
+            limits.disk_mib = read_size("--disk", text).value_or(0);
+          },
+          "The root disk's new size, of a guest of Proxmox; disks only grow")
+      ->check(size_fault)
+      ->type_name("SIZE");
+  named
+      ->add_option_function<std::vector<std::string>>(
+          "-v,--volume",
+          [&volumes](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) {
+              if (const auto volume = read_volume_size(text)) {
+                volumes.insert_or_assign(volume->first, volume->second);
+              }
+            }
+          },
+          "The same of a volume that goes with it; may be repeated")
+      ->check([](const std::string& text) {
+        const auto volume = read_volume_size(text);
+        return volume ? "" : volume.error().message;
+      })
+      ->allow_extra_args(false)
+      ->type_name("NAME:SIZE");
+  named->require_option(1, 0);
   command->footer(std::string("What is not named stays as it is.\n\n") + std::string(kExitStatus));
 }
 

@@ -37,12 +37,23 @@ void read_program(Fields& fields, const json::Value& value, JobOptions& options)
 }
 
 void read_limits(Fields& fields, const json::Value& value, JobOptions& options, Faults& faults) {
-  fields.require("resources");
   options.resources = read_resources(fields, faults);
-  // A limit that is wrong has its own fault, and was named all the same.
-  const json::Object* const given = value.at("resources").object();
-  if (given != nullptr && given->empty()) {
-    fields.fault("resources", "must name at least one of memory_mib, cpus and pids");
+  fields.object("volumes", [&](const json::Value& sizes, std::string at) {
+    Fields volumes(sizes, std::move(at), faults);
+    const json::Object none;
+    for (const auto& [name, size] : sizes.object() == nullptr ? none : *sizes.object()) {
+      options.volumes[name] =
+          static_cast<std::uint64_t>(volumes.integer(name, 0, 1, kMostVolumeMib));
+    }
+  });
+  // What is wrong has its own fault, and was named all the same.
+  const auto names_none = [&value](std::string_view key) {
+    const json::Object* const given = value.at(key).object();
+    return value.at(key).is_null() || (given != nullptr && given->empty());
+  };
+  if (names_none("resources") && names_none("volumes")) {
+    fields.fault("resources",
+                 "must name at least one of memory_mib, cpus, pids and disk_mib, or volumes one");
   }
 }
 
@@ -178,6 +189,13 @@ json::Object to_json(const JobOptions& options) {
   set_text("cwd", options.cwd);
   if (json::Object resources = to_json(options.resources); !resources.empty()) {
     object.set("resources", std::move(resources));
+  }
+  if (!options.volumes.empty()) {
+    json::Object volumes;
+    for (const auto& [name, size_mib] : options.volumes) {
+      volumes.append(name, size_mib);
+    }
+    object.set("volumes", std::move(volumes));
   }
   set_flag("leave_running", options.leave_running);
   set_text("from", options.from);

@@ -19,12 +19,13 @@ struct JobOptions {
   int signal = 0;                       ///< kill: 1 to 64
   bool force = false;                   ///< delete: also when it runs
   std::vector<std::string> command{};   ///< exec
-  std::map<std::string, std::string> env{};  ///< exec: added to the container's own
-  std::string cwd{};                         ///< exec: "" for the container's own
-  Resources resources{};                     ///< update: those that are 0 stay as they are
-  bool leave_running = false;                ///< checkpoint
-  std::string from{};                        ///< image.pull of a template: where it is fetched
-  std::string checksum{};                    ///< image.pull of a template: "sha256:HEX", or ""
+  std::map<std::string, std::string> env{};        ///< exec: added to the container's own
+  std::string cwd{};                               ///< exec: "" for the container's own
+  Resources resources{};                           ///< update: those that are 0 stay as they are
+  std::map<std::string, std::uint64_t> volumes{};  ///< update: sizes in MiB, by name
+  bool leave_running = false;                      ///< checkpoint
+  std::string from{};            ///< image.pull of a template: where it is fetched
+  std::string checksum{};        ///< image.pull of a template: "sha256:HEX", or ""
   std::string storage{};         ///< volume.create: "" for the node's default; container.backup
   std::string mode{};            ///< container.backup: "snapshot", "suspend" or "stop"
   std::string compress{};        ///< container.backup: "zstd", "gzip", "lzo" or "none"

@@ -5,7 +5,8 @@
 namespace drover {
 namespace {
 constexpr std::int64_t kMostMemoryMib = std::int64_t{64} << 20;
-}
+constexpr std::int64_t kMostDiskMib = std::int64_t{1} << 30;
+}  // namespace
 
 Resources read_resources(Fields& fields, Faults& faults) {
   Resources resources;
@@ -15,6 +16,7 @@ Resources read_resources(Fields& fields, Faults& faults) {
         static_cast<std::uint64_t>(limits.integer("memory_mib", 0, 4, kMostMemoryMib));
     resources.cpus = limits.number("cpus", 0, 0.01, 1024);
     resources.pids = static_cast<std::uint64_t>(limits.integer("pids", 0, 1, 4194304));
+    resources.disk_mib = static_cast<std::uint64_t>(limits.integer("disk_mib", 0, 1, kMostDiskMib));
     limits.finish();
   });
   return resources;
@@ -30,6 +32,9 @@ json::Object to_json(const Resources& resources) {
   }
   if (resources.pids != 0) {
     object.set("pids", resources.pids);
+  }
+  if (resources.disk_mib != 0) {
+    object.set("disk_mib", resources.disk_mib);
   }
   return object;
 }

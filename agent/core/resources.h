@@ -11,6 +11,7 @@ struct Resources {
   std::uint64_t memory_mib = 0;  ///< 0: the node's default
   double cpus = 0;               ///< cores' worth of time, 0: the node's default
   std::uint64_t pids = 0;        ///< 0: the node's default
+  std::uint64_t disk_mib = 0;    ///< of the root disk, 0: the node's default
   bool operator==(const Resources&) const = default;
 };
 

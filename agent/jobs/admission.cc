@@ -9,6 +9,7 @@
 #include "agent/core/ip_address.h"
 #include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/growth.h"
 #include "agent/jobs/limits.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "proxmox/template_source.h"
@@ -150,7 +151,8 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
   }
   ContainerSpec spec = record.container.spec;
   spec.resources = with_changes(spec.resources, request.options.resources);
-  return runtime->accepts(spec);
+  TRY(runtime->accepts(spec));
+  return check_growth(*runtime, spec, request.options);
 }
 
 Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& request) {

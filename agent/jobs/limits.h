@@ -5,7 +5,8 @@
 
 namespace drover::jobs {
 
-/// `limits` with what `wish` names in their place; what is 0 there stays.
+/// `limits` with what `wish` names in their place; what is 0 there stays, and so do disks, which
+/// are no limits but grow (growth.h).
 Resources with_changes(Resources limits, const Resources& wish);
 
 }  // namespace drover::jobs

@@ -12,6 +12,7 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
   TRY(make(container, stop));
   if (is_backup(container.spec.image)) {
     TRY(keep_to_spec(container, stop));
+    TRY(grow_root(container, stop));
   }
   TRY(set_program(container, stop));
   return set_firewall(container, stop);

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "proxmox/guest_disks.h"
+
 namespace drover::runtimes {
 namespace {
 
@@ -37,6 +39,7 @@ std::string address_in(std::map<std::string, std::string>& net) {
 
 Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value& config) {
   Provided parts{vmid, {}, {}};
+  parts.sizes = disk_sizes_of(spec, config);
   for (std::size_t i = 0; i < (spec.networks ? spec.networks->size() : 0); ++i) {
     auto net = properties(config.at("net" + std::to_string(i)).string_or(""));
     if (net["name"].empty()) {
@@ -55,6 +58,32 @@ Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value&
     }
   }
   return parts;
+}
+
+std::optional<std::string> disk_key(const ContainerSpec& spec, const std::string& volume) {
+  if (volume.empty()) {
+    return "rootfs";
+  }
+  for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
+    if (spec.volumes[i].name == volume) {
+      return "mp" + std::to_string(i);
+    }
+  }
+  return std::nullopt;
+}
+
+DiskSizes disk_sizes_of(const ContainerSpec& spec, const json::Value& config) {
+  constexpr unsigned kMib = 20;
+  const auto size = [&config](const std::string& key) {
+    return proxmox::disk_bytes(config.at(key).string_or("")) >> kMib;
+  };
+  DiskSizes sizes{size("rootfs"), {}};
+  for (const VolumeSpec& volume : spec.volumes) {
+    if (const std::uint64_t mib = size(*disk_key(spec, volume.name)); mib != 0) {
+      sizes.volumes[volume.name] = mib;
+    }
+  }
+  return sizes;
 }
 
 }  // namespace drover::runtimes

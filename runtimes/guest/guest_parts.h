@@ -1,6 +1,9 @@
 // From a guest's configuration to what its container has of Proxmox.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "agent/core/ids.h"
 #include "agent/core/json.h"
 #include "runtimes/runtime.h"
@@ -11,5 +14,11 @@ namespace drover::runtimes {
 /// pct.conf(5)) now has them. What an admin has taken out of it is left out here, too. An interface
 /// that asks for its address by DHCP has none here.
 Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value& config);
+
+/// The key that the configuration has for a volume of the spec, or for the root disk (""): "mp0",
+/// "rootfs". None for what is no volume of it.
+std::optional<std::string> disk_key(const ContainerSpec& spec, const std::string& volume);
+/// As the configuration tells them.
+DiskSizes disk_sizes_of(const ContainerSpec& spec, const json::Value& config);
 
 }  // namespace drover::runtimes

@@ -181,7 +181,9 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
   if (request.restore && spec.volumes.empty()) {
     request.more.emplace_back("storage", options.storage);
   } else {
-    request.rootfs = disk(options.storage, static_cast<std::uint64_t>(options.root_mib));
+    const std::uint64_t root_mib = spec.resources.disk_mib;
+    request.rootfs = disk(options.storage,
+                          root_mib != 0 ? root_mib : static_cast<std::uint64_t>(options.root_mib));
   }
   for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
     request.mount_points.push_back(TRY(mount_point(spec.volumes[i], i, options)));

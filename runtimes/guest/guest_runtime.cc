@@ -35,6 +35,7 @@ GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestO
       guests_(client, tasks_),
       snapshot_calls_(client, tasks_, guests_),
       backups_(client, tasks_),
+      disk_calls_(client, tasks_, guests_),
       storage_(client, tasks_),
       options_(std::move(options)) {}
 
@@ -45,7 +46,8 @@ Capabilities GuestRuntime::capabilities() const {
           .knows_exit_code = false,
           .no_checkpoints = "the API of Proxmox restores no checkpoint of a container",
           .no_snapshots = "",
-          .no_backups = ""};
+          .no_backups = "",
+          .no_growth = ""};
 }
 
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {

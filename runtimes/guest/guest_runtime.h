@@ -10,6 +10,7 @@
 
 #include "agent/system/clock.h"
 #include "proxmox/backups.h"
+#include "proxmox/guest_disks.h"
 #include "proxmox/guest_snapshots.h"
 #include "proxmox/guests.h"
 #include "runtimes/guest/guest_options.h"
@@ -25,7 +26,7 @@ namespace drover::runtimes {
 /// then among all, and a guest that somebody else has tagged differently is `not_found`.
 ///
 /// An exit code is known only of a guest that `stop` has ended, on kernels that tell it (6.15).
-class GuestRuntime final : public Runtime, private Snapshots, private Backups {
+class GuestRuntime final : public Runtime, private Snapshots, private Backups, private Disks {
  public:
   /// Both must outlive this.
   GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options);
@@ -55,6 +56,7 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Snapshots* snapshots() override { return this; }
   Backups* backups() override { return this; }
+  Disks* disks() override { return this; }
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 
  private:
@@ -73,6 +75,9 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
                              const Stop& stop) override;
   Result<> remove_backup(const Container& container, const std::string& storage, const JobId& job,
                          const Stop& stop) override;
+  Result<> grow(const Container& container, const std::string& volume, std::uint64_t size_mib,
+                const Stop& stop) override;
+  Result<DiskSizes> disk_sizes(const Container& container, const Stop& stop) override;
 
   /// For messages.
   static std::string label(const Container& container);
@@ -89,6 +94,8 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
   Result<> make(const Container& container, const Stop& stop);
   /// `remove`, with the number still known: the undo awaits once more what was asked for.
   Result<> take_away(const Container& container, bool force, const Stop& stop);
+  /// Of one that came with its disks: makes the root as large as its spec says.
+  Result<> grow_root(const Container& container, const Stop& stop);
   /// What the spec says of it that the guest has not yet.
   Result<> set_program(const Container& container, const Stop& stop);
   /// The same.
@@ -118,6 +125,7 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups {
   proxmox::Guests guests_;
   proxmox::SnapshotCalls snapshot_calls_;
   proxmox::Backups backups_;
+  proxmox::DiskCalls disk_calls_;
   proxmox::Storage storage_;
   GuestOptions options_;
   mutable std::mutex mutex_;

@@ -28,7 +28,7 @@ constexpr std::chrono::seconds kStartTimeout{60};
 /// How long an init that was sent a signal may be on its way out when it can no more be thawed.
 constexpr std::chrono::seconds kThawRace{2};
 
-Result<> send(const system::UniqueFd& process, int signal) {
+Result<> send_signal(const system::UniqueFd& process, int signal) {
   if (syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0 && errno != ESRCH) {
     return fail(Code::broken, "send signal {}: {}", signal, std::strerror(errno));
   }
@@ -36,7 +36,7 @@ Result<> send(const system::UniqueFd& process, int signal) {
 }
 
 /// Whether the process ended in time; `cancelled` on `stop`.
-Result<bool> wait_for(const system::UniqueFd& process, milliseconds timeout, const Stop& stop) {
+Result<bool> await_end(const system::UniqueFd& process, milliseconds timeout, const Stop& stop) {
   std::array<pollfd, 2> fds = {{{process.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
   for (;;) {
     const int ready = poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
@@ -66,6 +66,11 @@ Capabilities LxcRuntime::capabilities() const {
 }
 
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
+  if (spec.resources.disk_mib != 0) {
+    return fail(Code::refused,
+                "resources.disk_mib: the root of a container of lxc has no disk of its own; it "
+                "shares one of the node (runtime pve-lxc has)");
+  }
   if (spec.firewall) {
     return fail(
         Code::refused,
@@ -179,7 +184,7 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
 Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& stop) {
   const State state = TRY(require(container, "kill", {Status::running, Status::paused}, stop));
   const system::UniqueFd init = TRY(open_init(state.pid));
-  return send(init, signal);
+  return send_signal(init, signal);
 }
 
 /// Its first process first, which takes all others with it, then its monitor, which writes how it
@@ -189,23 +194,23 @@ Result<> LxcRuntime::end(const Container& container, const State& state, int sig
   const std::optional<system::UniqueFd> watching = monitor(container.name);
   const Result<system::UniqueFd> init = open_init(state.pid);
   if (init) {
-    TRY(send(*init, signal));
+    TRY(send_signal(*init, signal));
     if (state.status == Status::paused) {
       // SIGKILL may have ended it before it could be thawed, and so may a signal the thaw itself.
       const Result<> thawed = lxc_thaw(layout_.lxc(), container.name.str(), stop);
-      if (!thawed && !TRY(wait_for(*init, kThawRace, stop))) {
+      if (!thawed && !TRY(await_end(*init, kThawRace, stop))) {
         return Failure(thawed.error());
       }
     }
-    if (!TRY(wait_for(*init, grace, stop))) {
-      TRY(send(*init, SIGKILL));
-      if (!TRY(wait_for(*init, kKillTimeout, stop))) {
+    if (!TRY(await_end(*init, grace, stop))) {
+      TRY(send_signal(*init, SIGKILL));
+      if (!TRY(await_end(*init, kKillTimeout, stop))) {
         return fail(Code::timed_out, "stop container {}: process {} does not end even by SIGKILL",
                     container.name.str(), state.pid);
       }
     }
   }
-  if (watching && !TRY(wait_for(*watching, kKillTimeout, stop))) {
+  if (watching && !TRY(await_end(*watching, kKillTimeout, stop))) {
     return fail(Code::timed_out, "stop container {}: its monitor does not end",
                 container.name.str());
   }

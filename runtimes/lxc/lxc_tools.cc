@@ -25,7 +25,7 @@ std::string_view labelled(std::string_view text, std::string_view label) {
   return {};
 }
 
-Status status_of(std::string_view state) {
+Status status_named(std::string_view state) {
   if (state == "RUNNING" || state == "STARTING" || state == "THAWED") {
     return Status::running;
   }
@@ -59,7 +59,7 @@ Result<LxcLife> lxc_life(const system::Path& lxc_path, const std::string& name, 
   if (output.ending.code != 0 || state.empty()) {
     return fail(Code::not_found, "lxc-info of {}: {}", name, output.last_line());
   }
-  LxcLife life{status_of(state), 0};
+  LxcLife life{status_named(state), 0};
   const std::string_view pid = labelled(output.out, "PID:");
   std::from_chars(pid.data(), pid.data() + pid.size(), life.init);
   return life;

@@ -313,6 +313,12 @@ Result<json::Value> FakeProxmox::guest_call(const std::string& method,
   if (at.size() == 5 && at[4] == "config") {
     return method == "PUT" ? configure(guest, given) : shown_config(guest);
   }
+  if (at.size() == 5 && at[4] == "resize") {
+    const std::string disk(guest.config.find(given.at("disk"))->string_or(""));
+    guest.config.set(given.at("disk"),
+                     disk.substr(0, disk.find(",size=")) + ",size=" + given.at("size"));
+    return task("resize", at[3]);
+  }
   if (at.size() == 6 && at[5] == "current") {
     return json::Value(status_of(vmid, guest));
   }

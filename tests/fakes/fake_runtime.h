@@ -20,7 +20,8 @@ namespace drover::fakes {
 /// Follows runtime.h: live state first, the same errors. Thread-safe.
 class FakeRuntime : public runtimes::Runtime,
                     private runtimes::Snapshots,
-                    private runtimes::Backups {
+                    private runtimes::Backups,
+                    private runtimes::Disks {
  public:
   using Stop = system::Stop;
 
@@ -91,6 +92,7 @@ class FakeRuntime : public runtimes::Runtime,
   runtimes::Backups* backups() override {
     return capabilities_.no_backups.empty() ? this : nullptr;
   }
+  runtimes::Disks* disks() override { return capabilities_.no_growth.empty() ? this : nullptr; }
 
  private:
   struct Kept {
@@ -115,6 +117,11 @@ class FakeRuntime : public runtimes::Runtime,
                                        const Stop& stop) override;
   Result<> remove_backup(const runtimes::Container& container, const std::string& storage,
                          const JobId& job, const Stop& stop) override;
+
+  Result<> grow(const runtimes::Container& container, const std::string& volume,
+                std::uint64_t size_mib, const Stop& stop) override;
+  Result<runtimes::DiskSizes> disk_sizes(const runtimes::Container& container,
+                                         const Stop& stop) override;
 
   static constexpr pid_t kPid = 4711;
 
@@ -170,6 +177,7 @@ class FakeRuntime : public runtimes::Runtime,
   std::map<std::string, Resources> limits_;             // guarded by mutex_
   std::map<std::string, std::vector<Kept>> snapshots_;  // guarded by mutex_
   std::set<std::string> backups_;                       // jobs; guarded by mutex_
+  std::map<std::string, runtimes::DiskSizes> sizes_;    // guarded by mutex_
   std::map<std::string, Error> failures_;               // guarded by mutex_
   std::map<std::string, Hold> holds_;                   // guarded by mutex_
   std::set<std::pair<std::string, Hold>> pauses_;       // guarded by mutex_

@@ -1,5 +1,4 @@
-// The snapshots and backups of FakeRuntime: of a container's limits, which stand for all that it
-// has.
+// The snapshots, backups and disks of FakeRuntime: a container's limits stand for all that it has.
 #include "fakes/fake_runtime.h"
 
 namespace drover::fakes {
@@ -119,6 +118,28 @@ Result<> FakeRuntime::remove_backup(const runtimes::Container& container, const 
     TRY(find(container));
     backups_.erase(job.str());
     return {};
+  });
+}
+
+Result<> FakeRuntime::grow(const runtimes::Container& container, const std::string& volume,
+                           std::uint64_t size_mib, const Stop& stop) {
+  return perform("grow", stop, [&]() -> Result<> {
+    TRY(find(container));
+    runtimes::DiskSizes& sizes = sizes_[container.name.str()];
+    std::uint64_t& size = volume.empty() ? sizes.root : sizes.volumes[volume];
+    if (size_mib < size) {
+      return fail(Code::refused, "it has {} MiB", size);
+    }
+    size = size_mib;
+    return {};
+  });
+}
+
+Result<runtimes::DiskSizes> FakeRuntime::disk_sizes(const runtimes::Container& container,
+                                                    const Stop& stop) {
+  return perform("disk_sizes", stop, [&]() -> Result<runtimes::DiskSizes> {
+    TRY(find(container));
+    return sizes_[container.name.str()];
   });
 }
 

@@ -170,6 +170,20 @@ class Table(CrashTable):
             wrong.append(f"half a snapshot is left: {config}")
         return wrong
 
+    def check_sizes(self, scenario, name):
+        """As the node tells, as Proxmox has them, and as they are. One that was cancelled may have grown some."""
+        if scenario.sizes is None or not self.exists(name):
+            return []
+        seen = self.client.query("container", name=name)
+        told = (seen["spec"]["resources"]["disk_mib"], seen["spec"]["volumes"][0]["size_mib"])
+        folder = self.node.simulator.folder
+        config = json.loads((folder / "guests" / f"{seen['vmid']}.json").read_text())
+        disks = [dict(part.split("=") for part in f"id={config[key]}".split(",")) for key in ("rootfs", "mp0")]
+        units = {"M": 1, "G": 1024}
+        said = tuple(int(disk["size"][:-1]) * units[disk["size"][-1]] for disk in disks)
+        true = tuple((folder / "fast/images" / disk["id"].removeprefix("fast:")).stat().st_size >> 20 for disk in disks)
+        return [] if told == said == true else [f"disks are told as {told} MiB, {said} MiB for Proxmox and have {true} MiB"]
+
     def dump(self):
         folder = self.node.simulator.folder / "local/dump"
         return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
@@ -195,7 +209,11 @@ class Table(CrashTable):
             job["deadline"] = int(time.time() * 1000) + scenario.deadline_ms
         ended = self.do(job, point, cancel_at, lambda: self.goes_on(scenario, name))
         wrong = self.check(scenario, name, job, ended, cancel_at)
-        wrong += self.check_backups(scenario, ended)
+        wrong += self.check_backups(scenario, ended) + self.check_sizes(scenario, name)
+        if scenario.sizes and ended["state"] == "succeeded":
+            grown = self.client.query("container", name=name)["spec"]
+            if (grown["resources"]["disk_mib"], grown["volumes"][0]["size_mib"]) != scenario.sizes:
+                wrong.append(f"it did not grow to {scenario.sizes}: {grown}")
         passed = self.passed()
         if scenario.verb == "node.drain":
             self.prepare("node1", "node.undrain")

@@ -34,6 +34,7 @@ class Scenario:
     target: str | None = None  # of the job; None: the container
     snapshots: tuple | None = None  # that the container has afterwards; None: nobody looks
     backups: int = 0  # that there are afterwards
+    sizes: tuple | None = None  # MiB of the root disk and of the volume afterwards; None: nobody looks
     deadline_ms: int | None = None  # from when it is sent
 
     @property
@@ -82,6 +83,8 @@ SCENARIOS = [
              options={"storage": "local", "mode": "stop"}, others=False, backups=1),
     Scenario("restore", "container.run", "running", spec={"image": THE_BACKUP}, others=False, backups=1,
              before=("container.run", BACKUP, ("container.delete", {"force": True}))),
+    Scenario("grow", "container.update", "created", before=("container.create",), others=False, sizes=(600, 1100),
+             options={"resources": {"memory_mib": 64, "disk_mib": 600}, "volumes": {"data": 1100}}),
     Scenario("drain", "node.drain", "stopped", 1, before=("container.run",), options={"stop_containers": True},
              target="node1"),
 ]

@@ -32,7 +32,7 @@ class GuestLife(unittest.TestCase):
         """The last of all: the stream followed the node through the other tests."""
         events = self.stream.end_at_head(self)
         kinds = {event["type"].removeprefix("drover.container.") for event in events}
-        for kind in ["snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up"]:
+        for kind in ["updated", "snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up"]:
             self.assertIn(kind, kinds)
 
     def run_guest(self, name, *words, network="none"):
@@ -67,7 +67,7 @@ class GuestLife(unittest.TestCase):
         drover("snapshot", "rollback", "web", "one")
         seen = self.node.inspect("web")
         self.assertEqual(seen["status"], "running")
-        self.assertEqual(seen["spec"]["resources"], {"memory_mib": 64})
+        self.assertEqual(seen["spec"]["resources"]["memory_mib"], 64)
         self.assertEqual(self.read("web"), ["first", "first"])
         self.assertEqual([(one["name"], one.get("newest", False)) for one in seen["snapshots"]],
                          [("one", True), ("two", False)])
@@ -115,6 +115,33 @@ class GuestLife(unittest.TestCase):
         self.assertNotIn("next start", drover("update", "late", "-m", "64M").stderr)
         self.assertEqual(self.config("late")["features"], "nesting=1")
         drover("rm", "--force", "late")
+
+    def test_disks_grow_and_never_shrink(self):
+        drover = self.node.drover
+        drover("create", "--runtime", "pve-lxc", "--name", "small", "--image", "local:vztmpl/busybox.tar.gz", "--network",
+               "none", "--disk", "64M", "--volume", "data:/data:16M")
+        self.assertEqual(drover("update", "small", "--disk", "96M", "--volume", "data:32M").stdout, "small\n")
+        seen, config = self.node.inspect("small"), self.config("small")
+        self.assertEqual(seen["spec"]["resources"]["disk_mib"], 96)
+        self.assertEqual(seen["spec"]["volumes"][0]["size_mib"], 32)
+        self.assertIn("size=96M", config["rootfs"])
+        self.assertIn("size=32M", config["mp0"])
+        drover("start", "small")
+        sizes = drover("exec", "small", "sh", "-c", "df -m / /data | tail -n +2 | awk '{print $2}'").stdout.split()
+        self.assertTrue(64 < int(sizes[0]) <= 96 and 16 < int(sizes[1]) <= 32, sizes)
+
+        refused = drover("update", "small", "--disk", "80M", check=False)
+        self.assertIn("the root disk has 96 MiB, and disks only grow", refused.stderr)
+        self.assertIn("no volume date", drover("update", "small", "--volume", "date:1G", check=False).stderr)
+        # While it runs the kernel grows a file system for those with CAP_SYS_RESOURCE only, which a test may lack.
+        grown = drover("update", "small", "--volume", "data:64M", check=False)
+        self.assertEqual(self.node.inspect("small")["spec"]["volumes"][0]["size_mib"], 64)
+        if grown.returncode != 0:
+            self.assertIn("could not grow its file system", grown.stderr)
+        else:
+            now = drover("exec", "small", "sh", "-c", "df -m /data | tail -n 1 | awk '{print $2}'").stdout
+            self.assertGreater(int(now), 32)
+        drover("rm", "--force", "small")
 
     def backups(self):
         """Their archives and notes, and what is left of those that failed."""
@@ -219,7 +246,10 @@ class GuestLife(unittest.TestCase):
         self.assertIn("runtime runc keeps no snapshots", refused.stderr)
         refused = drover("backup", "other", "--storage", "local", check=False)
         self.assertIn("runtime runc makes no backups", refused.stderr)
+        self.assertIn("disks of runtime runc do not grow", drover("update", "other", "--disk", "9G", check=False).stderr)
         drover("rm", "--force", "other")
+        self.assertIn("--disk: the root of a container of runc has no disk",
+                      drover("run", "--runtime", "runc", "--name", "other", "--disk", "9G", check=False).stderr)
         spec = {"runtime": "pve-lxc", "image": "local:vztmpl/busybox.tar.gz", "networks": [],
                 "volumes": [{"name": "data", "target": "/data", "size_mib": 64, "storage": "local"}]}
         client = Client(self.node)

@@ -27,12 +27,13 @@ TEST(JobSchemaTest, TakesWhatTheReaderTakes) {
   const JobSchema schema;
   for (const char* good :
        {R"({"id":"a","verb":"container.stop","target":"web","options":{"grace_s":3}})",
+        R"({"id":"a","verb":"container.update","target":"web","options":{"volumes":{"d":64}}})",
         R"({"id":"a","verb":"container.exec","target":"web","options":{"command":["id"]}})",
         R"({"id":"a","verb":"container.run","target":"web","deadline":5,"spec":{"runtime":"lxc",
             "image":"oci:/a:b","command":["x"],"env":{"A":"1"},"cwd":"/","user":"1:2",
             "volumes":[{"name":"d","target":"/d","size_mib":1,"read_only":true}],
             "networks":[{"interface":"eth0","vlan":7}],
-            "resources":{"memory_mib":64,"cpus":0.5,"pids":10},
+            "resources":{"memory_mib":64,"cpus":0.5,"pids":10,"disk_mib":512},
             "stop":{"signal":"TERM","grace_s":1},"labels":{"a":"b"}}})"}) {
     const auto checked = schema.check(good);
     EXPECT_TRUE(checked) << good << checked.error().message;

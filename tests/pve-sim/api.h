@@ -47,6 +47,7 @@ class Api {
   Answer create_guest(const Parameters& parameters, const std::string& user);
   Answer configure_guest(const std::string& vmid, const Parameters& parameters,
                          const std::string& user);
+  Answer resize_guest(const std::string& vmid, const Form& form, const std::string& user);
   Answer make_template(const std::string& vmid, json::Object config);
   json::Object guest_status(const std::string& vmid) const;
   /// `method` is "download-url" or "oci-registry-pull".

@@ -72,6 +72,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     return guest_firewall(method, parts, form);
   }
   const std::string& vmid = parts[3];
+  if (parts.size() == 5 && parts[4] == "resize" && method == "PUT") {
+    return resize_guest(vmid, form, user);
+  }
   const Parameters own{{"vmid", vmid}};
   const std::string verb = parts.size() == 6 && parts[4] == "status" ? parts[5] : "";
   Parameters given;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <regex>
 #include <stdexcept>
 
 namespace drover::pve_sim {
@@ -109,6 +110,10 @@ std::string fault_of(const json::Value& rule, const std::string& name, const std
   }
   if (rule.at("format").string_or("") == "pve-storage-content-list") {
     return content_fault(value);
+  }
+  if (const std::string* pattern = rule.at("pattern").string()) {
+    return std::regex_match(value, std::regex(*pattern)) ? ""
+                                                         : "value does not match the regex pattern";
   }
   if (name == "size") {
     std::string_view digits = value;

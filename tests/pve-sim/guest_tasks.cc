@@ -18,6 +18,7 @@
 #include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
+#include "tests/pve-sim/resize_task.h"
 #include "tests/pve-sim/snapshot_tasks.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/template_tasks.h"
@@ -330,6 +331,9 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
   if (request.type == "vzsnapshot" || request.type == "vzrollback" ||
       request.type == "vzdelsnapshot") {
     return do_snapshot_task(place, request, log, stop);
+  }
+  if (request.type == "resize") {
+    return resize_disk(place, request, log, stop);
   }
   if (request.type == "imgcopy") {
     return take_upload(request, log);

@@ -15,7 +15,6 @@ NOT_COVERED = {
         "get-storage-config storage-after-delete-local storage-create-again storage-create-bad-type "
         "storage-create-missing-path storage-delete storage-delete-again storage-delete-local storage-disabled-content "
         "storage-get storage-get-missing storage-list-after storage-update storage-update-fixed",
-    "the simulator changes no volume's size": "resize resize-shrink",
     "the simulator has one user, who may do all but what a test forbids":
         "acl-set perm-config-nonexistent perm-config-put-memory perm-config-put-options perm-lxc-list perm-network "
         "perm-network-post perm-own-task perm-permissions perm-privsep-token perm-privsep-token-resources perm-resources "

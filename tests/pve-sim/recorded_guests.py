@@ -1,8 +1,15 @@
 """The recordings of guests: how they are made, set, started and ended, and what waits for whom meanwhile."""
 
 import os
+import subprocess
 
 from recorded_node import RecordedNode
+
+
+def may_grow_what_is_mounted():
+    """The kernel asks for CAP_SYS_RESOURCE, which a test's own container may lack."""
+    status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+    return bool(int(status["CapEff"], 16) >> 24 & 1)
 
 
 class Guests(RecordedNode):
@@ -38,6 +45,27 @@ class Guests(RecordedNode):
         self.assertTrue(data.exists())
         self.replay("unused-delete")
         self.assertFalse(data.exists())
+
+    def test_a_disk_that_grows(self):
+        self.make_guest(122, rootfs="local:0.1", mp0="local:0.05,mp=/data,backup=1")
+        self.replay("resize", "resize-shrink")
+        self.do("PUT", "/lxc/122/resize", disk="rootfs", size="200M")
+        self.do("POST", "/lxc/122/status/start")
+        grown = self.ask("PUT", "/nodes/pve1/lxc/122/resize", disk="mp0", size="+13M")
+        self.assertEqual(self.end_of(grown), "OK")
+        config = self.ask("GET", "/nodes/pve1/lxc/122/config")
+        self.assertEqual(config["rootfs"], "local:122/vm-122-disk-0.raw,size=200M")
+        self.assertEqual(config["mp0"], "local:122/vm-122-disk-1.raw,backup=1,mp=/data,size=64M")
+        for number, mib in enumerate((200, 64)):
+            disk = self.folder / f"local/images/122/vm-122-disk-{number}.raw"
+            self.assertEqual(disk.stat().st_size, mib << 20)
+            told = subprocess.run(["dumpe2fs", "-h", disk], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            blocks = {line.split(":")[0]: line.split(":")[1].strip() for line in told.stdout.splitlines() if ":" in line}
+            if number == 0 or may_grow_what_is_mounted():
+                self.assertEqual(int(blocks["Block count"]) * int(blocks["Block size"]), mib << 20)
+            else:
+                log = self.ask("GET", f"/nodes/pve1/tasks/{grown}/log")
+                self.assertIn("Failed to update the container's filesystem", log[-2]["t"])
 
     def test_settings_of_a_guest_that_runs(self):
         self.make_guest(122, rootfs="local:0.1", hostname="j122", features="nesting=1", onboot=1)

@@ -19,15 +19,22 @@ Result<> keep_snapshots(Work& work, const Target& target, runtimes::Snapshots& s
   const std::vector<runtimes::Snapshot> snapshots =
       TRY(source.list_snapshots(target.container(), stop));
   const Resources limits = TRY(source.limits(target.container(), stop));
+  runtimes::Disks* const disks = target.runtime->disks();
+  runtimes::DiskSizes sizes;
+  if (disks != nullptr) {
+    sizes = TRY(disks->disk_sizes(target.container(), stop));
+  }
   return work.write([&](Books& books) -> Result<> {
     std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
     if (!row) {
       return {};
     }
     ContainerRecord record = TRY(container_record_from(row->container));
-    const bool limited_anew = record.container.spec.resources != limits;
+    const Resources before = record.container.spec.resources;
     record.snapshots = snapshots;
     record.container.spec.resources = limits;
+    runtimes::take_in(sizes, record.container.spec);
+    const Resources now = record.container.spec.resources;
     row->container = json::write(to_json(record));
     TRY(books.journal().put_container(*row));
     const auto tell = [&](const std::string& what, std::string key, json::Value value) {
@@ -40,7 +47,7 @@ Result<> keep_snapshots(Work& work, const Target& target, runtimes::Snapshots& s
     if (!event.empty()) {
       TRY(tell(event, "snapshot", work.request().options.snapshot));
     }
-    return limited_anew ? tell("updated", "resources", drover::to_json(limits)) : Result<>();
+    return now == before ? Result<>() : tell("updated", "resources", drover::to_json(now));
   });
 }
 

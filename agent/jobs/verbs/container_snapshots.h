@@ -12,9 +12,9 @@ namespace drover::jobs {
 /// the container was made while it waited.
 Result<runtimes::Snapshots*> snapshots_of(const Work& work, const Target& target);
 
-/// Writes down which snapshots and limits the container has, as its runtime tells now, and tells
-/// `event` ("" for none) of the job's snapshot. Queries show what was written: they cannot wait for
-/// Proxmox.
+/// Writes down which snapshots, limits and sizes of disks the container has, as its runtime tells
+/// now, and tells `event` ("" for none) of the job's snapshot. Queries show what was written: they
+/// cannot wait for Proxmox.
 Result<> keep_snapshots(Work& work, const Target& target, runtimes::Snapshots& source,
                         const std::string& event, const system::Stop& stop);
 

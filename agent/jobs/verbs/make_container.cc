@@ -69,6 +69,7 @@ class Making {
     if (provided.resources) {
       record_.container.spec.resources = *provided.resources;
     }
+    runtimes::take_in(provided.sizes, record_.container.spec);
     return {};
   }
 

@@ -1,4 +1,8 @@
+#include <utility>
+
+#include "agent/jobs/growth.h"
 #include "agent/jobs/limits.h"
+#include "agent/jobs/node_turns.h"
 #include "agent/jobs/target.h"
 #include "agent/jobs/verbs/verbs.h"
 
@@ -19,43 +23,118 @@ Resources with_changes(Resources limits, const Resources& wish) {
 
 namespace {
 
-/// Writes the limits down, so that they hold after its next start, and tells them.
-Result<> keep_limits(Work& work, const Target& target, const Resources& limits) {
+constexpr const char* kLimit = "runtime.update";
+constexpr const char* kGrow = "disk.grow";
+
+json::Object sizes_of(const ContainerSpec& spec) {
+  json::Object sizes;
+  for (const VolumeSpec& volume : spec.volumes) {
+    if (volume.size_mib != 0) {
+      sizes.append(volume.name, volume.size_mib);
+    }
+  }
+  return sizes;
+}
+
+/// Writes down how the container's spec has changed, so that it holds after its next start, and
+/// tells it.
+Result<> keep_change(Work& work, const Target& target,
+                     const std::function<void(ContainerSpec&)>& change) {
   return work.write([&](Books& books) -> Result<> {
     std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
     if (!row) {
       return fail(Code::not_found, "container {} was deleted meanwhile", target.row.name);
     }
     ContainerRecord record = TRY(container_record_from(row->container));
-    if (record.container.spec.resources == limits) {
+    const ContainerSpec before = record.container.spec;
+    ContainerSpec& now = record.container.spec;
+    change(now);
+    if (now == before) {
       return {};
     }
-    record.container.spec.resources = limits;
     row->container = json::write(to_json(record));
     TRY(books.journal().put_container(*row));
-    return books.tell(
-        Event{.kind = "container",
-              .object = row->name,
-              .what = "updated",
-              .job = work.request().id.str(),
-              .data = {{"runtime", row->runtime}, {"resources", drover::to_json(limits)}}});
+    json::Object data{{"runtime", row->runtime}, {"resources", drover::to_json(now.resources)}};
+    if (now.volumes != before.volumes) {
+      data.set("volumes", sizes_of(now));
+    }
+    return books.tell(Event{.kind = "container",
+                            .object = row->name,
+                            .what = "updated",
+                            .job = work.request().id.str(),
+                            .data = std::move(data)});
   });
+}
+
+/// The disks as they are, be they what the job wants or not.
+Result<> keep_sizes(Work& work, const Target& target, const system::Stop& stop) {
+  runtimes::Disks* const disks = target.runtime->disks();
+  if (disks == nullptr) {
+    return {};
+  }
+  const runtimes::DiskSizes sizes = TRY(disks->disk_sizes(target.container(), stop));
+  return keep_change(work, target, [&](ContainerSpec& spec) { runtimes::take_in(sizes, spec); });
+}
+
+/// One disk: the root's ("") or a volume's.
+Result<> grow(Work& work, const Node& node, const Target& target, const std::string& volume,
+              std::uint64_t size_mib) {
+  Step step{.name = kGrow, .subject = volume};
+  step.act = [&]() -> Result<json::Value> {
+    TRY(target.runtime->disks()->grow(target.container(), volume, size_mib, work.stop()));
+    // What comes after may fail, and takes nothing of it back.
+    TRY(keep_sizes(work, target, work.stop()));
+    return json::Value();
+  };
+  step.needs = turn_of_root(node, *target.runtime);
+  for (const VolumeSpec& spec : target.container().spec.volumes) {
+    if (spec.name == volume) {
+      step.needs = turn_of_storage(node, spec.storage);
+    }
+  }
+  TRY(work.once(step));
+  return {};
+}
+
+Result<> set_limits(Work& work, const Target& target, const Resources& limits) {
+  TRY(work.once({.name = kLimit, .act = [&]() -> Result<json::Value> {
+                   TRY(target.runtime->update(target.container(), limits, work.stop()));
+                   return json::Value();
+                 }}));
+  return {};
 }
 
 }  // namespace
 
 Result<json::Value> update_container(Work& work, const Node& node) {
   const Target target = TRY(find_target(work, node));
+  const JobOptions& wish = work.request().options;
   ContainerSpec spec = target.container().spec;
-  spec.resources = with_changes(spec.resources, work.request().options.resources);
+  const Resources limits = with_changes(spec.resources, wish.resources);
+  spec.resources = limits;
   TRY(target.runtime->accepts(spec));
-  work.plan(1);
-  TRY(work.once({.name = "runtime.update", .act = [&]() -> Result<json::Value> {
-                   TRY(target.runtime->update(target.container(), spec.resources, work.stop()));
-                   return json::Value();
-                 }}));
-  TRY(keep_limits(work, target, spec.resources));
-  json::Object result{{"resources", drover::to_json(spec.resources)}};
+  TRY(check_growth(*target.runtime, spec, wish));
+  const bool limits_it = !(limits == target.container().spec.resources);
+  const bool grows_root = wish.resources.disk_mib != 0;
+  work.plan(static_cast<std::int64_t>(wish.volumes.size()) + (grows_root ? 1 : 0) +
+            (limits_it || !grows_disks(wish) ? 1 : 0));
+  if (limits_it || !grows_disks(wish)) {
+    TRY(set_limits(work, target, limits));
+  }
+  if (grows_root) {
+    TRY(grow(work, node, target, "", wish.resources.disk_mib));
+  }
+  for (const auto& [volume, size_mib] : wish.volumes) {
+    TRY(grow(work, node, target, volume, size_mib));
+  }
+  TRY(keep_change(work, target, [&](ContainerSpec& kept) {
+    kept.resources = with_changes(kept.resources, limits);
+  }));
+  const Target changed = TRY(find_target(work, node));
+  json::Object result{{"resources", drover::to_json(changed.container().spec.resources)}};
+  if (!wish.volumes.empty()) {
+    result.set("volumes", sizes_of(changed.container().spec));
+  }
   const std::vector<std::string> pending =
       TRY(target.runtime->pending(target.container(), work.stop()));
   if (!pending.empty()) {
@@ -67,18 +146,22 @@ Result<json::Value> update_container(Work& work, const Node& node) {
 Result<> undo_update(Work& work, const Node& node) {
   const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   for (const StepRow& step : steps) {
-    if (step.name != "runtime.update" || step.state == StepState::undone) {
+    const bool grew = step.name == kGrow;
+    if ((step.name != kLimit && !grew) || step.state == StepState::undone) {
       continue;
     }
-    // The record is written when all is done, so it has the old limits still. A part of the new
-    // ones may have been set.
+    // The limits are written down when all is done, so the record has the old ones still. A part of
+    // the new ones may have been set. What has grown stays so.
     const Result<Target> target = find_target(work, node);
-    const Result<> set =
-        target ? target->runtime->update(target->container(), target->container().spec.resources,
-                                         work.agent_stop())
-               : Failure(target.error());
-    if (!set && set.error().code != Code::not_found) {
-      return set;
+    Result<> undone = target ? Result<>() : Failure(target.error());
+    if (target) {
+      undone = grew
+                   ? keep_sizes(work, *target, work.agent_stop())
+                   : target->runtime->update(target->container(),
+                                             target->container().spec.resources, work.agent_stop());
+    }
+    if (!undone && undone.error().code != Code::not_found) {
+      return undone;
     }
     TRY(work.step_undone(step));
   }

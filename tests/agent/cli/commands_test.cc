@@ -109,6 +109,20 @@ TEST_F(Commands, UpdateChangesTheLimitsThatItNames) {
     EXPECT_EQ(state.containers.at("web-1").spec.at("resources").at("memory_mib").integer_or(0),
               256);
   });
+  EXPECT_EQ(
+      drover({"update", "--disk", "2G", "--volume", "data:1G", "--volume", "log:64M", "web-1"})
+          .ending.code,
+      0);
+  node_.call([](State& state, Faults&) {
+    for (const auto& [id, job] : state.jobs) {
+      const JobOptions& options = job.request.options;
+      if (options.resources.disk_mib != 0) {
+        EXPECT_EQ(options.resources.disk_mib, 2048U);
+        EXPECT_EQ(options.volumes,
+                  (std::map<std::string, std::uint64_t>{{"data", 1024}, {"log", 64}}));
+      }
+    }
+  });
   EXPECT_EQ(drover({"update", "--memory", "much", "web-1"}).ending.code, 2);
   EXPECT_EQ(drover({"update", "--cpus", "0", "web-1"}).ending.code, 2);
 }

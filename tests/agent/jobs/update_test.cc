@@ -16,10 +16,22 @@ class UpdateTest : public NodeFixture {
   json::Object update(const std::string& id, json::Object resources) {
     return job(id, "container.update", "web-1", {{"resources", std::move(resources)}});
   }
-  Resources recorded() {
-    const ContainerRow row = *journal_->container("web-1").value();
-    return container_record_from(row.container).value().container.spec.resources;
+  json::Object grow(const std::string& id, json::Object more) {
+    return job(id, "container.update", "web-1", std::move(more));
   }
+  /// Whose runtime can grow its disks.
+  void have_container_with_volume() {
+    runtime_.set_capabilities({.restartable = true, .provisions_itself = true, .no_growth = ""});
+    json::Object request = run_job("j1", "web-1");
+    request.find("spec")->object()->set(
+        "volumes", json::Array{json::Object{{"name", "data"}, {"target", "/data"}}});
+    ASSERT_EQ(run(request).state, JobState::succeeded);
+  }
+  ContainerSpec spec() {
+    const ContainerRow row = *journal_->container("web-1").value();
+    return container_record_from(row.container).value().container.spec;
+  }
+  Resources recorded() { return spec().resources; }
 };
 
 TEST_F(UpdateTest, WhatIsNamedChangesAndTheRestStays) {
@@ -74,6 +86,63 @@ TEST_F(UpdateTest, ACancelledOneGivesTheOldLimitsAgain) {
   EXPECT_EQ(await("j3").state, JobState::cancelled);
   EXPECT_EQ(runtime_.limits("web-1"), (Resources{64, 0, 0}));
   EXPECT_THAT(told("job", "j3"), Contains("step_undone"));
+}
+
+TEST_F(UpdateTest, DisksGrowAndTheBooksSayIt) {
+  have_container_with_volume();
+  const JobRow row = run(grow("j2", {{"resources", json::Object{{"disk_mib", std::int64_t{2048}}}},
+                                     {"volumes", json::Object{{"data", std::int64_t{128}}}}}));
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_EQ(recorded().disk_mib, 2048U);
+  EXPECT_EQ(spec().volumes.at(0).size_mib, 128U);
+  EXPECT_FALSE(runtime_.limits("web-1")) << "no limit was named";
+  const json::Value result = json::parse(row.result).value();
+  EXPECT_EQ(result.at("resources").at("disk_mib").integer_or(0), 2048);
+  EXPECT_EQ(result.at("volumes").at("data").integer_or(0), 128);
+  EXPECT_THAT(told("container", "web-1"), Contains("updated").Times(2));
+}
+
+TEST_F(UpdateTest, WhatDisksCannotBecomeIsRefusedBeforeTheJobIsAccepted) {
+  const auto why = [this](const char* id, json::Object options) {
+    const Answer answer = submit(grow(id, std::move(options)));
+    EXPECT_FALSE(journal_->job(id).value()) << id;
+    return json::write(answer.body);
+  };
+  have_container_with_volume();
+  run(grow("j0", {{"volumes", json::Object{{"data", std::int64_t{64}}}}}));
+  EXPECT_THAT(why("j2", {{"volumes", json::Object{{"data", std::int64_t{63}}}}}),
+              HasSubstr("volume data has 64 MiB, and disks only grow"));
+  EXPECT_THAT(why("j3", {{"volumes", json::Object{{"date", std::int64_t{99}}}}}),
+              HasSubstr("no volume date of its own; it has data"));
+  run(grow("j4", {{"resources", json::Object{{"disk_mib", std::int64_t{512}}}}}));
+  EXPECT_THAT(why("j5", {{"resources", json::Object{{"disk_mib", std::int64_t{511}}}}}),
+              HasSubstr("the root disk has 512 MiB"));
+  runtime_.set_capabilities({.no_growth = "it is only a fake"});
+  EXPECT_THAT(why("j6", {{"volumes", json::Object{{"data", std::int64_t{99}}}}}),
+              HasSubstr("do not grow: it is only a fake"));
+}
+
+TEST_F(UpdateTest, AnInterruptedGrowthIsFinishedByTheNextAgent) {
+  have_container_with_volume();
+  submit_held(grow("j2", {{"volumes", json::Object{{"data", std::int64_t{128}}}}}), "grow",
+              fakes::FakeRuntime::Hold::after_deed);
+  end_agent();
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
+  EXPECT_EQ(spec().volumes.at(0).size_mib, 128U);
+}
+
+TEST_F(UpdateTest, OfOneThatFailsLimitsAreTakenBackAndWhatHasGrownIsWrittenDown) {
+  have_container_with_volume();
+  run(update("j2", {{"memory_mib", std::int64_t{64}}}));
+  runtime_.fail_next("disk_sizes", Error{Code::broken, "disk sizes are not to be had", {}});
+  const JobRow row = run(grow("j3", {{"resources", json::Object{{"memory_mib", std::int64_t{128}}}},
+                                     {"volumes", json::Object{{"data", std::int64_t{256}}}}}));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_EQ(recorded().memory_mib, 64U);
+  EXPECT_EQ(runtime_.limits("web-1"), (Resources{64, 0, 0}));
+  EXPECT_EQ(spec().volumes.at(0).size_mib, 256U);
 }
 
 TEST_F(UpdateTest, WhatARuntimeCannotDoIsRefusedBeforeItIsAcceptedWithWhy) {

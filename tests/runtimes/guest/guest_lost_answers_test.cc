@@ -64,6 +64,26 @@ TEST_F(GuestLostAnswersTest, WhatWasNotDoneWhenItsAnswerWasLostCanBeTriedAgain) 
   EXPECT_EQ(api_.guests.size(), 1U);
 }
 
+TEST_F(GuestLostAnswersTest, AGrowthWhoseAnswerWasLostIsLookedUp) {
+  create();
+  const std::string request = "PUT /nodes/pve1/lxc/5000/resize";
+  api_.fail_next(request, kLost);
+  EXPECT_EQ(runtime_.disks()->grow(web_, "", 64, stop_).error().code, Code::unavailable);
+  api_.fail_next(request, kLost, true);
+  EXPECT_TRUE(runtime_.disks()->grow(web_, "", 64, stop_));
+  EXPECT_EQ(runtime_.disks()->disk_sizes(web_, stop_).value().root, 64U);
+  api_.fail_next(request, kLost);
+  api_.begin_task("resize", "5000", [&] { guest().config.set("rootfs", "local:x,size=128M"); });
+  EXPECT_TRUE(runtime_.disks()->grow(web_, "", 128, stop_));
+}
+
+TEST_F(GuestLostAnswersTest, AGrowthThatAnEarlierAgentHasBegunIsAwaitedAndNeverBrokenOff) {
+  create();
+  api_.begin_task("resize", "5000", [this] { stop_.request(); });
+  EXPECT_EQ(runtime_.settle(web_, stop_).error().code, Code::cancelled);
+  EXPECT_THAT(api_.requests, testing::Not(testing::Contains(HasSubstr("DELETE "))));
+}
+
 TEST_F(GuestLostAnswersTest, ATaskWhoseAnswerWasLostIsAwaited) {
   create();
   api_.begin_task("vzstart", "5000", [&] { guest().running = true; });
