@@ -127,6 +127,11 @@ class Runtime {
                                                    const Stop& /*stop*/) {
     return std::vector<std::string>();
   }
+  /// The spec of a container that is as this one is, which has a spec nobody here knows.
+  virtual Result<ContainerSpec> spec_of(const Container& container, const Stop& /*stop*/) {
+    return fail(Code::refused, "container {}: runtime {} does not tell what it was asked for",
+                container.name.str(), to_string(kind()));
+  }
   /// `not_found` when the runtime does not have it.
   virtual Result<State> state(const Container& container, const Stop& stop) = 0;
   /// Legal from created and stopped, and with `force` from every state. Absent is success.

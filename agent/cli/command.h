@@ -47,6 +47,7 @@ void add_events(CLI::App& app, Action& action);
 void add_jobs(CLI::App& app, Action& action);
 void add_cancel(CLI::App& app, Action& action);
 void add_volume(CLI::App& app, Action& action);
+void add_adopt(CLI::App& app, Action& action);
 void add_backup(CLI::App& app, Action& action);
 void add_snapshot(CLI::App& app, Action& action);
 void add_leaks(CLI::App& app, Action& action);

@@ -5,21 +5,11 @@
 #include <utility>
 
 #include "agent/cli/container_name.h"
+#include "agent/cli/spec_file.h"
 #include "agent/cli/spec_options.h"
-#include "agent/system/file.h"
 
 namespace drover::cli {
 namespace {
-
-/// The spec in the file; faults come with "FILE:LINE".
-Result<ContainerSpec> read_file_spec(const std::string& file) {
-  const std::string text = TRY(system::read_file(file, std::size_t{1} << 20));
-  const json::Value value = TRY(json::parse(text, {.comments = true}).context(file));
-  Faults faults(text);
-  ContainerSpec spec = read_container_spec(value, "", faults);
-  TRY(faults.result(file + " is no container spec"));
-  return spec;
-}
 
 void set_unless_empty(std::string& member, const std::string& option) {
   if (!option.empty()) {
@@ -122,7 +112,7 @@ Result<> set_keeping(const RunOptions& options, ContainerSpec& spec) {
 Result<JobRequest> run_request(const RunOptions& options) {
   ContainerSpec spec;
   if (!options.file.empty()) {
-    spec = TRY(read_file_spec(options.file));
+    spec = TRY(read_spec_file(options.file));
   }
   TRY(set_root(options, spec));
   TRY(set_process(options, spec));

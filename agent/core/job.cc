@@ -55,7 +55,7 @@ Result<JobRequest> read_job(const json::Value& body) {
         fields.fault("target", checked.error().message);
       }
     }
-    if (makes_container(*verb)) {
+    if (makes_container(*verb) || (may_have_spec(*verb) && body.find("spec") != nullptr)) {
       fields.object("spec", [&](const json::Value& value, std::string at) {
         spec = read_container_spec(value, std::move(at), faults);
       });

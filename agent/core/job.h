@@ -31,7 +31,7 @@ struct JobRequest {
   JobId id;  ///< the idempotency key
   Verb verb;
   std::string target;                 ///< what kind of thing it names says target_kind_of(verb)
-  std::optional<ContainerSpec> spec;  ///< container.run and container.create
+  std::optional<ContainerSpec> spec;  ///< container.run and .create; as is wished container.adopt
   JobOptions options;
   std::int64_t deadline_unix_ms = 0;         ///< 0: none
   std::int64_t priority = kDefaultPriority;  ///< 0 to 100; of jobs that wait the higher goes first

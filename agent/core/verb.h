@@ -26,6 +26,7 @@ enum class Verb {
   container_rollback,         ///< to a snapshot
   container_snapshot_delete,  ///< the snapshot, not the container
   container_backup,           ///< an archive on a storage
+  container_adopt,            ///< a guest of Proxmox that came from elsewhere
   container_delete,
   image_pull,
   image_remove,
@@ -58,6 +59,11 @@ Result<> check_target(TargetKind kind, std::string_view target);
 /// Whether the job carries a container's spec.
 constexpr bool makes_container(Verb verb) {
   return verb == Verb::container_run || verb == Verb::container_create;
+}
+
+/// Whether the job may say what the container is like that it is about.
+constexpr bool may_have_spec(Verb verb) {
+  return makes_container(verb) || verb == Verb::container_adopt;
 }
 
 /// Whether the container's program may run once it is done.

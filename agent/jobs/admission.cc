@@ -155,6 +155,21 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
   return check_growth(*runtime, spec, request.options);
 }
 
+Result<> admit_adoption(const Node& node, const JobRequest& request) {
+  const std::string what = fmt::format("{} {}", to_string(request.verb), request.target);
+  const runtimes::Runtime* guests = TRY(node.runtime(RuntimeKind::pve_lxc).context(what));
+  if (!request.spec) {
+    return {};
+  }
+  if (request.spec->runtime.value_or(RuntimeKind::pve_lxc) != RuntimeKind::pve_lxc) {
+    return fail(Code::invalid,
+                "{}: the spec says runtime {}, and only guests of Proxmox ({}) come "
+                "to a node by themselves",
+                what, to_string(*request.spec->runtime), to_string(RuntimeKind::pve_lxc));
+  }
+  return guests->accepts(with_defaults(node, *request.spec, RuntimeKind::pve_lxc)).context(what);
+}
+
 Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& request) {
   const std::string what = fmt::format("{} {}", to_string(request.verb), request.target);
   if (request.verb == Verb::volume_create) {

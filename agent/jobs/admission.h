@@ -21,6 +21,9 @@ Result<> admit_image(const Node& node, const JobRequest& request);
 /// Whether the container's runtime would do such a job at all. Loop's thread.
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request);
 
+/// Whether this node can have guests of Proxmox, and such a one, if the job says what it is like.
+Result<> admit_adoption(const Node& node, const JobRequest& request);
+
 /// Whether this node and the storage would do such a job about a volume at all. Loop's thread.
 Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& request);
 

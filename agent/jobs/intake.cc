@@ -125,6 +125,9 @@ Result<> Intake::admit(const JobRequest& request) const {
     return admit_volume(node_, books_.journal(), request);
   }
   TRY(admit_change(node_, books_.journal(), request));
+  if (request.verb == Verb::container_adopt) {
+    return admit_adoption(node_, request);
+  }
   if (request.spec) {
     return admit_container(node_, request.target, *request.spec);
   }

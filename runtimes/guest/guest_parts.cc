@@ -5,25 +5,10 @@
 #include <string_view>
 
 #include "proxmox/guest_disks.h"
+#include "runtimes/guest/property_string.h"
 
 namespace drover::runtimes {
 namespace {
-
-/// "local:101/vm-101-disk-1.raw,mp=/data" by its keys; what has none is the volume.
-std::map<std::string, std::string> properties(std::string_view text) {
-  std::map<std::string, std::string> all;
-  while (!text.empty()) {
-    const std::string_view one = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), one.size() + 1));
-    const std::size_t equals = one.find('=');
-    if (equals == std::string_view::npos) {
-      all.emplace("volume", one);
-    } else {
-      all.emplace(one.substr(0, equals), one.substr(equals + 1));
-    }
-  }
-  return all;
-}
 
 /// One that is no address says how to get one: "dhcp", "auto", "manual".
 std::string address_in(std::map<std::string, std::string>& net) {

@@ -13,6 +13,7 @@
 #include "runtimes/guest/guest_config.h"
 #include "runtimes/guest/guest_parts.h"
 #include "runtimes/guest/guest_request.h"
+#include "runtimes/guest/guest_spec.h"
 
 namespace drover::runtimes {
 namespace {
@@ -183,6 +184,12 @@ Result<Provided> GuestRuntime::provided(const Container& container, const Stop& 
     parts.resources = limits_of(config);
   }
   return parts;
+}
+
+Result<ContainerSpec> GuestRuntime::spec_of(const Container& container, const Stop& stop) {
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  return spec_of_guest(
+      TRY(client_.get(config_path(guest.vmid), {}, stop).context("look at " + label(container))));
 }
 
 std::string GuestRuntime::config_path(Vmid vmid) const {

@@ -38,6 +38,7 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups, p
   /// One that this very job has made before is success.
   Result<> create(const Container& container, const Stop& stop) override;
   Result<Provided> provided(const Container& container, const Stop& stop) override;
+  Result<ContainerSpec> spec_of(const Container& container, const Stop& stop) override;
   Result<> start(const Container& container, const Stop& stop) override;
   /// SIGKILL through the API, every other signal to the init itself, whose kernel drops those that
   /// it has no handler for.

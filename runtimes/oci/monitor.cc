@@ -27,17 +27,17 @@ constexpr std::chrono::milliseconds kCancelTime{2'000};
 constexpr std::size_t kMostAnswer = 65536;
 constexpr int kSyncDescriptor = 3;
 
-struct Pipe {
+struct MonitorPipe {
   system::UniqueFd read;
   system::UniqueFd write;
 };
 
-Result<Pipe> make_pipe() {
+Result<MonitorPipe> make_monitor_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
     return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
   }
-  return Pipe{system::UniqueFd(ends[0]), system::UniqueFd(ends[1])};
+  return MonitorPipe{system::UniqueFd(ends[0]), system::UniqueFd(ends[1])};
 }
 
 /// One line, or everything up to the end when conmon ended without one.
@@ -110,7 +110,7 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   if (!log.valid()) {
     return fail(Code::broken, "create {}: {}", said.native(), std::strerror(errno));
   }
-  Pipe sync = TRY(make_pipe());
+  MonitorPipe sync = TRY(make_monitor_pipe());
   system::ChildOptions options;
   // conmon notes a lack of memory in the file "oom" of the folder it stands in.
   options.working_folder = layout_.bundle(name);

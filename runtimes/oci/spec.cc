@@ -11,7 +11,7 @@ json::Array to_array(const std::vector<std::string>& strings) {
   return {strings.begin(), strings.end()};
 }
 
-std::vector<std::string> strings_of(const json::Value& value) {
+std::vector<std::string> texts_in(const json::Value& value) {
   std::vector<std::string> strings;
   if (const json::Array* array = value.array()) {
     for (const json::Value& element : *array) {
@@ -59,11 +59,11 @@ std::string Spec::emit() const {
 }
 
 std::vector<std::string> Spec::args() const {
-  return strings_of(document_.at("process").at("args"));
+  return texts_in(document_.at("process").at("args"));
 }
 
 std::vector<std::string> Spec::env() const {
-  return strings_of(document_.at("process").at("env"));
+  return texts_in(document_.at("process").at("env"));
 }
 
 std::string_view Spec::cwd() const {

@@ -4,10 +4,12 @@
 guest_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -32,7 +34,7 @@ class GuestLife(unittest.TestCase):
         """The last of all: the stream followed the node through the other tests."""
         events = self.stream.end_at_head(self)
         kinds = {event["type"].removeprefix("drover.container.") for event in events}
-        for kind in ["updated", "snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up"]:
+        for kind in ["updated", "snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up", "adopted"]:
             self.assertIn(kind, kinds)
 
     def run_guest(self, name, *words, network="none"):
@@ -210,6 +212,28 @@ class GuestLife(unittest.TestCase):
         self.assertEqual(len(self.backup_tasks()), before + 1)
         drover("rm", "--force", "long")
         self.forget(backup.strip())
+
+    def test_a_guest_that_no_job_here_has_made_is_adopted(self):
+        """As one that was migrated here: its tags name the container and another node's job."""
+        drover = self.node.drover
+        self.run_guest("moved", "-m", "64M", "--volume", "data:/data:64M", network="eth0=vmbr0,address=10.83.0.211/24")
+        self.assertIn("has a container of that name", drover("adopt", "moved", check=False).stderr)
+        seen = self.node.inspect("moved")
+        self.node.end()
+        with contextlib.closing(sqlite3.connect(self.node.work / "state/journal.db")) as journal, journal:
+            journal.execute("DELETE FROM containers WHERE name = 'moved'")
+        self.node.start()
+        self.assertNotIn("moved", self.node.names())
+        self.assertIn("bears Drover's tags", drover("adopt", "absent", check=False).stderr)
+        spec = self.node.work / "moved.json"
+        spec.write_text(json.dumps({**seen["spec"], "labels": {"role": "web"}}))
+        self.assertEqual(drover("adopt", "moved", "--file", str(spec)).stdout, "moved\n")
+        again = self.node.inspect("moved")
+        self.assertEqual((again["status"], again["vmid"], again["networks"], again["spec"]["labels"]),
+                         ("running", seen["vmid"], seen["networks"], {"role": "web"}))
+        drover("restart", "moved")
+        drover("rm", "--force", "moved")
+        self.assertNotIn("moved", drover("leaks").stdout)
 
     def test_a_backup_may_stop_the_container_meanwhile(self):
         drover = self.node.drover

@@ -120,6 +120,8 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return delete_snapshot(work, node);
     case Verb::container_backup:
       return backup_container(work, node);
+    case Verb::container_adopt:
+      return adopt_container(work, node);
     case Verb::image_pull:
       return pull_image(work, node);
     case Verb::image_remove:

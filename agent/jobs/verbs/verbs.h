@@ -37,6 +37,8 @@ Result<> undo_rollback(Work& work, const Target& target);
 Result<json::Value> backup_container(Work& work, const Node& node);
 /// Breaks it off, or deletes what it has made. A container that was stopped for it runs again.
 Result<> undo_backup(Work& work, const Target& target);
+/// What it has written stays: the guest is on this node, whatever the job comes to.
+Result<json::Value> adopt_container(Work& work, const Node& node);
 Result<json::Value> delete_snapshot(Work& work, const Node& node);
 /// Of one that could not be told of any more: what is gone is written down.
 Result<> undo_delete_snapshot(Work& work, const Target& target);

@@ -5,10 +5,7 @@
 
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/queries/views.h"
-#include "fakes/fake_proxmox.h"
-#include "leaks_fixture.h"
-#include "runtimes/guest/guest_runtime.h"
-#include "runtimes/volumes/proxmox_volumes.h"
+#include "guests_fixture.h"
 
 namespace drover::jobs {
 namespace {
@@ -18,15 +15,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Key;
 
-class LeaksProxmoxTest : public LeaksFixture {
+class LeaksProxmoxTest : public GuestsFixture {
  protected:
-  void SetUp() override {
-    NodeFixture::SetUp();
-    node_->proxmox_volumes = &on_proxmox_;
-    node_->runtimes[RuntimeKind::pve_lxc] = &guests_;
-    start_reconciler();
-    look();
-  }
   /// As the job would have made it.
   std::string add_volume(const std::string& container, const std::string& job,
                          const std::string& storage = "local") {
@@ -39,14 +29,6 @@ class LeaksProxmoxTest : public LeaksFixture {
   bool has_volume(const std::string& id) {
     return api_.storages.at(id.substr(0, id.find(':'))).volumes.contains(id);
   }
-  void add_guest(std::uint32_t vmid, const std::string& name, const std::string& tags) {
-    api_.guests[vmid].config = {{"hostname", name}, {"tags", tags}};
-  }
-
-  fakes::FakeProxmox api_{folder_ / "pve"};
-  runtimes::ProxmoxVolumes on_proxmox_{api_, clock_, Vmid{999'000'000}};
-  runtimes::GuestRuntime guests_{
-      api_, clock_, {"local", 512, Vmid{5000}, Vmid{5002}, folder_ / "lxc", "vmbr0", "local"}};
 };
 
 TEST_F(LeaksProxmoxTest, AVolumeThatNoContainerHasIsReleasedAfterTheGrace) {
