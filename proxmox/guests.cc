@@ -1,5 +1,6 @@
 #include "proxmox/guests.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -17,6 +18,7 @@ constexpr std::chrono::minutes kTaskTimeout{5};
 constexpr std::string_view kRunning = "running";
 constexpr std::string_view kStopped = "stopped";
 constexpr std::string_view kAbsent = "not there";
+constexpr std::string_view kCopyTask = "vzclone";
 
 std::string guests_path(const Client& client) {
   return "/nodes/" + path_segment(client.node()) + "/lxc";
@@ -71,9 +73,10 @@ bool is_worse_by_half(const Upid& upid) {
   return upid.type == "vzrollback" || upid.type == "vzdelsnapshot" || upid.type == "resize";
 }
 
-/// A backup by who shares our user tells whoever changes the guest.
+/// A backup by who shares our user tells whoever changes the guest, and so does a copy.
 bool changes_guest(const Upid& upid) {
-  return upid.type == "resize" || (upid.type.starts_with("vz") && upid.type != "vzdump");
+  return upid.type == "resize" ||
+         (upid.type.starts_with("vz") && upid.type != "vzdump" && upid.type != kCopyTask);
 }
 
 /// What copies disks, and what is better not done again before it has ended, may take its time.
@@ -90,6 +93,19 @@ bool is_taken(const Error& error, Vmid vmid) {
           error.message.find("VM " + number + " already exists") != std::string::npos);
 }
 
+/// Somebody else is at work on the source.
+Error with_meaning_of_copy(Error error) {
+  const auto says = [&error](std::string_view text) {
+    return error.message.find(text) != std::string::npos;
+  };
+  if (says("is locked (") || says("unexpected state change")) {
+    error.code = Code::unavailable;
+  } else if (says("on a running container without snapshots")) {
+    error.code = Code::conflict;
+  }
+  return error;
+}
+
 }  // namespace
 
 std::vector<std::string> split_tags(std::string_view text) {
@@ -104,32 +120,57 @@ std::string join_tags(const std::vector<std::string>& tags) {
   return text;
 }
 
-Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last,
-                            const std::vector<GuestInfo>& known, const Stop& stop,
-                            const std::function<void(Vmid)>& trying) {
+Result<Vmid> Guests::take_number(Vmid first, Vmid last, const std::vector<GuestInfo>& known,
+                                 const std::string& hostname,
+                                 const std::function<Result<>(Vmid)>& make) {
   for (Vmid vmid = first; vmid <= last; ++vmid.value) {
-    bool taken = false;
-    for (const GuestInfo& guest : known) {
-      taken = taken || guest.vmid == vmid;
-    }
+    const bool taken = std::any_of(known.begin(), known.end(),
+                                   [vmid](const GuestInfo& guest) { return guest.vmid == vmid; });
     if (taken) {
       continue;
     }
-    trying(vmid);
-    const Result<json::Value> answer =
-        client_.post(guests_path(client_), form_of(request, vmid), stop);
-    const milliseconds timeout = request.restore ? milliseconds(kRestoreTimeout) : kCreateTimeout;
-    const Result<> created =
-        answer ? tasks_.wait(*answer, timeout, stop) : Result<>(Failure(answer.error()));
-    if (created) {
+    const Result<> made = make(vmid);
+    if (made) {
       return vmid;
     }
-    if (!is_taken(created.error(), vmid)) {
-      return Failure(created.error());
+    if (!is_taken(made.error(), vmid)) {
+      return Failure(made.error());
     }
   }
-  return fail(Code::unavailable, "create guest {}: every number from {} to {} is taken",
-              request.hostname, first.value, last.value);
+  return fail(Code::unavailable, "create guest {}: every number from {} to {} is taken", hostname,
+              first.value, last.value);
+}
+
+Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last,
+                            const std::vector<GuestInfo>& known, const Stop& stop,
+                            const std::function<void(Vmid)>& trying) {
+  return take_number(first, last, known, request.hostname, [&](Vmid vmid) -> Result<> {
+    trying(vmid);
+    const json::Value answer =
+        TRY(client_.post(guests_path(client_), form_of(request, vmid), stop));
+    return tasks_.wait(answer, request.restore ? milliseconds(kRestoreTimeout) : kCreateTimeout,
+                       stop);
+  });
+}
+
+Result<Vmid> Guests::copy(const CopyRequest& request, Vmid first, Vmid last,
+                          const std::vector<GuestInfo>& known, const Stop& stop,
+                          const std::function<void(Vmid)>& trying) {
+  return take_number(first, last, known, request.hostname, [&](Vmid vmid) -> Result<> {
+    trying(vmid);
+    Form form = {{"newid", std::to_string(vmid.value)},
+                 {"hostname", request.hostname},
+                 {"description", request.description},
+                 {"full", "1"}};
+    if (!request.snapshot.empty()) {
+      form.emplace_back("snapname", request.snapshot);
+    }
+    const Result<json::Value> answer =
+        client_.post(guest_path(client_, request.source) + "/clone", form, stop);
+    const Result<> copied =
+        answer ? tasks_.wait(*answer, kRestoreTimeout, stop) : Result<>(Failure(answer.error()));
+    return copied ? copied : Failure(with_meaning_of_copy(copied.error()));
+  });
 }
 
 Result<std::vector<GuestInfo>> Guests::list(const Stop& stop) {
@@ -217,6 +258,20 @@ Result<> Guests::settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const S
     }
     const Result<> ended = tasks_.wait(upid, patience_with(upid), stop,
                                        is_worse_by_half(upid) ? Tasks::GivenUp::left : given_up);
+    if (!ended) {
+      TRY(stop.check("wait for task " + upid.str()));
+    }
+  }
+  return {};
+}
+
+Result<> Guests::settle_copies(Vmid source, const Stop& stop) {
+  const std::vector<Upid> running = TRY(tasks_.running(stop));
+  for (const Upid& upid : running) {
+    if (upid.type != kCopyTask || number_of(upid) != source || upid.user != client_.user()) {
+      continue;
+    }
+    const Result<> ended = tasks_.wait(upid, kRestoreTimeout, stop, Tasks::GivenUp::left);
     if (!ended) {
       TRY(stop.check("wait for task " + upid.str()));
     }

@@ -37,6 +37,14 @@ struct GuestRequest {
   bool restore = false;  ///< it is a backup; its own configuration holds where this says none
 };
 
+/// What POST /nodes/N/lxc/SOURCE/clone is given.
+struct CopyRequest {
+  Vmid source;
+  std::string snapshot;  ///< "" for the guest as it is, which must not run then
+  std::string hostname;
+  std::string description;
+};
+
 /// A request whose answer is lost is looked up before anything is said about it: its task is
 /// awaited, and the guest shows what has come of it. What has not come is `unavailable`.
 class Guests {
@@ -51,6 +59,12 @@ class Guests {
   Result<Vmid> create(
       const GuestRequest& request, Vmid first, Vmid last, const std::vector<GuestInfo>& known,
       const Stop& stop, const std::function<void(Vmid)>& trying = [](Vmid) {});
+  /// The same of a guest with copies of all disks of another, each on the storage that it is on,
+  /// and all else that this one has, tags too, but for addresses of its interfaces. `unavailable`
+  /// while the source is locked, as it is until another copy of it is made.
+  Result<Vmid> copy(
+      const CopyRequest& request, Vmid first, Vmid last, const std::vector<GuestInfo>& known,
+      const Stop& stop, const std::function<void(Vmid)>& trying = [](Vmid) {});
   /// All LXC guests of this node.
   Result<std::vector<GuestInfo>> list(const Stop& stop);
   Result<GuestInfo> status(Vmid vmid, const Stop& stop);
@@ -63,10 +77,15 @@ class Guests {
   /// `vmid`, or with none given for every creation of a number in [first, last], because until it
   /// has ended nobody can tell which container that will be. On `stop` those go on.
   Result<> settle(std::optional<Vmid> vmid, Vmid first, Vmid last, const Stop& stop);
+  /// The same for copies of `source`, whose tasks do not tell what they make: on `stop` they go on.
+  Result<> settle_copies(Vmid source, const Stop& stop);
   /// With its volumes. `force` also a running one. Absent is success.
   Result<> remove(Vmid vmid, bool force, const Stop& stop);
 
  private:
+  /// Has `make` try one free number after the other.
+  Result<Vmid> take_number(Vmid first, Vmid last, const std::vector<GuestInfo>& known,
+                           const std::string& hostname, const std::function<Result<>(Vmid)>& make);
   /// Waits until what `answer` began has ended; when the answer is lost, looks whether the guest is
   /// as `wanted`.
   Result<> finish(const Result<json::Value>& answer, std::chrono::milliseconds timeout, Vmid vmid,

@@ -39,6 +39,7 @@ struct Container {
   std::vector<BindMount> mounts;  ///< volumes, mounted and ready
   Path netns;                     ///< "" for pve-lxc
   std::optional<Vmid> vmid;       ///< pve-lxc
+  std::optional<Vmid> source{};   ///< the guest that it is made as a copy of (copy_source.h)
 };
 
 /// The runtime's live truth about a container.

@@ -57,8 +57,8 @@ struct NetworkSpec {
 
 struct ContainerSpec {
   std::optional<RuntimeKind> runtime;  ///< none: the node's routing rules decide by name
-  /// "oci:/path/to/layout:tag", or for pve-lxc "STORAGE:vztmpl/FILE". "" when `rootfs` is given, or
-  /// for the node's default image.
+  /// "oci:/path/to/layout:tag", or for pve-lxc "STORAGE:vztmpl/FILE", "STORAGE:backup/FILE" or
+  /// "container:NAME[@SNAPSHOT]". "" when `rootfs` is given, or for the node's default image.
   std::string image;
   std::string rootfs;  ///< absolute path of a directory used read-only below an overlay
   std::vector<std::string>

@@ -13,6 +13,7 @@
 #include "agent/jobs/limits.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "proxmox/template_source.h"
+#include "runtimes/copy_source.h"
 #include "runtimes/images/oci_layout.h"
 
 namespace drover::jobs {
@@ -233,6 +234,11 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
     return fail(Code::invalid,
                 "container {} names neither image nor rootfs, and this node has no default image",
                 name);
+  }
+  if (runtimes::names_container(spec.image) && !spec.volumes.empty()) {
+    return fail(Code::refused,
+                "volumes: a copy of a container has the volumes of that one, and no others; name "
+                "none");
   }
   TRY(check_folder(node, local_path(spec)));
   TRY(check_networks(node, *spec.networks));

@@ -19,6 +19,11 @@ std::vector<std::string> strings_of(const json::Value& value) {
   return strings;
 }
 
+std::optional<Vmid> vmid_in(const json::Value& value, std::string_view key) {
+  const std::int64_t vmid = value.at(key).integer_or(0);
+  return vmid > 0 ? std::optional(Vmid{static_cast<std::uint32_t>(vmid)}) : std::nullopt;
+}
+
 }  // namespace
 
 json::Value to_json(const runtimes::ImageConfig& image) {
@@ -82,6 +87,9 @@ json::Value to_json(const ContainerRecord& record) {
   if (container.vmid) {
     object.set("vmid", std::uint64_t{container.vmid->value});
   }
+  if (container.source) {
+    object.set("source", std::uint64_t{container.source->value});
+  }
   if (!record.snapshots.empty()) {
     object.set("snapshots", runtimes::to_json(record.snapshots));
   }
@@ -130,9 +138,8 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
       record.interfaces.push_back(std::move(read));
     }
   }
-  if (const std::int64_t vmid = value.at("vmid").integer_or(0); vmid > 0) {
-    record.container.vmid = Vmid{static_cast<std::uint32_t>(vmid)};
-  }
+  record.container.vmid = vmid_in(value, "vmid");
+  record.container.source = vmid_in(value, "source");
   return record;
 }
 

@@ -31,6 +31,10 @@ std::optional<Scarce> turn_of_root(const Node& node, const runtimes::Runtime& ru
              : std::nullopt;
 }
 
+Scarce turn_of_source(Vmid source) {
+  return Scarce{fmt::format("guest {} to be copied", source.value)};
+}
+
 Scarce turn_of_template(const proxmox::TemplateVolume& volume) {
   return Scarce{"template file " + volume.file};
 }

@@ -20,6 +20,9 @@ std::optional<Scarce> turn_of_image(const Node& node, const std::string& referen
 /// For making and removing a container's root, when its runtime has Proxmox do that.
 std::optional<Scarce> turn_of_root(const Node& node, const runtimes::Runtime& runtime);
 
+/// For copying a guest, which Proxmox keeps locked meanwhile.
+Scarce turn_of_source(Vmid source);
+
 /// For fetching a template and for looking what came of it: a task of Proxmox bears its file's
 /// name, but not its storage's.
 Scarce turn_of_template(const proxmox::TemplateVolume& volume);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "runtimes/guest/guest_config.h"
+#include "runtimes/guest/guest_heritage.h"
 #include "runtimes/guest/guest_request.h"
 #include "runtimes/guest/guest_runtime.h"
 
@@ -21,8 +22,7 @@ Backup read_backup(const proxmox::BackupInfo& info) {
 /// A program that is no init sets up no network: its interfaces are given to Proxmox, which keeps
 /// their addresses.
 void add_managed_nets(const json::Value& config, std::size_t nets, proxmox::Form& form) {
-  constexpr std::string_view kInit = "/sbin/init";
-  if (config.at("entrypoint").string_or(kInit) == kInit) {
+  if (!runs_program(config)) {
     return;
   }
   for (std::size_t i = 0; i < nets; ++i) {
@@ -32,24 +32,6 @@ void add_managed_nets(const json::Value& config, std::size_t nets, proxmox::Form
       form.emplace_back(key, fmt::format("{},host-managed=1", net));
     }
   }
-}
-
-/// Names of what the backup had and the spec does not name: networks beyond its `nets`, and the
-/// protection, because Proxmox removes no guest that has it.
-std::string unwanted_of(const json::Value& config, std::size_t nets) {
-  std::string unwanted;
-  if (const json::Object* keys = config.object()) {
-    for (const auto& [key, value] : *keys) {
-      constexpr std::string_view kNet = "net";
-      const bool is_net =
-          key.starts_with(kNet) &&
-          json::Value(key.substr(kNet.size())).integer_or(-1) >= static_cast<std::int64_t>(nets);
-      if (is_net || key == "protection") {
-        unwanted += (unwanted.empty() ? "" : ",") + key;
-      }
-    }
-  }
-  return unwanted;
 }
 
 }  // namespace
@@ -95,7 +77,7 @@ Result<> GuestRuntime::keep_to_spec(const Container& container, const Stop& stop
   const auto change = [&request](const json::Value& config) -> Result<proxmox::Form> {
     proxmox::Form form;
     add_managed_nets(config, request.nets.size(), form);
-    if (std::string unwanted = unwanted_of(config, request.nets.size()); !unwanted.empty()) {
+    if (std::string unwanted = unwanted_keys(config, request.nets.size()); !unwanted.empty()) {
       form.emplace_back("delete", std::move(unwanted));
     }
     return form;

@@ -14,6 +14,10 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
     TRY(keep_to_spec(container, stop));
     TRY(grow_root(container, stop));
   }
+  if (container.source) {
+    TRY(take_over_copy(container, stop));
+    TRY(grow_root(container, stop));
+  }
   TRY(set_program(container, stop));
   return set_firewall(container, stop);
 }
@@ -46,6 +50,12 @@ Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
   request.hostname = hostname_of(container);
   request.tags = tags_of(container);
   const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
+  if (container.source) {
+    const Result<proxmox::GuestInfo> copy = find_copy(container, guests, stop);
+    if (copy || copy.error().code != Code::not_found) {
+      return copy ? Result<>() : Failure(copy.error());
+    }
+  }
   for (const proxmox::GuestInfo& guest : guests) {
     const GuestStamp stamp = stamp_of(guest);
     if (stamp.ours && stamp.name == container.name.str()) {
@@ -65,7 +75,9 @@ Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
     const std::lock_guard lock(mutex_);
     made_.insert_or_assign(container.job.str(), vmid);
   };
-  Result<Vmid> made = guests_.create(request, options_.first, options_.last, guests, stop, trying);
+  Result<Vmid> made = container.source ? copy_source(container, guests, stop, trying)
+                                       : guests_.create(request, options_.first, options_.last,
+                                                        guests, stop, trying);
   // Proxmox sets up the distributions it knows; any other template has to be called unmanaged.
   if (!made && made.error().message.find("unable to detect OS distribution") != std::string::npos) {
     request.more.emplace_back("ostype", "unmanaged");
@@ -80,9 +92,14 @@ Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
   // The answer may have been lost, or the request to stop have come too late to keep it from being
   // made. Only what this job has asked for is awaited: others' restores may take hours.
   const Stop never;
+  const Stop& patient = stop.requested() ? never : stop;
   const std::optional<Vmid> tried = number_of(container);
-  const Result<> settled =
-      tried ? guests_.settle(tried, *tried, *tried, stop.requested() ? never : stop) : Result<>();
+  Result<> settled;
+  if (container.source) {
+    settled = guests_.settle_copies(*container.source, patient);
+  } else if (tried) {
+    settled = guests_.settle(tried, *tried, *tried, patient);
+  }
   if (made.error().code == Code::timed_out && settled) {
     const Result<proxmox::GuestInfo> found = find(container, stop);
     if (found || found.error().code != Code::not_found) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/core/ascii.h"
+#include "runtimes/copy_source.h"
 #include "runtimes/guest/guest_program.h"
 
 namespace drover::runtimes {
@@ -39,7 +40,8 @@ Result<> refuse_unmapped(const ContainerSpec& spec) {
     return refuse("rootfs",
                   "a guest is made from a template of a Proxmox storage; name it as image");
   }
-  const bool archive = is_archive(spec.image);
+  // What a copy runs only its source tells.
+  const bool archive = is_archive(spec.image) || names_container(spec.image);
   if (!spec.command.empty() && !archive) {
     return refuse("command",
                   "a guest runs its template's own init; only one of an OCI archive (.tar) can be "
@@ -71,10 +73,14 @@ bool is_volume_of_kind(std::string_view image, std::string_view kind) {
 }
 
 Result<> check_image(const std::string& image) {
+  if (names_container(image)) {
+    const Result<CopySource> source = read_copy_source(image);
+    return source ? Result<>() : refuse("image", "{}", source.error().message);
+  }
   if (!is_volume_of_kind(image, ":vztmpl/") && !is_backup(image)) {
     return refuse("image",
-                  "must be a template as STORAGE:vztmpl/FILE, or a backup as STORAGE:backup/FILE, "
-                  "not \"{}\"",
+                  "must be a template as STORAGE:vztmpl/FILE, a backup as STORAGE:backup/FILE, or "
+                  "another container as container:NAME or container:NAME@SNAPSHOT, not \"{}\"",
                   image);
   }
   return {};
@@ -96,6 +102,26 @@ Result<std::string> mount_point(const VolumeSpec& volume, std::size_t index,
   // Else Proxmox leaves it out of backups.
   return fmt::format("{},mp={},backup=1{}", disk(storage, volume.size_mib), volume.target,
                      volume.read_only ? ",ro=1" : "");
+}
+
+/// The disks that are asked for. A copy has those of its source.
+Result<> add_disks(const ContainerSpec& spec, const GuestOptions& options,
+                   proxmox::GuestRequest& request) {
+  if (names_container(spec.image)) {
+    return {};
+  }
+  if (request.restore && spec.volumes.empty()) {
+    request.more.emplace_back("storage", options.storage);
+  } else {
+    const std::uint64_t root_mib = spec.resources.disk_mib;
+    request.rootfs = disk(options.storage,
+                          root_mib != 0 ? root_mib : static_cast<std::uint64_t>(options.root_mib));
+  }
+  for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
+    std::string volume = TRY(mount_point(spec.volumes[i], i, options));
+    request.mount_points.push_back(std::move(volume));
+  }
+  return {};
 }
 
 /// `managed`: Proxmox sets it up, because the program inside is no init that would.
@@ -178,16 +204,7 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
   proxmox::GuestRequest request;
   request.template_volume = spec.image;
   request.restore = is_backup(spec.image);
-  if (request.restore && spec.volumes.empty()) {
-    request.more.emplace_back("storage", options.storage);
-  } else {
-    const std::uint64_t root_mib = spec.resources.disk_mib;
-    request.rootfs = disk(options.storage,
-                          root_mib != 0 ? root_mib : static_cast<std::uint64_t>(options.root_mib));
-  }
-  for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
-    request.mount_points.push_back(TRY(mount_point(spec.volumes[i], i, options)));
-  }
+  TRY(add_disks(spec, options, request));
   std::vector<NetworkSpec> networks;
   if (spec.networks) {
     networks = *spec.networks;
@@ -201,9 +218,12 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
     }
   }
   TRY(check_firewall(spec, request.nets.size()));
-  request.more.emplace_back("unprivileged", "1");
-  if (request.restore) {
-    // The backup's would have Proxmox start it at boot, beside the agent.
+  const bool copies = names_container(spec.image);
+  if (!copies) {
+    request.more.emplace_back("unprivileged", "1");
+  }
+  if (request.restore || copies) {
+    // What came with it would have Proxmox start it at boot, beside the agent.
     request.more.emplace_back("onboot", "0");
   }
   TRY(add_resources(spec.resources, request.more));

@@ -19,6 +19,7 @@ bool is_backup(std::string_view image);
 /// without an address asks for one by DHCP. Guests are unprivileged, and those with a memory limit
 /// get no swap beside it. One that is made of a backup has that one's disks, in their sizes, unless
 /// its spec names volumes of its own; a root disk that is to be larger is grown afterwards.
+/// Of one that is a copy of another, what it is to have in place of what that one has.
 Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOptions& options);
 
 /// What a guest's configuration is changed to for these limits; what is 0 becomes Proxmox's

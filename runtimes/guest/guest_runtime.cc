@@ -57,9 +57,12 @@ Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {
 }
 
 Result<> GuestRuntime::settle(const Container& container, const Stop& stop) {
-  const Result<proxmox::GuestInfo> guest = find(container, stop);
+  const Result<proxmox::GuestInfo> guest = find_settled(container, stop);
   if (!guest && guest.error().code != Code::not_found) {
     return Failure(guest.error());
+  }
+  if (!guest && container.source) {
+    return {};
   }
   // Of one that is not there yet only this agent knows which number it has asked for.
   TRY(guests_.settle(guest ? std::optional(guest->vmid) : number_of(container), options_.first,
@@ -85,13 +88,16 @@ Result<> GuestRuntime::unmark_unless_started(const Container& container, const S
   const std::vector<proxmox::Tasks::Ended> tasks = TRY(tasks_.ended(guest.vmid, stop));
   // What comes before its creation was about another guest of this number. One whose creation is
   // not found, as after somebody's restore, may have run for all that is known.
-  const char* const creation = is_backup(container.spec.image) ? "vzrestore" : "vzcreate";
+  // The list of a copy has no creation, but the end of the guest that had its number before.
+  const char* const creation = container.source                  ? "vzdestroy"
+                               : is_backup(container.spec.image) ? "vzrestore"
+                                                                 : "vzcreate";
   const auto created = std::find_if(tasks.begin(), tasks.end(),
                                     [creation](const auto& task) { return task.type == creation; });
   const bool ran = std::any_of(tasks.begin(), created, [](const auto& task) {
     return task.type == "vzstart" && proxmox::ended_well(task.exit);
   });
-  if (created == tasks.end() || ran) {
+  if ((created == tasks.end() && !container.source) || ran) {
     return {};
   }
   return change_tags(
@@ -113,7 +119,9 @@ void GuestRuntime::forget_number(const Container& container) {
   made_.erase(container.job.str());
 }
 
-Result<proxmox::GuestInfo> GuestRuntime::find(const Container& container, const Stop& stop) {
+Result<proxmox::GuestInfo> GuestRuntime::find_tagged(const Container& container,
+                                                     std::vector<proxmox::GuestInfo>& guests,
+                                                     const Stop& stop) {
   const auto fits = [&container](const proxmox::GuestInfo& guest) {
     const GuestStamp stamp = stamp_of(guest);
     return stamp.ours && stamp.name == container.name.str() && stamp.job == container.job.str();
@@ -125,12 +133,30 @@ Result<proxmox::GuestInfo> GuestRuntime::find(const Container& container, const 
     }
     // An admin may have given it another number: restored it from a backup.
   }
-  const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
+  guests = TRY(guests_.list(stop));
   const auto found = std::find_if(guests.begin(), guests.end(), fits);
   if (found == guests.end()) {
     return fail(Code::not_found, "there is no {}", label(container));
   }
   return *found;
+}
+
+Result<proxmox::GuestInfo> GuestRuntime::find(const Container& container, const Stop& stop) {
+  std::vector<proxmox::GuestInfo> guests;
+  Result<proxmox::GuestInfo> guest = find_tagged(container, guests, stop);
+  const bool may_be_new = !guest && guest.error().code == Code::not_found && container.source;
+  return may_be_new ? find_copy(container, guests, stop) : guest;
+}
+
+Result<proxmox::GuestInfo> GuestRuntime::find_settled(const Container& container,
+                                                      const Stop& stop) {
+  std::vector<proxmox::GuestInfo> guests;
+  Result<proxmox::GuestInfo> guest = find_tagged(container, guests, stop);
+  if (guest || guest.error().code != Code::not_found || !container.source) {
+    return guest;
+  }
+  TRY(guests_.settle_copies(*container.source, stop));
+  return find(container, stop);
 }
 
 Result<State> GuestRuntime::state_of(const proxmox::GuestInfo& guest, const Stop& stop) const {
@@ -180,7 +206,7 @@ Result<Provided> GuestRuntime::provided(const Container& container, const Stop& 
       TRY(client_.get(config_path(guest.vmid), {}, stop).context("look at " + label(container)));
   forget_number(container);
   Provided parts = parts_of_guest(guest.vmid, container.spec, config);
-  if (is_backup(container.spec.image)) {
+  if (is_backup(container.spec.image) || container.source) {
     parts.resources = limits_of(config);
   }
   return parts;
@@ -334,7 +360,9 @@ Result<std::vector<Found>> GuestRuntime::inventory(const Stop& stop) {
   const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
   std::vector<Found> all;
   for (const proxmox::GuestInfo& guest : guests) {
-    const GuestStamp stamp = stamp_of(guest);
+    // One that is being copied from another has that one's tags still.
+    const GuestStamp stamp =
+        guest.lock == "create" ? GuestStamp{false, guest.hostname, "", false} : stamp_of(guest);
     State state{guest.running ? Status::running : Status::stopped, 0, {}};
     if (stamp.ours) {
       state = TRY(state_of(guest, stop));

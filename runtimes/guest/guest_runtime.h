@@ -85,6 +85,24 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups, p
   /// Takes out of a guest's configuration what the backup that it is made of had and its spec does
   /// not name, and gives it the network that its program needs.
   Result<> keep_to_spec(const Container& container, const Stop& stop);
+  /// Copies Container::source with a stamp in the description: tags come as the source has them.
+  Result<Vmid> copy_source(const Container& container,
+                           const std::vector<proxmox::GuestInfo>& guests, const Stop& stop,
+                           const std::function<void(Vmid)>& trying);
+  /// `conflict` unless it can be copied, and `refused` when what is asked for goes with others
+  /// only.
+  Result<> check_source(const Container& container, const Stop& stop);
+  /// Makes a copy, in one change, the container's own: tags, interfaces, limits.
+  Result<> take_over_copy(const Container& container, const Stop& stop);
+  /// A copy with the stamp, which has not been taken over yet; `not_found` when there is none.
+  Result<proxmox::GuestInfo> find_copy(const Container& container,
+                                       const std::vector<proxmox::GuestInfo>& guests,
+                                       const Stop& stop);
+  /// By its tags.
+  Result<proxmox::GuestInfo> find_tagged(const Container& container,
+                                         std::vector<proxmox::GuestInfo>& guests, const Stop& stop);
+  /// `container` as `find`, once what may yet become of it has come about.
+  Result<proxmox::GuestInfo> find_settled(const Container& container, const Stop& stop);
 
   struct Live {
     Vmid vmid;

@@ -21,7 +21,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from crash_scenarios import CODE, DONE, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP  # noqa: E402
+from crash_scenarios import CODE, DONE, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP, THE_FIRST  # noqa: E402
 from crash_table import CrashTable, add_sample  # noqa: E402
 from leftovers import leftovers  # noqa: E402
 
@@ -44,6 +44,8 @@ class Table(CrashTable):
             spec["volumes"][0]["size_mib"] = 1024
         else:
             spec["command"] = ["sh", "-c", PROGRAM]
+        if changes.get("image") == THE_FIRST:
+            del spec["volumes"]  # it has those of its source
         return {**spec, **changes}
 
     def job(self, name, verb, options=None, spec=None):
@@ -202,6 +204,8 @@ class Table(CrashTable):
 
     def once(self, scenario, point, cancel_at):
         name = f"{self.runtime}-{self.count}"
+        if scenario.first:
+            self.prepare("first", "container.create")
         for verb in scenario.before:
             self.prepare(name, verb, scenario.spec)
         job = self.job(scenario.target or name, scenario.verb, scenario.options, scenario.spec)
@@ -221,6 +225,9 @@ class Table(CrashTable):
             deleted = self.client.run(self.job(name, "container.delete", {"force": True}))
             if deleted["state"] != "succeeded":
                 wrong.append(f"it cannot be deleted: {deleted.get('error')}")
+        if scenario.first:
+            # Nobody is at work on it any more.
+            self.prepare("first", "container.delete")
         if left := leftovers(self.node, name):
             wrong.append(f"left behind: {left}")
         self.record(scenario.name, point, cancel_at, wrong)

@@ -12,6 +12,8 @@ SNAPSHOT = ("container.snapshot", {"snapshot": "one"})
 BACKUP = ("container.backup", {"storage": "local"})
 # Stands for the one backup that there is, and for the template where there is none yet.
 THE_BACKUP = "the backup"
+# Stands for a container that there is beside those that are made and deleted.
+THE_FIRST = "container:first"
 TEMPLATE = "local:vztmpl/busybox.tar.gz"
 DONE = ("succeeded",)
 # What a program inside was told or has done cannot be taken back, and whether it was is not known after a crash.
@@ -34,6 +36,7 @@ class Scenario:
     target: str | None = None  # of the job; None: the container
     snapshots: tuple | None = None  # that the container has afterwards; None: nobody looks
     backups: int = 0  # that there are afterwards
+    first: bool = False  # whether there is THE_FIRST, stopped
     sizes: tuple | None = None  # MiB of the root disk and of the volume afterwards; None: nobody looks
     deadline_ms: int | None = None  # from when it is sent
 
@@ -83,8 +86,9 @@ SCENARIOS = [
              options={"storage": "local", "mode": "stop"}, others=False, backups=1),
     Scenario("restore", "container.run", "running", spec={"image": THE_BACKUP}, others=False, backups=1,
              before=("container.run", BACKUP, ("container.delete", {"force": True}))),
-    Scenario("grow", "container.update", "created", before=("container.create",), others=False, sizes=(600, 1100),
-             options={"resources": {"memory_mib": 64, "disk_mib": 600}, "volumes": {"data": 1100}}),
+    Scenario("copy", "container.run", "running", spec={"image": THE_FIRST}, others=False, first=True),
+    Scenario("grow", "container.update", "created", before=("container.create",), others=False, sizes=(1300, 1100),
+             options={"resources": {"memory_mib": 64, "disk_mib": 1300}, "volumes": {"data": 1100}}),
     Scenario("drain", "node.drain", "stopped", 1, before=("container.run",), options={"stop_containers": True},
              target="node1"),
 ]

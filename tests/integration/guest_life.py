@@ -4,6 +4,7 @@
 guest_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 """
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -145,6 +146,44 @@ class GuestLife(unittest.TestCase):
             self.assertGreater(int(now), 32)
         drover("rm", "--force", "small")
 
+    def test_a_container_is_copied_with_its_volumes(self):
+        drover = self.node.drover
+        self.run_guest("first", "-m", "64M", "--volume", "data:/data:64M", network="eth0=vmbr0,address=10.83.0.220/24")
+        drover("exec", "first", "mkdir", "-p", "/root")
+        self.write("first", "then")
+        copy = ("run", "--runtime", "pve-lxc", "--image")
+        refused = drover(*copy, "container:first", "--name", "second", check=False)
+        self.assertIn("from a snapshot only", refused.stderr)
+        self.assertEqual(self.node.names(), ["first"])
+        drover("snapshot", "create", "first", "one")
+        self.write("first", "now")
+        drover(*copy, "container:first@one", "--name", "second", "--hostname", "two", "--network",
+               "eth0=vmbr0,address=10.83.0.221/24")
+        drover("stop", "first")
+        drover(*copy, "container:first", "--name", "third", "-m", "96M", "--network", "none")
+        self.assertEqual(self.read("second"), ["then", "then"])
+        self.assertEqual(self.read("third"), ["now", "now"])
+        self.assertEqual(self.config("second")["hostname"], "two")
+        first, second, third = (self.node.inspect(name) for name in ("first", "second", "third"))
+        self.assertEqual([seen["spec"]["resources"]["memory_mib"] for seen in (first, second, third)], [64, 64, 96])
+        self.assertEqual(second["volumes"][0]["target"], "/data")
+        self.assertNotEqual(second["volumes"][0]["id"], first["volumes"][0]["id"])
+        self.assertNotEqual(second["networks"][0]["mac"], first["networks"][0]["mac"])
+        self.assertEqual(second["networks"][0]["address"], "10.83.0.221/24")
+        self.assertNotIn("snapshots", second)
+        self.assertNotIn("lock", self.config("first"))
+        # Proxmox keeps the source locked meanwhile: one after the other.
+        with concurrent.futures.ThreadPoolExecutor() as both:
+            ended = both.map(lambda name: drover(*copy, "container:first", "--name", name, "--network", "none"), ["a", "b"])
+            self.assertEqual([one.returncode for one in ended], [0, 0])
+        drover("rm", "--force", "first", "third", "a", "b")
+        self.assertEqual(self.read("second"), ["then", "then"])
+        drover("rm", "--force", "second")
+        self.assertIn("this node has none of that name", drover(*copy, "container:first", "--name", "x", check=False).stderr)
+        self.assertIn("has the volumes of that one",
+                      drover(*copy, "container:first", "--name", "x", "--volume", "a:/a:9M", check=False).stderr)
+        self.assertEqual(self.node.names(), [])
+
     def backups(self):
         """Their archives and notes, and what is left of those that failed."""
         folder = self.node.simulator.folder / "local/dump"
@@ -271,6 +310,8 @@ class GuestLife(unittest.TestCase):
         refused = drover("backup", "other", "--storage", "local", check=False)
         self.assertIn("runtime runc makes no backups", refused.stderr)
         self.assertIn("disks of runtime runc do not grow", drover("update", "other", "--disk", "9G", check=False).stderr)
+        copied = drover("run", "--runtime", "pve-lxc", "--name", "copy", "--image", "container:other", check=False)
+        self.assertIn("only guests of Proxmox (pve-lxc) are copied", copied.stderr)
         drover("rm", "--force", "other")
         self.assertIn("--disk: the root of a container of runc has no disk",
                       drover("run", "--runtime", "runc", "--name", "other", "--disk", "9G", check=False).stderr)

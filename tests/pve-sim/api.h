@@ -47,6 +47,9 @@ class Api {
   Answer create_guest(const Parameters& parameters, const std::string& user);
   Answer configure_guest(const std::string& vmid, const Parameters& parameters,
                          const std::string& user);
+  Answer clone_guest(const std::string& vmid, const Form& form, const std::string& user);
+  /// Takes the number for a guest that is to be made.
+  Result<> reserve_guest(const std::string& vmid) const;
   Answer resize_guest(const std::string& vmid, const Form& form, const std::string& user);
   Answer make_template(const std::string& vmid, json::Object config);
   json::Object guest_status(const std::string& vmid) const;

@@ -1,7 +1,6 @@
 // How a guest is made and configured.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <openssl/rand.h>
 
 #include <array>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/guest_networks.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
@@ -26,23 +26,6 @@ constexpr std::array kNotStored{"vmid",   "node",    "ostemplate", "storage",  "
                                 "force",  "digest",  "delete",     "password", "bwlimit",
                                 "revert", "restore", "unique"};
 
-// The interface with an address of its own, as Proxmox writes it: its name, then the rest by name.
-std::string stored_network(const std::string& value) {
-  auto parts = read_property_string(value);
-  std::array<unsigned char, 3> bytes{};
-  if (parts["hwaddr"].empty() && RAND_bytes(bytes.data(), bytes.size()) == 1) {
-    parts["hwaddr"] = fmt::format("BC:24:11:{:02X}", fmt::join(bytes, ":"));
-  }
-  parts["type"] = "veth";
-  std::string text = "name=" + parts["name"];
-  for (const auto& [key, part] : parts) {
-    if (!key.empty() && key != "name") {
-      text += "," + key + "=" + part;
-    }
-  }
-  return text;
-}
-
 json::Value stored(const std::string& key, const std::string& value) {
   for (const char* number : kNumbers) {
     if (key == number) {
@@ -53,7 +36,7 @@ json::Value stored(const std::string& key, const std::string& value) {
   if (key == "description" && !value.ends_with('\n')) {
     return value + "\n";
   }
-  if (key.starts_with("net") && key.find_first_of("0123456789") == 3) {
+  if (is_network(key)) {
     return stored_network(value);
   }
   std::string text = value;
@@ -154,15 +137,15 @@ Result<> change_guest(const Place& place, const std::string& vmid, const Paramet
   return {};
 }
 
-Result<> reserve(const Place& place, const std::string& vmid) {
-  const std::lock_guard lock(creating);
-  if (load_guest(place, vmid)) {
-    return fail(Code::conflict, "CT {} already exists on node '{}'", vmid, place.node);
-  }
-  return save_guest(place, vmid, json::Object{{"lock", "create"}});
-}
-
 }  // namespace
+
+Result<> Api::reserve_guest(const std::string& vmid) const {
+  const std::lock_guard lock(creating);
+  if (load_guest(place_, vmid)) {
+    return fail(Code::conflict, "CT {} already exists on node '{}'", vmid, place_.node);
+  }
+  return save_guest(place_, vmid, json::Object{{"lock", "create"}});
+}
 
 Answer Api::restore_guest(const Parameters& given, const std::string& user) {
   const std::string& archive = given.at("ostemplate");
@@ -175,7 +158,7 @@ Answer Api::restore_guest(const Parameters& given, const std::string& user) {
   json::Object config;
   store_all(given, config);
   const std::string& vmid = given.at("vmid");
-  if (const Result<> reserved = reserve(place_, vmid); !reserved) {
+  if (const Result<> reserved = reserve_guest(vmid); !reserved) {
     return error(fmt::format("unable to restore CT {} - {}", vmid, reserved.error().message));
   }
   return start_task(
@@ -220,7 +203,7 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
       }
     }
   }
-  if (const Result<> reserved = reserve(place_, vmid); !reserved) {
+  if (const Result<> reserved = reserve_guest(vmid); !reserved) {
     return error(reserved.error().message);
   }
   return start_task({"vzcreate",

@@ -75,6 +75,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   if (parts.size() == 5 && parts[4] == "resize" && method == "PUT") {
     return resize_guest(vmid, form, user);
   }
+  if (parts.size() == 5 && parts[4] == "clone" && method == "POST") {
+    return clone_guest(vmid, form, user);
+  }
   const Parameters own{{"vmid", vmid}};
   const std::string verb = parts.size() == 6 && parts[4] == "status" ? parts[5] : "";
   Parameters given;
@@ -119,9 +122,6 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   if (method == "GET") {
     json::Object shown = given["current"] == "1" ? without_pending(*config) : with_pending(*config);
     shown.erase("snapshots");
-    if (const json::Value* lock = config->find("lock")) {
-      shown = json::Object{{"lock", *lock}};
-    }
     shown.set("digest", digest_of(*config));
     return with_data(std::move(shown));
   }

@@ -13,6 +13,7 @@
 #include "agent/system/child.h"
 #include "agent/system/file.h"
 #include "tests/pve-sim/backup_tasks.h"
+#include "tests/pve-sim/clone_task.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/oci_guest.h"
@@ -302,6 +303,9 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
   };
   if (request.type == "vzcreate") {
     return create_guest(place, request, log, stop);
+  }
+  if (request.type == "vzclone") {
+    return clone_guest(place, request, log, stop);
   }
   if (request.type == "vzrestore") {
     return restore_guest(place, request, log, stop);

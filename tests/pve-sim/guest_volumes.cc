@@ -14,17 +14,6 @@
 namespace drover::pve_sim {
 namespace {
 
-// "100/vm-100-disk-2.raw", the first that is not taken.
-std::string free_name(const path& images, const std::string& vmid, bool folder) {
-  for (int number = 0;; ++number) {
-    std::string name = fmt::format("{}/{}-{}-disk-{}.{}", vmid, folder ? "subvol" : "vm", vmid,
-                                   number, folder ? "subvol" : "raw");
-    if (!std::filesystem::exists(images / name)) {
-      return name;
-    }
-  }
-}
-
 // What a file system's maker says, without how far it has come.
 void tell_of(const std::string& output, const std::function<void(std::string_view)>& tell) {
   std::istringstream lines(output);
@@ -37,6 +26,16 @@ void tell_of(const std::string& output, const std::function<void(std::string_vie
 }
 
 }  // namespace
+
+std::string free_volume_name(const path& images, const std::string& vmid, bool folder) {
+  for (int number = 0;; ++number) {
+    std::string name = fmt::format("{}/{}-{}-disk-{}.{}", vmid, folder ? "subvol" : "vm", vmid,
+                                   number, folder ? "subvol" : "raw");
+    if (!std::filesystem::exists(images / name)) {
+      return name;
+    }
+  }
+}
 
 bool is_disk(std::string_view key) {
   return key == "rootfs" || (key.starts_with("mp") && key.size() > 2);
@@ -56,7 +55,7 @@ Result<std::string> make_guest_volume(const Place& place, const std::string& vmi
   }
   const StorageLock lock = TRY(StorageLock::take(place, stop));
   const std::string storage = storage_of(volid);
-  const std::string name = free_name(place.images(storage), vmid, gib <= 0);
+  const std::string name = free_volume_name(place.images(storage), vmid, gib <= 0);
   const path file = place.images(storage) / name;
   TRY(system::make_folders(file.parent_path()));
   std::string stored = storage + ":" + name;

@@ -46,6 +46,25 @@ class Guests(RecordedNode):
         self.replay("unused-delete")
         self.assertFalse(data.exists())
 
+    def test_a_copy(self):
+        """There is no recording of one; the texts are those of pve-container's sources."""
+        self.make_guest(122, rootfs="local:0.05", mp0="local:0.01,mp=/data", net0="name=eth0,bridge=vmbr0", tags="mine",
+                        description="first")
+        clone = "/nodes/pve1/lxc/122/clone"
+        self.assertIn("not available", self.refusal("POST", clone, newid=130, full=0))
+        self.assertIn("snapshot 'no' does not exist", self.refusal("POST", clone, newid=130, snapname="no"))
+        self.assertIn("CT 122 already exists on node 'pve1'", self.refusal("POST", clone, newid=122))
+        self.do("POST", "/lxc/122/clone", newid=130, hostname="copy", description="second")
+        one, two = (self.ask("GET", f"/nodes/pve1/lxc/{vmid}/config") for vmid in (122, 130))
+        self.assertEqual((two["hostname"], two["description"], two["tags"]), ("copy", "second\n", "mine"))
+        self.assertEqual(two["mp0"], "local:130/vm-130-disk-1.raw,mp=/data,size=10M")
+        self.assertNotEqual(one["net0"], two["net0"])
+        self.assertFalse({"lock"} & (one.keys() | two.keys()))
+        self.do("POST", "/lxc/122/status/start")
+        self.assertEqual("Cannot do full clones on a running container without snapshots",
+                         self.refusal("POST", clone, newid=131))
+        self.assertEqual([guest["vmid"] for guest in self.ask("GET", "/nodes/pve1/lxc")], [122, 130])
+
     def test_a_disk_that_grows(self):
         self.make_guest(122, rootfs="local:0.1", mp0="local:0.05,mp=/data,backup=1")
         self.replay("resize", "resize-shrink")

@@ -71,6 +71,17 @@ class RecordedNode(unittest.TestCase):
 
     def ask(self, method, path, **form):
         """What a test needs beside the recordings: the answer's data, which must be good."""
+        status, text = self.answer(method, path, form)
+        self.assertEqual(status, "200 OK", (method, path, form, text))
+        return json.loads(text)["data"]
+
+    def refusal(self, method, path, **form):
+        """The first line of what an error says."""
+        status, text = self.answer(method, path, form)
+        self.assertTrue(status.startswith("500 "), (method, path, form, text))
+        return json.loads(text)["message"].splitlines()[0]
+
+    def answer(self, method, path, form):
         login = {"Authorization": self.here[recordings.TOKEN]}
         body = None
         if method in ("POST", "PUT"):
@@ -80,8 +91,7 @@ class RecordedNode(unittest.TestCase):
             path += "?" + urllib.parse.urlencode(form)
         with self.connect() as connection:
             status, _, text = self.send(connection, method, "/api2/json" + path, login, body)
-        self.assertEqual(status, "200 OK", (method, path, form, text))
-        return json.loads(text)["data"]
+        return status, text
 
     def end_of(self, upid):
         """The task's exit status, once it has one."""

@@ -10,6 +10,7 @@
 #include "agent/system/file.h"
 #include "agent/system/process.h"
 #include "agent/system/signals.h"
+#include "tests/pve-sim/clone_task.h"
 #include "tests/pve-sim/guest_tasks.h"
 
 namespace drover::pve_sim {
@@ -47,6 +48,9 @@ int run_task(const Place& place, const path& request_file) {
   if (!fault.empty() && (request.type == "vzcreate" || request.type == "vzrestore")) {
     // As Proxmox does: the number it has reserved is free again.
     (void)destroy_guest(place, request.id).has_value();
+  }
+  if (!fault.empty() && request.type == "vzclone") {
+    drop_copy(place, request);
   }
   done.request();
   watcher.join();

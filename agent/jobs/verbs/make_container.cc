@@ -11,6 +11,7 @@
 #include "agent/jobs/verbs/provision.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "agent/jobs/verbs/start_step.h"
+#include "runtimes/copy_source.h"
 
 namespace drover::jobs {
 namespace {
@@ -49,7 +50,8 @@ class Making {
       TRY(runtime_.create(record_.container, work_.stop()));
       return json::Value();
     };
-    step.needs = turn_of_root(node_, runtime_);
+    step.needs = record_.container.source ? turn_of_source(*record_.container.source)
+                                          : turn_of_root(node_, runtime_);
     const bool provisions_itself = runtime_.capabilities().provisions_itself;
     if (!provisions_itself) {
       // Half of one is worth nothing, and a whole one is soon made again. A guest of Proxmox is
@@ -91,6 +93,31 @@ class Making {
   ContainerRecord record_;
 };
 
+/// Of one that is to be a copy: the guest to copy. Its volumes become the new one's.
+Result<std::optional<Vmid>> source_of(Work& work, ContainerSpec& spec) {
+  if (!runtimes::names_container(spec.image)) {
+    return std::optional<Vmid>();
+  }
+  const runtimes::CopySource wish = TRY(runtimes::read_copy_source(spec.image));
+  const std::string& name = wish.container.str();
+  const std::optional<ContainerRow> row = TRY(work.container(name));
+  if (!row) {
+    return fail(Code::not_found, "copy container {}: this node has none of that name", name);
+  }
+  const ContainerRecord record = TRY(container_record_from(row->container));
+  if (record.container.runtime != RuntimeKind::pve_lxc) {
+    return fail(Code::refused,
+                "copy container {}: it is one of runtime {}, and only guests of "
+                "Proxmox (pve-lxc) are copied",
+                name, row->runtime);
+  }
+  if (!record.container.vmid) {
+    return fail(Code::conflict, "copy container {}: it is {}", name, to_string(row->status));
+  }
+  spec.volumes = record.container.spec.volumes;
+  return record.container.vmid;
+}
+
 /// The row of a new container, written and told.
 Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName& name) {
   const JobRequest& request = work.request();
@@ -98,8 +125,9 @@ Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName
   const runtimes::Runtime* runtime = TRY(node.runtime(kind));
   ContainerSpec spec = with_defaults(node, *request.spec, kind);
   TRY(runtime->accepts(spec));
+  const std::optional<Vmid> source = TRY(source_of(work, spec));
   const ContainerRecord record{
-      {name, request.id, kind, std::move(spec), {}, {}, {}, {}, {}}, {}, {}, {}};
+      {name, request.id, kind, std::move(spec), {}, {}, {}, {}, {}, source}, {}, {}, {}};
   ContainerRow row{name.str(),
                    std::string(to_string(kind)),
                    request.id.str(),
