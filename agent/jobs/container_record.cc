@@ -93,6 +93,9 @@ json::Value to_json(const ContainerRecord& record) {
   if (!record.snapshots.empty()) {
     object.set("snapshots", runtimes::to_json(record.snapshots));
   }
+  if (!record.pending.empty()) {
+    object.set("pending", to_array(record.pending));
+  }
   return object;
 }
 
@@ -118,7 +121,8 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
                          {},
                          {},
                          std::string(value.at("lower").string_or("")),
-                         runtimes::snapshots_from_json(value.at("snapshots"))};
+                         runtimes::snapshots_from_json(value.at("snapshots")),
+                         strings_of(value.at("pending"))};
   if (const json::Array* mounts = value.at("mounts").array()) {
     for (const json::Value& mount : *mounts) {
       record.container.mounts.push_back({std::string(mount.at("source").string_or("")),
@@ -146,6 +150,18 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
 Result<ContainerRecord> container_record_from(const std::string& text) {
   const json::Value value = TRY(json::parse(text));
   return container_record_from_json(value);
+}
+
+Result<> forget_pending(std::string& text) {
+  if (text.find("\"pending\"") == std::string::npos) {
+    return {};
+  }
+  json::Value record = TRY(json::parse(text));
+  if (json::Object* const object = record.object()) {
+    object->erase("pending");
+    text = json::write(record);
+  }
+  return {};
 }
 
 }  // namespace drover::jobs

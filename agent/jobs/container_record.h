@@ -20,6 +20,7 @@ struct ContainerRecord {
   std::vector<runtimes::Attachment> interfaces;  ///< as far as they were made
   runtimes::Path lower{};                        ///< the folder below the root's overlay
   std::vector<runtimes::Snapshot> snapshots{};   ///< as the last job about them has found them
+  std::vector<std::string> pending{};  ///< Runtime::pending, as the last update has found them
 };
 
 /// Its interfaces as its spec asks for them.
@@ -34,5 +35,8 @@ json::Value to_json(const ContainerRecord& record);
 Result<ContainerRecord> container_record_from_json(const json::Value& value);
 /// The same from a journal's text.
 Result<ContainerRecord> container_record_from(const std::string& text);
+/// Takes out of a journal's text what holds after the next start only, as that is the next thing
+/// that can come.
+Result<> forget_pending(std::string& text);
 
 }  // namespace drover::jobs

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/jobs/container_record.h"
 #include "agent/jobs/journal/keeping.h"
 
 namespace drover::jobs {
@@ -29,6 +30,7 @@ Result<> note_status(Books& books, const std::string& name, Status status,
   if (status == Status::stopped) {
     const bool known = exit && exit->at_unix_ms != 0;
     TRY(take_for_wish(*row, known ? exit->at_unix_ms : books.journal().now()));
+    TRY(forget_pending(row->container));
   }
   TRY(books.journal().put_container(*row));
   json::Object data{{"runtime", row->runtime}};

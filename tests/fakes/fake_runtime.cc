@@ -25,6 +25,11 @@ void FakeRuntime::let_go() {
   went_on_.notify_all();
 }
 
+void FakeRuntime::set_pending(std::vector<std::string> keys) {
+  const std::lock_guard lock(mutex_);
+  pending_ = std::move(keys);
+}
+
 void FakeRuntime::end(const std::string& name, int code) {
   const std::lock_guard lock(mutex_);
   states_.at(name) = stopped(code);
@@ -141,6 +146,14 @@ Result<> FakeRuntime::update(const runtimes::Container& container, const Resourc
     TRY(find(container));
     limits_.insert_or_assign(container.name.str(), limits);
     return {};
+  });
+}
+
+Result<std::vector<std::string>> FakeRuntime::pending(const runtimes::Container& container,
+                                                      const Stop& stop) {
+  return perform("pending", stop, [&]() -> Result<std::vector<std::string>> {
+    TRY(find(container));
+    return pending_;
   });
 }
 

@@ -42,6 +42,8 @@ class FakeRuntime : public runtimes::Runtime,
   int held() const { return held_; }
   /// Programs take no notice of signals from now on, but of stop's.
   void ignore_signals() { signals_ignored_ = true; }
+  /// What holds after the next start of any container only.
+  void set_pending(std::vector<std::string> keys);
   /// The container's program ends by itself.
   void end(const std::string& name, int code);
   /// Somebody else has made it; it runs.
@@ -82,6 +84,8 @@ class FakeRuntime : public runtimes::Runtime,
                    const runtimes::Sink& out, const runtimes::Sink& err, const Stop& stop) override;
   Result<> update(const runtimes::Container& container, const Resources& limits,
                   const Stop& stop) override;
+  Result<std::vector<std::string>> pending(const runtimes::Container& container,
+                                           const Stop& stop) override;
   Result<runtimes::State> state(const runtimes::Container& container, const Stop& stop) override;
   Result<> remove(const runtimes::Container& container, bool force, const Stop& stop) override;
   Result<std::vector<runtimes::Found>> inventory(const Stop& stop) override;
@@ -177,6 +181,7 @@ class FakeRuntime : public runtimes::Runtime,
   std::map<std::string, Resources> limits_;             // guarded by mutex_
   std::map<std::string, std::vector<Kept>> snapshots_;  // guarded by mutex_
   std::set<std::string> backups_;                       // jobs; guarded by mutex_
+  std::vector<std::string> pending_;                    // guarded by mutex_
   std::map<std::string, runtimes::DiskSizes> sizes_;    // guarded by mutex_
   std::map<std::string, Error> failures_;               // guarded by mutex_
   std::map<std::string, Hold> holds_;                   // guarded by mutex_

@@ -114,7 +114,9 @@ class GuestLife(unittest.TestCase):
         self.assertEqual(json.loads(answer), {"data": None})
         told = drover("update", "late", "-m", "96M").stderr
         self.assertIn("late: after its next start it has other features", told)
+        self.assertEqual(self.node.inspect("late")["pending"], ["features"])
         drover("restart", "late")
+        self.assertNotIn("pending", self.node.inspect("late"))
         self.assertNotIn("next start", drover("update", "late", "-m", "64M").stderr)
         self.assertEqual(self.config("late")["features"], "nesting=1")
         drover("rm", "--force", "late")

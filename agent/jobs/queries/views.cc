@@ -136,6 +136,9 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
   if (!record.snapshots.empty()) {
     view.set("snapshots", runtimes::to_json(record.snapshots));
   }
+  if (!record.pending.empty()) {
+    view.set("pending", json::Array(record.pending.begin(), record.pending.end()));
+  }
   if (with_spec) {
     view.set("spec", drover::to_json(container.spec));
   }

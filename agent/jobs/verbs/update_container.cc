@@ -76,6 +76,21 @@ Result<> keep_sizes(Work& work, const Target& target, const system::Stop& stop) 
   return keep_change(work, target, [&](ContainerSpec& spec) { runtimes::take_in(sizes, spec); });
 }
 
+/// What holds after the next start only, for those who ask before it.
+Result<> keep_pending(Work& work, const Target& target, const std::vector<std::string>& pending) {
+  return work.write([&](Books& books) -> Result<> {
+    std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
+    ContainerRecord record =
+        TRY(container_record_from(row ? row->container : target.row.container));
+    if (!row || record.pending == pending) {
+      return {};
+    }
+    record.pending = pending;
+    row->container = json::write(to_json(record));
+    return books.journal().put_container(*row);
+  });
+}
+
 /// One disk: the root's ("") or a volume's.
 Result<> grow(Work& work, const Node& node, const Target& target, const std::string& volume,
               std::uint64_t size_mib) {
@@ -137,6 +152,7 @@ Result<json::Value> update_container(Work& work, const Node& node) {
   }
   const std::vector<std::string> pending =
       TRY(target.runtime->pending(target.container(), work.stop()));
+  TRY(keep_pending(work, target, pending));
   if (!pending.empty()) {
     result.set("pending", json::Array(pending.begin(), pending.end()));
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/queries/views.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -120,6 +121,25 @@ TEST_F(UpdateTest, WhatDisksCannotBecomeIsRefusedBeforeTheJobIsAccepted) {
   runtime_.set_capabilities({.no_growth = "it is only a fake"});
   EXPECT_THAT(why("j6", {{"volumes", json::Object{{"data", std::int64_t{99}}}}}),
               HasSubstr("do not grow: it is only a fake"));
+}
+
+TEST_F(UpdateTest, WhatHoldsAfterTheNextStartOnlyIsShownUntilThen) {
+  runtime_.set_capabilities({.restartable = true});
+  run(run_job("j1", "web-1"));
+  const auto shown = [this] {
+    const json::Value view =
+        container_view(*journal_->container("web-1").value(), layout_, true).value();
+    return json::write(view.at("pending"));
+  };
+  EXPECT_EQ(shown(), "null");
+  runtime_.set_pending({"features", "swap"});
+  EXPECT_THAT(run(update("j2", {{"pids", std::int64_t{50}}})).result, HasSubstr("features"));
+  EXPECT_EQ(shown(), R"(["features","swap"])");
+  run(job("j3", "container.restart", "web-1"));
+  EXPECT_EQ(shown(), "null");
+  runtime_.set_pending({});
+  run(update("j4", {{"pids", std::int64_t{60}}}));
+  EXPECT_EQ(shown(), "null");
 }
 
 TEST_F(UpdateTest, AnInterruptedGrowthIsFinishedByTheNextAgent) {
