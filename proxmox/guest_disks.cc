@@ -79,6 +79,12 @@ Result<> DiskCalls::grow(Vmid vmid, const std::string& key, std::uint64_t size_m
                       "system; grow it once more, or run resize2fs: {}",
                       key, vmid.value, size_mib, log);
   }
+  if (answer.error().message.find("already at specified size") != std::string::npos) {
+    return fail(Code::conflict,
+                "disk {} of guest {} has {} MiB on its storage already, and its configuration says "
+                "otherwise: run pct rescan --vmid {}, then grow it once more",
+                key, vmid.value, size_mib, vmid.value);
+  }
   if (answer.error().code != Code::timed_out) {
     return Failure(answer.error());
   }

@@ -4,7 +4,6 @@
 guest_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 """
 
-import concurrent.futures
 import contextlib
 import json
 import os
@@ -12,45 +11,14 @@ import pathlib
 import signal
 import sqlite3
 import subprocess
-import sys
-import time
 import unittest
 
-from whole_node import Client, EventStream, Node
+import guest_node
+from whole_node import Client
 
-BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 
-
-class GuestLife(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.node = Node(BUILD, proxmox=True, simulator_options=["--storage", "fast:btrfs"])
-        cls.node.config["storage"] = {"default": "fast", "guest_storage": "fast"}
-        cls.node.write_config()
-        cls.addClassCleanup(cls.node.tear_down)
-        cls.node.start()
-        cls.stream = EventStream(cls.node)
-
-    def test_z_every_event_was_told_as_the_schema_says(self):
-        """The last of all: the stream followed the node through the other tests."""
-        events = self.stream.end_at_head(self)
-        kinds = {event["type"].removeprefix("drover.container.") for event in events}
-        for kind in ["updated", "snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up", "adopted"]:
-            self.assertIn(kind, kinds)
-
-    def run_guest(self, name, *words, network="none"):
-        self.node.drover("run", "--runtime", "pve-lxc", "--name", name, "--image", "local:vztmpl/busybox.tar.gz",
-                         "--network", network, *words)
-
-    def write(self, name, text):
-        self.node.drover("exec", name, "sh", "-c", f"echo {text} >/root/note; echo {text} >/data/note; sync")
-
-    def read(self, name):
-        return self.node.drover("exec", name, "sh", "-c", "cat /root/note /data/note").stdout.split()
-
-    def config(self, name):
-        vmid = self.node.inspect(name)["vmid"]
-        return json.loads((self.node.simulator.folder / "guests" / f"{vmid}.json").read_text())
+class GuestLife(guest_node.GuestNode):
+    kinds = ["updated", "snapshot_taken", "rolled_back", "snapshot_deleted", "backed_up", "adopted"]
 
     def test_a_rollback_brings_back_what_was_there(self):
         drover = self.node.drover
@@ -121,71 +89,6 @@ class GuestLife(unittest.TestCase):
         self.assertEqual(self.config("late")["features"], "nesting=1")
         drover("rm", "--force", "late")
 
-    def test_disks_grow_and_never_shrink(self):
-        drover = self.node.drover
-        drover("create", "--runtime", "pve-lxc", "--name", "small", "--image", "local:vztmpl/busybox.tar.gz", "--network",
-               "none", "--disk", "64M", "--volume", "data:/data:16M")
-        self.assertEqual(drover("update", "small", "--disk", "96M", "--volume", "data:32M").stdout, "small\n")
-        seen, config = self.node.inspect("small"), self.config("small")
-        self.assertEqual(seen["spec"]["resources"]["disk_mib"], 96)
-        self.assertEqual(seen["spec"]["volumes"][0]["size_mib"], 32)
-        self.assertIn("size=96M", config["rootfs"])
-        self.assertIn("size=32M", config["mp0"])
-        drover("start", "small")
-        sizes = drover("exec", "small", "sh", "-c", "df -m / /data | tail -n +2 | awk '{print $2}'").stdout.split()
-        self.assertTrue(64 < int(sizes[0]) <= 96 and 16 < int(sizes[1]) <= 32, sizes)
-
-        refused = drover("update", "small", "--disk", "80M", check=False)
-        self.assertIn("the root disk has 96 MiB, and disks only grow", refused.stderr)
-        self.assertIn("no volume date", drover("update", "small", "--volume", "date:1G", check=False).stderr)
-        # While it runs the kernel grows a file system for those with CAP_SYS_RESOURCE only, which a test may lack.
-        grown = drover("update", "small", "--volume", "data:64M", check=False)
-        self.assertEqual(self.node.inspect("small")["spec"]["volumes"][0]["size_mib"], 64)
-        if grown.returncode != 0:
-            self.assertIn("could not grow its file system", grown.stderr)
-        else:
-            now = drover("exec", "small", "sh", "-c", "df -m /data | tail -n 1 | awk '{print $2}'").stdout
-            self.assertGreater(int(now), 32)
-        drover("rm", "--force", "small")
-
-    def test_a_container_is_copied_with_its_volumes(self):
-        drover = self.node.drover
-        self.run_guest("first", "-m", "64M", "--volume", "data:/data:64M", network="eth0=vmbr0,address=10.83.0.220/24")
-        drover("exec", "first", "mkdir", "-p", "/root")
-        self.write("first", "then")
-        copy = ("run", "--runtime", "pve-lxc", "--image")
-        refused = drover(*copy, "container:first", "--name", "second", check=False)
-        self.assertIn("from a snapshot only", refused.stderr)
-        self.assertEqual(self.node.names(), ["first"])
-        drover("snapshot", "create", "first", "one")
-        self.write("first", "now")
-        drover(*copy, "container:first@one", "--name", "second", "--hostname", "two", "--network",
-               "eth0=vmbr0,address=10.83.0.221/24")
-        drover("stop", "first")
-        drover(*copy, "container:first", "--name", "third", "-m", "96M", "--network", "none")
-        self.assertEqual(self.read("second"), ["then", "then"])
-        self.assertEqual(self.read("third"), ["now", "now"])
-        self.assertEqual(self.config("second")["hostname"], "two")
-        first, second, third = (self.node.inspect(name) for name in ("first", "second", "third"))
-        self.assertEqual([seen["spec"]["resources"]["memory_mib"] for seen in (first, second, third)], [64, 64, 96])
-        self.assertEqual(second["volumes"][0]["target"], "/data")
-        self.assertNotEqual(second["volumes"][0]["id"], first["volumes"][0]["id"])
-        self.assertNotEqual(second["networks"][0]["mac"], first["networks"][0]["mac"])
-        self.assertEqual(second["networks"][0]["address"], "10.83.0.221/24")
-        self.assertNotIn("snapshots", second)
-        self.assertNotIn("lock", self.config("first"))
-        # Proxmox keeps the source locked meanwhile: one after the other.
-        with concurrent.futures.ThreadPoolExecutor() as both:
-            ended = both.map(lambda name: drover(*copy, "container:first", "--name", name, "--network", "none"), ["a", "b"])
-            self.assertEqual([one.returncode for one in ended], [0, 0])
-        drover("rm", "--force", "first", "third", "a", "b")
-        self.assertEqual(self.read("second"), ["then", "then"])
-        drover("rm", "--force", "second")
-        self.assertIn("this node has none of that name", drover(*copy, "container:first", "--name", "x", check=False).stderr)
-        self.assertIn("has the volumes of that one",
-                      drover(*copy, "container:first", "--name", "x", "--volume", "a:/a:9M", check=False).stderr)
-        self.assertEqual(self.node.names(), [])
-
     def backups(self):
         """Their archives and notes, and what is left of those that failed."""
         folder = self.node.simulator.folder / "local/dump"
@@ -221,27 +124,12 @@ class GuestLife(unittest.TestCase):
         drover("rm", "--force", "copy")
         self.forget(backup)
 
-    def await_task(self, kind):
-        """The process of the task that runs now."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            for task in (self.node.simulator.folder / "tasks").iterdir():
-                words = task.name.split(":")
-                if words[0] == "UPID" and words[5] == kind and pathlib.Path("/proc", str(int(words[2], 16))).exists():
-                    return int(words[2], 16)
-            time.sleep(0.005)
-        self.fail(f"no task {kind} runs")
-
-    def backup_tasks(self):
-        names = [task.name.split(":") for task in (self.node.simulator.folder / "tasks").iterdir()]
-        return {words[2] for words in names if words[0] == "UPID" and words[5] == "vzdump"}
-
     def test_a_restart_of_the_agent_breaks_off_no_backup(self):
         """Once `systemctl restart droverd` aborted those that ran, and began them anew."""
         drover = self.node.drover
         self.run_guest("long", "--volume", "data:/data:64M")
         drover("exec", "long", "dd", "if=/dev/urandom", "of=/data/much", "bs=1M", "count=48")
-        before = len(self.backup_tasks())
+        before = len(self.tasks("vzdump"))
         begun = self.node.begin("backup", "long", "--storage", "local")
         task = self.await_task("vzdump")
         os.kill(task, signal.SIGSTOP)
@@ -250,7 +138,7 @@ class GuestLife(unittest.TestCase):
         self.node.start()
         backup, complaints = begun.communicate(timeout=60)
         self.assertEqual(begun.returncode, 0, complaints)
-        self.assertEqual(len(self.backup_tasks()), before + 1)
+        self.assertEqual(len(self.tasks("vzdump")), before + 1)
         drover("rm", "--force", "long")
         self.forget(backup.strip())
 

@@ -9,6 +9,7 @@
 #include "agent/system/child.h"
 #include "tests/pve-sim/guest_tasks.h"
 #include "tests/pve-sim/guest_volumes.h"
+#include "tests/pve-sim/quorum.h"
 #include "tests/pve-sim/storage_lock.h"
 
 namespace drover::pve_sim {
@@ -114,6 +115,7 @@ Result<> resize_disk(const Place& place, const TaskRequest& request, const TaskL
     text +=
         key.empty() ? value : fmt::format(",{}={}", key, key == "size" ? size_text(size) : value);
   }
+  TRY(check_guest_writable(place, request.id));
   config.set(disk, text);
   TRY(save_guest(place, request.id, config));
   const Result<> grown =

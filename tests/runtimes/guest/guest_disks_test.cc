@@ -92,6 +92,14 @@ TEST_F(GuestDisksTest, NeverShrinkAndTheApiIsNotEvenAsked) {
   EXPECT_EQ(runtime_.disks()->grow(web_, "date", 4, stop_).error().code, Code::not_found);
 }
 
+TEST_F(GuestDisksTest, OneThatProxmoxWasEndedAtIsTold) {
+  std::filesystem::resize_file(node_.folder() / "fast/images/5000/vm-5000-disk-0.raw", 32U << 20U);
+  const auto grown = runtime_.disks()->grow(web_, "", 32, stop_);
+  ASSERT_FALSE(grown);
+  EXPECT_EQ(grown.error().code, Code::conflict);
+  EXPECT_THAT(grown.error().message, HasSubstr("pct rescan --vmid 5000"));
+}
+
 TEST_F(GuestDisksTest, ARollbackBringsBackTheSizesOfThen) {
   // The folder of the volume "log" keeps no snapshots.
   ASSERT_TRUE(client_->put("/nodes/pve1/lxc/5000/config", {{"delete", "mp0"}}, stop_));
