@@ -38,9 +38,15 @@ json::Value to_json(const std::vector<Finding>& findings) {
   return list;
 }
 
+const char* grade(const Finding& finding) {
+  if (!finding.ok) {
+    return "FAULT";
+  }
+  return finding.commands.empty() ? "ok" : "hint";
+}
+
 void print(const Finding& finding) {
-  fmt::print("{:5} {:11} {}\n", finding.ok ? "ok" : "FAULT", finding.about,
-             printable(finding.message));
+  fmt::print("{:5} {:11} {}\n", grade(finding), finding.about, printable(finding.message));
   for (const std::string& command : finding.commands) {
     fmt::print("{:17}   {}\n", "", printable(command));
   }
@@ -88,7 +94,8 @@ void add_doctor(CLI::App& app, Action& action) {
   command->add_flag("--json", options->json, "Print JSON");
   command->footer(
       "As root, since the API token is for root only. A fault comes with the commands that mend\n"
-      "it.\n\nExit status:\n  0 no faults, 1 faults, 2 wrong usage, 125 configuration not "
+      "it, a hint with those that let the node do more.\n\nExit status:\n  0 no faults, 1 faults, "
+      "2 wrong usage, 125 configuration not "
       "readable\n");
   command->callback([&action, options] {
     action = [options](Session& session) { return examine(*options, session.interrupt.first()); };

@@ -3,9 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <iterator>
 
+#include "agent/doctor/examine_privileges.h"
+#include "agent/doctor/needed_privileges.h"
 #include "agent/doctor/proxmox_endpoint.h"
 #include "proxmox/cluster.h"
 #include "proxmox/network.h"
@@ -57,27 +58,6 @@ Finding examine_cluster(proxmox::Client& client, bool own_server_answers, const 
           state->name.empty() ? fmt::format("node {} stands alone", client.node())
                               : fmt::format("node {} of cluster {}; {} of {} nodes are online",
                                             client.node(), state->name, online, nodes.size())};
-}
-
-Finding examine_privileges(proxmox::Client& client, const std::vector<proxmox::Privilege>& needed,
-                           const Stop& stop) {
-  const auto missing = proxmox::Access(client).missing(needed, stop);
-  if (!missing) {
-    return {"privileges", false, missing.error().message};
-  }
-  if (missing->empty()) {
-    return {"privileges", true, fmt::format("{} has all that is needed", client.user())};
-  }
-  std::string list;
-  for (const proxmox::Privilege& privilege : *missing) {
-    list += fmt::format("{}{} on {}", list.empty() ? "" : ", ", privilege.name, privilege.path);
-  }
-  return {"privileges", false,
-          fmt::format("{} lacks {}{}", client.user(), list,
-                      proxmox::names_token(client.user())
-                          ? "; a token may do what its user may do, too, and no more"
-                          : ""),
-          proxmox::commands_to_grant(needed, *missing, client.user())};
 }
 
 Finding examine_storage(proxmox::Client& client, system::Clock& clock, const std::string& name,
@@ -132,8 +112,8 @@ std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
   const auto bridge = name.empty() ? Result<proxmox::Bridge>(proxmox::Bridge{})
                                    : proxmox::Network(client).require_bridge(name, stop);
   const bool is_vnet = bridge && bridge->is_vnet;
-  std::vector<Finding> findings = {
-      examine_privileges(client, needed_privileges(config, client.node(), is_vnet), stop)};
+  std::vector<Finding> findings =
+      examine_privileges(client, needed_privileges(config, client.node(), is_vnet), stop);
   if (!is_local_storage(config.storage.default_storage)) {
     findings.push_back(examine_storage(client, clock, config.storage.default_storage, "", stop));
   }
@@ -153,43 +133,6 @@ std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
 }
 
 }  // namespace
-
-std::vector<proxmox::Privilege> needed_privileges(const Config& config, const std::string& node,
-                                                  bool bridge_is_vnet) {
-  // Tasks that others have begun.
-  std::vector<proxmox::Privilege> needed = {{"/nodes/" + node, "Sys.Audit"}};
-  const auto add = [&needed](const std::string& path, std::initializer_list<const char*> names) {
-    for (const char* name : names) {
-      const proxmox::Privilege privilege{path, name};
-      if (std::find(needed.begin(), needed.end(), privilege) == needed.end()) {
-        needed.push_back(privilege);
-      }
-    }
-  };
-  if (const std::string& storage = config.storage.default_storage; !is_local_storage(storage)) {
-    add("/storage/" + storage,
-        {"Datastore.Audit", "Datastore.AllocateSpace", "Datastore.Allocate"});
-  }
-  if (config.routes_to(RuntimeKind::pve_lxc)) {
-    add("/storage/" + config.storage.guest_storage, {"Datastore.Audit", "Datastore.AllocateSpace"});
-    // Guests get numbers that are not there yet, so they are granted for all.
-    add("/vms", {"VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.CPU",
-                 "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Snapshot",
-                 "VM.Snapshot.Rollback", "VM.Backup"});
-    // Bridges of nodes are of this zone, since PVE 8.
-    if (const std::string& bridge = config.network.default_bridge;
-        !bridge.empty() && !bridge_is_vnet) {
-      add("/sdn/zones/localnetwork/" + bridge, {"SDN.Use"});
-    }
-  }
-  for (const std::string& storage : config.storage.template_storages) {
-    add("/storage/" + storage,
-        {"Datastore.Audit", "Datastore.AllocateTemplate", "Datastore.Allocate"});
-    // Whoever has the node fetch something learns what its network reaches.
-    add("/nodes/" + node, {"Sys.AccessNetwork"});
-  }
-  return needed;
-}
 
 std::vector<Finding> examine_proxmox(const Config& config, system::Clock& clock, const Stop& stop) {
   const Result<proxmox::Endpoint> endpoint = proxmox_endpoint(config);

@@ -10,7 +10,8 @@ struct Finding {
   std::string about;  ///< "programs", "proxmox", "cluster", "privileges", "storage", "network"
   bool ok = false;
   std::string message;
-  std::vector<std::string> commands{};  ///< what an admin enters to set it right
+  /// What an admin enters to set it right; of a finding that is ok, to have what it says is not.
+  std::vector<std::string> commands{};
 };
 
 }  // namespace drover::doctor

@@ -16,9 +16,10 @@ Answer Api::permissions(const Parameters& given) const {
   json::Object all;
   for (const char* right :
        {"Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.AllocateTemplate",
-        "Datastore.Audit", "SDN.Use", "Sys.AccessNetwork", "Sys.Audit", "VM.Allocate", "VM.Audit",
-        "VM.Backup", "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory", "VM.Config.Network",
-        "VM.Config.Options", "VM.PowerMgmt", "VM.Snapshot", "VM.Snapshot.Rollback"}) {
+        "Datastore.Audit", "SDN.Use", "Sys.AccessNetwork", "Sys.Audit", "Sys.Modify", "VM.Allocate",
+        "VM.Audit", "VM.Backup", "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory",
+        "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt", "VM.Snapshot",
+        "VM.Snapshot.Rollback"}) {
     all.set(right, 1);
   }
   const Result<std::string> denied = system::read_file(place_.denied());

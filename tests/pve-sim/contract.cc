@@ -137,6 +137,14 @@ Contract::Contract() {
   methods_ = std::move(*parsed);
 }
 
+std::vector<std::string> Contract::methods() const {
+  std::vector<std::string> names;
+  for (const auto& [name, parameters] : *methods_.object()) {
+    names.emplace_back(name);
+  }
+  return names;
+}
+
 bool Contract::has_parameter(std::string_view method, const std::string& name) const {
   return description_of(methods_.at(method), name) != nullptr;
 }

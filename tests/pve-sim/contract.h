@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/core/json.h"
 #include "tests/pve-sim/form.h"
@@ -23,6 +24,8 @@ class Contract {
   Parameters check(std::string_view method, const Form& form, const Parameters& path_parameters,
                    std::map<std::string, std::string>& errors) const;
 
+  /// All methods it has.
+  std::vector<std::string> methods() const;
   /// Whether it has that method.
   bool knows(std::string_view method) const { return methods_.find(method) != nullptr; }
   /// Whether the method has a parameter of that name.

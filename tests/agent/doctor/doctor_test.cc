@@ -4,6 +4,7 @@
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
 #include "fakes/sim_node.h"
+#include "proxmox/access.h"
 
 namespace drover::doctor {
 namespace {
@@ -87,26 +88,35 @@ TEST_F(DoctorTest, ATokensUserIsLeftAlone) {
   EXPECT_THAT(proxmox::commands_to_grant(all, {}, "drover@pve"), IsEmpty());
 }
 
-TEST_F(DoctorTest, PrivilegesAreAskedForWhatTheConfigurationNames) {
-  config_.storage.default_storage = "tank";
-  config_.network.default_bridge = "vmbr7";
-  const auto on = [&](const std::string& path, bool is_vnet = false) {
-    const auto needed = needed_privileges(config_, "pve1", is_vnet);
-    return std::count_if(needed.begin(), needed.end(),
-                         [&](const auto& privilege) { return privilege.path == path; });
-  };
-  EXPECT_EQ(on("/storage/tank"), 3);
-  EXPECT_EQ(on("/storage/local"), 2);
-  EXPECT_EQ(on("/nodes/pve1"), 1);
-  EXPECT_EQ(on("/sdn/zones/localnetwork/vmbr7"), 1);
-  EXPECT_EQ(on("/sdn/zones/localnetwork/vmbr7", true), 0);
-  EXPECT_EQ(on("/"), 0);
-  config_.storage.default_storage = "local-folder";
-  config_.runtime.rules.clear();
-  EXPECT_EQ(on("/vms") + on("/storage/local") + on("/storage/local-folder"), 0);
-  config_.storage.template_storages = {"nfs"};
-  EXPECT_EQ(on("/storage/nfs"), 3);
-  EXPECT_EQ(on("/nodes/pve1"), 2);
+TEST_F(DoctorTest, WhatOnlySomeJobsNeedIsNoFaultAndTellsWhichTheyAre) {
+  write("denied", "/nodes/pve1 Sys.Modify\n/sdn/zones/localnetwork SDN.Use\n");
+  const std::vector<Finding> findings = examine();
+  EXPECT_THAT(findings, Each(Field(&Finding::ok, true)));
+  EXPECT_THAT(
+      findings,
+      Contains(AllOf(
+          Field(&Finding::message, HasSubstr("root@pam!drover lacks Sys.Modify on /nodes/pve1, "
+                                             "needed by network.ensure and network.remove; ")),
+          Field(&Finding::commands,
+                ElementsAre("pveum role add DroverNodes",
+                            "pveum role modify DroverNodes --append 1 --privs Sys.Audit,Sys.Modify",
+                            "pveum acl modify /nodes/pve1 --roles DroverNodes --tokens "
+                            "'root@pam!drover'")))));
+  EXPECT_THAT(findings,
+              Contains(Field(&Finding::message,
+                             HasSubstr("SDN.Use on /sdn/zones/localnetwork, needed by "
+                                       "network.ensure and network.remove, and guests"))));
+  EXPECT_THAT(findings, Contains(Field(&Finding::message,
+                                       HasSubstr("has all that the configuration needs"))));
+}
+
+TEST_F(DoctorTest, WhatMendsAFaultGrantsNothingThatOnlySomeJobsNeed) {
+  write("denied", "/nodes/pve1 Sys.Modify\n/nodes/pve1 Sys.Audit\n");
+  EXPECT_THAT(
+      examine(),
+      Contains(AllOf(fault("privileges", "lacks Sys.Audit on /nodes/pve1;"),
+                     Field(&Finding::commands, Contains("pveum role modify DroverNodes --append 1 "
+                                                        "--privs Sys.Audit")))));
 }
 
 TEST_F(DoctorTest, WhoShallFetchTemplatesNeedsMore) {
