@@ -70,8 +70,9 @@ std::vector<std::string> commands_to_grant(const std::vector<Privilege>& needed,
   // token's user is left alone.
   const char* const whom = names_token(user) ? "--tokens" : "--users";
   for (const std::string& path : paths) {
-    commands.push_back(
-        fmt::format("pveum acl modify {} --roles {} {} '{}'", path, role_for(path), whom, user));
+    // What is granted on "/" would hold for everything.
+    commands.push_back(fmt::format("pveum acl modify {} --roles {} {} '{}'{}", path, role_for(path),
+                                   whom, user, path == "/" ? " --propagate 0" : ""));
   }
   return commands;
 }

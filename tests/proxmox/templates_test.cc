@@ -12,6 +12,7 @@
 #include "fakes/file_server.h"
 #include "fakes/listener.h"
 #include "fakes/registry.h"
+#include "fakes/separate_token.h"
 #include "fakes/sim_node.h"
 #include "proxmox/file_digest.h"
 
@@ -199,11 +200,18 @@ TEST_F(TemplatesTest, WhatIsThereIsNotAskedForOnceMore) {
 }
 
 TEST_F(TemplatesTest, WhoMayNotIsToldThePrivilege) {
-  std::ofstream(node_.folder() / "denied") << "/nodes/pve1 Sys.AccessNetwork\n";
-  const auto done = download("https://example.org/x");
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, Code::refused);
-  EXPECT_THAT(done.error().message, HasSubstr("/nodes/pve1, Sys.AccessNetwork"));
+  fakes::SeparateToken token(node_);
+  token.grant({{"/storage/local", "Datastore.AllocateTemplate"}});
+  const auto client = token.client();
+  Tasks tasks(*client, clock_);
+  Templates templates(*client, tasks);
+  const auto pulled = templates.pull(volume_, "example.org/app:1", stop_);
+  ASSERT_FALSE(pulled);
+  EXPECT_EQ(pulled.error().code, Code::refused);
+  EXPECT_THAT(pulled.error().message, HasSubstr("/nodes/pve1, Sys.AccessNetwork"));
+  // There is another privilege that would do, so that Proxmox names none.
+  EXPECT_EQ(templates.download(volume_, "https://example.org/x", "", stop_).error().code,
+            Code::refused);
 }
 
 TEST_F(TemplatesTest, WhatWasFetchedThoughItsAnswerWasLostIsFound) {

@@ -16,6 +16,25 @@ Answer Api::start_task(const TaskRequest& request, const std::string& user) {
   return upid ? with_data(*upid) : error(upid.error().message);
 }
 
+Has Api::granted_to(const std::string& user) const {
+  return [this, user](const std::string& path, const std::string& privilege) {
+    return users_.has(user, path, privilege);
+  };
+}
+
+std::string Api::refusal(const std::string& method, const std::string& target, const Form& form,
+                         const std::string& user) const {
+  const std::optional<Permissions::Method> found = permissions_.find(method, split(target, "/"));
+  if (!found) {
+    return "";
+  }
+  Parameters known = found->in_path;
+  for (const auto& [name, values] : form) {
+    known.emplace(name, values.front());
+  }
+  return permissions_.refusal(found->name, known, granted_to(user));
+}
+
 Answer Api::handle(const std::string& method, const std::string& target, const Form& form,
                    const std::string& user) {
   const std::string line = method + " " + target;
@@ -24,6 +43,9 @@ Answer Api::handle(const std::string& method, const std::string& target, const F
   }
   if (faults_.take("denied", line)) {
     return error("Permission check failed (/, Sys.Audit)", 403);
+  }
+  if (const std::string why = refusal(method, target, form, user); !why.empty()) {
+    return error(why, 403);
   }
   for (const char* fault : {"lock", "nospace"}) {
     if (faults_.take(fault, line)) {
@@ -51,8 +73,8 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
     return with_data(
         json::Object{{"repoid", "0307225d4bc8b3ed"}, {"release", "9.1"}, {"version", "9.1.7"}});
   }
-  if (method == "GET" && parts.size() == 2 && what == "access" && parts[1] == "permissions") {
-    return permissions(CHECKED("GET /access/permissions", {}));
+  if (what == "access" && parts.size() > 1) {
+    return access(method, parts, form, user);
   }
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "status") {
     CHECKED("GET /cluster/status", {});
@@ -78,7 +100,7 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
     return with_data(std::to_string(free));
   }
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "resources") {
-    return resources(CHECKED("GET /cluster/resources", {}));
+    return resources(CHECKED("GET /cluster/resources", {}), user);
   }
   if (method == "GET" && target == "/cluster/firewall/options") {
     CHECKED("GET /cluster/firewall/options", {});
@@ -89,7 +111,8 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
   }
   if (parts.size() == 1 && method == "GET") {
     CHECKED("GET /nodes", {});
-    return with_data(json::Array{node_row(place_)});
+    const bool all = users_.has(user, "/nodes/" + place_.node, "Sys.Audit");
+    return with_data(json::Array{all ? node_row(place_) : bare_node_row(place_)});
   }
   if (parts.size() < 3) {
     return not_implemented(method, parts);
@@ -123,7 +146,7 @@ Answer Api::node(const std::string& method, const std::vector<std::string>& part
     return back_up(CHECKED("POST /nodes/{node}/vzdump", {}), user);
   }
   if (what == "tasks") {
-    return tasks(method, parts, form);
+    return tasks(method, parts, form, user);
   }
   return what == "lxc" ? guests(method, parts, form, user) : not_implemented(method, parts);
 }

@@ -8,31 +8,44 @@
 #include "tests/pve-sim/answer.h"
 #include "tests/pve-sim/contract.h"
 #include "tests/pve-sim/faults.h"
+#include "tests/pve-sim/permissions.h"
 #include "tests/pve-sim/place.h"
 #include "tests/pve-sim/tasks.h"
+#include "tests/pve-sim/users.h"
 
 namespace drover::pve_sim {
 
 /// Thread-safe.
 class Api {
  public:
-  explicit Api(const Place& place) : place_(place), faults_(place), tasks_(place, faults_) {}
+  Api(const Place& place, Users& users)
+      : place_(place), users_(users), faults_(place), tasks_(place, faults_) {}
 
   /// `target` is the decoded path below /api2/json, `user` who asks: "USER@REALM" or with "!TOKEN".
   Answer handle(const std::string& method, const std::string& target, const Form& form,
                 const std::string& user);
 
  private:
+  /// What the method wants granted and `user` has not; "" when it may begin.
+  std::string refusal(const std::string& method, const std::string& target, const Form& form,
+                      const std::string& user) const;
+  Has granted_to(const std::string& user) const;
   Answer answer(const std::string& method, const std::string& target, const Form& form,
                 const std::string& user);
+  Answer access(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+                const std::string& user);
+  Answer permissions(const Parameters& parameters, const std::string& user) const;
+  Answer token(const std::string& method, const Parameters& parameters);
+  Answer grant(const Parameters& parameters);
   Answer node(const std::string& method, const std::vector<std::string>& parts, const Form& form,
               const std::string& user);
   Answer storage(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
   Answer network(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
-  Answer list_tasks(const Parameters& parameters) const;
-  Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form);
+  Answer list_tasks(const Parameters& parameters, const std::string& user) const;
+  Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+               const std::string& user);
   Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                 const std::string& user);
   Answer firewall_switch() const;
@@ -59,14 +72,15 @@ class Api {
   Answer pull_oci(const Parameters& parameters, const std::string& user);
   Answer oci_tags(const Parameters& parameters) const;
   Answer upload(const Parameters& parameters, const std::string& user);
-  Answer permissions(const Parameters& parameters) const;
   Answer cluster_status() const;
-  Answer resources(const Parameters& parameters) const;
+  Answer resources(const Parameters& parameters, const std::string& user) const;
   Answer manager_status() const;
   Answer start_task(const TaskRequest& request, const std::string& user);
 
   const Place& place_;
+  Users& users_;
   Contract contract_;
+  Permissions permissions_;
   Faults faults_;
   Tasks tasks_;
 };

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
@@ -20,6 +21,13 @@ Answer Api::back_up(const Parameters& given, const std::string& user) {
   const std::string storage = text("storage", "local");
   if (!place_.storages.contains(storage)) {
     return error(fmt::format("storage '{}' does not exist", storage));
+  }
+  for (const auto& [where, privilege] :
+       {std::pair("/vms/" + given.at("vmid"), "VM.Backup"),
+        std::pair("/storage/" + storage, "Datastore.AllocateSpace")}) {
+    if (!users_.has(user, where, privilege)) {
+      return error(permission_failed(where + ", " + privilege), 403);
+    }
   }
   return start_task({"vzdump",
                      given.at("vmid"),

@@ -1,4 +1,4 @@
-// The methods about the cluster and who may do what in it.
+// The methods about the cluster.
 #include <ctime>
 #include <sstream>
 
@@ -10,27 +10,6 @@
 #include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
-
-Answer Api::permissions(const Parameters& given) const {
-  const std::string where = given.contains("path") ? given.at("path") : "/";
-  json::Object all;
-  for (const char* right :
-       {"Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.AllocateTemplate",
-        "Datastore.Audit", "SDN.Use", "Sys.AccessNetwork", "Sys.Audit", "Sys.Modify", "VM.Allocate",
-        "VM.Audit", "VM.Backup", "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory",
-        "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt", "VM.Snapshot",
-        "VM.Snapshot.Rollback"}) {
-    all.set(right, 1);
-  }
-  const Result<std::string> denied = system::read_file(place_.denied());
-  std::istringstream lines(denied.value_or(""));
-  for (std::string path, right; lines >> path >> right;) {
-    if (path == where) {
-      all.erase(right);
-    }
-  }
-  return with_data(json::Object{{where, std::move(all)}});
-}
 
 Answer Api::cluster_status() const {
   json::Object node{{"id", "node/" + place_.node},
@@ -56,11 +35,14 @@ Answer Api::cluster_status() const {
   return with_data(json::Array{std::move(whole), std::move(node), std::move(other)});
 }
 
-Answer Api::resources(const Parameters& given) const {
+Answer Api::resources(const Parameters& given, const std::string& user) const {
   const std::string type = given.contains("type") ? given.at("type") : "";
   json::Array list;
   if (type.empty() || type == "vm") {
     for (const std::string& vmid : guest_ids(place_)) {
+      if (!users_.has(user, "/vms/" + vmid, "VM.Audit")) {
+        continue;
+      }
       json::Object guest = guest_status(vmid);
       const json::Value cpus = *guest.find("cpus");
       const json::Value mem = *guest.find("mem");
@@ -78,7 +60,8 @@ Answer Api::resources(const Parameters& given) const {
     }
   }
   if (type.empty() || type == "node") {
-    json::Object node = node_row(place_);
+    const bool all = users_.has(user, "/nodes/" + place_.node, "Sys.Audit");
+    json::Object node = all ? node_row(place_) : bare_node_row(place_);
     node.erase("ssl_fingerprint");
     node.set("cgroup-mode", 2);
     list.emplace_back(std::move(node));

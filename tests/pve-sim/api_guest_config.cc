@@ -10,10 +10,12 @@
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/guest_networks.h"
+#include "tests/pve-sim/guest_permissions.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
+#include "tests/pve-sim/volume_permissions.h"
 
 namespace drover::pve_sim {
 
@@ -22,9 +24,6 @@ namespace {
 std::mutex creating;
 
 constexpr std::array kNumbers{"memory", "swap", "cores", "unprivileged", "onboot"};
-constexpr std::array kNotStored{"vmid",   "node",    "ostemplate", "storage",  "start",
-                                "force",  "digest",  "delete",     "password", "bwlimit",
-                                "revert", "restore", "unique"};
 
 json::Value stored(const std::string& key, const std::string& value) {
   for (const char* number : kNumbers) {
@@ -48,40 +47,9 @@ json::Value stored(const std::string& key, const std::string& value) {
   return text;
 }
 
-std::string only_for_root(std::string_view what) {
-  return fmt::format("Permission check failed ({} is only allowed for root@pam)", what);
-}
-
-// What only a login as root@pam may set, and never a token.
-std::string root_only(const Parameters& given, const std::string& user) {
-  if (user == "root@pam") {
-    return "";
-  }
-  for (const auto& [key, value] : given) {
-    auto parts = read_property_string(value);
-    if (key.starts_with("mp") && parts[""].starts_with('/')) {
-      return only_for_root("mount point type bind");
-    }
-    if (key.starts_with("dev")) {
-      return only_for_root("configuring device passthrough");
-    }
-    if (key == "hookscript") {
-      return only_for_root("changing 'hookscript'");
-    }
-    if (key == "features" && value != "nesting=1" && value != "nesting=0") {
-      return only_for_root("changing feature flags (except nesting)");
-    }
-  }
-  return "";
-}
-
 void store_all(const Parameters& given, json::Object& config) {
   for (const auto& [key, value] : given) {
-    bool skipped = false;
-    for (const char* name : kNotStored) {
-      skipped = skipped || key == name;
-    }
-    if (!skipped) {
+    if (!is_about_call(key)) {
       config.set(key, stored(key, value));
     }
   }
@@ -137,6 +105,29 @@ Result<> change_guest(const Place& place, const std::string& vmid, const Paramet
   return {};
 }
 
+// A guest that is made, anew or of a backup, with the storage its disks go to.
+std::string creation_refusal(const Parameters& given, const std::string& user, const Has& has) {
+  const std::string& vmid = given.at("vmid");
+  if (!has("/vms/" + vmid, "VM.Allocate")) {
+    return permission_failed("");
+  }
+  if (std::string why = change_refusal({vmid, given, {}, {}}, user, has); !why.empty()) {
+    return why;
+  }
+  const std::string& source = given.at("ostemplate");
+  if (std::string why =
+          source.find(':') == std::string::npos ? "" : volume_refusal(source, vmid, has);
+      !why.empty()) {
+    return why;
+  }
+  const std::string storage =
+      "/storage/" + (given.contains("storage") ? given.at("storage") : "local");
+  const bool says_where = given.contains("rootfs");
+  return says_where || has(storage, "Datastore.AllocateSpace")
+             ? ""
+             : permission_failed(storage + ", Datastore.AllocateSpace");
+}
+
 }  // namespace
 
 Result<> Api::reserve_guest(const std::string& vmid) const {
@@ -176,7 +167,7 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
   if (const auto faults = program_faults(given); !faults.empty()) {
     return bad_parameters(faults);
   }
-  if (const std::string why = root_only(given, user); !why.empty()) {
+  if (const std::string why = creation_refusal(given, user, granted_to(user)); !why.empty()) {
     return error(why, 403);
   }
   if (given.at("ostemplate").find(':') == std::string::npos) {
@@ -219,11 +210,12 @@ Answer Api::configure_guest(const std::string& vmid, const Parameters& given,
   if (const auto faults = program_faults(given); !faults.empty()) {
     return bad_parameters(faults);
   }
-  if (const std::string why = root_only(given, user); !why.empty()) {
-    return error(why, 403);
-  }
   const std::vector<std::string> goes =
       split(given.contains("delete") ? given.at("delete") : "", ",; ");
+  const GuestChange change{vmid, given, goes, load_guest(place_, vmid).value_or(json::Object())};
+  if (const std::string why = change_refusal(change, user, granted_to(user)); !why.empty()) {
+    return error(why, 403);
+  }
   for (const std::string& key : goes) {
     if (!contract_.has_parameter("PUT /nodes/{node}/lxc/{vmid}/config", key)) {
       return bad_parameters({{"delete", fmt::format("unknown option '{}'", key)}});

@@ -45,7 +45,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     CHECKED("GET /nodes/{node}/lxc", {});
     json::Array list;
     for (const std::string& vmid : guest_ids(place_)) {
-      list.emplace_back(guest_status(vmid));
+      if (users_.has(user, "/vms/" + vmid, "VM.Audit")) {
+        list.emplace_back(guest_status(vmid));
+      }
     }
     return with_data(std::move(list));
   }

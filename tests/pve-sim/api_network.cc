@@ -51,10 +51,15 @@ void configure(json::Object& interface, const Parameters& given) {
 }
 
 json::Object shown(const json::Value& interface, int priority, bool active) {
-  json::Object bridge{{"method", "manual"},  {"method6", "manual"},
-                      {"bridge_ports", ""},  {"bridge_stp", "off"},
-                      {"bridge_fd", "0"},    {"families", json::Array{"inet"}},
+  json::Object bridge{{"method", "manual"},
+                      {"method6", "manual"},
+                      {"families", json::Array{"inet"}},
                       {"priority", priority}};
+  if (interface.at("type").string_or("") == "bridge") {
+    bridge.set("bridge_ports", "");
+    bridge.set("bridge_stp", "off");
+    bridge.set("bridge_fd", "0");
+  }
   for (const auto& [key, value] : *interface.object()) {
     if (!value.is_number() || value.integer_or(0) != 0) {
       bridge.set(key, value);
@@ -81,6 +86,18 @@ void hide_new_ones(const Place& place, json::Object& interfaces) {
   interfaces = std::move(seen);
 }
 
+void hide_what_may_not_be_used(const Has& has, json::Object& interfaces) {
+  json::Object seen;
+  for (const auto& [name, interface] : interfaces) {
+    const std::string path = "/sdn/zones/localnetwork/" + name;
+    const bool is_bridge = interface.at("type").string_or("bridge") == "bridge";
+    if (!is_bridge || has(path, "SDN.Use") || has(path, "SDN.Audit")) {
+      seen.set(name, interface);
+    }
+  }
+  interfaces = std::move(seen);
+}
+
 Answer with_changes(json::Value data, const std::string& changes) {
   Answer answer = with_data(std::move(data));
   if (!changes.empty()) {
@@ -91,13 +108,15 @@ Answer with_changes(json::Value data, const std::string& changes) {
 
 Answer listed(const Interfaces& interfaces, const std::set<std::string>& active,
               const Parameters& given, const std::string& changes) {
-  const std::string type = given.contains("type") ? given.at("type") : "bridge";
+  const std::string type = given.contains("type") ? given.at("type") : "";
   json::Array list;
   int priority = 3;
   for (const auto& [name, value] : interfaces.written) {
     json::Object bridge = shown(value, priority++, active.contains(name));
     bridge.set("iface", name);
-    if (type.find("bridge") != std::string::npos) {
+    const bool is_bridge = value.at("type").string_or("") == "bridge";
+    if (type.empty() || value.at("type").string_or("") == type ||
+        (is_bridge && type.find("bridge") != std::string::npos)) {
       list.emplace_back(std::move(bridge));
     }
   }
@@ -131,6 +150,7 @@ Answer Api::network(const std::string& method, const std::vector<std::string>& p
     }
     const std::set<std::string> active = active_interfaces(place_, *loaded);
     if (parts.size() == 3) {
+      hide_what_may_not_be_used(granted_to(user), written);
       return listed(*loaded, active, given, *changes);
     }
     const json::Value* found = written.find(parts[3]);

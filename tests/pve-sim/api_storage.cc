@@ -13,6 +13,7 @@
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/template_tasks.h"
+#include "tests/pve-sim/volume_permissions.h"
 
 namespace drover::pve_sim {
 namespace {
@@ -69,6 +70,12 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
     CHECKED("GET /nodes/{node}/storage", {});
     json::Array list;
     for (const auto& [name, type] : place_.storages) {
+      if (!permissions_
+               .refusal("GET /nodes/{node}/storage/{storage}/status", {{"storage", name}},
+                        granted_to(user))
+               .empty()) {
+        continue;
+      }
       facts.set("storage", name);
       facts.set("type", type);
       list.emplace_back(facts);
@@ -139,6 +146,10 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
                                        {"size", std::uint64_t{file.file_size()}}});
       }
     }
+    std::erase_if(list, [&](const json::Value& volume) {
+      return !volume_refusal(std::string(volume.at("volid").string_or("")), "", granted_to(user))
+                  .empty();
+    });
     return with_data(std::move(list));
   }
   if (parts.size() == 5 && method == "POST") {
@@ -187,6 +198,11 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   const std::string storage = parts[3] + ":";
   if (!volume.starts_with(storage)) {
     volume = storage + volume;
+  }
+  if (const std::string why = method == "GET" ? volume_refusal(volume, "", granted_to(user))
+                                              : deletion_refusal(volume, granted_to(user));
+      !why.empty()) {
+    return error(why, 403);
   }
   const Parameters both{{"storage", parts[3]}, {"volume", volume}};
   const std::optional<path> file = volume_path(place_, volume);

@@ -29,16 +29,24 @@ bool is_wanted(const json::Object& task, const Parameters& given) {
           (!runs && status != "OK" && !status.starts_with("WARNINGS")));
 }
 
+// Whether a task is the asker's own: to its user also what its tokens have begun, and to a token
+// only what that one has.
+bool is_own(const std::string& upid, const std::string& user) {
+  const std::string owner = parse_upid(upid).value_or(Upid()).user;
+  return user == owner || user == owner.substr(0, owner.find('!'));
+}
+
 }  // namespace
 
-Answer Api::list_tasks(const Parameters& given) const {
+Answer Api::list_tasks(const Parameters& given, const std::string& user) const {
+  const bool all = users_.has(user, "/nodes/" + place_.node, "Sys.Audit");
   const std::int64_t first = number_of(given, "start", 0);
   const std::int64_t limit = number_of(given, "limit", kMostInAnswer);
   json::Array list;
   std::int64_t total = 0;
   for (const std::string& upid : tasks_.list()) {
     std::optional<json::Object> task = tasks_.row(upid);
-    if (!task || !is_wanted(*task, given)) {
+    if (!task || !(all || is_own(upid, user)) || !is_wanted(*task, given)) {
       continue;
     }
     if (total >= first && total < first + limit) {
@@ -50,10 +58,10 @@ Answer Api::list_tasks(const Parameters& given) const {
 }
 
 Answer Api::tasks(const std::string& method, const std::vector<std::string>& parts,
-                  const Form& form) {
+                  const Form& form, const std::string& user) {
   if (parts.size() == 3 && method == "GET") {
     const Parameters given = CHECKED("GET /nodes/{node}/tasks", {});
-    return list_tasks(given);
+    return list_tasks(given, user);
   }
   if (parts.size() < 4) {
     return not_implemented(method, parts);
@@ -61,6 +69,12 @@ Answer Api::tasks(const std::string& method, const std::vector<std::string>& par
   const Parameters own{{"upid", parts[3]}};
   if (!parse_upid(parts[3])) {
     return bad_parameters({{"upid", "unable to parse worker upid"}});
+  }
+  const std::string node = "/nodes/" + place_.node;
+  const std::string wanted = method == "DELETE" ? "Sys.Modify" : "Sys.Audit";
+  if ((parts.size() == 5 || method == "DELETE") && !is_own(parts[3], user) &&
+      !users_.has(user, node, wanted)) {
+    return error(permission_failed(node + ", " + wanted), 403);
   }
   if (parts.size() == 4 && method == "DELETE") {
     CHECKED("DELETE /nodes/{node}/tasks/{upid}", own);

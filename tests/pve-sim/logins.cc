@@ -9,6 +9,7 @@
 namespace drover::pve_sim {
 namespace {
 
+constexpr std::string_view kToken = "PVEAPIToken=";
 constexpr std::string_view kCookie = "PVEAuthCookie=";
 
 }  // namespace
@@ -16,9 +17,13 @@ constexpr std::string_view kCookie = "PVEAuthCookie=";
 Caller Logins::caller(std::string_view authorization, std::string_view cookie,
                       std::string_view csrf, bool reads) {
   if (!authorization.empty()) {
-    return authorization == "PVEAPIToken=" + secrets_.token
-               ? Caller{secrets_.token.substr(0, secrets_.token.find('=')), true}
-               : Caller{"", false, "Authentication failed!"};
+    if (authorization == std::string(kToken) + secrets_.token) {
+      return {secrets_.token.substr(0, secrets_.token.find('=')), true};
+    }
+    const std::optional<std::string> owner =
+        authorization.starts_with(kToken) ? users_.owner_of(authorization.substr(kToken.size()))
+                                          : std::nullopt;
+    return owner ? Caller{*owner, true} : Caller{"", false, "Authentication failed!"};
   }
   if (!cookie.starts_with(kCookie)) {
     return {"", false, "No ticket"};

@@ -11,6 +11,7 @@
 #include "tests/pve-sim/faults.h"
 #include "tests/pve-sim/place.h"
 #include "tests/pve-sim/secrets.h"
+#include "tests/pve-sim/users.h"
 
 namespace drover::pve_sim {
 
@@ -23,8 +24,8 @@ struct Caller {
 /// Thread-safe.
 class Logins {
  public:
-  Logins(const Place& place, Secrets secrets)
-      : place_(place), secrets_(std::move(secrets)), faults_(place) {}
+  Logins(const Place& place, Secrets secrets, const Users& users)
+      : place_(place), secrets_(std::move(secrets)), users_(users), faults_(place) {}
 
   /// By the three headers, "" for one that is not there. Only who `reads` needs no CSRF token with
   /// a ticket.
@@ -36,6 +37,7 @@ class Logins {
  private:
   const Place& place_;
   const Secrets secrets_;
+  const Users& users_;
   const Contract contract_;
   Faults faults_;
   std::mutex mutex_;

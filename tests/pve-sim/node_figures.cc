@@ -64,24 +64,29 @@ json::Array load() {
 
 }  // namespace
 
-json::Object node_row(const Place& place) {
-  struct sysinfo info {};
-  sysinfo(&info);
-  const Disk disk = disk_of(place);
-  const std::uint64_t memory = about_memory("MemTotal");
+json::Object bare_node_row(const Place& place) {
   return {{"node", place.node},
           {"id", "node/" + place.node},
           {"type", "node"},
           {"status", "online"},
           {"level", ""},
-          {"cpu", 0},
-          {"maxcpu", get_nprocs()},
-          {"mem", memory - about_memory("MemAvailable")},
-          {"maxmem", memory},
-          {"disk", disk.total - disk.free},
-          {"maxdisk", disk.total},
-          {"ssl_fingerprint", system::read_file(place.directory / "fingerprint").value_or("")},
-          {"uptime", std::int64_t{info.uptime}}};
+          {"ssl_fingerprint", system::read_file(place.directory / "fingerprint").value_or("")}};
+}
+
+json::Object node_row(const Place& place) {
+  struct sysinfo info {};
+  sysinfo(&info);
+  const Disk disk = disk_of(place);
+  const std::uint64_t memory = about_memory("MemTotal");
+  json::Object row = bare_node_row(place);
+  row.set("cpu", 0);
+  row.set("maxcpu", get_nprocs());
+  row.set("mem", memory - about_memory("MemAvailable"));
+  row.set("maxmem", memory);
+  row.set("disk", disk.total - disk.free);
+  row.set("maxdisk", disk.total);
+  row.set("uptime", std::int64_t{info.uptime});
+  return row;
 }
 
 json::Object node_status(const Place& place) {

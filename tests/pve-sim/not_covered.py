@@ -15,10 +15,5 @@ NOT_COVERED = {
         "get-storage-config storage-after-delete-local storage-create-again storage-create-bad-type "
         "storage-create-missing-path storage-delete storage-delete-again storage-delete-local storage-disabled-content "
         "storage-get storage-get-missing storage-list-after storage-update storage-update-fixed",
-    "the simulator has one user, who may do all but what a test forbids":
-        "acl-set perm-config-nonexistent perm-config-put-memory perm-config-put-options perm-lxc-list perm-network "
-        "perm-network-post perm-own-task perm-permissions perm-privsep-token perm-privsep-token-resources perm-resources "
-        "perm-start perm-storage-content perm-storage-list role-create token-create token-create-again token-delete "
-        "user-create-again",
     "the simulator is asked for its own tasks only": "cluster-tasks",
 }

@@ -35,8 +35,6 @@ struct Place {
   path guests() const { return directory / "guests"; }
   path tasks() const { return directory / "tasks"; }
   path firewall(const std::string& vmid) const { return directory / "firewall" / vmid; }
-  /// Lines "PATH PRIVILEGE": what nobody may do there. All else is granted.
-  path denied() const { return directory / "denied"; }
   /// "NAME 1": the node is one of two of a quorate cluster; "NAME 0": the other cannot be seen, and
   /// what all nodes share cannot be written (quorum.h). It stands alone where there is no such
   /// file.

@@ -18,6 +18,7 @@ import recordings
 ALL = recordings.load()
 TEMPLATE = "busybox-1.0_amd64.tar.gz"
 UPID = re.compile(r"UPID:[^/\s]+:")
+SECRET = re.compile(r"00000000-0000-4000-8000-\d{12}")
 BOUNDARY = "a-part-of-the-upload"
 
 
@@ -116,12 +117,12 @@ class RecordedNode(unittest.TestCase):
         return text
 
     def remember(self, recorded, seen):
-        """Later recordings speak of the tasks and tickets of earlier ones."""
+        """Later recordings speak of the tasks, tokens and tickets of earlier ones."""
         if isinstance(recorded, dict) and isinstance(seen, dict):
             for key in recorded.keys() & seen.keys():
                 self.remember(recorded[key], seen[key])
         elif isinstance(recorded, str) and isinstance(seen, str) and recorded != seen:
-            if UPID.fullmatch(recorded) or recorded.endswith(":SIGNATURE"):
+            if UPID.fullmatch(recorded) or SECRET.fullmatch(recorded) or recorded.endswith(":SIGNATURE"):
                 self.here[recorded] = seen
 
     def body_of(self, recording):

@@ -19,6 +19,7 @@ ABOUT_NODE = {"boot-info", "cpuinfo", "current-kernel", "memory", "rootfs", "swa
 # What is left out, with why. (recording's name begins with, key)
 LEFT_OUT = {
     ("", "pressure"): "the recorded node ran cgroup v1, where these are null; a real node gives numbers",
+    ("perm-", "cgroup-mode"): "for the same reason it is 1 there; a real node says 2",
     ("auth-ticket-ok", "cap"): "what the web interface shows; the simulator knows privileges by path only",
 }
 # Texts with a part that is another one each time.

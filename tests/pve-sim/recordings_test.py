@@ -5,6 +5,7 @@ recordings_test.py BUILD_DIRECTORY, in a mount and a network namespace of its ow
 why, and fails for a recording that is neither replayed nor named there.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -30,6 +31,37 @@ class Logins(RecordedNode):
         self.make_guest(100)
         self.replay("auth-ticket-ok", "auth-cookie-get", "auth-cookie-post-without-csrf", "auth-ticket-bad-password",
                     "auth-ticket-missing-param", "auth-cookie-bad", "auth-cookie-post-with-csrf")
+
+
+class Users(RecordedNode):
+    def setUp(self):
+        super().setUp()
+        self.ask("POST", "/access/users", userid="bob@pve")
+
+    def test_who_is_made(self):
+        self.replay("user-create-again", "role-create", "token-create", "token-create-again", "acl-set")
+
+    def test_what_somebody_may_who_was_granted_a_part(self):
+        configure(self.folder, eno1={"type": "eth"}, vmbr0={"type": "bridge", "autostart": 1})
+        for vmid in (100, 122):
+            self.make_guest(vmid, **({"hostname": "bb100", "cores": 1} if vmid == 100 else {}))
+        self.replay("role-create", "token-create", "acl-set", "perm-permissions", "perm-lxc-list", "perm-resources",
+                    "perm-storage-list", "perm-storage-content", "perm-network", "perm-network-post",
+                    "perm-config-nonexistent", "perm-config-put-options", "perm-config-put-memory")
+        self.assertEqual(self.end_of(self.replay("perm-start")), "OK")
+        self.replay("perm-own-task")
+
+    def test_a_token_that_was_granted_nothing_itself(self):
+        self.make_guest(100)
+        self.replay("role-create", "acl-set")
+        made = self.ask("POST", "/access/users/bob@pve/token/t2")
+        self.assertEqual(made["info"], {"privsep": "1"})
+        self.here["00000000-0000-4000-8000-000000000002"] = made["value"]
+        self.replay("perm-privsep-token", "perm-privsep-token-resources", "token-delete")
+        with self.connect() as connection:
+            login = {"Authorization": f"PVEAPIToken=bob@pve!t2={made['value']}"}
+            status, _, _ = self.send(connection, "GET", "/api2/json/version", login)
+        self.assertEqual(status, "401 Authentication failed!")
 
 
 class Http(RecordedNode):
@@ -134,6 +166,11 @@ class Networks(RecordedNode):
         self.assertEqual(self.end_of(self.replay("net-apply-after-delete")), "OK")
 
 
+def configure(folder, **interfaces):
+    """The node's network is configured so, and applied."""
+    (folder / "interfaces.json").write_text(json.dumps({"applied": interfaces, "written": interfaces}))
+
+
 def unaccounted():
     """What is wrong with the list of those that are not covered."""
     listed = [name for names in NOT_COVERED.values() for name in names.split()]
@@ -150,6 +187,7 @@ def main():
     show_own_interfaces()
     sh("ip", "link", "set", "lo", "up")
     sh("ip", "link", "add", "vmbr0", "type", "bridge")
+    sh("ip", "link", "add", "eno1", "type", "veth", "peer", "name", "cable")
     RecordedNode.program = build / "tests/pve-sim/pve-sim"
     with tempfile.TemporaryDirectory(prefix="drover-recordings-") as work:
         sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", work)

@@ -78,8 +78,9 @@ struct Server::Http {
   Http(const Place& where, Secrets secrets, std::chrono::milliseconds delay)
       : place(where),
         server((place.directory / "cert.pem").c_str(), (place.directory / "key.pem").c_str()),
-        api(place),
-        logins(place, std::move(secrets)),
+        users(place),
+        api(place, users),
+        logins(place, std::move(secrets), users),
         auth_delay(delay) {
     if (!server.is_valid()) {
       throw std::runtime_error("the certificate cannot be used");
@@ -235,6 +236,7 @@ struct Server::Http {
   const Place& place;
   std::atomic<unsigned> uploads = 0;
   httplib::SSLServer server;
+  Users users;
   Api api;
   Logins logins;
   std::chrono::milliseconds auth_delay;

@@ -21,7 +21,7 @@ namespace drover::pve_sim {
 
 namespace {
 
-std::vector<std::string> split(std::string_view text, char at) {
+std::vector<std::string> pieces(std::string_view text, char at) {
   std::vector<std::string> parts;
   while (true) {
     const std::size_t end = text.find(at);
@@ -50,7 +50,7 @@ path status_of(const Place& place, const std::string& upid) {
 }  // namespace
 
 std::optional<Upid> parse_upid(std::string_view text) {
-  const std::vector<std::string> parts = split(text, ':');
+  const std::vector<std::string> parts = pieces(text, ':');
   Upid upid;
   if (parts.size() != 9 || parts[0] != "UPID" || !parts[8].empty() ||
       text.find('/') != std::string_view::npos || !from_hex(parts[2], upid.pid) ||
@@ -181,7 +181,7 @@ std::optional<std::vector<std::string>> Tasks::log(const std::string& upid) cons
   if (!text) {
     return std::nullopt;
   }
-  std::vector<std::string> lines = split(*text, '\n');
+  std::vector<std::string> lines = pieces(*text, '\n');
   if (lines.back().empty()) {
     lines.pop_back();
   }

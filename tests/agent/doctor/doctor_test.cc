@@ -1,12 +1,22 @@
 // What a node is found to lack.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
-#include "fakes/sim_node.h"
-#include "proxmox/access.h"
+#include "agent/doctor/needed_privileges.h"
+#include "fakes/pveum.h"
+#include "fakes/separate_token.h"
 
 namespace drover::doctor {
+
+void PrintTo(const Finding& finding, std::ostream* out) {
+  *out << (finding.ok ? "ok " : "FAULT ") << finding.about << ": " << finding.message;
+  for (const std::string& command : finding.commands) {
+    *out << "\n  " << command;
+  }
+}
+
 namespace {
 
 using testing::AllOf;
@@ -29,10 +39,21 @@ class DoctorTest : public testing::Test {
     config_.proxmox.enabled = true;
     config_.proxmox.url = node_.endpoint().server.url;
     config_.proxmox.fingerprint = node_.endpoint().server.fingerprint;
-    config_.proxmox.token_file = node_.endpoint().token_file;
+    config_.proxmox.token_file = token_.file();
     config_.proxmox.node = "pve1";
     config_.storage.default_storage = "local";
     config_.runtime.rules = {{"db-*", RuntimeKind::pve_lxc}};
+    grant_all_but({});
+  }
+  /// All that the configuration can need.
+  void grant_all_but(const std::set<proxmox::Privilege>& taken) {
+    std::set<proxmox::Privilege> all;
+    for (const Need& need : needed_privileges(config_, "pve1")) {
+      if (!taken.contains(need.privilege)) {
+        all.insert(need.privilege);
+      }
+    }
+    token_.grant(all);
   }
   std::vector<Finding> examine() { return examine_proxmox(config_, clock_, stop_); }
   void write(const std::string& file, const std::string& text) const {
@@ -48,20 +69,26 @@ class DoctorTest : public testing::Test {
   }
 
   fakes::SimNode node_;
+  fakes::SeparateToken token_{node_};
   Config config_;
   system::SystemClock clock_;
   const system::Stop stop_;
 };
 
+class GrantedNothing : public DoctorTest {
+ protected:
+  GrantedNothing() { token_.grant({}); }
+};
+
 TEST_F(DoctorTest, ANodeThatLacksNothing) {
   const std::vector<Finding> findings = examine();
   EXPECT_THAT(findings, Each(Field(&Finding::ok, true)));
-  EXPECT_THAT(findings, Contains(Field(&Finding::message, HasSubstr("as root@pam!drover"))));
+  EXPECT_THAT(findings, Contains(Field(&Finding::message, HasSubstr("as drover@pve!agent"))));
   EXPECT_THAT(findings, Contains(Field(&Finding::message, HasSubstr("pve1 stands alone"))));
 }
 
 TEST_F(DoctorTest, MissingPrivilegesComeWithTheCommandsThatGrantThemAndNoMore) {
-  write("denied", "/vms VM.Allocate\n/storage/local Datastore.Allocate\n/ Sys.Audit\n");
+  grant_all_but({{"/vms", "VM.Allocate"}, {"/storage/local", "Datastore.Allocate"}});
   EXPECT_THAT(examine(), Contains(fault("privileges",
                                         "Datastore.Allocate on /storage/local, "
                                         "VM.Allocate on /vms")));
@@ -75,8 +102,41 @@ TEST_F(DoctorTest, MissingPrivilegesComeWithTheCommandsThatGrantThemAndNoMore) {
                           "VM.Config.Memory,VM.Config.Network,VM.Config.Options,VM.Snapshot,"
                           "VM.Snapshot.Rollback,VM.Backup",
                           "pveum acl modify /storage/local --roles DroverStorage --tokens "
-                          "'root@pam!drover'",
-                          "pveum acl modify /vms --roles DroverVms --tokens 'root@pam!drover'"));
+                          "'drover@pve!agent'",
+                          "pveum acl modify /vms --roles DroverVms --tokens 'drover@pve!agent'"));
+}
+
+TEST_F(GrantedNothing, TheCommandsOfTheFindingsGrantAllThatIsNeeded) {
+  config_.storage.template_storages = {"local"};
+  const std::vector<Finding> findings = examine();
+  EXPECT_THAT(findings, Contains(fault("privileges", "lacks")));
+  for (const Finding& finding : findings) {
+    for (const std::string& command : finding.commands) {
+      const auto done = fakes::pveum(token_.admin(), command);
+      EXPECT_TRUE(done || done.error().message.find("already exists") != std::string::npos)
+          << command << ": " << done.error().message;
+    }
+  }
+  const std::vector<Finding> after = examine();
+  EXPECT_THAT(after, Each(AllOf(Field(&Finding::ok, true), Field(&Finding::commands, IsEmpty()))));
+  EXPECT_THAT(after, Contains(Field(&Finding::message, HasSubstr("has all that is needed"))));
+}
+
+TEST_F(DoctorTest, EachPrivilegeThatIsTakenAwayIsNamedAloneWithWhoNeedsIt) {
+  for (const Need& need : needed_privileges(config_, "pve1")) {
+    grant_all_but({need.privilege});
+    std::vector<Finding> lacking;
+    for (const Finding& finding : examine()) {
+      if (finding.about == "privileges" && !finding.commands.empty()) {
+        lacking.push_back(finding);
+      }
+    }
+    const std::string words =
+        fmt::format("drover@pve!agent lacks {} on {}{};", need.privilege.name, need.privilege.path,
+                    need.by.empty() ? "" : ", needed by " + need.by);
+    EXPECT_THAT(lacking, ElementsAre(AllOf(Field(&Finding::message, HasSubstr(words)),
+                                           Field(&Finding::ok, !need.by.empty()))));
+  }
 }
 
 TEST_F(DoctorTest, ATokensUserIsLeftAlone) {
@@ -89,45 +149,41 @@ TEST_F(DoctorTest, ATokensUserIsLeftAlone) {
 }
 
 TEST_F(DoctorTest, WhatOnlySomeJobsNeedIsNoFaultAndTellsWhichTheyAre) {
-  write("denied", "/nodes/pve1 Sys.Modify\n/sdn/zones/localnetwork SDN.Use\n");
+  grant_all_but({{"/nodes/pve1", "Sys.Modify"}});
   const std::vector<Finding> findings = examine();
   EXPECT_THAT(findings, Each(Field(&Finding::ok, true)));
   EXPECT_THAT(
       findings,
       Contains(AllOf(
-          Field(&Finding::message, HasSubstr("root@pam!drover lacks Sys.Modify on /nodes/pve1, "
+          Field(&Finding::message, HasSubstr("drover@pve!agent lacks Sys.Modify on /nodes/pve1, "
                                              "needed by network.ensure and network.remove; ")),
           Field(&Finding::commands,
                 ElementsAre("pveum role add DroverNodes",
                             "pveum role modify DroverNodes --append 1 --privs Sys.Audit,Sys.Modify",
                             "pveum acl modify /nodes/pve1 --roles DroverNodes --tokens "
-                            "'root@pam!drover'")))));
-  EXPECT_THAT(findings,
-              Contains(Field(&Finding::message,
-                             HasSubstr("SDN.Use on /sdn/zones/localnetwork, needed by "
-                                       "network.ensure and network.remove, and guests"))));
+                            "'drover@pve!agent'")))));
   EXPECT_THAT(findings, Contains(Field(&Finding::message,
                                        HasSubstr("has all that the configuration needs"))));
 }
 
 TEST_F(DoctorTest, WhatMendsAFaultGrantsNothingThatOnlySomeJobsNeed) {
-  write("denied", "/nodes/pve1 Sys.Modify\n/nodes/pve1 Sys.Audit\n");
+  token_.grant({{"/nodes/pve1", "Sys.AccessNetwork"}});
   EXPECT_THAT(
       examine(),
-      Contains(AllOf(fault("privileges", "lacks Sys.Audit on /nodes/pve1;"),
+      Contains(AllOf(fault("privileges", "lacks Sys.Audit on /nodes/pve1"),
                      Field(&Finding::commands, Contains("pveum role modify DroverNodes --append 1 "
                                                         "--privs Sys.Audit")))));
 }
 
 TEST_F(DoctorTest, WhoShallFetchTemplatesNeedsMore) {
   config_.storage.template_storages = {"local"};
-  EXPECT_THAT(examine(), Each(Field(&Finding::ok, true)));
-  write("denied", "/storage/local Datastore.AllocateTemplate\n/nodes/pve1 Sys.AccessNetwork\n");
   const std::vector<Finding> findings = examine();
   for (const char* words :
        {"Sys.AccessNetwork on /nodes/pve1", "Datastore.AllocateTemplate on /storage/local"}) {
     EXPECT_THAT(findings, Contains(fault("privileges", words)));
   }
+  grant_all_but({});
+  EXPECT_THAT(examine(), Each(Field(&Finding::ok, true)));
   config_.storage.template_storages = {"nfs"};
   EXPECT_THAT(examine(), Contains(fault("storage", "no storage nfs")));
 }
