@@ -201,7 +201,8 @@ TEST_F(TemplatesTest, WhatIsThereIsNotAskedForOnceMore) {
 
 TEST_F(TemplatesTest, WhoMayNotIsToldThePrivilege) {
   fakes::SeparateToken token(node_);
-  token.grant({{"/storage/local", "Datastore.AllocateTemplate"}});
+  token.grant(
+      {{"/storage/local", "Datastore.Audit"}, {"/storage/local", "Datastore.AllocateTemplate"}});
   const auto client = token.client();
   Tasks tasks(*client, clock_);
   Templates templates(*client, tasks);
