@@ -7,6 +7,7 @@
 
 #include "agent/system/process.h"
 #include "proxmox/answer.h"
+#include "proxmox/task_tail.h"
 
 namespace drover::proxmox {
 namespace {
@@ -40,6 +41,22 @@ Result<> aborted(Client& client, const Upid& upid, Code code, std::string_view w
   const auto asked = client.del(path_of(upid), {}, never);
   return fail(code, "{}: {}{}", name_of(upid), why,
               asked ? ", so it was aborted" : "; aborting it failed: " + asked.error().message);
+}
+
+/// Until the process has ended or there is a stop; false when there was neither within `timeout`.
+bool await_process(int process, milliseconds timeout, TaskTail& tail, const Stop& stop) {
+  std::array<pollfd, 2> fds = {{{process, POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
+  for (milliseconds passed{0};;) {
+    const milliseconds next = std::min(timeout, tail.due());
+    if (poll(fds.data(), fds.size(), static_cast<int>((next - passed).count())) != 0) {
+      return true;
+    }
+    if (next == timeout) {
+      return false;
+    }
+    passed = next;
+    tail.look(passed, stop);
+  }
 }
 
 }  // namespace
@@ -85,16 +102,14 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, G
     return is_left ? fail(code, "{}: {}", name_of(upid), why) : aborted(client_, upid, code, why);
   };
   const std::string too_long = fmt::format("did not end within {} s", timeout.count() / 1000);
-  const system::Instant deadline = clock_.now() + timeout;
+  const system::Instant begin = clock_.now();
+  const system::Instant deadline = begin + timeout;
+  TaskTail tail(client_, upid);
   if (upid.node == client_.node()) {
     // On this host the task is a process, whose end need not be asked for again and again.
     const auto process = system::open_process({static_cast<pid_t>(upid.pid), upid.pstart});
-    if (process) {
-      std::array<pollfd, 2> fds = {{{process->get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
-      const int ready = poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
-      if (ready == 0) {
-        return give_up(Code::timed_out, too_long);
-      }
+    if (process && !await_process(process->get(), timeout, tail, stop)) {
+      return give_up(Code::timed_out, too_long);
     }
   }
   milliseconds pause = kFirstPause;
@@ -122,6 +137,10 @@ Result<> Tasks::wait(const Upid& upid, milliseconds timeout, const Stop& stop, G
     }
     if (clock_.now() >= deadline) {
       return give_up(Code::timed_out, too_long);
+    }
+    const auto passed = std::chrono::duration_cast<milliseconds>(clock_.now() - begin);
+    if (passed >= tail.due()) {
+      tail.look(passed, stop);
     }
     if (!clock_.sleep_for(pause, stop)) {
       continue;

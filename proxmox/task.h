@@ -24,7 +24,8 @@ class Tasks {
   /// Waits until the task has ended. Success for "OK" and "WARNINGS: n"; otherwise an error with
   /// the exit status and the end of the task's log. A task of this host is awaited by its process,
   /// others by asking with growing pauses. On `stop` or after `timeout` the task is aborted, or
-  /// left to itself, as ever on a stop that has it still wanted.
+  /// left to itself, as ever on a stop that has it still wanted. The thread's TaskWatch is told how
+  /// far it is.
   enum class GivenUp { aborted, left };
   Result<> wait(const Upid& upid, std::chrono::milliseconds timeout, const Stop& stop,
                 GivenUp given_up = GivenUp::aborted);

@@ -16,6 +16,12 @@ std::string detail(const Event& event) {
     return fmt::format("{}{}{} of {}", data.at("name").string_or(""), subject.empty() ? "" : " ",
                        subject, data.at("target").string_or("-"));
   }
+  if (event.what == "progress") {
+    const std::int64_t percent = data.at("percent").integer_or(-1);
+    return fmt::format(
+        "{} of {}: {}{}", data.at("name").string_or(""), data.at("target").string_or("-"),
+        percent < 0 ? "" : fmt::format("{} %: ", percent), data.at("line").string_or(""));
+  }
   if (event.what == to_string(Status::backoff)) {
     const std::int64_t at = data.at("at").integer_or(0);
     return fmt::format(

@@ -20,11 +20,15 @@ class Progress {
   void finish();
 
  private:
+  /// How far the step is that is under way.
+  void take_progress(const json::Value& data);
+
   bool quiet_;
   bool live_;
   std::FILE* out_;
-  std::string verb_;  // the job's, once it has begun
-  std::string open_;  // the text of the step whose line is not ended
+  std::string verb_;      // the job's, once it has begun
+  std::string open_;      // the text of the step whose line is not ended
+  bool covered_ = false;  // behind that stands how far it was
 };
 
 }  // namespace drover::cli

@@ -309,7 +309,13 @@ Supervisor::Report Supervisor::run_one(const Task& task) {
              .turns = turns_,
              .rest = [this, &job] { reports_.post({.job = job, .what = Report::What::rests}); },
              .go_on = [this, &job](const system::Stop& stop) { await_place(job, stop); },
-             .resumed = task.resumed});
+             .resumed = task.resumed,
+             .keep_progress =
+                 [this, &job](std::optional<json::Object> progress) {
+                   if (const auto entry = entries_.find(job); entry != entries_.end()) {
+                     entry->second.progress = std::move(progress);
+                   }
+                 }});
   system::crash_point("job before begin");
   const Result<> begun = books_.write([&](Books& books) -> Result<> {
     TRY(books.journal().begin_job(job, task.attempt));

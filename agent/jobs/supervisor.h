@@ -72,6 +72,9 @@ class Supervisor {
   void look_again() { reports_.post({.job = "", .what = Report::What::look_again}); }
   /// None for a job that runs, or is not here.
   std::optional<Waiting> waits_for(const std::string& job) const;
+  /// How far the step is that it does: `task`, `line` and perhaps `percent`
+  /// (proxmox::TaskProgress). None where nobody knows.
+  std::optional<json::Object> progress_of(const std::string& job) const;
 
   std::size_t waiting() const { return lanes_.waiting(); }
   std::size_t running() const { return lanes_.running(); }
@@ -89,13 +92,14 @@ class Supervisor {
   };
   struct Entry {
     Task next;
-    system::Loop::TimerId deadline = 0;     // 0: none
-    system::Loop::TimerId again = 0;        // 0: it does not wait for its next attempt
-    bool late = false;                      // the deadline asked it to stop
-    std::size_t bytes = 0;                  // of its request
-    std::shared_ptr<system::Stop> place{};  // of one that was woken: requested when it may go on
-    std::string awaits{};                   // of one that is parked for it (Deeds)
-    bool is_told = true;                    // what it waits for was told
+    system::Loop::TimerId deadline = 0;      // 0: none
+    system::Loop::TimerId again = 0;         // 0: it does not wait for its next attempt
+    bool late = false;                       // the deadline asked it to stop
+    std::size_t bytes = 0;                   // of its request
+    std::shared_ptr<system::Stop> place{};   // of one that was woken: requested when it may go on
+    std::string awaits{};                    // of one that is parked for it (Deeds)
+    bool is_told = true;                     // what it waits for was told
+    std::optional<json::Object> progress{};  // of the step that it does
   };
   /// What a worker tells of its job.
   struct Report {

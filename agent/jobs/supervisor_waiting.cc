@@ -28,6 +28,11 @@ std::optional<Waiting> Supervisor::waits_for(const std::string& job) const {
   return Waiting{"its next attempt", 0};
 }
 
+std::optional<json::Object> Supervisor::progress_of(const std::string& job) const {
+  const auto entry = entries_.find(job);
+  return entry == entries_.end() ? std::nullopt : entry->second.progress;
+}
+
 std::string Supervisor::awaited(const Entry& entry, const std::string& job) {
   // One that shall end needs nothing but a place for that.
   if (entry.next.stop->requested()) {

@@ -5,6 +5,7 @@
 
 #include "agent/jobs/job_events.h"
 #include "agent/system/crash_point.h"
+#include "proxmox/task_watch.h"
 
 namespace drover::jobs {
 namespace {
@@ -14,6 +15,13 @@ void crash_point(const StepRow& row, std::string_view where) {
     system::crash_point(
         fmt::format("{}{}{} {}", row.name, row.subject.empty() ? "" : " ", row.subject, where));
   }
+}
+
+Event with(Event event, const json::Object& data) {
+  for (const auto& [key, value] : data) {
+    event.data.set(key, value);
+  }
+  return event;
 }
 
 }  // namespace
@@ -98,6 +106,27 @@ Result<json::Value> Work::done_before(const Step& step, StepRow row) {
   return made;
 }
 
+Result<json::Value> Work::act(const Step& step, const StepRow& row, bool before) {
+  const proxmox::TaskWatch watch([&](const proxmox::TaskProgress& progress) {
+    json::Object told{{"task", progress.task}, {"line", progress.line}};
+    if (progress.percent) {
+      told.set("percent", *progress.percent);
+    }
+    // Only told: the task goes on whether anybody hears of it or not.
+    [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
+      frame_.keep_progress(told);
+      return books.tell(with(event_of(row, "progress"), told));
+    });
+  });
+  if (before) {
+    std::optional<json::Value> made = TRY(look_up(step));
+    if (made) {
+      return std::move(*made);
+    }
+  }
+  return step.act();
+}
+
 Result<json::Value> Work::once(const Step& step) {
   auto [row, before] = TRY(begin(step));
   if (row.state == StepState::done) {
@@ -110,19 +139,12 @@ Result<json::Value> Work::once(const Step& step) {
     return books.tell(event_of(row, "step_started"));
   }));
   crash_point(row, "after intent");
-  Result<json::Value> acted = [&]() -> Result<json::Value> {
-    if (before) {
-      std::optional<json::Value> made = TRY(look_up(step));
-      if (made) {
-        return std::move(*made);
-      }
-    }
-    return step.act();
-  }();
+  Result<json::Value> acted = act(step, row, before);
   crash_point(row, "after act");
   if (!acted) {
     // Only told: to the undo a step that failed is one that was begun.
     [[maybe_unused]] const Result<> told = books_.write([&](Books& books) -> Result<> {
+      frame_.keep_progress(std::nullopt);
       Event failed = event_of(row, "step_failed");
       failed.data.set("message", acted.error().message);
       return books.tell(std::move(failed));
@@ -130,6 +152,7 @@ Result<json::Value> Work::once(const Step& step) {
     return Failure(std::move(acted).error());
   }
   TRY(books_.write([&](Books& books) -> Result<> {
+    frame_.keep_progress(std::nullopt);
     row.state = StepState::done;
     row.data = json::write(*acted);
     TRY(books.journal().put_step(row));

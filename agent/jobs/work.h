@@ -54,6 +54,9 @@ class Work {
     /// Comes back when it has a place again, or `stop` is requested.
     std::function<void(const system::Stop& stop)> go_on;
     bool resumed = false;
+    /// Keeps how far the step is that is under way, for whoever asks; none when it has ended.
+    /// Loop's thread.
+    std::function<void(std::optional<json::Object> progress)> keep_progress = [](const auto&) {};
   };
 
   Work(JobRequest request, Books& books, system::Clock& clock, Frame frame)
@@ -105,6 +108,9 @@ class Work {
   Result<std::optional<json::Value>> look_up(const Step& step);
   /// Of a step that was done: what it gave.
   Result<json::Value> done_before(const Step& step, StepRow row);
+  /// Does the step, or finds what it made when it was begun `before`; tells meanwhile how far a
+  /// task of Proxmox is that it awaits.
+  Result<json::Value> act(const Step& step, const StepRow& row, bool before);
   Event event_of(const StepRow& row, const std::string& what) const;
 
   JobRequest request_;

@@ -6,11 +6,13 @@
 
 #include <fstream>
 
+#include "agent/system/process.h"
 #include "fakes/private_mounts.h"
 #include "fakes/sim_node.h"
 #include "proxmox/guests.h"
 #include "proxmox/network.h"
 #include "proxmox/storage.h"
+#include "proxmox/task_watch.h"
 
 namespace drover::proxmox {
 namespace {
@@ -146,6 +148,37 @@ TEST_F(ServicesTest, ATaskGoesOnWhenTheAgentEndsThatWaitsForIt) {
   const auto ended = tasks_.wait(answer, std::chrono::seconds(30), never);
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().code, Code::not_found) << ended.error().message;
+}
+
+TEST_F(ServicesTest, OfATaskOfThisHostIsToldHowFarItIs) {
+  system::Child process = system::Child::start({"sleep", "1000"}).value();
+  const Upid upid{"pve1",
+                  static_cast<std::uint32_t>(process.pid()),
+                  system::start_time_of(process.pid()).value(),
+                  1,
+                  "vzdump",
+                  "100",
+                  "root@pam!drover"};
+  const std::filesystem::path file = node_.folder() / "tasks" / upid.str();
+  std::ofstream log(file.native() + ".log");
+  log << "INFO: starting new backup job\n" << std::flush;
+  std::vector<TaskProgress> told;
+  const TaskWatch watch(
+      [&](const TaskProgress& progress) {
+        told.push_back(progress);
+        if (told.size() == 1) {
+          log << "INFO:  34% (1 of 3 GiB)\nTASK OK\n" << std::flush;
+        } else {
+          std::ofstream(file.native() + ".status") << "OK";
+          process.signal(SIGKILL);
+        }
+      },
+      std::chrono::milliseconds(20));
+  EXPECT_TRUE(tasks_.wait(upid, std::chrono::seconds(60), stop_));
+  EXPECT_THAT(told,
+              testing::ElementsAre(TaskProgress{"vzdump", {}, "INFO: starting new backup job"},
+                                   TaskProgress{"vzdump", 34, "INFO:  34% (1 of 3 GiB)"}));
+  EXPECT_TRUE(process.wait(stop_));
 }
 
 // A list has 50 rows unless it is asked for more.

@@ -130,6 +130,9 @@ Result<json::Value> Queries::job(const json::Value& question) {
   if (const std::optional<Waiting> waits = supervisor_.waits_for(id)) {
     view.set("waits_for", json::Object{{"thing", waits->thing}, {"before", waits->before}});
   }
+  if (std::optional<json::Object> progress = supervisor_.progress_of(id)) {
+    view.set("progress", std::move(*progress));
+  }
   return json::Value(std::move(view));
 }
 

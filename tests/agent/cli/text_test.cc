@@ -1,8 +1,12 @@
 #include "agent/cli/text.h"
 
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "agent/cli/container_name.h"
 #include "agent/cli/event_text.h"
@@ -111,6 +115,75 @@ TEST_F(Text, ProgressOffATerminalWritesWholeLines) {
   const std::string text(written, size);
   free(written);
   EXPECT_EQ(text, "[3/7] network.attach eth0 … done\n");
+}
+
+TEST_F(Text, ProgressTellsHowFarALongStepIs) {
+  char* written = nullptr;
+  std::size_t size = 0;
+  std::FILE* out = open_memstream(&written, &size);
+  Progress progress(false, out);
+  Event event{.kind = "job", .what = "progress"};
+  event.data = {{"number", 1},           {"of", 1},
+                {"name", "backup.make"}, {"subject", "local"},
+                {"percent", 12},         {"line", "INFO:  12% (1.2 GiB\x1b[2J of 10.0 GiB)"}};
+  progress.take(event);
+  event.data.erase("percent");
+  event.data.set("line", "INFO: archive file size: 1.2GB");
+  progress.take(event);
+  event.what = "step_done";
+  progress.take(event);
+  progress.finish();
+  std::fclose(out);
+  const std::string text(written, size);
+  free(written);
+  EXPECT_EQ(text,
+            "[1/1] backup.make local … 12 %: INFO:  12% (1.2 GiB?[2J of 10.0 GiB)\n"
+            "[1/1] backup.make local … INFO: archive file size: 1.2GB\n"
+            "[1/1] backup.make local … done\n");
+}
+
+/// A terminal of 40 columns, and all that was written to it.
+class Terminal {
+ public:
+  Terminal() {
+    const winsize size{.ws_row = 10, .ws_col = 40, .ws_xpixel = 0, .ws_ypixel = 0};
+    EXPECT_EQ(openpty(&reader_, &writer_, nullptr, nullptr, &size), 0);
+    out = fdopen(writer_, "w");
+  }
+  std::string end() {
+    std::fflush(out);
+    std::string text(4096, '\0');
+    text.resize(
+        static_cast<std::size_t>(std::max<ssize_t>(0, read(reader_, text.data(), text.size()))));
+    std::fclose(out);
+    close(reader_);
+    return text;
+  }
+  std::FILE* out = nullptr;
+
+ private:
+  int reader_ = -1;
+  int writer_ = -1;
+};
+
+TEST_F(Text, ProgressOnATerminalStaysOnItsLine) {
+  Terminal terminal;
+  Progress progress(false, terminal.out);
+  Event event{.kind = "job", .what = "step_started"};
+  event.data = {{"number", 1},
+                {"of", 1},
+                {"name", "backup.make"},
+                {"subject", ""},
+                {"line", "a line that is longer than there is room for"}};
+  progress.take(event);
+  event.what = "progress";
+  progress.take(event);
+  event.what = "step_done";
+  progress.take(event);
+  EXPECT_EQ(terminal.end(),
+            "[1/1] backup.make … "
+            "\r\x1b[K[1/1] backup.make … a line that is long"
+            "\r\x1b[K[1/1] backup.make … done\r\n");
 }
 
 TEST_F(Text, ProgressSaysWhatAJobWaitsForAndNotThatItIsAWorker) {
