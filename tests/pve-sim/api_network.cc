@@ -184,7 +184,10 @@ Answer Api::network(const std::string& method, const std::vector<std::string>& p
     configure(interface, given);
     written.set(iface, std::move(interface));
   }
-  const Result<> saved = save_interfaces(place_, *loaded);
+  Result<> saved = save_interfaces(place_, *loaded);
+  if (saved) {
+    saved = note_writing(place_, method == "DELETE" && parts.size() == 3);
+  }
   return saved ? with_data(nullptr) : error(saved.error().message);
 }
 

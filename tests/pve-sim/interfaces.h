@@ -21,6 +21,10 @@ struct Interfaces {
 Result<Interfaces> load_interfaces(const Place& place);
 Result<> save_interfaces(const Place& place, const Interfaces& interfaces);
 
+/// Of a configuration that was made by hand (Place::by_hand): Proxmox has written it anew, or has
+/// taken back all that it had written.
+Result<> note_writing(const Place& place, bool reverted);
+
 /// What is written and not applied, as diff(1) tells it of two interfaces(5); "" for nothing.
 Result<std::string> changes_of(const Place& place, const Interfaces& interfaces);
 

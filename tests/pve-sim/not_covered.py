@@ -4,8 +4,6 @@ NOT_COVERED = {
     "no answer was recorded, for the connection was closed": "http-big-body upload-wrong-order-400",
     "the simulator's HTTP library takes no line that is longer than 8 KiB": "http-long-url",
     "the simulator's HTTP library speaks nothing but TLS": "http-plain-on-tls-port",
-    "the simulator's first bridge has no address and no port, and the node no other interfaces":
-        "get-network-vmbr0 net-bridges-any net-list-after-revert net-list-pending",
     "a registry would have to be there under the name that was recorded":
         "oci-01-query-tags oci-03-registry-pull-again oci-04-registry-pull-bad-reference-400 "
         "oci-05-registry-pull-missing-image oci-06-content-list oci-07-create-ct oci-08-config oci-09-start oci-10-status "

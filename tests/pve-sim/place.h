@@ -43,6 +43,9 @@ struct Place {
   /// somebody has asked for maintenance and it has not come about yet. HA was never used where
   /// there is no such file.
   path ha() const { return directory / "ha"; }
+  /// The node's network was configured by hand, without the heading that Proxmox writes: where
+  /// there is such a file, "changed" once Proxmox has written it anew, and "" before.
+  path by_hand() const { return directory / "interfaces-by-hand"; }
   path faults() const { return directory / "faults"; }  ///< see faults.h
 };
 

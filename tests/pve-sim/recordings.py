@@ -30,11 +30,12 @@ PATTERNS = [
     (r"\b([0-9A-F]{2}:){31}[0-9A-F]{2}\b", "FINGERPRINT"),
     (r"\bBC:24:11(:[0-9A-F]{2}){3}\b", "MAC"),
     (r"\b(PVE:root@pam:)?[0-9A-F]{8}::?[-\w=]+$", r"\1SIGNATURE"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9} \+0000", "TIME"),
     # Which program it was, and how that one complains.
     (r"command '.*' failed: (received interrupt)?.*", r"command * failed: \1"),
 ]
 # By which of its members a row of a list is known, whatever the order.
-NAMES = ("volid", "vmid", "key", "storage", "subdir", "id", "name")
+NAMES = ("volid", "vmid", "key", "storage", "subdir", "iface", "id", "name")
 
 
 class Recording:

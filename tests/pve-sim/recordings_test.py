@@ -151,6 +151,14 @@ class Storages(RecordedNode):
 
 
 class Networks(RecordedNode):
+    def test_a_node_whose_network_was_configured_by_hand(self):
+        configure(self.folder, eno1={"type": "eth"},
+                  vmbr0={"type": "bridge", "autostart": 1, "cidr": "10.99.0.1/24", "bridge_ports": "eno1"})
+        (self.folder / "interfaces-by-hand").touch()
+        self.replay("get-network-vmbr0", "net-create-bridge", "net-list-pending", "net-create-gw-conflict",
+                    "net-create-addr-conflict", "net-update", "net-delete-gw", "net-bridges-any", "net-revert",
+                    "net-list-after-revert")
+
     def test_bridges_that_are_written_and_taken_back(self):
         self.replay("net-create-bridge", "net-create-again", "net-create-badcidr", "net-create-gw-conflict",
                     "net-create-gw-conflict2", "net-create-addr-conflict", "net-update", "net-update-missing-type",
@@ -187,6 +195,7 @@ def main():
     show_own_interfaces()
     sh("ip", "link", "set", "lo", "up")
     sh("ip", "link", "add", "vmbr0", "type", "bridge")
+    # Whose configuration is active.
     sh("ip", "link", "add", "eno1", "type", "veth", "peer", "name", "cable")
     RecordedNode.program = build / "tests/pve-sim/pve-sim"
     with tempfile.TemporaryDirectory(prefix="drover-recordings-") as work:

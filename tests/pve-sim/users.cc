@@ -56,7 +56,7 @@ constexpr std::array kPrivileges{
 constexpr const char* kAdministrator = "Administrator";
 constexpr const char* kNoAccess = "NoAccess";
 
-path file_of(const Place& place) {
+path access_file(const Place& place) {
   return place.directory / "access.json";
 }
 
@@ -273,7 +273,7 @@ Result<> Users::save() const {
     }
   }
   return system::write_atomically(
-      file_of(place_),
+      access_file(place_),
       json::write(json::Object{{"users", json::Array(users_.begin(), users_.end())},
                                {"tokens", std::move(tokens)},
                                {"roles", std::move(roles)},
@@ -282,7 +282,7 @@ Result<> Users::save() const {
 }
 
 void Users::load() {
-  const Result<std::string> text = system::read_file(file_of(place_));
+  const Result<std::string> text = system::read_file(access_file(place_));
   const Result<json::Value> kept =
       text ? json::parse(*text) : Result<json::Value>(Failure(text.error()));
   if (!kept) {
