@@ -142,6 +142,7 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
       for (const auto& file : std::filesystem::directory_iterator(place_.templates())) {
         list.emplace_back(json::Object{{"volid", "local:vztmpl/" + file.path().filename().string()},
                                        {"content", "vztmpl"},
+                                       {"ctime", *volume_facts(file.path()).find("ctime")},
                                        {"format", template_format(file.path().filename())},
                                        {"size", std::uint64_t{file.file_size()}}});
       }

@@ -83,7 +83,9 @@ void manage_networks(json::Object& config, const TaskLog& log) {
     const std::string net(value.string_or(""));
     if (key.starts_with("net") && net.find("host-managed=") == std::string::npos) {
       log.line(fmt::format("Auto-Enabling host-managed network for network device {}.", key));
-      value = net + ",host-managed=1";
+      // Among the others by its name.
+      value = net.substr(0, net.find(",hwaddr=")) + ",host-managed=1" +
+              net.substr(std::min(net.find(",hwaddr="), net.size()));
     }
   }
 }

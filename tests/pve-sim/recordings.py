@@ -120,8 +120,8 @@ class Comparison:
             of_machine = key in MACHINE or (key in ABOUT_NODE and isinstance(recorded[key], dict)) or (
                 # A node's memory is its machine's, a guest's is what it was given.
                 key == "maxmem" and recorded.get("type") == "node") or (
-                # An archive's is what its template packs to.
-                key == "size" and recorded.get("content") == "backup")
+                # An archive's is what its content packs to.
+                key == "size" and recorded.get("content") in ("backup", "vztmpl"))
             self.compare(recorded[key], seen[key], f"{where}/{key}", loosely or of_machine)
 
     def compare_rows(self, recorded, seen, where, loosely):

@@ -17,7 +17,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 import recordings
 from not_covered import NOT_COVERED
-from recorded_guests import Guests, Locks, PatientLocks  # their tests are among those that are run
+# Their tests are among those that are run.
+from recorded_guests import Guests, Locks, PatientLocks
+from recorded_images import Images
 from recorded_node import ALL, TEMPLATE, RecordedNode
 from whole_node import TOP, make_own_mounts, sh, show_own_interfaces
 
