@@ -102,6 +102,10 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
   if (method == "GET" && parts.size() == 2 && what == "cluster" && parts[1] == "resources") {
     return resources(CHECKED("GET /cluster/resources", {}), user);
   }
+  if (method == "GET" && target == "/cluster/tasks") {
+    CHECKED("GET /cluster/tasks", {});
+    return list_newest_tasks(user);
+  }
   if (method == "GET" && target == "/cluster/firewall/options") {
     CHECKED("GET /cluster/firewall/options", {});
     return firewall_switch();

@@ -1,6 +1,8 @@
 // Api: every method of the simulated node, without HTTP.
 #pragma once
 
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +46,7 @@ class Api {
   Answer network(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
   Answer list_tasks(const Parameters& parameters, const std::string& user) const;
+  Answer list_newest_tasks(const std::string& user);
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                const std::string& user);
   Answer guests(const std::string& method, const std::vector<std::string>& parts, const Form& form,
@@ -83,6 +86,8 @@ class Api {
   Permissions permissions_;
   Faults faults_;
   Tasks tasks_;
+  std::mutex mutex_;
+  std::set<std::string> saved_;  // tasks whose end was in a list of all nodes' tasks before
 };
 
 }  // namespace drover::pve_sim

@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::int64_t kMostInAnswer = 50;  ///< tasks, or lines of a log, unless asked for more
 
+constexpr std::size_t kMostOfAllNodes = 25;
+
 std::string text_of(const Parameters& given, const char* key, const char* otherwise) {
   return given.contains(key) ? given.at(key) : otherwise;
 }
@@ -55,6 +57,26 @@ Answer Api::list_tasks(const Parameters& given, const std::string& user) const {
     ++total;
   }
   return data_of(std::move(list), total);
+}
+
+Answer Api::list_newest_tasks(const std::string& user) {
+  const bool all = users_.has(user, "/", "Sys.Audit");
+  const std::lock_guard lock(mutex_);
+  json::Array list;
+  for (const std::string& upid : tasks_.list()) {
+    std::optional<json::Object> task = tasks_.row(upid);
+    if (!task || !(all || is_own(upid, user)) || list.size() == kMostOfAllNodes) {
+      continue;
+    }
+    if (task->find("endtime") != nullptr) {
+      const bool is_new = saved_.insert(upid).second;
+      task->set("saved", is_new ? json::Value(1) : json::Value("1"));
+    }
+    task->erase("pid");
+    task->erase("pstart");
+    list.emplace_back(std::move(*task));
+  }
+  return with_data(std::move(list));
 }
 
 Answer Api::tasks(const std::string& method, const std::vector<std::string>& parts,

@@ -9,5 +9,4 @@ NOT_COVERED = {
         "get-storage-config storage-after-delete-local storage-create-again storage-create-bad-type "
         "storage-create-missing-path storage-delete storage-delete-again storage-delete-local storage-disabled-content "
         "storage-get storage-get-missing storage-list-after storage-update storage-update-fixed",
-    "the simulator is asked for its own tasks only": "cluster-tasks",
 }

@@ -128,6 +128,23 @@ class Tasks(RecordedNode):
         self.replay("get-tasks-list")
 
 
+    def test_the_newest_tasks_of_all_nodes(self):
+        newest, *before = ALL["cluster-tasks"].body["data"]
+        for task in before:
+            self.remember_task(task)
+        self.assertEqual(len(self.ask("GET", "/cluster/tasks")), len(before))
+        # The end of this one was in no list yet.
+        self.remember_task(newest)
+        self.replay("cluster-tasks")
+
+    def remember_task(self, task):
+        """One that has ended before."""
+        for ending, text in ((".log", ""), (".status", task["status"])):
+            file = self.folder / "tasks" / (task["upid"] + ending)
+            file.write_text(text)
+            os.utime(file, (task["endtime"], task["endtime"]))
+
+
 class Storages(RecordedNode):
     def test_volumes(self):
         for vmid in (100, 110):
