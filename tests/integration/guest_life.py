@@ -131,7 +131,7 @@ class GuestLife(guest_node.GuestNode):
         drover("exec", "long", "dd", "if=/dev/urandom", "of=/data/much", "bs=1M", "count=48")
         before = len(self.tasks("vzdump"))
         begun = self.node.begin("backup", "long", "--storage", "local")
-        task = self.await_task("vzdump")
+        task = self.node.simulator.await_task("vzdump")
         os.kill(task, signal.SIGSTOP)
         self.node.end()
         os.kill(task, signal.SIGCONT)
@@ -163,29 +163,6 @@ class GuestLife(guest_node.GuestNode):
         drover("restart", "moved")
         drover("rm", "--force", "moved")
         self.assertNotIn("moved", drover("leaks").stdout)
-
-    def test_how_far_a_backup_is_is_told_while_it_is_made(self):
-        drover = self.node.drover
-        self.run_guest("slow", "--volume", "data:/data:64M")
-        drover("exec", "slow", "dd", "if=/dev/urandom", "of=/data/much", "bs=1M", "count=48")
-        begun = self.node.begin("backup", "slow", "--storage", "local")
-        task = self.await_task("vzdump")
-        os.kill(task, signal.SIGSTOP)
-        (log,) = (self.node.simulator.folder / "tasks").glob(f"UPID:node1:{task:08X}:*.log")
-        with open(log, "a") as lines:
-            lines.write("INFO:  42% (20.0 MiB of 48.0 MiB) in 3s\n")
-        self.node.await_event("drover.job.progress", "slow")
-        job = next(row for row in json.loads(drover("jobs", "--json").stdout) if row["verb"] == "container.backup")
-        self.assertEqual(json.loads(drover("jobs", job["id"], "--json").stdout)["progress"],
-                         {"task": "vzdump", "line": "INFO:  42% (20.0 MiB of 48.0 MiB) in 3s", "percent": 42})
-        self.assertRegex(drover("jobs", job["id"]).stdout, r"percent: +42")
-        os.kill(task, signal.SIGCONT)
-        backup, progress = begun.communicate(timeout=60)
-        self.assertEqual(begun.returncode, 0, progress)
-        self.assertIn("backup.make local … 42 %: INFO:  42% (20.0 MiB of 48.0 MiB) in 3s\n", progress)
-        self.assertNotIn("progress", json.loads(drover("jobs", job["id"], "--json").stdout))
-        drover("rm", "--force", "slow")
-        self.forget(backup.strip())
 
     def test_a_backup_may_stop_the_container_meanwhile(self):
         drover = self.node.drover

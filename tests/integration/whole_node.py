@@ -64,6 +64,17 @@ class Simulator:
         whole.write_text("".join(f"{line}\n" for line in lines))
         whole.rename(self.folder / "faults")
 
+    def await_task(self, kind):
+        """The process of the task that runs now."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            for task in (self.folder / "tasks").iterdir():
+                words = task.name.split(":")
+                if words[0] == "UPID" and words[5] == kind and pathlib.Path("/proc", str(int(words[2], 16))).exists():
+                    return int(words[2], 16)
+            time.sleep(0.005)
+        raise AssertionError(f"no task {kind} runs")
+
     def faults_left(self):
         """Those that nothing has met yet."""
         lines = (self.folder / "faults").read_text().splitlines()
