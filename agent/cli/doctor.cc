@@ -94,9 +94,9 @@ void add_doctor(CLI::App& app, Action& action) {
   command->add_flag("--json", options->json, "Print JSON");
   command->footer(
       "As root, since the API token is for root only. A fault comes with the commands that mend\n"
-      "it, a hint with those that let the node do more.\n\nExit status:\n  0 no faults, 1 faults, "
-      "2 wrong usage, 125 configuration not "
-      "readable\n");
+      "it, a hint with those that let the node do more.\n\n"
+      "Exit status:\n"
+      "  0 no faults, 1 faults, 2 wrong usage, 125 configuration not readable\n");
   command->callback([&action, options] {
     action = [options](Session& session) { return examine(*options, session.interrupt.first()); };
   });

@@ -10,7 +10,7 @@ struct Finding {
   std::string about;  ///< "programs", "proxmox", "cluster", "privileges", "storage", "network"
   bool ok = false;
   std::string message;
-  /// What an admin enters to set it right; of a finding that is ok, to have what it says is not.
+  /// What an admin enters to set it right; of a finding that is ok, to let the node do more.
   std::vector<std::string> commands{};
 };
 

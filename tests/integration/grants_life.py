@@ -91,9 +91,10 @@ class GrantsLife(unittest.TestCase):
         drover("run", "--name", "web", "--image", IMAGE, "-m", "64M", "--volume", "data:/data:64M")
         self.assertTrue(json.loads(drover("node", "--json").stdout)["cluster"]["quorate"])
         self.assertEqual(drover("exec", "web", "cat", "/etc/hostname", check=False).returncode, 0)
-        for words in [("pause", "web"), ("resume", "web"), ("update", "web", "-m", "128M"), ("snapshot", "create", "web", "one"),
-                      ("snapshot", "rollback", "web", "one"), ("snapshot", "rm", "web", "one"), ("restart", "web"),
-                      ("kill", "web"), ("start", "web"), ("stop", "web")]:
+        for words in [("pause", "web"), ("resume", "web"), ("update", "web", "-m", "128M"),
+                      ("snapshot", "create", "web", "one"), ("snapshot", "rollback", "web", "one"),
+                      ("snapshot", "rm", "web", "one"), ("restart", "web"), ("kill", "web"), ("start", "web"),
+                      ("stop", "web"), ("update", "web", "--disk", "1100M")]:
             drover(*words)
         backup = drover("backup", "web", "--storage", "fast").stdout.strip()
         drover("run", "--name", "copy", "--image", backup, "--network", "none")
@@ -103,7 +104,8 @@ class GrantsLife(unittest.TestCase):
         drover("rm", "--force", "near")
         drover("network", "rm", "vmbr7")
         drover("volume", "create", "kept", "--size", "64M")
-        drover("run", "--runtime", "crun", "--name", "other", "--network", "none", "--mount", "kept:/kept", "--", "sleep", "60")
+        drover("run", "--runtime", "crun", "--name", "other", "--network", "none", "--mount", "kept:/kept", "--", "sleep",
+               "60")
         drover("rm", "--force", "other")
         drover("volume", "rm", "kept")
         client = Client(self.node)

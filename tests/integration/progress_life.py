@@ -30,8 +30,8 @@ class ProgressLife(unittest.TestCase):
     def test_how_far_a_backup_is_is_told_while_it_is_made(self):
         drover = self.node.drover
         stream = EventStream(self.node)
-        drover("run", "--runtime", "pve-lxc", "--name", "slow", "--image", "local:vztmpl/busybox.tar.gz", "--network", "none",
-               "--volume", "data:/data:64M")
+        drover("run", "--runtime", "pve-lxc", "--name", "slow", "--image", "local:vztmpl/busybox.tar.gz",
+               "--network", "none", "--volume", "data:/data:64M")
         drover("exec", "slow", "dd", "if=/dev/urandom", "of=/data/much", "bs=1M", "count=48")
         begun = self.node.begin("backup", "slow", "--storage", "local")
         task = self.node.simulator.await_task("vzdump")

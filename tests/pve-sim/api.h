@@ -68,6 +68,7 @@ class Api {
   Result<> reserve_guest(const std::string& vmid) const;
   Answer resize_guest(const std::string& vmid, const Form& form, const std::string& user);
   Answer make_template(const std::string& vmid, json::Object config);
+  Answer guest_interfaces(const std::string& vmid) const;
   json::Object guest_status(const std::string& vmid) const;
   /// `method` is "download-url" or "oci-registry-pull".
   Answer fetch_template(const std::string& method, const Form& form, const std::string& user);

@@ -74,6 +74,10 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     return guest_firewall(method, parts, form);
   }
   const std::string& vmid = parts[3];
+  if (parts.size() == 5 && parts[4] == "interfaces" && method == "GET") {
+    CHECKED("GET /nodes/{node}/lxc/{vmid}/interfaces", (Parameters{{"vmid", vmid}}));
+    return guest_interfaces(vmid);
+  }
   if (parts.size() == 5 && parts[4] == "resize" && method == "PUT") {
     return resize_guest(vmid, form, user);
   }

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 from recorded_node import RecordedNode
 from registry import Registry
@@ -14,8 +15,8 @@ trap "exit 0" INT
 while :; do sleep 0.1; done
 """
 CONFIG = {"entrypoint": ["/bin/app", "serve"], "cmd": ["--port", "8080", "with space"],
-          "env": ["PATH=/bin:/sbin", "APP_MODE=prod", "GREETING=hello world"], "user": ["1000:1000"], "workingdir": ["/srv"],
-          "stopsignal": ["SIGINT"]}
+          "env": ["PATH=/bin:/sbin", "APP_MODE=prod", "GREETING=hello world"],
+          "user": ["1000:1000"], "workingdir": ["/srv"], "stopsignal": ["SIGINT"]}
 
 
 class Images(RecordedNode):
@@ -53,7 +54,8 @@ class Images(RecordedNode):
         self.replay("oci-01-query-tags")
         self.pull()
         self.replay("oci-03-registry-pull-again", "oci-04-registry-pull-bad-reference-400")
-        self.assertRegex(self.end_of(self.replay("oci-05-registry-pull-missing-image")), "skopeo .* failed: exit code 1")
+        missing = self.replay("oci-05-registry-pull-missing-image")
+        self.assertRegex(self.end_of(missing), "skopeo .* failed: exit code 1")
         self.replay("oci-06-content-list")
 
     def test_a_guest_of_an_image(self):
@@ -62,8 +64,17 @@ class Images(RecordedNode):
         self.replay("oci-08-config")
         self.assertEqual(self.end_of(self.replay("oci-09-start")), "OK")
         self.replay("oci-10-status")
+        self.await_address()
+        self.replay("oci-11-interfaces")
         self.assertEqual(self.end_of(self.replay("oci-12-shutdown")), "OK")
         self.replay("oci-13-env-set", "oci-14-config", "oci-15-env-bad")
+
+    def await_address(self):
+        """The kernel gives an interface its own one a moment after it is up."""
+        until = time.monotonic() + 30
+        while not all("inet6" in row for row in self.ask("GET", "/nodes/pve1/lxc/110/interfaces")):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.02)
 
     def test_what_is_given_for_a_new_guest_is_the_images_all_the_same(self):
         self.pull()

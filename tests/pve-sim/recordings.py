@@ -28,7 +28,8 @@ PATTERNS = [
     (r"\b[0-9a-f]{40}\b", "SHA1"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
     (r"\b([0-9A-F]{2}:){31}[0-9A-F]{2}\b", "FINGERPRINT"),
-    (r"\bBC:24:11(:[0-9A-F]{2}){3}\b", "MAC"),
+    (r"\b(?i:BC:24:11(:[0-9A-F]{2}){3})\b", "MAC"),
+    (r"\bfe80:[0-9a-f:]+", "LINK-LOCAL"),
     (r"\b(PVE:root@pam:)?[0-9A-F]{8}::?[-\w=]+$", r"\1SIGNATURE"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9} \+0000", "TIME"),
     # Which program it was, and how that one complains.
