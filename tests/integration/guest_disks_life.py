@@ -88,7 +88,7 @@ class GuestDisksLife(guest_node.GuestNode):
         before = len(self.tasks("vzclone"))
         begun = self.node.begin("run", "--runtime", "pve-lxc", "--name", "copy", "--image", "container:much", "--network",
                                 "none")
-        task = self.await_task("vzclone")
+        task = self.node.simulator.await_task("vzclone")
         os.kill(task, signal.SIGSTOP)
         self.node.end()
         os.kill(task, signal.SIGCONT)

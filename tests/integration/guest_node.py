@@ -3,7 +3,6 @@
 import json
 import pathlib
 import sys
-import time
 import unittest
 
 from whole_node import EventStream, Node
@@ -43,17 +42,6 @@ class GuestNode(unittest.TestCase):
     def config(self, name):
         vmid = self.node.inspect(name)["vmid"]
         return json.loads((self.node.simulator.folder / "guests" / f"{vmid}.json").read_text())
-
-    def await_task(self, kind):
-        """The process of the task that runs now."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            for task in (self.node.simulator.folder / "tasks").iterdir():
-                words = task.name.split(":")
-                if words[0] == "UPID" and words[5] == kind and pathlib.Path("/proc", str(int(words[2], 16))).exists():
-                    return int(words[2], 16)
-            time.sleep(0.005)
-        self.fail(f"no task {kind} runs")
 
     def tasks(self, kind):
         names = [task.name.split(":") for task in (self.node.simulator.folder / "tasks").iterdir()]
