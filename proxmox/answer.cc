@@ -16,13 +16,13 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 32> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 38> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
     {"unable to open file '/etc/pve/", Code::unavailable},  // to write it, without a quorum
-    {"already exists", Code::conflict},
-    {"already defined", Code::conflict},  // storages
+    {"already exist", Code::conflict},                      // addresses of an IPAM, without an "s"
+    {"already defined", Code::conflict},                    // storages
     {"already running", Code::conflict},
     {"not running", Code::conflict},
     {"is running", Code::conflict},
@@ -49,6 +49,13 @@ constexpr std::array<std::pair<std::string_view, Code>, 32> kMeanings = {{
     {"checksum mismatch", Code::invalid},
     {"missing value for required option", Code::invalid},
     {"unable to shrink disk size", Code::invalid},
+    // Of SDN, whose errors in a parameter stand within a text of another.
+    {"invalid lock token provided", Code::unavailable},
+    {"has pending changes", Code::conflict},
+    {"cannot delete subnet", Code::conflict},
+    {"can't find any subnet for ip", Code::not_found},
+    {"doesn't exist", Code::not_found},
+    {"Parameter verification failed", Code::invalid},
 }};
 
 constexpr std::size_t kMostText = 2000;

@@ -8,6 +8,7 @@
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/node_figures.h"
+#include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
 
@@ -110,6 +111,9 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
     CHECKED("GET /cluster/firewall/options", {});
     return firewall_switch();
   }
+  if (what == "cluster" && parts.size() >= 2 && parts[1] == "sdn") {
+    return sdn(method, parts, form, user);
+  }
   if (what != "nodes") {
     return not_implemented(method, parts);
   }
@@ -120,6 +124,10 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
   }
   if (parts.size() < 3) {
     return not_implemented(method, parts);
+  }
+  if (parts[1] == "other" && target == "/nodes/other/network" && has_quorum(place_)) {
+    CHECKED("GET /nodes/{node}/network", {});
+    return with_data(json::Array{});
   }
   if (parts[1] != place_.node) {
     return error(

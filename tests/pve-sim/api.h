@@ -45,6 +45,18 @@ class Api {
                  const std::string& user);
   Answer network(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
+  Answer sdn(const std::string& method, const std::vector<std::string>& parts, const Form& form,
+             const std::string& user);
+  Answer sdn_zones(const std::string& method, const std::vector<std::string>& parts,
+                   const Form& form);
+  Answer sdn_vnets(const std::string& method, const std::vector<std::string>& parts,
+                   const Form& form);
+  Answer sdn_subnets(const std::string& method, const std::vector<std::string>& parts,
+                     const Form& form);
+  Answer sdn_ips(const std::string& method, const std::vector<std::string>& parts,
+                 const Form& form);
+  Answer sdn_ipams(const std::string& method, const std::vector<std::string>& parts,
+                   const Form& form);
   Answer list_tasks(const Parameters& parameters, const std::string& user) const;
   Answer list_newest_tasks(const std::string& user);
   Answer tasks(const std::string& method, const std::vector<std::string>& parts, const Form& form,

@@ -6,6 +6,7 @@
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/interfaces.h"
+#include "tests/pve-sim/sdn_apply.h"
 
 namespace drover::pve_sim {
 namespace {
@@ -106,7 +107,7 @@ Answer with_changes(json::Value data, const std::string& changes) {
   return answer;
 }
 
-Answer listed(const Interfaces& interfaces, const std::set<std::string>& active,
+Answer listed(const Place& place, const Interfaces& interfaces, const std::set<std::string>& active,
               const Parameters& given, const std::string& changes) {
   const std::string type = given.contains("type") ? given.at("type") : "";
   json::Array list;
@@ -118,6 +119,13 @@ Answer listed(const Interfaces& interfaces, const std::set<std::string>& active,
     if (type.empty() || value.at("type").string_or("") == type ||
         (is_bridge && type.find("bridge") != std::string::npos)) {
       list.emplace_back(std::move(bridge));
+    }
+  }
+  if (type == "any_bridge" || type == "include_sdn" || type == "vnet") {
+    for (const auto& [name, value] : local_vnets(place)) {
+      json::Object vnet = *value.object();
+      vnet.set("iface", name);
+      list.emplace_back(std::move(vnet));
     }
   }
   return with_changes(std::move(list), changes);
@@ -151,7 +159,7 @@ Answer Api::network(const std::string& method, const std::vector<std::string>& p
     const std::set<std::string> active = active_interfaces(place_, *loaded);
     if (parts.size() == 3) {
       hide_what_may_not_be_used(granted_to(user), written);
-      return listed(*loaded, active, given, *changes);
+      return listed(place_, *loaded, active, given, *changes);
     }
     const json::Value* found = written.find(parts[3]);
     return found == nullptr ? no_interface()

@@ -9,6 +9,8 @@
 #include <regex>
 #include <stdexcept>
 
+#include "agent/core/ip_address.h"
+
 namespace drover::pve_sim {
 
 extern const char* const kContractText;
@@ -51,6 +53,17 @@ bool is_cidr_v4(const std::string& value) {
          prefix <= 32;
 }
 
+std::string network_format_fault(std::string_view format, const std::string& value) {
+  if (format == "ip") {
+    return is_address(value) ? ""
+                             : "invalid format - value does not look like a valid IP address\n";
+  }
+  static const std::regex mac("[a-fA-F0-9][02468aceACE](:[a-fA-F0-9]{2}){5}");
+  return std::regex_match(value, mac)
+             ? ""
+             : "invalid format - value does not look like a valid unicast MAC address\n";
+}
+
 // A list of content types.
 std::string content_fault(std::string_view value) {
   constexpr std::array<std::string_view, 8> kKnown{"images", "rootdir",  "vztmpl", "iso",
@@ -84,6 +97,18 @@ std::string fault_of(const json::Value& rule, const std::string& name, const std
   if (rule.at("longest").is_number() &&
       static_cast<double>(value.size()) > rule.at("longest").number()) {
     return fmt::format("value may only be {} characters long", rule.at("longest").number());
+  }
+  if (rule.at("shortest").is_number() &&
+      static_cast<double>(value.size()) < rule.at("shortest").number()) {
+    return fmt::format("value must be at least {} characters long", rule.at("shortest").number());
+  }
+  if (const std::string* pattern = rule.at("pattern").string();
+      pattern != nullptr && !std::regex_match(value, std::regex(*pattern))) {
+    return "value does not match the regex pattern";
+  }
+  if (const std::string_view format = rule.at("format").string_or("");
+      format == "ip" || format == "mac-addr") {
+    return network_format_fault(format, value);
   }
   if (const json::Array* allowed = rule.at("enum").array()) {
     std::string list;

@@ -20,6 +20,7 @@
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
 #include "tests/pve-sim/resize_task.h"
+#include "tests/pve-sim/sdn_apply.h"
 #include "tests/pve-sim/snapshot_tasks.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/template_tasks.h"
@@ -352,7 +353,11 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
     return file ? system::remove_tree(*file) : Result<>();
   }
   if (request.type == "srvreload") {
+    TRY(apply_vnets(place, log, stop));
     return apply_interfaces(place, stop);
+  }
+  if (request.type == "reloadnetworkall") {
+    return reload_all(place, log, stop);
   }
   return fail(Code::broken, "no task is called '{}'", request.type);
 }

@@ -107,21 +107,6 @@ Result<> bring_up(const std::string& name, const json::Value& interface, const s
   return ip_tool({"link", "set", "dev", name, "up"}, stop);
 }
 
-std::vector<std::string> ports_of(const std::string& bridge) {
-  std::vector<std::string> ports;
-  const Result<std::string> text =
-      system::run_ok({"ip", "-json", "link", "show", "master", bridge}, system::Stop());
-  const Result<json::Value> links = text ? json::parse(*text) : Result<json::Value>(nullptr);
-  if (const json::Array* list = links ? links->array() : nullptr) {
-    for (const json::Value& link : *list) {
-      if (const std::string_view name = link.at("ifname").string_or(""); !name.empty()) {
-        ports.emplace_back(name);
-      }
-    }
-  }
-  return ports;
-}
-
 /// As ifupdown2's policy on Proxmox leaves them alone.
 bool is_of_a_guest(const std::string& port) {
   return port.starts_with("tap") || port.starts_with("veth") || port.starts_with("fwpr");
@@ -147,6 +132,21 @@ Result<> take_down(const std::string& name, const system::Stop& stop) {
 }
 
 }  // namespace
+
+std::vector<std::string> ports_of(const std::string& bridge) {
+  std::vector<std::string> ports;
+  const Result<std::string> text =
+      system::run_ok({"ip", "-json", "link", "show", "master", bridge}, system::Stop());
+  const Result<json::Value> links = text ? json::parse(*text) : Result<json::Value>(nullptr);
+  if (const json::Array* list = links ? links->array() : nullptr) {
+    for (const json::Value& link : *list) {
+      if (const std::string_view name = link.at("ifname").string_or(""); !name.empty()) {
+        ports.emplace_back(name);
+      }
+    }
+  }
+  return ports;
+}
 
 Result<Interfaces> load_interfaces(const Place& place) {
   const Result<std::string> text = system::read_file(file_of(place));

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "agent/core/json.h"
 #include "agent/core/result.h"
@@ -31,6 +32,9 @@ Result<std::string> changes_of(const Place& place, const Interfaces& interfaces)
 /// The names of those that the kernel had when this process last saw the configuration change:
 /// Proxmox asks it only then.
 std::set<std::string> active_interfaces(const Place& place, const Interfaces& interfaces);
+
+/// What the kernel has plugged into a bridge, by name.
+std::vector<std::string> ports_of(const std::string& bridge);
 
 /// The task "srvreload", as ifupdown2 goes about it: what is written counts from now on, and the
 /// kernel gets it. Bridges that are new are made; those that are configured no more are deleted,

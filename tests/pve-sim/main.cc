@@ -15,6 +15,7 @@
 #include "tests/pve-sim/certificate.h"
 #include "tests/pve-sim/guest_tasks.h"
 #include "tests/pve-sim/interfaces.h"
+#include "tests/pve-sim/sdn_apply.h"
 #include "tests/pve-sim/server.h"
 
 namespace {
@@ -95,6 +96,7 @@ Result<> clean(const pve_sim::Place& place) {
   for (const std::string& vmid : pve_sim::guest_ids(place)) {
     TRY(pve_sim::destroy_guest(place, vmid));
   }
+  TRY(pve_sim::forget_vnets(place, system::Stop()));
   TRY(pve_sim::forget_interfaces(place, system::Stop()));
   for (const auto& folder : {place.tasks(), place.guests()}) {
     TRY(system::remove_tree(folder));

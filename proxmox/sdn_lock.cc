@@ -1,0 +1,90 @@
+#include "proxmox/sdn_lock.h"
+
+#include <utility>
+
+#include "agent/system/file.h"
+
+namespace drover::proxmox {
+namespace {
+
+constexpr const char* kLock = "/cluster/sdn/lock";
+constexpr std::string_view kAnothers = "invalid lock token";
+constexpr std::size_t kMostKept = 4096;
+
+bool is_anothers(const Error& error) {
+  return error.message.find(kAnothers) != std::string::npos;
+}
+
+}  // namespace
+
+Result<SdnLock::Kept> SdnLock::read() const {
+  const Result<std::string> text = system::read_file(kept_, kMostKept);
+  if (!text && text.error().code == Code::not_found) {
+    return Kept{};
+  }
+  const std::string known = TRY(text);
+  const Result<json::Value> value = json::parse(known);
+  if (!value) {
+    return Kept{.token = {}, .asked_unix_ms = 1};  // nobody knows what it was
+  }
+  return Kept{std::string(value->at("token").string_or("")), value->at("asked_at").integer_or(0)};
+}
+
+Result<> SdnLock::write(const Kept& kept) const {
+  return system::write_atomically(
+      kept_, json::write(json::Object{{"token", kept.token}, {"asked_at", kept.asked_unix_ms}}),
+      0600);
+}
+
+Result<> SdnLock::released() {
+  return system::remove_tree(kept_);
+}
+
+Result<> SdnLock::release(const Stop& stop) {
+  const Kept kept = TRY(read());
+  if (kept.token.empty()) {
+    return {};
+  }
+  const Result<json::Value> answer = client_.del(kLock, {{"lock-token", kept.token}}, stop);
+  if (!answer && !is_anothers(answer.error())) {
+    return Failure(Error(answer.error()).context("free the lock on the cluster's SDN"));
+  }
+  return released();
+}
+
+Result<std::string> SdnLock::take(bool beside_pending, const std::string& what, const Stop& stop) {
+  const Kept before = TRY(read());
+  const std::int64_t now = clock_.unix_ms();
+  // An agent that ends before it has the answer leaves at least that it has asked.
+  TRY(write({"", now}));
+  const Result<json::Value> answer =
+      client_.post(kLock, beside_pending ? Form{{"allow-pending", "1"}} : Form{}, stop);
+  if (answer) {
+    const std::string token(answer->string_or(""));
+    if (token.empty()) {
+      return fail(Code::broken, "{}: the answer for the lock on the cluster's SDN has no token",
+                  what);
+    }
+    TRY(write({token, now}));
+    return token;
+  }
+  if (is_anothers(answer.error())) {
+    const bool perhaps_ours = before.asked_unix_ms != 0;
+    TRY(perhaps_ours ? write(before) : released());
+    return fail(
+        Code::unavailable,
+        "{}: somebody has the lock on the cluster's SDN{}; it is free once he is done; if nobody "
+        "is at it any more, an admin frees it: pvesh delete /cluster/sdn/lock --force 1",
+        what,
+        perhaps_ours ? ", perhaps this node: an answer for it was lost before, and with it the "
+                       "token"
+                     : "");
+  }
+  if (answer.error().code != Code::timed_out) {
+    TRY(released());
+    return Failure(Error(answer.error()).context(what));
+  }
+  return fail(Code::unavailable, "{}: {}", what, answer.error().message);
+}
+
+}  // namespace drover::proxmox
