@@ -55,6 +55,8 @@ SdnSection section_from(const json::Value& element, std::string_view key) {
   return section;
 }
 
+}  // namespace
+
 std::vector<SdnSection> sections_from(const json::Array& list, std::string_view key) {
   std::vector<SdnSection> sections;
   for (const json::Value& element : list) {
@@ -62,8 +64,6 @@ std::vector<SdnSection> sections_from(const json::Array& list, std::string_view 
   }
   return sections;
 }
-
-}  // namespace
 
 bool SdnZone::is_on(const std::string& node) const {
   return nodes.empty() || std::find(nodes.begin(), nodes.end(), node) != nodes.end();

@@ -28,6 +28,8 @@ struct SdnZone {
   bool is_on(const std::string& node) const;
   /// Whether the same vnet of several nodes is one network; otherwise each node has its own.
   bool spans_nodes() const { return type != "simple"; }
+  /// Whether every node has a subnet's gateway for its own address; otherwise a router has it.
+  bool routes() const { return type == "simple" || type == "evpn"; }
 };
 
 struct SdnSubnet {
@@ -47,6 +49,8 @@ struct SdnVnet {
   bool operator==(const SdnVnet&) const = default;
 };
 
+/// Of a list that was asked for with "pending": its elements, each called as its member `key` says.
+std::vector<SdnSection> sections_from(const json::Array& list, std::string_view key);
 SdnZone zone_from(const std::string& name, const json::Object& section);
 SdnVnet vnet_from(const std::string& name, const json::Object& section);
 /// `id` is "ZONE-ADDRESS-LENGTH"; one that is not gives a subnet without a CIDR.

@@ -117,6 +117,9 @@ Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop&
       }
       for (const SdnSection& subnet : subnets.value_or(std::vector<SdnSection>())) {
         pending = pending || subnet.pending;
+        if (!is_it) {
+          state.others.push_back(subnet_from(subnet.id, {}).cidr);
+        }
         if (is_it && subnet.applied) {
           state.applied_subnets.push_back(subnet_from(subnet.id, *subnet.applied));
         }

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "agent/core/ascii.h"
+#include "agent/core/ip_address.h"
+#include "agent/system/crash_point.h"
 #include "agent/system/link.h"
 #include "proxmox/answer.h"
 #include "proxmox/bridge_guests.h"
@@ -103,7 +105,7 @@ Result<> Vnets::check_alone(const VnetState& state, const std::string& what) {
               what, fmt::join(state.foreign, ", "));
 }
 
-Result<> Vnets::check_nodes(const std::string& what, const Stop& stop) {
+Result<> Vnets::check_nodes(const std::string& address, const std::string& what, const Stop& stop) {
   const ClusterState cluster = TRY(Cluster(client_).state(stop));
   for (const ClusterState::Node& node : cluster.nodes) {
     if (!node.online) {
@@ -120,6 +122,17 @@ Result<> Vnets::check_nodes(const std::string& what, const Stop& stop) {
                   "applied with it: apply or revert them (System, Network), then ask again",
                   what, node.name, pending.str());
     }
+    const json::Array* interfaces = answer.find("data")->array();
+    for (const json::Value& interface : interfaces != nullptr ? *interfaces : json::Array()) {
+      for (const char* key : {"cidr", "cidr6"}) {
+        const std::string cidr(interface.at(key).string_or(""));
+        if (overlap(cidr, address)) {
+          return fail(Code::conflict,
+                      "{}: {} is in the subnet of {} of node {}, {}; choose another", what, address,
+                      one_line(interface.at("iface").string_or("")), node.name, cidr);
+        }
+      }
+    }
   }
   return {};
 }
@@ -127,6 +140,7 @@ Result<> Vnets::check_nodes(const std::string& what, const Stop& stop) {
 Result<> Vnets::change(bool beside_pending, const std::string& what, const Stop& stop,
                        const Change& change) {
   const std::string token = TRY(lock_.take(beside_pending, what, stop));
+  system::crash_point("sdn after lock");
   const Result<> changed = change(token).context(what);
   // Whoever was stopped gives it back all the same: nobody else can.
   const Stop never;
@@ -173,7 +187,9 @@ Result<> Vnets::erase(const VnetState& now, const std::string& name, const std::
 }
 
 Result<> Vnets::apply(const std::string& token, const std::string& what, const Stop& stop) {
+  system::crash_point("sdn before apply");
   const Result<json::Value> answer = client_.put("/cluster/sdn", {{"lock-token", token}}, stop);
+  system::crash_point("sdn after apply");
   if (!answer) {
     return again_when_lost(done(answer));
   }
@@ -223,7 +239,14 @@ Result<> Vnets::make(const VnetRequest& vnet, const Stop& stop) {
     return {};  // what else waits to be applied is somebody else's
   }
   TRY(check_alone(before, what));
-  TRY(check_nodes(what, stop));
+  const std::string on_nodes = before.zone(vnet.zone)->routes() ? vnet.address : "";
+  for (const std::string& other : before.others) {
+    if (overlap(other, on_nodes)) {
+      return fail(Code::conflict, "{}: {} is in the subnet {} of another vnet; choose another",
+                  what, on_nodes, other);
+    }
+  }
+  TRY(check_nodes(on_nodes, what, stop));
   const Result<> applied = write_and_apply(vnet, before, what, stop);
   // The task succeeds whatever the nodes make of it.
   if (system::is_link_up(vnet.name)) {
@@ -264,7 +287,7 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
   }
   TRY(check_alone(before, what));
   if (before.applied) {
-    TRY(check_nodes(what, stop));
+    TRY(check_nodes("", what, stop));
   }
   const Result<> applied =
       change(before.pending, what, stop, [&](const std::string& token) -> Result<> {

@@ -13,6 +13,7 @@
 //     records/NAME.json             what a container is made of, should the journal be lost
 //     records/boot                  boot_id(5) of when these were last true
 //     records/node                  its own bridges, and whether it is drained, for the same
+//     sdn-lock                      while this node has the cluster's lock of its SDN: the token
 //     deleted/JOB.log               log of a deleted container, by the job that had made it
 //     images/                       OCI layouts' unpacked roots, by digest
 //     volumes/                      volumes of storages "local-folder" and "local-image"
@@ -56,6 +57,7 @@ struct Layout {
   Path record(const ContainerName& name) const { return records() / (name.str() + ".json"); }
   Path boot_of_records() const { return records() / "boot"; }
   Path node_record() const { return records() / "node"; }
+  Path sdn_lock() const { return state / "sdn-lock"; }
   Path kept_logs() const { return state / "deleted"; }
   Path kept_log(const JobId& job) const { return kept_logs() / (job.str() + ".log"); }
   Path images() const { return state / "images"; }

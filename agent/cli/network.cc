@@ -1,4 +1,4 @@
-// drover network: bridges of the node's own.
+// drover network: bridges of the node's own, and vnets of its cluster.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -21,12 +21,20 @@ std::string whose(const std::string& name, const json::Value& result) {
                    name);
 }
 
+/// "lab", or with a tag "lab:100"; "-" for a bridge.
+std::string zone_of(const json::Value& network) {
+  const std::string_view zone = network.at("zone").string_or("");
+  const std::int64_t tag = network.at("tag").integer_or(0);
+  return zone.empty() ? "-" : tag == 0 ? std::string(zone) : fmt::format("{}:{}", zone, tag);
+}
+
 std::vector<std::string> network_cells(const json::Value& network) {
   const std::string_view address = network.at("address").string_or("");
   return {std::string(network.at("name").string_or("")),
           std::string(network.at("state").string_or("-")),
           address.empty() ? "-" : std::string(address),
           network.at("vlan_aware").boolean_or(false) ? "yes" : "no",
+          zone_of(network),
           short_time(network.at("created_at").integer_or(0), system::SystemClock().unix_ms()),
           joined(network.at("containers"))};
 }
@@ -49,12 +57,22 @@ void add_network(CLI::App& app, Action& action) {
       ->type_name("CIDR");
   ensure->add_flag("--vlan-aware", arguments->options.vlan_aware,
                    "Let containers have VLANs on it");
+  ensure
+      ->add_option("--zone", arguments->options.zone,
+                   "Make it in this zone of Proxmox's SDN, for all nodes of the cluster")
+      ->type_name("ZONE");
+  ensure->add_option("--tag", arguments->options.tag, "Its VLAN or VNI, as the zone wants one")
+      ->type_name("N")
+      ->check(CLI::Range(1, 0xFFFFFF));
+  ensure->add_flag("--snat", arguments->options.snat,
+                   "In a zone: let the nodes translate what leaves the subnet");
   add_job_command(*group, action,
                   {"rm", "Remove bridges that Drover has made", Verb::network_remove},
                   std::make_shared<JobArguments>(), "NAME", kNames);
-  add_list(
-      *group, action, "List the bridges that Drover has made and the containers on them",
-      {"networks", {"NAME", "STATE", "ADDRESS", "VLANS", "CREATED", "CONTAINERS"}, network_cells});
+  add_list(*group, action, "List the bridges that Drover has made and the containers on them",
+           {"networks",
+            {"NAME", "STATE", "ADDRESS", "VLANS", "ZONE", "CREATED", "CONTAINERS"},
+            network_cells});
 }
 
 }  // namespace drover::cli

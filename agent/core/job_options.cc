@@ -1,7 +1,9 @@
 #include "agent/core/job_options.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "agent/core/ascii.h"
 #include "agent/core/ids.h"
 #include "agent/core/ip_address.h"
 #include "agent/core/program_fields.h"
@@ -91,6 +93,36 @@ void read_bridge(Fields& fields, JobOptions& options) {
   options.vlan_aware = fields.boolean("vlan_aware", false);
 }
 
+/// As Proxmox takes the names of zones.
+bool is_zone(const std::string& text) {
+  constexpr std::size_t kLongest = 8;
+  return text.size() >= 2 && text.size() <= kLongest && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(), is_alphanumeric);
+}
+
+void read_vnet(Fields& fields, JobOptions& options) {
+  constexpr std::int64_t kMostTag = 0xFFFFFF;  // of VXLAN; zones with VLANs take fewer
+  options.zone = fields.string("zone");
+  if (fields.has("tag")) {
+    options.tag = fields.integer("tag", 0, 1, kMostTag);
+  }
+  options.snat = fields.boolean("snat", false);
+  if (fields.has("zone") && !is_zone(options.zone)) {
+    fields.fault("zone", "must be a zone's name, 2 to 8 letters and digits, a letter first");
+  }
+  for (const char* key : {"tag", "snat"}) {
+    if (fields.has(key) && !fields.has("zone")) {
+      fields.fault(key, "is for networks in a zone of Proxmox only: say which, as \"zone\"");
+    }
+  }
+  if (options.snat && options.address.empty()) {
+    fields.fault("snat", "needs an address, whose subnet is translated");
+  }
+  if (!options.zone.empty() && options.vlan_aware && !options.address.empty()) {
+    fields.fault("vlan_aware", "is not for networks in a zone that have an address");
+  }
+}
+
 }  // namespace
 
 JobOptions read_job_options(Verb verb, const json::Value& value, std::string pointer,
@@ -143,6 +175,7 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       break;
     case Verb::network_ensure:
       read_bridge(fields, options);
+      read_vnet(fields, options);
       break;
     case Verb::node_drain:
       options.stop_containers = fields.boolean("stop_containers", false);
@@ -209,6 +242,11 @@ json::Object to_json(const JobOptions& options) {
   set_text("snapshot", options.snapshot);
   set_text("address", options.address);
   set_flag("vlan_aware", options.vlan_aware);
+  set_text("zone", options.zone);
+  if (options.tag != 0) {
+    object.set("tag", options.tag);
+  }
+  set_flag("snat", options.snat);
   set_flag("stop_containers", options.stop_containers);
   if (!options.leaks.empty()) {
     object.set("leaks", json::Array(options.leaks.begin(), options.leaks.end()));

@@ -34,6 +34,9 @@ struct JobOptions {
                                  ///< .snapshot-delete
   std::string address{};         ///< network.ensure: the bridge's own, CIDR; "" for none
   bool vlan_aware = false;       ///< network.ensure
+  std::string zone{};            ///< network.ensure: of Proxmox's SDN; "" for a bridge of the node
+  std::int64_t tag = 0;          ///< network.ensure in a zone: VLAN or VNI; 0 for none
+  bool snat = false;             ///< network.ensure in a zone
   bool stop_containers = false;  ///< node.drain
   std::vector<std::string> leaks{};  ///< node.collect: their names; none: all that wait for it
 };

@@ -53,11 +53,11 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   for (const auto& runtime : drivers->runtimes_) {
     runtimes.emplace(runtime->kind(), runtime.get());
   }
-  drivers->node_.reset(
-      new jobs::Node{std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
-                     drivers->local_images_, drivers->proxmox_volumes_.get(),
-                     drivers->proxmox_network_.get(), drivers->network_configuration_.get(),
-                     drivers->networks_, drivers->images_, drivers->templates_.get()});
+  drivers->node_.reset(new jobs::Node{
+      std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
+      drivers->local_images_, drivers->proxmox_volumes_.get(), drivers->proxmox_network_.get(),
+      drivers->network_configuration_.get(), drivers->networks_, drivers->images_,
+      drivers->templates_.get(), drivers->vnets_.get()});
   return drivers;
 }
 
@@ -67,6 +67,7 @@ Result<> Drivers::connect_proxmox(system::Clock& clock) {
   ha_ = std::make_unique<proxmox::Ha>(*client_);
   proxmox_network_ = std::make_unique<proxmox::Network>(*client_);
   network_configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, clock);
+  vnets_ = std::make_unique<proxmox::Vnets>(*client_, clock, layout_.sdn_lock());
   proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(
       *client_, clock, Vmid{static_cast<std::uint32_t>(config_.proxmox.volume_owner)});
   tasks_ = std::make_unique<proxmox::Tasks>(*client_, clock);

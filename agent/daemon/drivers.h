@@ -13,6 +13,7 @@
 #include "proxmox/network.h"
 #include "proxmox/network_configuration.h"
 #include "proxmox/templates.h"
+#include "proxmox/vnets.h"
 #include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
 
@@ -42,6 +43,7 @@ class Drivers {
   std::unique_ptr<proxmox::Ha> ha_;
   std::unique_ptr<proxmox::Network> proxmox_network_;
   std::unique_ptr<proxmox::NetworkConfiguration> network_configuration_;
+  std::unique_ptr<proxmox::Vnets> vnets_;
   std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;
   std::unique_ptr<proxmox::Tasks> tasks_;
   std::unique_ptr<proxmox::Templates> templates_;

@@ -8,6 +8,7 @@
 #include "proxmox/network.h"
 #include "proxmox/network_configuration.h"
 #include "proxmox/templates.h"
+#include "proxmox/vnets.h"
 #include "runtimes/images/image_store.h"
 #include "runtimes/layout.h"
 #include "runtimes/network/network.h"
@@ -31,6 +32,7 @@ struct Node {
   runtimes::Networks& networks;
   runtimes::ImageStore& images;
   proxmox::Templates* templates = nullptr;  ///< nullptr on a node without Proxmox
+  proxmox::Vnets* vnets = nullptr;          ///< the same
 
   /// `refused`, saying what is missing, when this node does not have the runtime.
   Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;

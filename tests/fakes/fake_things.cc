@@ -19,6 +19,8 @@ json::Object made_of(const JobRequest& request, TargetKind kind) {
       thing.set("state", "up");
       thing.set("address", request.options.address);
       thing.set("vlan_aware", request.options.vlan_aware);
+      thing.set("zone", request.options.zone);
+      thing.set("tag", request.options.tag);
       thing.set("created_at", kSince);
       break;
     case TargetKind::volume:

@@ -45,7 +45,10 @@ class Things(CrashTable):
         ]
         if chosen.proxmox:
             bridge = ("network.ensure", "vmbr5", address)
-            self.scenarios = [([], bridge, {"networks": 1}), ([bridge], ("network.remove", "vmbr5", {}), {})]
+            vnet = ("network.ensure", "web", {"zone": "lab", "address": "10.85.0.1/24"})
+            self.node.simulator.make_zone("lab", type="simple")
+            self.scenarios = [([], bridge, {"networks": 1}), ([bridge], ("network.remove", "vmbr5", {}), {}),
+                              ([], vnet, {"networks": 1}), ([vnet], ("network.remove", "web", {}), {})]
 
     def job(self, verb, target, options):
         self.count += 1
@@ -103,7 +106,7 @@ class Things(CrashTable):
         return ([str(path) for folder in ("images", "volumes", "volume-records", "containers")
                  if (state / folder).exists() for path in (state / folder).iterdir()] +
                 [bridge for bridge in self.bridges_there() if bridge not in self.bridges] +
-                [loop for loop in loops if str(state) in loop] + self.configured())
+                [loop for loop in loops if str(state) in loop] + self.configured() + self.in_sdn())
 
     @staticmethod
     def bridges_there():
@@ -117,6 +120,16 @@ class Things(CrashTable):
             return []
         return [f"{name} is {how}" for how, interfaces in json.loads(file.read_text()).items() for name in interfaces
                 if name != "vmbr0"]
+
+    def in_sdn(self):
+        """Vnets and subnets of the cluster, applied or not, and who has its lock."""
+        if not self.node.simulator or not (file := self.node.simulator.folder / "sdn.json").exists():
+            return []
+        sdn = json.loads(file.read_text())
+        left = [f"{kind} {name} is {how}" for how in ("running", "config") for kind in ("vnets", "subnets")
+                for name in sdn[how][kind]]
+        kept = self.node.work / "state/sdn-lock"
+        return left + (["somebody has the lock"] if sdn["lock"] else []) + ([str(kept)] if kept.exists() else [])
 
     def once(self, before, wanted, expected, point, cancel_at):
         for step in before:

@@ -10,7 +10,6 @@ import os
 import pathlib
 import signal
 import sqlite3
-import subprocess
 import unittest
 
 import guest_node
@@ -73,13 +72,7 @@ class GuestLife(guest_node.GuestNode):
         self.run_guest("late")
         self.assertNotIn("next start", drover("update", "late", "-m", "128M").stderr)
         vmid = self.node.inspect("late")["vmid"]
-        settings = self.node.simulator.config
-        token = pathlib.Path(settings["token_file"]).read_text().strip()
-        answer = subprocess.run(["curl", "--silent", "--insecure", "--request", "PUT", "--data", "features=nesting%3D1",
-                                 "--header", f"Authorization: PVEAPIToken={token}",
-                                 f"{settings['url']}/api2/json/nodes/node1/lxc/{vmid}/config"],
-                                stdout=subprocess.PIPE, text=True, check=True).stdout
-        self.assertEqual(json.loads(answer), {"data": None})
+        self.assertIsNone(self.node.simulator.call("PUT", f"/nodes/node1/lxc/{vmid}/config", features="nesting=1"))
         told = drover("update", "late", "-m", "96M").stderr
         self.assertIn("late: after its next start it has other features", told)
         self.assertEqual(self.node.inspect("late")["pending"], ["features"])

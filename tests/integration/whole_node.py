@@ -52,6 +52,22 @@ class Simulator:
         self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=self.log, text=True)
         return dict(word.split("=", 1) for word in self.process.stdout.readline().split() if "=" in word)
 
+    def call(self, method, path, **form):
+        """As somebody else who uses the API; the answer's data."""
+        token = pathlib.Path(self.config["token_file"]).read_text().strip()
+        fields = [word for name, value in form.items() for word in ("--data-urlencode", f"{name}={value}")]
+        answer = subprocess.run(["curl", "--silent", "--insecure", "--request", method, *fields, "--header",
+                                 f"Authorization: PVEAPIToken={token}", f"{self.config['url']}/api2/json{path}"],
+                                stdout=subprocess.PIPE, text=True, check=True).stdout
+        return json.loads(answer)["data"]
+
+    def make_zone(self, name, **options):
+        """A zone of the SDN, applied, as an admin makes it."""
+        self.call("POST", "/cluster/sdn/zones", zone=name, **options)
+        task = self.call("PUT", "/cluster/sdn")
+        while self.call("GET", f"/nodes/node1/tasks/{task}/status")["status"] == "running":
+            time.sleep(0.05)
+
     def kill(self):
         """As kill -9 of the API's daemons: tasks and guests go on."""
         self.process.kill()

@@ -110,6 +110,21 @@ TEST_F(VnetsTest, WhileChangesOfTheNodesOwnNetworkWaitNothingIsApplied) {
   expect_untouched();
 }
 
+TEST_F(VnetsTest, ASubnetThatTheNodeOrAnotherVnetHasIsAConflict) {
+  admin(client_->post(
+      "/nodes/pve1/network",
+      {{"iface", "vmbr7"}, {"type", "bridge"}, {"autostart", "1"}, {"cidr", "10.84.0.9/16"}},
+      stop_));
+  admin_applies();
+  const Error of_node = make_fails(kWeb);
+  EXPECT_EQ(of_node.code, Code::conflict);
+  EXPECT_THAT(of_node.message, HasSubstr("in the subnet of vmbr7 of node pve1"));
+  ASSERT_TRUE(vnets_.make({.name = "web", .zone = "lab", .address = "10.99.0.1/24"}, stop_));
+  const Error of_vnet = make_fails({.name = "web2", .zone = "lab", .address = "10.99.0.7/25"});
+  EXPECT_EQ(of_vnet.code, Code::conflict);
+  EXPECT_THAT(of_vnet.message, HasSubstr("in the subnet 10.99.0.0/24 of another vnet"));
+}
+
 TEST_F(VnetsTest, AVnetOfSomebodyElseIsLeftAsItIs) {
   admin_makes_vnet("web", "lab");
   admin_applies();

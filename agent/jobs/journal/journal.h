@@ -114,15 +114,20 @@ struct LeakRow {
 /// "KIND:PLACE:NAME", which no two have in common.
 std::string id_of(const LeakRow& row);
 
-/// A bridge of the node's own.
+/// A bridge of the node's own, or a vnet of the cluster's SDN.
 struct NetworkRow {
   std::string name{};     ///< the bridge's
   std::string address{};  ///< its own, CIDR; "" for none
   bool vlan_aware = false;
-  bool by_proxmox = false;      ///< made in its configuration of the node
+  bool by_proxmox = false;      ///< made in its configuration of the node or the cluster
   std::string job{};            ///< that made it
   std::string busy{};           ///< the job that makes or removes it; "" for none
   std::int64_t created_at = 0;  ///< unix ms
+  std::string zone{};           ///< of a vnet; "" for a bridge
+  std::int64_t tag = 0;         ///< of a vnet: VLAN or VNI; 0 for none
+  bool snat = false;            ///< of a vnet
+  /// Of a vnet: somebody else gives out its addresses, or nobody.
+  bool addresses_elsewhere = false;
 };
 
 class Journal {

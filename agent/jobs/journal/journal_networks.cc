@@ -6,11 +6,13 @@ namespace drover::jobs {
 namespace {
 
 constexpr std::string_view kNetworks =
-    "SELECT name, address, vlan_aware, by_proxmox, job, busy, created_at FROM networks ";
+    "SELECT name, address, vlan_aware, by_proxmox, job, busy, created_at, zone, tag, "
+    "snat, addresses_elsewhere FROM networks ";
 
 NetworkRow network_of(const Statement& row) {
-  return NetworkRow{row.text(0), row.text(1), row.number(2) != 0, row.number(3) != 0,
-                    row.text(4), row.text(5), row.number(6)};
+  return NetworkRow{row.text(0),   row.text(1),        row.number(2) != 0, row.number(3) != 0,
+                    row.text(4),   row.text(5),        row.number(6),      row.text(7),
+                    row.number(8), row.number(9) != 0, row.number(10) != 0};
 }
 
 }  // namespace
@@ -19,10 +21,12 @@ Result<> Journal::put_network(const NetworkRow& row) {
   TRY(database_->begin());
   Statement put = TRY(database_->prepare(
       "INSERT OR REPLACE INTO networks(name, address, vlan_aware, by_proxmox, job, busy, "
-      "created_at) VALUES(?, ?, ?, ?, ?, ?, ?)"));
+      "created_at, zone, tag, snat, addresses_elsewhere) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   put.with(row.name).with(row.address).with(std::int64_t{row.vlan_aware ? 1 : 0});
   put.with(std::int64_t{row.by_proxmox ? 1 : 0});
-  return put.with(row.job).with(row.busy).with(row.created_at).done();
+  put.with(row.job).with(row.busy).with(row.created_at).with(row.zone).with(row.tag);
+  put.with(std::int64_t{row.snat ? 1 : 0});
+  return put.with(std::int64_t{row.addresses_elsewhere ? 1 : 0}).done();
 }
 
 Result<> Journal::erase_network(const std::string& name) {

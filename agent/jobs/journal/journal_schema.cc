@@ -84,7 +84,15 @@ constexpr const char* kVersion5 = R"(
 ALTER TABLE networks ADD COLUMN by_proxmox INTEGER NOT NULL DEFAULT 0;
 )";
 
-constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+// Networks in zones of Proxmox's SDN.
+constexpr const char* kVersion6 = R"(
+ALTER TABLE networks ADD COLUMN zone TEXT NOT NULL DEFAULT '';
+ALTER TABLE networks ADD COLUMN tag INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE networks ADD COLUMN snat INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE networks ADD COLUMN addresses_elsewhere INTEGER NOT NULL DEFAULT 0;
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
 
 Result<std::int64_t> version_of(Database& database) {
   Statement query = TRY(database.prepare("PRAGMA user_version"));

@@ -25,6 +25,10 @@ std::string seal(const NodeRecord& record) {
                                        {"address", row.address},
                                        {"vlan_aware", row.vlan_aware},
                                        {"by_proxmox", row.by_proxmox},
+                                       {"zone", row.zone},
+                                       {"tag", row.tag},
+                                       {"snat", row.snat},
+                                       {"addresses_elsewhere", row.addresses_elsewhere},
                                        {"job", row.job},
                                        {"created_at", row.created_at}});
   }
@@ -40,12 +44,17 @@ Result<NodeRecord> unseal_node_record(std::string_view text) {
   }
   if (const json::Array* networks = value.at("networks").array()) {
     for (const json::Value& network : *networks) {
-      record.networks.push_back({.name = std::string(network.at("name").string_or("")),
-                                 .address = std::string(network.at("address").string_or("")),
-                                 .vlan_aware = network.at("vlan_aware").boolean_or(false),
-                                 .by_proxmox = network.at("by_proxmox").boolean_or(false),
-                                 .job = std::string(network.at("job").string_or("")),
-                                 .created_at = network.at("created_at").integer_or(0)});
+      record.networks.push_back(
+          {.name = std::string(network.at("name").string_or("")),
+           .address = std::string(network.at("address").string_or("")),
+           .vlan_aware = network.at("vlan_aware").boolean_or(false),
+           .by_proxmox = network.at("by_proxmox").boolean_or(false),
+           .job = std::string(network.at("job").string_or("")),
+           .created_at = network.at("created_at").integer_or(0),
+           .zone = std::string(network.at("zone").string_or("")),
+           .tag = network.at("tag").integer_or(0),
+           .snat = network.at("snat").boolean_or(false),
+           .addresses_elsewhere = network.at("addresses_elsewhere").boolean_or(false)});
     }
   }
   return record;

@@ -14,6 +14,7 @@
 #include "agent/jobs/journal/volume_records.h"
 #include "agent/jobs/reconcile/reboot.h"
 #include "agent/jobs/reconcile/unrecorded.h"
+#include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/log.h"
 #include "runtimes/exit_file.h"
 #include "runtimes/network/bridges.h"
@@ -114,6 +115,14 @@ class Rebuilding {
       return NetworkRow{
           .name = bridge.name, .address = bridge.address, .vlan_aware = bridge.vlan_aware};
     }));
+    if (node_.vnets != nullptr) {
+      // Whoever waits for the lock that an earlier agent had needs not wait for the next network.
+      if (const Result<> freed = node_.vnets->free_lock(stop_); !freed) {
+        system::log_warning("rebuild the journal: {}", freed.error().message);
+      }
+      TRY(add_found(node_.vnets->own(stop_),
+                    [](const proxmox::Vnets::Known& known) { return row_of(known); }));
+    }
     if (node_.network_configuration == nullptr) {
       return {};
     }

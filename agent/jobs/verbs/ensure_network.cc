@@ -7,7 +7,7 @@ namespace drover::jobs {
 namespace {
 
 bool asks_for_something(const JobOptions& options) {
-  return !options.address.empty() || options.vlan_aware;
+  return !options.address.empty() || options.vlan_aware || !options.zone.empty();
 }
 
 /// Of one that this node has made before: fine as it is, unless the job wants another.
@@ -16,12 +16,13 @@ Result<> check_same(const JobRequest& request, const NetworkRow& row) {
   if (!row.busy.empty()) {
     return fail(Code::unavailable, "ensure network {}: job {} works on it", row.name, row.busy);
   }
-  if (asks_for_something(options) &&
-      (options.address != row.address || options.vlan_aware != row.vlan_aware)) {
+  const bool is_same = options.address == row.address && options.vlan_aware == row.vlan_aware &&
+                       options.zone == row.zone && options.tag == row.tag &&
+                       options.snat == row.snat;
+  if (asks_for_something(options) && !is_same) {
     return fail(Code::conflict,
-                "ensure network {}: it is there with address \"{}\"{}; remove it before, or choose "
-                "another name",
-                row.name, row.address, row.vlan_aware ? " and VLANs" : "");
+                "ensure network {}: it is there with {}; remove it before, or choose another name",
+                row.name, describe(row));
   }
   return {};
 }
@@ -60,13 +61,33 @@ Result<> check_on_proxmox(Work& work, const Node& node) {
       name);
 }
 
-/// What is configured by the job's name on a node of Proxmox; none on any other.
-Result<std::optional<proxmox::NetworkConfiguration::Known>> look_in_proxmox(Work& work,
-                                                                            const Node& node) {
-  if (node.network_configuration == nullptr) {
-    return std::optional<proxmox::NetworkConfiguration::Known>();
+struct Configured {
+  NetworkRow row;
+  bool ours = false;
+};
+
+/// What is configured by the job's name on a node of Proxmox, or in its cluster; none on any other.
+Result<std::optional<Configured>> look_in_proxmox(Work& work, const Node& node) {
+  const std::string& name = work.request().target;
+  if (node.vnets != nullptr && proxmox::check_vnet_name(name)) {
+    const std::optional<proxmox::Vnets::Known> known = TRY(node.vnets->look_at(name, work.stop()));
+    if (known) {
+      return std::optional(Configured{row_of(*known), known->ours});
+    }
   }
-  return node.network_configuration->look_at(work.request().target, work.stop());
+  if (node.network_configuration == nullptr) {
+    return std::optional<Configured>();
+  }
+  const auto known = TRY(node.network_configuration->look_at(name, work.stop()));
+  if (!known) {
+    return std::optional<Configured>();
+  }
+  const proxmox::BridgeRequest& bridge = known->bridge;
+  return std::optional(Configured{{.name = bridge.name,
+                                   .address = bridge.cidr,
+                                   .vlan_aware = bridge.vlan_aware,
+                                   .by_proxmox = true},
+                                  known->ours});
 }
 
 /// Of one that the journal does not know and that is not ours in Proxmox: whether there is a bridge
@@ -105,23 +126,33 @@ Result<bool> look_for_other(Work& work, const Node& node, bool is_configured) {
                 "name",
                 what);
   }
-  if (on_proxmox) {
+  if (on_proxmox && request.options.zone.empty()) {
     TRY(proxmox::check_bridge_name(request.target).context("ensure network"));
   }
   return false;
 }
 
-/// One that Proxmox has already, though the journal has lost it. Who made it is not known, so no
-/// failure of this job takes it away.
-Result<NetworkRow> adopted(Work& work, const proxmox::BridgeRequest& bridge) {
-  NetworkRow row{.name = bridge.name,
-                 .address = bridge.cidr,
-                 .vlan_aware = bridge.vlan_aware,
-                 .by_proxmox = true,
-                 .created_at = work.clock().unix_ms()};
+/// One that Proxmox has already, though the journal has lost it, or of which another node's agent
+/// has made the whole cluster's. Who made it is not known, so no failure of this job takes it away.
+Result<NetworkRow> adopted(Work& work, NetworkRow row) {
+  row.created_at = work.clock().unix_ms();
   TRY(check_same(work.request(), row));
   row.busy = work.request().id.str();
   return row;
+}
+
+/// Whether this node can have such a network at all.
+Result<> check_kind(const JobRequest& request, const Node& node) {
+  if (request.options.zone.empty()) {
+    return {};
+  }
+  if (node.vnets == nullptr) {
+    return fail(Code::refused,
+                "ensure network {}: zones are Proxmox's, and this is no node of it; leave out the "
+                "zone",
+                request.target);
+  }
+  return proxmox::check_vnet_name(request.target).context("ensure network");
 }
 
 /// The network's row, written; none when a bridge of somebody else serves.
@@ -140,9 +171,10 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   if (row) {
     return row;
   }
+  TRY(check_kind(request, node));
   const auto known = TRY(look_in_proxmox(work, node));
   if (known && known->ours) {
-    row = TRY(adopted(work, known->bridge));
+    row = TRY(adopted(work, known->row));
   } else if (TRY(look_for_other(work, node, known.has_value()))) {
     return row;
   } else {
@@ -152,7 +184,11 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
                      .by_proxmox = node.network_configuration != nullptr,
                      .job = job,
                      .busy = job,
-                     .created_at = work.clock().unix_ms()};
+                     .created_at = work.clock().unix_ms(),
+                     .zone = request.options.zone,
+                     .tag = request.options.tag,
+                     .snat = request.options.snat,
+                     .addresses_elsewhere = !request.options.zone.empty()};
   }
   TRY(work.write([&](Books& books) { return books.journal().put_network(*row); }));
   return row;
@@ -177,10 +213,19 @@ Result<> plug_in_again(Work& work, const Node& node, const std::string& bridge) 
   return {};
 }
 
+/// What the zone of one that is made says to that.
+Result<bool> are_addresses_elsewhere(Work& work, const Node& node, const NetworkRow& row) {
+  if (row.zone.empty() || node.vnets == nullptr) {
+    return false;
+  }
+  const auto known = TRY(node.vnets->look_at(row.name, work.stop()));
+  return !known || !known->gives_addresses;
+}
+
 }  // namespace
 
 Result<json::Value> ensure_network(Work& work, const Node& node) {
-  const std::optional<NetworkRow> row = TRY(begin_network(work, node));
+  std::optional<NetworkRow> row = TRY(begin_network(work, node));
   json::Object result{{"network", work.request().target}, {"own", row.has_value()}};
   if (!row) {
     return json::Value(std::move(result));
@@ -193,6 +238,7 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
                    return json::Value();
                  },
                  .needs = turn_of_network(*row)}));
+  row->addresses_elsewhere = TRY(are_addresses_elsewhere(work, node, *row));
   node.networks.give_out(range_of(*row));
   result.set("address", row->address);
   TRY(work.write([&](Books& books) -> Result<> {
@@ -201,6 +247,7 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
       return {};
     }
     now->busy.clear();
+    now->addresses_elsewhere = row->addresses_elsewhere;
     TRY(books.journal().put_network(*now));
     return books.tell(Event{.kind = "network",
                             .object = now->name,
@@ -208,7 +255,8 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
                             .job = work.request().id.str(),
                             .data = {{"address", now->address},
                                      {"vlan_aware", now->vlan_aware},
-                                     {"by_proxmox", now->by_proxmox}}});
+                                     {"by_proxmox", now->by_proxmox},
+                                     {"zone", now->zone}}});
   }));
   return json::Value(std::move(result));
 }

@@ -91,13 +91,31 @@ Result<proxmox::NetworkConfiguration*> configuration_for(const Node& node, const
   return node.network_configuration;
 }
 
+Result<proxmox::Vnets*> vnets_for(const Node& node, const NetworkRow& row) {
+  if (node.vnets == nullptr) {
+    return fail(Code::refused,
+                "network {}: it is in Proxmox's zone {}, and Drover is not to use Proxmox now: set "
+                "proxmox.enabled",
+                row.name, row.zone);
+  }
+  return node.vnets;
+}
+
 }  // namespace
 
 namespace {
 
+/// Named as those of guests and containers are; to a vnet its zone has plugged in others.
+bool is_port_of_a_guest(const std::string& port) {
+  return port.starts_with("veth") || port.starts_with("tap") || port.starts_with("fwpr");
+}
+
 /// On a bridge of Proxmox there may be guests that are not Drover's.
 Result<> check_unused(const NetworkRow& row, const system::Stop& stop) {
-  const std::vector<std::string> ports = TRY(runtimes::ports_of_bridge(row.name, stop));
+  std::vector<std::string> ports = TRY(runtimes::ports_of_bridge(row.name, stop));
+  if (!row.zone.empty()) {
+    std::erase_if(ports, [](const std::string& port) { return !is_port_of_a_guest(port); });
+  }
   if (ports.empty()) {
     return {};
   }
@@ -110,12 +128,40 @@ Result<> check_unused(const NetworkRow& row, const system::Stop& stop) {
 }  // namespace
 
 runtimes::BridgeRange range_of(const NetworkRow& row) {
-  return runtimes::range_of(bridge_of(row));
+  return row.addresses_elsewhere ? runtimes::range_of(runtimes::OwnBridge{row.name, "", row.vlan_aware})
+                                 : runtimes::range_of(bridge_of(row));
+}
+
+NetworkRow row_of(const proxmox::Vnets::Known& known) {
+  const proxmox::VnetRequest& vnet = known.vnet;
+  return {.name = vnet.name,
+          .address = vnet.address,
+          .vlan_aware = vnet.vlan_aware,
+          .by_proxmox = true,
+          .zone = vnet.zone,
+          .tag = vnet.tag,
+          .snat = vnet.snat,
+          .addresses_elsewhere = !known.gives_addresses};
+}
+
+std::string describe(const NetworkRow& row) {
+  std::string text = fmt::format("address \"{}\"", row.address);
+  if (!row.zone.empty()) {
+    text += ", in zone " + row.zone;
+  }
+  if (row.tag != 0) {
+    text += fmt::format(" with tag {}", row.tag);
+  }
+  return text + (row.snat ? ", SNAT" : "") + (row.vlan_aware ? " and VLANs" : "");
 }
 
 Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop) {
   if (!row.by_proxmox) {
     return runtimes::make_bridge(bridge_of(row), stop);
+  }
+  if (!row.zone.empty()) {
+    proxmox::Vnets* const vnets = TRY(vnets_for(node, row));
+    return vnets->make({row.name, row.zone, row.tag, row.address, row.snat, row.vlan_aware}, stop);
   }
   proxmox::NetworkConfiguration* const configuration = TRY(configuration_for(node, row));
   TRY(configuration->make_bridge({row.name, row.address, row.vlan_aware}, stop));
@@ -130,6 +176,10 @@ Result<> unmake_network(const Node& node, const NetworkRow& row, const system::S
     TRY(check_unused(row, stop));
   } else if (node.network_configuration == nullptr) {
     return {};
+  }
+  if (!row.zone.empty()) {
+    proxmox::Vnets* const vnets = TRY(vnets_for(node, row));
+    return vnets->remove(row.name, stop);
   }
   proxmox::NetworkConfiguration* const configuration = TRY(configuration_for(node, row));
   return configuration->remove_bridge(row.name, stop);
@@ -157,9 +207,10 @@ void restore_networks(Journal& journal, const Node& node) {
       continue;  // its job is gone on with
     }
     node.networks.give_out(range_of(row));
-    // Proxmox has made its own before us.
-    const Result<> made = row.by_proxmox ? runtimes::keep_hardware_address(row.name, never)
-                                         : make_network(node, row, never);
+    // Proxmox has made its own before us, and of vnets it has chosen that address, too.
+    const Result<> made = !row.zone.empty() ? Result<>()
+                          : row.by_proxmox  ? runtimes::keep_hardware_address(row.name, never)
+                                            : make_network(node, row, never);
     if (!made) {
       system::log_error("network {}: {}", row.name, made.error().message);
     }

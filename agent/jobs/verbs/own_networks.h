@@ -1,6 +1,6 @@
 // Bridges of the node's own, made by jobs network.ensure: in the kernel, or on a node of Proxmox in
-// its configuration of the node. The journal knows them by name; a bridge that it does not know is
-// somebody else's and is left as it is.
+// its configuration of the node; and vnets, made in the cluster's SDN. The journal knows them by
+// name; a bridge that it does not know is somebody else's and is left as it is.
 #pragma once
 
 #include <map>
@@ -21,8 +21,13 @@ Result<std::map<std::string, std::vector<std::string>>> network_users(Journal& j
 /// for an address of it that is another container's.
 Result<> admit_networks(Journal& journal, const std::string& container, const ContainerSpec& spec);
 
-/// Its addresses to give out.
+/// Its addresses to give out; without a subnet where that is not this node's to do.
 runtimes::BridgeRange range_of(const NetworkRow& row);
+
+/// Of a vnet that is there already; whose job it was nobody knows.
+NetworkRow row_of(const proxmox::Vnets::Known& known);
+/// "address ... and VLANs", for messages.
+std::string describe(const NetworkRow& row);
 
 /// Makes the bridge, or what is missing of it. One of Proxmox's needs the turn of
 /// `turn_of_network`.

@@ -31,6 +31,12 @@ Result<NetworkRow> hold_network(Books& books, const JobRequest& request) {
 /// Of one that the journal does not know.
 Result<runtimes::BridgeKind> whose(const Node& node, const std::string& name,
                                    const system::Stop& stop) {
+  if (node.vnets != nullptr && proxmox::check_vnet_name(name)) {
+    const auto known = TRY(node.vnets->look_at(name, stop));
+    if (known && known->ours) {
+      return runtimes::BridgeKind::ours;
+    }
+  }
   if (node.network_configuration != nullptr) {
     const auto known = TRY(node.network_configuration->look_at(name, stop));
     if (known && known->ours) {
@@ -60,10 +66,11 @@ Result<json::Value> remove_network(Work& work, const Node& node) {
       case runtimes::BridgeKind::none:
         return Failure(held.error());
       case runtimes::BridgeKind::ours:
-        return fail(Code::conflict,
-                    "{}, but one of Drover's is there, of before its journal was lost; ensure it "
-                    "with the address it has, then remove it",
-                    held.error().message);
+        return fail(
+            Code::conflict,
+            "{}, but one of Drover's is there, of before its journal was lost or of another "
+            "node; ensure it with the address it has, then remove it",
+            held.error().message);
       case runtimes::BridgeKind::other:
       case runtimes::BridgeKind::no_bridge:
         break;

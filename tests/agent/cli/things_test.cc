@@ -58,11 +58,13 @@ TEST_F(Things, NetworksAreEnsuredListedAndRemoved) {
   EXPECT_EQ(drover({"network", "ensure", "apps", "--address", "10.84.0.1/24", "--vlan-aware"}).out,
             "apps\n");
   EXPECT_EQ(drover({"network", "ensure", "bare"}).ending.code, 0);
+  EXPECT_EQ(drover({"network", "ensure", "web", "--zone", "lab", "--tag", "100"}).ending.code, 0);
   in_use("networks", "apps");
   EXPECT_EQ(drover({"network", "ls"}).out,
-            "NAME  STATE  ADDRESS       VLANS  CREATED     CONTAINERS\n"
-            "apps  up     10.84.0.1/24  yes    2027-01-15  web-1, web-2\n"
-            "bare  up     -             no     2027-01-15  -\n");
+            "NAME  STATE  ADDRESS       VLANS  ZONE     CREATED     CONTAINERS\n"
+            "apps  up     10.84.0.1/24  yes    -        2027-01-15  web-1, web-2\n"
+            "bare  up     -             no     -        2027-01-15  -\n"
+            "web   up     -             no     lab:100  2027-01-15  -\n");
   const auto other = drover({"network", "ensure", "vmbr0"});
   EXPECT_EQ(other.out, "vmbr0\n");
   EXPECT_NE(other.err.find("vmbr0: this bridge was there and is not Drover's"), std::string::npos)

@@ -89,6 +89,8 @@ const std::vector<Wrong>& wrong_lines() {
       {{"volume", "ls", "--nonsense"}, "--nonsense"},
       {{"network", "ensure", "name-of-16-bytes"}, "name-of-16-bytes"},
       {{"network", "ensure", "--address", "nowhere", "apps"}, "--address"},
+      {{"network", "ensure", "--zone", "lab", "--tag", "none", "web"}, "--tag"},
+      {{"network", "ensure", "--snat", "web"}, "/options/snat"},
       {{"network", "rm"}, "NAME is required"},
       {{"network", "ls", "--nonsense"}, "--nonsense"},
       {{"explain"}, "NAME is required"},

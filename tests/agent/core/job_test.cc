@@ -65,6 +65,37 @@ TEST(JobTest, ABackupNamesItsStorageAndHasProxmoxsUsualWay) {
   }
 }
 
+TEST(JobTest, ANetworkMayBeInAZoneWithItsTag) {
+  const auto options = [](const std::string& text) {
+    return read(R"({"id":"j","verb":"network.ensure","target":"web","options":)" + text + "}");
+  };
+  const auto vnet = options(R"({"zone":"lab","tag":100,"address":"10.84.0.1/24","snat":true})");
+  ASSERT_TRUE(vnet) << to_text(vnet.error());
+  EXPECT_EQ(vnet->options.zone, "lab");
+  EXPECT_EQ(vnet->options.tag, 100);
+  EXPECT_TRUE(vnet->options.snat);
+  const auto again = read_job(to_json(*vnet));
+  ASSERT_TRUE(again) << to_text(again.error());
+  EXPECT_EQ(again->options.zone, "lab");
+  EXPECT_EQ(again->options.tag, 100);
+  EXPECT_TRUE(again->options.snat);
+  for (const auto& [text, pointer] : std::map<std::string, std::string>{
+           {R"({"zone":""})", "/options/zone"},
+           {R"({"zone":"../lab"})", "/options/zone"},
+           {R"({"zone":"ninechars"})", "/options/zone"},
+           {R"({"tag":100})", "/options/tag"},
+           {R"({"zone":"lab","tag":0})", "/options/tag"},
+           {R"({"zone":"lab","tag":16777216})", "/options/tag"},
+           {R"({"address":"10.84.0.1/24","snat":true})", "/options/snat"},
+           {R"({"zone":"lab","snat":true})", "/options/snat"},
+           {R"({"zone":"lab","address":"10.84.0.1/24","vlan_aware":true})",
+            "/options/vlan_aware"}}) {
+    const auto refused = options(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().faults.at(0).pointer, pointer) << text;
+  }
+}
+
 TEST(JobTest, EachVerbTakesItsOwnOptions) {
   EXPECT_EQ(read(R"({"id":"j","verb":"container.stop","target":"a","options":{"grace_s":0}})")
                 .value()

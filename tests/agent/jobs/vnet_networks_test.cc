@@ -1,0 +1,211 @@
+// network.ensure and network.remove of vnets in a zone of Proxmox's SDN.
+#include <gmock/gmock.h>
+
+#include "agent/jobs/reconcile/rebuild.h"
+#include "agent/jobs/verbs/own_networks.h"
+#include "agent/system/child.h"
+#include "fakes/sim_node.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using runtimes::BridgeState;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class VnetNetworksTest : public NodeFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    ip({"link", "set", "lo", "up"});
+    NodeFixture::SetUp();
+    sim_.emplace();
+    client_ = sim_->client();
+    tasks_.emplace(*client_, real_clock_);
+    network_ = std::make_unique<proxmox::Network>(*client_);
+    configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, real_clock_);
+    vnets_ = std::make_unique<proxmox::Vnets>(*client_, real_clock_, layout_.sdn_lock());
+    node_->proxmox_network = network_.get();
+    node_->network_configuration = configuration_.get();
+    node_->vnets = vnets_.get();
+    admin_posts("zones", {{"zone", "lab"}, {"type", "simple"}});
+    admin_applies();
+  }
+  JobRow ensure(const std::string& id, const std::string& name, json::Object options = {}) {
+    return run(job(id, "network.ensure", name, std::move(options)));
+  }
+  JobRow ensure_web(const std::string& id) {
+    return ensure(id, "web", {{"zone", "lab"}, {"address", "10.84.0.1/24"}});
+  }
+  JobRow remove(const std::string& id, const std::string& name) {
+    return run(job(id, "network.remove", name));
+  }
+  void ip(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "ip");
+    const auto ran = system::run_ok(arguments, stop_);
+    ASSERT_TRUE(ran) << ran.error().message;
+  }
+  void admin_posts(const std::string& kind, const proxmox::Form& form) {
+    const auto answer = client_->post("/cluster/sdn/" + kind, form, stop_);
+    ASSERT_TRUE(answer) << answer.error().message;
+  }
+  void admin_applies() {
+    const auto upid = client_->put("/cluster/sdn", {}, stop_);
+    ASSERT_TRUE(upid) << upid.error().message;
+    ASSERT_TRUE(tasks_->wait(*upid, std::chrono::seconds(20), stop_));
+  }
+  static BridgeState state_in_kernel(const std::string& name) {
+    return runtimes::state_of_others_bridge(name).value();
+  }
+  json::Object run_on(const std::string& id, const std::string& name, const std::string& bridge) {
+    json::Object request = run_job(id, name);
+    request.find("spec")->object()->set(
+        "networks", json::Array{json::Object{{"interface", "eth0"}, {"bridge", bridge}}});
+    return request;
+  }
+
+  const system::Stop stop_;
+  system::SystemClock real_clock_;
+  std::optional<fakes::SimNode> sim_;
+  std::unique_ptr<proxmox::Client> client_;
+  std::optional<proxmox::Tasks> tasks_;
+  std::unique_ptr<proxmox::Network> network_;
+  std::unique_ptr<proxmox::NetworkConfiguration> configuration_;
+  std::unique_ptr<proxmox::Vnets> vnets_;
+};
+
+TEST_F(VnetNetworksTest, IsMadeForTheClusterOnceAndRemoved) {
+  const JobRow row = ensure_web("j1");
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr("\"own\":true"));
+  EXPECT_EQ(state_in_kernel("web"), BridgeState::up);
+  EXPECT_TRUE(network_->require_bridge("web", stop_)) << "Proxmox's guests can be put on it";
+  const NetworkRow kept = *journal_->network("web").value();
+  EXPECT_EQ(kept.zone, "lab");
+  EXPECT_FALSE(kept.addresses_elsewhere);
+  EXPECT_EQ(ensure("j2", "web").state, JobState::succeeded);
+  EXPECT_EQ(ensure_web("j3").state, JobState::succeeded);
+  EXPECT_THAT(told("network", "web"), ElementsAre("created"));
+  ASSERT_EQ(remove("j4", "web").state, JobState::succeeded);
+  EXPECT_EQ(state_in_kernel("web"), BridgeState::missing);
+  EXPECT_FALSE(vnets_->look_at("web", stop_).value());
+  EXPECT_THAT(told("network", "web"), ElementsAre("created", "removed"));
+}
+
+TEST_F(VnetNetworksTest, AContainerGetsAnAddressThereAndKeepsTheNetwork) {
+  ASSERT_EQ(ensure_web("j1").state, JobState::succeeded);
+  const JobRow ran = run(run_on("j2", "web-1", "web"));
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  EXPECT_THAT(journal_->container("web-1").value()->container, HasSubstr("10.84.0."));
+  const JobRow refused = remove("j3", "web");
+  EXPECT_THAT(refused.result, HasSubstr("on it are web-1"));
+  ASSERT_EQ(run(job("j4", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_EQ(remove("j5", "web").state, JobState::succeeded);
+}
+
+TEST_F(VnetNetworksTest, OneThatIsThereOtherwiseIsAConflict) {
+  ASSERT_EQ(ensure_web("j1").state, JobState::succeeded);
+  const JobRow row = ensure("j2", "web", {{"zone", "lab"}, {"address", "10.85.0.1/24"}});
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("10.84.0.1/24"));
+  EXPECT_THAT(row.result, HasSubstr("in zone lab"));
+}
+
+TEST_F(VnetNetworksTest, OneOfAnotherNodesAgentIsTakenOverAndStaysWhenTheJobFails) {
+  proxmox::Vnets other(*client_, real_clock_, folder_.path() / "another-lock");
+  ASSERT_TRUE(other.make({.name = "web", .zone = "lab", .address = "10.84.0.1/24"}, stop_));
+  EXPECT_THAT(remove("j1", "web").result, HasSubstr("or of another node"));
+  EXPECT_THAT(ensure("j2", "web", {{"zone", "lab"}}).result, HasSubstr("conflict"));
+  const JobRow row = ensure_web("j3");
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr("\"own\":true"));
+  EXPECT_EQ(journal_->network("web").value()->address, "10.84.0.1/24");
+  EXPECT_EQ(remove("j4", "web").state, JobState::succeeded);
+}
+
+TEST_F(VnetNetworksTest, AVnetOfAnAdminIsUsedAsItIs) {
+  admin_posts("vnets", {{"vnet", "theirs"}, {"zone", "lab"}});
+  admin_applies();
+  const JobRow refused = ensure("j1", "theirs", {{"zone", "lab"}});
+  EXPECT_EQ(refused.state, JobState::failed);
+  EXPECT_THAT(refused.result, HasSubstr("refused"));
+  const JobRow row = ensure("j2", "theirs");
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr("\"own\":false"));
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+}
+
+TEST_F(VnetNetworksTest, AZoneThatIsNotThereIsToldWithThoseThatAre) {
+  const JobRow row = ensure("j1", "web", {{"zone", "nowhere"}});
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("it has lab;"));
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+}
+
+TEST_F(VnetNetworksTest, WithoutProxmoxThereIsNoZone) {
+  node_->proxmox_network = nullptr;
+  node_->network_configuration = nullptr;
+  node_->vnets = nullptr;
+  const JobRow row = ensure("j1", "web", {{"zone", "lab"}});
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("zones are Proxmox's"));
+}
+
+TEST_F(VnetNetworksTest, WhatANodeDoesNotGetIsTakenBackFromTheCluster) {
+  admin_posts("zones", {{"zone", "vlans"}, {"type", "vlan"}, {"bridge", "vmbr77"}});
+  admin_applies();
+  const JobRow row = ensure("j1", "web", {{"zone", "vlans"}, {"tag", 5}});
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("does not have it"));
+  EXPECT_FALSE(vnets_->look_at("web", stop_).value());
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+}
+
+TEST_F(VnetNetworksTest, BesideAnAdminsPendingChangesNothingIsDone) {
+  admin_posts("vnets", {{"vnet", "theirs"}, {"zone", "lab"}});
+  const JobRow row = ensure_web("j1");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("(vnet theirs)"));
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+  EXPECT_EQ(state_in_kernel("theirs"), BridgeState::missing);
+}
+
+TEST_F(VnetNetworksTest, AddressesOfAVnetThatSpansNodesAreNotThisNodesToGiveOut) {
+  ip({"link", "add", "name", "vmbr9", "type", "bridge"});
+  admin_posts("zones", {{"zone", "vlans"}, {"type", "vlan"}, {"bridge", "vmbr9"}});
+  admin_applies();
+  const JobRow row =
+      ensure("j1", "web", {{"zone", "vlans"}, {"tag", 5}, {"address", "10.84.0.1/24"}});
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_TRUE(journal_->network("web").value()->addresses_elsewhere);
+  const JobRow ran = run(run_on("j2", "web-1", "web"));
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  EXPECT_THAT(journal_->container("web-1").value()->container, HasSubstr("\"address\":\"\""));
+  ASSERT_EQ(run(job("j3", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_EQ(remove("j4", "web").state, JobState::succeeded);
+}
+
+TEST_F(VnetNetworksTest, ARebuiltJournalHasThemAgainAndNobodysLockIsLeft) {
+  ASSERT_EQ(ensure_web("j1").state, JobState::succeeded);
+  end_agent();
+  for (const char* end : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(layout_.journal().native() + end);
+  }
+  proxmox::SdnLock left(*client_, real_clock_, layout_.sdn_lock());
+  ASSERT_TRUE(left.take(false, "test", stop_));
+  start_agent();
+  ASSERT_TRUE(rebuild_containers(*books_, *node_, clock_, {}, stop_));
+  const std::vector<NetworkRow> rows = journal_->networks().value();
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(rows.front().zone, "lab");
+  EXPECT_EQ(rows.front().address, "10.84.0.1/24");
+  EXPECT_TRUE(client_->post("/cluster/sdn/lock", {}, stop_));
+}
+
+}  // namespace
+}  // namespace drover::jobs
