@@ -71,7 +71,7 @@ bool SdnZone::is_on(const std::string& node) const {
 
 SdnZone zone_from(const std::string& name, const json::Object& section) {
   return {name, text_in(section, "type"), text_in(section, "ipam"),
-          split(text_in(section, "nodes"), ",")};
+          !text_in(section, "dhcp").empty(), split(text_in(section, "nodes"), ",")};
 }
 
 SdnVnet vnet_from(const std::string& name, const json::Object& section) {

@@ -24,6 +24,7 @@ struct SdnZone {
   std::string name;
   std::string type;                ///< "simple", "vlan", "qinq", "vxlan", "evpn"
   std::string ipam;                ///< who keeps its addresses; "" for nobody
+  bool dhcp = false;               ///< it has a DHCP server
   std::vector<std::string> nodes;  ///< where it is; empty for all
   bool is_on(const std::string& node) const;
   /// Whether the same vnet of several nodes is one network; otherwise each node has its own.

@@ -21,6 +21,7 @@
 //     lxc/                          lxcpath of the runtime lxc
 //     jobs/ID/log                   what a container.exec job printed
 //     cni/                          addresses given out by host-local
+//     ipam/VNET/ADDRESS             addresses of vnets that Proxmox keeps for this node's containers
 //   RUN (/run/drover)               gone after a reboot
 //     runc/ crun/                   the runtimes' own state
 //     pids/NAME                     pid files
@@ -71,6 +72,7 @@ struct Layout {
   Path job_logs() const { return state / "jobs"; }
   Path job_log(const JobId& job) const { return job_logs() / job.str() / "log"; }
   Path cni() const { return state / "cni"; }
+  Path ipam() const { return state / "ipam"; }
   Path runtime_root(RuntimeKind kind) const { return run / std::string(to_string(kind)); }
   Path pids() const { return run / "pids"; }
   Path pid_file(const ContainerName& name) const { return pids() / name.str(); }

@@ -106,6 +106,28 @@ std::string subnet_of(const std::string& text) {
   return fmt::format("{}/{}", cidr->text(), cidr->bits);
 }
 
+std::string address_in(const std::string& text, std::uint32_t offset) {
+  std::optional<Cidr> cidr = parse_cidr(subnet_of(text));
+  if (!cidr) {
+    return "";
+  }
+  // Added from the last byte on; what would reach into the prefix is beyond.
+  const unsigned host_bits = cidr->length() - cidr->bits;
+  if (host_bits < 32 && (offset >> host_bits) != 0) {
+    return "";
+  }
+  for (unsigned at = cidr->length() / 8; offset != 0; offset >>= 8U) {
+    cidr->bytes.at(--at) |= static_cast<std::uint8_t>(offset);
+  }
+  return cidr->text();
+}
+
+std::uint32_t addresses_in(const std::string& text) {
+  constexpr unsigned kMostBits = 20;
+  const std::optional<Cidr> cidr = parse_cidr(text);
+  return cidr ? 1U << std::min(cidr->length() - cidr->bits, kMostBits) : 0;
+}
+
 bool overlap(const std::string& cidr, const std::string& other) {
   const std::optional<Cidr> one = parse_cidr(cidr);
   const std::optional<Cidr> two = parse_cidr(other);

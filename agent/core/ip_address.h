@@ -1,6 +1,7 @@
 // IP addresses as text.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace drover {
@@ -20,6 +21,10 @@ bool is_assignable(const std::string& cidr);
 std::string address_of(const std::string& text);
 /// "192.0.2.1/24" as "192.0.2.0/24"; "" of what is none.
 std::string subnet_of(const std::string& cidr);
+/// The subnet's own address and `offset` more, alone; "" beyond its end.
+std::string address_in(const std::string& cidr, std::uint32_t offset);
+/// How many addresses it has; 2^20 of one with more.
+std::uint32_t addresses_in(const std::string& cidr);
 /// Whether an address can be in the subnets of both.
 bool overlap(const std::string& cidr, const std::string& other);
 

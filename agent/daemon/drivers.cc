@@ -57,7 +57,7 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
       std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
       drivers->local_images_, drivers->proxmox_volumes_.get(), drivers->proxmox_network_.get(),
       drivers->network_configuration_.get(), drivers->networks_, drivers->images_,
-      drivers->templates_.get(), drivers->vnets_.get()});
+      drivers->templates_.get(), drivers->vnets_.get(), drivers->leases_.get()});
   return drivers;
 }
 
@@ -68,6 +68,8 @@ Result<> Drivers::connect_proxmox(system::Clock& clock) {
   proxmox_network_ = std::make_unique<proxmox::Network>(*client_);
   network_configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, clock);
   vnets_ = std::make_unique<proxmox::Vnets>(*client_, clock, layout_.sdn_lock());
+  ipam_ = std::make_unique<proxmox::Ipam>(*client_);
+  leases_ = std::make_unique<runtimes::Leases>(*ipam_, layout_.ipam(), client_->node());
   proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(
       *client_, clock, Vmid{static_cast<std::uint32_t>(config_.proxmox.volume_owner)});
   tasks_ = std::make_unique<proxmox::Tasks>(*client_, clock);

@@ -14,6 +14,7 @@
 #include "proxmox/network_configuration.h"
 #include "proxmox/templates.h"
 #include "proxmox/vnets.h"
+#include "runtimes/network/leases.h"
 #include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
 
@@ -44,6 +45,8 @@ class Drivers {
   std::unique_ptr<proxmox::Network> proxmox_network_;
   std::unique_ptr<proxmox::NetworkConfiguration> network_configuration_;
   std::unique_ptr<proxmox::Vnets> vnets_;
+  std::unique_ptr<proxmox::Ipam> ipam_;
+  std::unique_ptr<runtimes::Leases> leases_;
   std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;
   std::unique_ptr<proxmox::Tasks> tasks_;
   std::unique_ptr<proxmox::Templates> templates_;

@@ -11,6 +11,7 @@
 #include "proxmox/vnets.h"
 #include "runtimes/images/image_store.h"
 #include "runtimes/layout.h"
+#include "runtimes/network/leases.h"
 #include "runtimes/network/network.h"
 #include "runtimes/runtime.h"
 #include "runtimes/volumes/volume.h"
@@ -33,6 +34,7 @@ struct Node {
   runtimes::ImageStore& images;
   proxmox::Templates* templates = nullptr;  ///< nullptr on a node without Proxmox
   proxmox::Vnets* vnets = nullptr;          ///< the same
+  runtimes::Leases* leases = nullptr;       ///< the same
 
   /// `refused`, saying what is missing, when this node does not have the runtime.
   Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;

@@ -50,6 +50,16 @@ Result<> detach_network(const Node& node, const ContainerRecord& record, const S
   return node.networks.detach(record.container.name, record.container.job, *spec, stop);
 }
 
+Result<> give_lease_back(const Node& node, const ContainerRecord& record, const StepRow& step,
+                         const system::Stop& stop) {
+  if (node.leases == nullptr) {
+    return fail(Code::refused,
+                "its address is kept by Proxmox, which Drover is not to use now: set "
+                "proxmox.enabled");
+  }
+  return node.leases->give_back(record.container.name, record.container.job, step.subject, stop);
+}
+
 using Undo = std::function<Result<>(const Node&, const ContainerRecord&, const StepRow&,
                                     const system::Stop&)>;
 
@@ -75,6 +85,7 @@ const std::map<std::string, Undo, std::less<>>& undos() {
           const system::Stop& stop) {
          return node.networks.remove_namespace(record.container.name, stop);
        }},
+      {"network.lease", give_lease_back},
       {"network.attach", detach_network},
       {"rootfs.mount",
        [](const Node& node, const ContainerRecord& record, const StepRow&,

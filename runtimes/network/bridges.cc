@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/core/ip_address.h"
+#include "agent/core/stable_hash.h"
 #include "agent/system/child.h"
 #include "agent/system/link.h"
 
@@ -17,15 +18,6 @@ std::string alias_of(const std::string& name) {
   return "drover:network:" + name;
 }
 
-/// Of the name, always the same (FNV-1a).
-std::uint64_t hash_of(const std::string& name) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  }
-  return hash;
-}
-
 Result<> ip_tool(std::vector<std::string> arguments, const system::Stop& stop) {
   arguments.insert(arguments.begin(), "ip");
   TRY(system::run_ok(arguments, stop));
@@ -34,7 +26,7 @@ Result<> ip_tool(std::vector<std::string> arguments, const system::Stop& stop) {
 
 /// Locally administered, unicast.
 std::string hardware_address(const std::string& name) {
-  const std::uint64_t hash = hash_of(name);
+  const std::uint64_t hash = stable_hash(name);
   const auto byte = [&](unsigned at) { return static_cast<unsigned>(hash >> (8 * at)) & 0xffU; };
   return fmt::format("02:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", byte(0), byte(1), byte(2), byte(3),
                      byte(4));
@@ -77,7 +69,7 @@ BridgeKind kind_of(const std::string& name, const std::optional<system::Link>& l
 }  // namespace
 
 std::string name_while_made(const std::string& name) {
-  return fmt::format("dn{:012x}", hash_of(name) >> 16U);
+  return fmt::format("dn{:012x}", stable_hash(name) >> 16U);
 }
 
 Result<BridgeKind> look_at_bridge(const std::string& name) {

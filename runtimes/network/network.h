@@ -24,6 +24,13 @@ struct Attachment {
   std::string mac;
 };
 
+/// An address that somebody else keeps and has given to one interface (leases.h).
+struct Lease {
+  std::string address;  ///< CIDR
+  std::string gateway;  ///< "" for none
+  std::string mac;      ///< that the interface shall have
+};
+
 json::Value to_json(const Attachment& attachment);
 Result<Attachment> attachment_from_json(const json::Value& value);
 
@@ -79,9 +86,10 @@ class Networks {
   /// made here. It gets `spec.address`, else one from the bridge's range, else none (the program
   /// inside may ask a DHCP server). `conflict`, naming who has it, for an address that is another's
   /// on that bridge, whatever the VLAN. The host's end has a stable name, and its alias carries the
-  /// job ("drover:NAME:JOB"). What `check` says, it says, too.
+  /// job ("drover:NAME:JOB"). What `check` says, it says, too. With a lease it gets that, and
+  /// whoever keeps it has seen to it that nobody else does.
   Result<Attachment> attach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
-                            const system::Stop& stop);
+                            const std::optional<Lease>& lease, const system::Stop& stop);
   /// Also gives the address back. Absent is success.
   Result<> detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                   const system::Stop& stop);

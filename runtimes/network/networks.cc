@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/core/ip_address.h"
+#include "agent/core/stable_hash.h"
 #include "agent/system/child.h"
 #include "agent/system/link.h"
 #include "runtimes/network/cni.h"
@@ -15,15 +16,11 @@ namespace drover::runtimes {
 namespace {
 
 /// A name of at most 15 bytes (IFNAMSIZ) that the same interface of the same container always gets.
-/// FNV-1a is enough: it only has to differ among the containers of one node. It begins as those of
-/// Proxmox's guests do ("veth100i0", which no number in hexadecimal is), because whenever the
-/// network is applied its ifupdown2 takes all other ports out of the bridges that are not
-/// configured to be there.
+/// It begins as those of Proxmox's guests do ("veth100i0", which no number in hexadecimal is),
+/// because whenever the network is applied its ifupdown2 takes all other ports out of the bridges
+/// that are not configured to be there.
 std::string host_name(const ContainerName& name, const std::string& interface) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : name.str() + "/" + interface) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  }
+  const std::uint64_t hash = stable_hash(name.str() + "/" + interface);
   return fmt::format("veth{:011x}", hash >> 20U);
 }
 
@@ -269,14 +266,23 @@ Path Networks::reservation(const NetworkSpec& spec) const {
 }
 
 Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
-                                    const NetworkSpec& spec, const system::Stop& stop) {
+                                    const NetworkSpec& asked, const std::optional<Lease>& lease,
+                                    const system::Stop& stop) {
+  NetworkSpec spec = asked;
+  if (lease) {
+    spec.address = lease->address;
+    spec.gateway = lease->gateway;
+  }
   TRY(check(spec, stop));
-  if (!spec.address.empty()) {
+  if (!spec.address.empty() && !lease) {
     const Path file = reservation(spec);
     TRY(reserve_address(file.parent_path(), file.filename(), {name.str(), spec.interface})
             .context(fmt::format("plug {} into bridge {}", spec.interface, spec.bridge)));
   }
   json::Value config = TRY(plugin_config(spec));
+  if (lease) {
+    config.object()->set("args", json::Object{{"cni", json::Object{{"mac", lease->mac}}}});
+  }
   const KeptSetting advertisements(Path("/proc/sys/net/ipv6/conf") / spec.bridge / "accept_ra");
   const std::string host = host_name(name, spec.interface);
   const auto plug = [&]() -> Result<Attachment> {
@@ -298,7 +304,7 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     // A plugin that fails leaves what it had begun (CNI specification: DEL follows a failed ADD),
     // and so does one that was stopped in the middle.
     const system::Stop never;
-    [[maybe_unused]] const Result<> detached = detach(name, job, spec, never);
+    [[maybe_unused]] const Result<> detached = detach(name, job, asked, never);
   }
   return plugged;
 }

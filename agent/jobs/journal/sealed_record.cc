@@ -3,20 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/core/stable_hash.h"
+
 namespace drover::jobs {
 namespace {
 
 constexpr std::int64_t kSealVersion = 1;
 
-/// FNV-1a: it shall find what a disk has done to the file, not what somebody did on purpose; who
-/// could write here is root.
+/// It shall find what a disk has done to the file, not what somebody did on purpose; who could
+/// write here is root.
 std::string checksum(std::string_view text) {
-  std::uint64_t sum = 14695981039346656037ULL;
-  for (const char c : text) {
-    sum ^= static_cast<unsigned char>(c);
-    sum *= 1099511628211ULL;
-  }
-  return fmt::format("{:016x}", sum);
+  return fmt::format("{:016x}", stable_hash(text));
 }
 
 json::Value parsed(const std::string& text) {

@@ -132,6 +132,23 @@ Part addresses_of(const runtimes::Networks& networks) {
   return {"addresses", "address", "", list, remove};
 }
 
+/// Those that Proxmox keeps.
+Part leases_of(runtimes::Leases& leases) {
+  const auto list = [&leases](const Stop& stop) -> Result<Listing> {
+    TRY(stop.check("list leases"));
+    const std::vector<runtimes::FoundLease> all = TRY(leases.inventory());
+    Listing listing{{}, {""}};
+    for (const runtimes::FoundLease& found : all) {
+      listing.things.push_back({"lease", "", found.file, found.container, found.job});
+    }
+    return listing;
+  };
+  const auto remove = [&leases](const Thing& thing, const MayGo&, const Stop& stop) {
+    return leases.give_back(runtimes::FoundLease{thing.name, thing.container, thing.job}, stop);
+  };
+  return {"leases", "lease", "", list, remove};
+}
+
 Part images_of(runtimes::ImageStore& images) {
   const auto list = [&images](const Stop& stop) -> Result<Listing> {
     TRY(stop.check("list images"));
@@ -194,6 +211,9 @@ std::vector<Part> inventory_parts(const Node& node) {
   parts.push_back(interfaces_of(node.networks));
   parts.push_back(namespaces_of(node.networks));
   parts.push_back(addresses_of(node.networks));
+  if (node.leases != nullptr) {
+    parts.push_back(leases_of(*node.leases));
+  }
   parts.push_back(volumes_of(node.local_volumes, "volumes in folders", "local-folder"));
   parts.push_back(volumes_of(node.local_images, "volumes in files", "local-image"));
   if (node.proxmox_volumes != nullptr) {

@@ -178,13 +178,36 @@ Result<> Provision::make_network(bool renewed) {
   return {};
 }
 
+Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec) {
+  if (node_.leases == nullptr || !TRY(node_.leases->keeps(spec, work_.stop()))) {
+    return std::optional<runtimes::Lease>();
+  }
+  const runtimes::Container& container = record_.container;
+  // Asked twice it is the same one.
+  const json::Value made = TRY(work_.once(
+      {.name = "network.lease", .subject = spec.interface, .act = [&]() -> Result<json::Value> {
+         const std::optional<runtimes::Lease> lease =
+             TRY(node_.leases->take(container.name, container.job, spec, work_.stop()));
+         return lease ? json::Value(json::Object{{"address", lease->address},
+                                                 {"gateway", lease->gateway},
+                                                 {"mac", lease->mac}})
+                      : json::Value();
+       }}));
+  if (made.is_null()) {
+    return std::optional<runtimes::Lease>();
+  }
+  const auto text = [&](const char* key) { return std::string(made.at(key).string_or("")); };
+  return std::optional(runtimes::Lease{text("address"), text("gateway"), text("mac")});
+}
+
 Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool renewed, bool again) {
   const runtimes::Container& container = record_.container;
+  const std::optional<runtimes::Lease> given = TRY(lease(spec));
   Step step{.name = "network.attach", .subject = spec.interface, .again = again};
   step.act = [&]() -> Result<json::Value> {
     TRY(require_bridge(spec));
     const runtimes::Attachment attachment =
-        TRY(node_.networks.attach(container.name, container.job, spec, work_.stop()));
+        TRY(node_.networks.attach(container.name, container.job, spec, given, work_.stop()));
     return runtimes::to_json(attachment);
   };
   // What a plugin had begun cannot be told from what it has finished.

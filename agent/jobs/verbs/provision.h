@@ -38,6 +38,8 @@ class Provision {
   Result<> mount(const runtimes::Volume& volume);
   Result<> make_namespace();
   Result<> make_network(bool renewed);
+  /// None where nobody keeps addresses for the cluster.
+  Result<std::optional<runtimes::Lease>> lease(const NetworkSpec& spec);
   /// `again`: also where the job has done it before.
   Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed, bool again);
   Result<> mount_root();

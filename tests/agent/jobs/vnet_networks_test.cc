@@ -31,6 +31,9 @@ class VnetNetworksTest : public NodeFixture {
     node_->proxmox_network = network_.get();
     node_->network_configuration = configuration_.get();
     node_->vnets = vnets_.get();
+    ipam_.emplace(*client_);
+    leases_ = std::make_unique<runtimes::Leases>(*ipam_, layout_.ipam(), "pve1");
+    node_->leases = leases_.get();
     admin_posts("zones", {{"zone", "lab"}, {"type", "simple"}});
     admin_applies();
   }
@@ -75,6 +78,8 @@ class VnetNetworksTest : public NodeFixture {
   std::unique_ptr<proxmox::Network> network_;
   std::unique_ptr<proxmox::NetworkConfiguration> configuration_;
   std::unique_ptr<proxmox::Vnets> vnets_;
+  std::optional<proxmox::Ipam> ipam_;
+  std::unique_ptr<runtimes::Leases> leases_;
 };
 
 TEST_F(VnetNetworksTest, IsMadeForTheClusterOnceAndRemoved) {
@@ -188,6 +193,53 @@ TEST_F(VnetNetworksTest, AddressesOfAVnetThatSpansNodesAreNotThisNodesToGiveOut)
   ASSERT_EQ(run(job("j3", "container.delete", "web-1", {{"force", true}})).state,
             JobState::succeeded);
   EXPECT_EQ(remove("j4", "web").state, JobState::succeeded);
+}
+
+TEST_F(VnetNetworksTest, AddressesThatProxmoxKeepsAreItsToGiveAndComeBack) {
+  admin_posts("zones",
+              {{"zone", "kept"}, {"type", "simple"}, {"ipam", "pve"}, {"dhcp", "dnsmasq"}});
+  admin_applies();
+  const JobRow made = ensure("j1", "web", {{"zone", "kept"}, {"address", "10.84.0.1/24"}});
+  ASSERT_EQ(made.state, JobState::succeeded) << made.result;
+  EXPECT_TRUE(journal_->network("web").value()->addresses_elsewhere);
+  const JobRow ran = run(run_on("j2", "web-1", "web"));
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  const auto taken = ipam_->taken("kept", stop_).value().value();
+  ASSERT_THAT(taken, SizeIs(2)) << "the gateway's and the container's";
+  const auto& [address, mac] =
+      taken.begin()->first == "10.84.0.1" ? *taken.rbegin() : *taken.begin();
+  const std::string record = journal_->container("web-1").value()->container;
+  EXPECT_THAT(record, HasSubstr("\"address\":\"" + address + "/24\""));
+  EXPECT_THAT(record, HasSubstr("\"mac\":\"" + mac + "\"")) << "the interface has it, too";
+  EXPECT_THAT(record, HasSubstr("\"gateway\":\"10.84.0.1\""));
+  ASSERT_EQ(run(job("j3", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_THAT(ipam_->taken("kept", stop_).value().value(), SizeIs(1));
+  EXPECT_THAT(leases_->inventory().value(), IsEmpty());
+  EXPECT_EQ(remove("j4", "web").state, JobState::succeeded);
+}
+
+TEST_F(VnetNetworksTest, AnAddressOfAnotherNodesContainerIsAConflictAndKeepsTheNetwork) {
+  admin_posts("zones",
+              {{"zone", "kept"}, {"type", "simple"}, {"ipam", "pve"}, {"dhcp", "dnsmasq"}});
+  admin_applies();
+  ASSERT_EQ(ensure("j1", "web", {{"zone", "kept"}, {"address", "10.84.0.1/24"}}).state,
+            JobState::succeeded);
+  ASSERT_TRUE(ipam_->claim({"kept", "web", "10.84.0.7", "02:00:00:00:00:07"}, stop_));
+  json::Object request = run_on("j2", "web-1", "web");
+  request.find("spec")->object()->set(
+      "networks", json::Array{json::Object{
+                      {"interface", "eth0"}, {"bridge", "web"}, {"address", "10.84.0.7/24"}}});
+  const JobRow row = run(request);
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
+  EXPECT_THAT(row.result, HasSubstr("10.84.0.7"));
+  EXPECT_THAT(leases_->inventory().value(), IsEmpty());
+  const JobRow removed = remove("j3", "web");
+  EXPECT_EQ(removed.state, JobState::failed);
+  EXPECT_THAT(removed.result, HasSubstr("not empty"));
+  EXPECT_EQ(state_in_kernel("web"), BridgeState::up);
+  EXPECT_TRUE(client_->post("/cluster/sdn/lock", {}, stop_)) << "nobody has it";
 }
 
 TEST_F(VnetNetworksTest, ARebuiltJournalHasThemAgainAndNobodysLockIsLeft) {

@@ -141,7 +141,7 @@ TEST_F(BridgesTest, GivesOutAddressesOfItsOwnSubnet) {
   ASSERT_TRUE(networks.make_namespace(name, stop_));
   NetworkSpec spec;
   spec.bridge = "apps";
-  const auto attached = networks.attach(name, job, spec, stop_);
+  const auto attached = networks.attach(name, job, spec, {}, stop_);
   ASSERT_TRUE(attached) << attached.error().message;
   EXPECT_EQ(attached->address, "10.84.0.2/24");
   EXPECT_EQ(attached->gateway, "10.84.0.1");

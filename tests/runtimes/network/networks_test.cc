@@ -47,7 +47,7 @@ class NetworksTest : public testing::Test {
       spec.bridge = "vmbr0";
     }
     TRY(networks_->make_namespace(container(name), stop_));
-    return networks_->attach(container(name), job_, spec, stop_);
+    return networks_->attach(container(name), job_, spec, {}, stop_);
   }
   Result<> detach(const std::string& name, NetworkSpec spec = {}) {
     spec.bridge = "vmbr0";
@@ -274,7 +274,7 @@ TEST_F(NetworksTest, AMissingPluginIsNamedWithWhereItWasLookedFor) {
   ASSERT_TRUE(networks.make_namespace(container("web-1"), stop_));
   NetworkSpec spec;
   spec.bridge = "vmbr0";
-  const auto made = networks.attach(container("web-1"), job_, spec, stop_);
+  const auto made = networks.attach(container("web-1"), job_, spec, {}, stop_);
   ASSERT_FALSE(made);
   EXPECT_THAT(made.error().message, HasSubstr("/nowhere"));
 }

@@ -1,0 +1,203 @@
+// Addresses that Proxmox keeps: asked for, had and given back, whatever happens in between.
+#include "runtimes/network/leases.h"
+
+#include <gmock/gmock.h>
+#include <sched.h>
+
+#include "agent/core/ip_address.h"
+#include "agent/system/child.h"
+#include "fakes/sim_node.h"
+#include "proxmox/task.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+class LeasesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    ASSERT_TRUE(system::run_ok({"ip", "link", "set", "lo", "up"}, stop_));
+    sim_.emplace();
+    client_ = sim_->client();
+    ipam_.emplace(*client_);
+    leases_.emplace(*ipam_, folder_.path() / "ipam", "pve1");
+    admin("POST", "zones",
+          {{"zone", "lab"}, {"type", "simple"}, {"ipam", "pve"}, {"dhcp", "dnsmasq"}});
+    admin("POST", "zones", {{"zone", "quiet"}, {"type", "simple"}, {"ipam", "pve"}});
+    admin("POST", "zones", {{"zone", "plain"}, {"type", "simple"}});
+    make_vnet("web", "lab", "10.84.0.0/29", "10.84.0.1");
+    make_vnet("hushed", "quiet", "10.85.0.0/29", "10.85.0.1");
+    make_vnet("bare", "plain", "10.86.0.0/29", "10.86.0.1");
+    const auto upid = client_->put("/cluster/sdn", {}, stop_);
+    ASSERT_TRUE(upid) << upid.error().message;
+    ASSERT_TRUE(proxmox::Tasks(*client_, clock_).wait(*upid, std::chrono::seconds(20), stop_));
+  }
+  void admin(const std::string& method, const std::string& path, const proxmox::Form& form) {
+    const std::string whole = "/cluster/sdn/" + path;
+    const auto answer =
+        method == "POST" ? client_->post(whole, form, stop_) : client_->del(whole, form, stop_);
+    ASSERT_TRUE(answer) << answer.error().message;
+  }
+  void make_vnet(const std::string& name, const std::string& zone, const std::string& cidr,
+                 const std::string& gateway) {
+    admin("POST", "vnets", {{"vnet", name}, {"zone", zone}});
+    admin("POST", "vnets/" + name + "/subnets",
+          {{"subnet", cidr}, {"type", "subnet"}, {"gateway", gateway}});
+  }
+  void somebody_takes(const std::string& vnet, const std::string& zone, const std::string& ip) {
+    admin("POST", "vnets/" + vnet + "/ips",
+          {{"zone", zone}, {"mac", "BC:24:11:00:00:01"}, {"ip", ip}});
+  }
+  static ContainerName name(const std::string& text) { return *ContainerName::parse(text); }
+  static NetworkSpec on(const std::string& bridge, const std::string& address = "") {
+    NetworkSpec spec;
+    spec.bridge = bridge;
+    spec.address = address;
+    return spec;
+  }
+  Result<std::optional<Lease>> take(const std::string& container, const NetworkSpec& spec) {
+    return leases_->take(name(container), job_, spec, stop_);
+  }
+  Lease taken(const std::string& container, const NetworkSpec& spec) {
+    const auto lease = take(container, spec);
+    EXPECT_TRUE(lease) << lease.error().message;
+    return lease && *lease ? **lease : Lease{};
+  }
+  Result<> give_back(const std::string& container) {
+    return leases_->give_back(name(container), job_, "eth0", stop_);
+  }
+  /// What Proxmox has, but for the gateway.
+  std::map<std::string, std::string> kept() {
+    auto all = ipam_->taken("lab", stop_).value().value();
+    all.erase("10.84.0.1");
+    return all;
+  }
+  /// Whether nobody has it, of a zone whose addresses are not listed, too.
+  bool is_free(const std::string& vnet, const std::string& zone, const std::string& ip) {
+    const proxmox::IpamAddress address{zone, vnet, ip, "BC:24:11:00:00:02"};
+    return ipam_->claim(address, stop_) && ipam_->release(address, stop_);
+  }
+
+  const system::Stop stop_;
+  system::SystemClock clock_;
+  fakes::TempFolder folder_;
+  std::optional<fakes::SimNode> sim_;
+  std::unique_ptr<proxmox::Client> client_;
+  std::optional<proxmox::Ipam> ipam_;
+  JobId job_ = *JobId::parse("job-1");
+  std::optional<Leases> leases_;
+};
+
+TEST_F(LeasesTest, AnAddressIsPickedKeptAndGivenBack) {
+  const Lease lease = taken("web-1", on("web"));
+  EXPECT_EQ(subnet_of(lease.address), "10.84.0.0/29");
+  EXPECT_EQ(lease.gateway, "10.84.0.1");
+  EXPECT_THAT(lease.mac, StartsWith("02:"));
+  EXPECT_THAT(kept(), ElementsAre(testing::Pair(address_of(lease.address), lease.mac)));
+  EXPECT_EQ(taken("web-1", on("web")).address, lease.address) << "it has it already";
+  EXPECT_NE(taken("web-2", on("web")).address, lease.address);
+  ASSERT_TRUE(give_back("web-1"));
+  ASSERT_TRUE(give_back("web-2"));
+  EXPECT_TRUE(give_back("web-2")) << "nothing is success";
+  EXPECT_THAT(kept(), IsEmpty());
+  EXPECT_THAT(leases_->inventory().value(), IsEmpty());
+}
+
+TEST_F(LeasesTest, WhereNobodyKeepsAddressesThereIsNone) {
+  EXPECT_FALSE(take("web-1", on("bare")).value());
+  EXPECT_FALSE(leases_->keeps(on("bare"), stop_).value());
+  EXPECT_FALSE(leases_->keeps(on("vmbr0"), stop_).value());
+  EXPECT_TRUE(leases_->keeps(on("web"), stop_).value());
+}
+
+TEST_F(LeasesTest, AllThatAreFreeAreGivenOutAndThenNoneIs) {
+  somebody_takes("web", "lab", "10.84.0.3");
+  somebody_takes("hushed", "quiet", "10.85.0.3");
+  for (const char* vnet : {"web", "hushed"}) {
+    std::set<std::string> addresses;
+    for (int number = 1; number <= 4; ++number) {
+      addresses.insert(taken(fmt::format("{}-{}", vnet, number), on(vnet)).address);
+    }
+    EXPECT_THAT(addresses, SizeIs(4)) << vnet;
+    const auto none = take("late", on(vnet));
+    ASSERT_FALSE(none) << vnet;
+    EXPECT_EQ(none.error().code, Code::conflict);
+    EXPECT_THAT(none.error().message, HasSubstr("no address of its subnet"));
+  }
+}
+
+TEST_F(LeasesTest, AChosenAddressIsClaimedAndOneThatIsTakenIsAConflict) {
+  EXPECT_EQ(taken("web-1", on("web", "10.84.0.5/29")).address, "10.84.0.5/29");
+  EXPECT_THAT(kept(), SizeIs(1));
+  const auto twice = take("web-2", on("web", "10.84.0.5/29"));
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().code, Code::conflict);
+  const auto elsewhere = take("web-2", on("web", "10.99.0.5/29"));
+  ASSERT_FALSE(elsewhere);
+  EXPECT_EQ(elsewhere.error().code, Code::invalid);
+  EXPECT_THAT(leases_->inventory().value(), SizeIs(1));
+}
+
+TEST_F(LeasesTest, AnAnswerThatWasLostLeaksNone) {
+  sim_->set_fault("lost", 1, "POST /cluster/sdn/vnets/web/ips");
+  const auto lost = take("web-1", on("web"));
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, Code::unavailable);
+  EXPECT_THAT(kept(), SizeIs(1));
+  const Lease lease = taken("web-1", on("web"));
+  EXPECT_THAT(kept(), ElementsAre(testing::Pair(address_of(lease.address), lease.mac)));
+  ASSERT_TRUE(give_back("web-1"));
+  EXPECT_THAT(kept(), IsEmpty());
+}
+
+TEST_F(LeasesTest, OneThatWasAskedForAndNeverHeardOfIsGivenBackIfItIsOurs) {
+  sim_->set_fault("lost", 1, "POST /cluster/sdn/vnets/web/ips");
+  ASSERT_FALSE(take("web-1", on("web", "10.84.0.5/29")));
+  ASSERT_TRUE(give_back("web-1"));
+  EXPECT_THAT(kept(), IsEmpty());
+  // The same, and somebody else has it meanwhile.
+  sim_->set_fault("lost", 1, "POST /cluster/sdn/vnets/web/ips");
+  ASSERT_FALSE(take("web-1", on("web", "10.84.0.5/29")));
+  const auto ours = kept();
+  admin("DELETE", "vnets/web/ips",
+        {{"zone", "lab"}, {"mac", ours.at("10.84.0.5")}, {"ip", "10.84.0.5"}});
+  somebody_takes("web", "lab", "10.84.0.5");
+  ASSERT_TRUE(give_back("web-1"));
+  EXPECT_THAT(kept(), SizeIs(1));
+  EXPECT_THAT(leases_->inventory().value(), IsEmpty());
+}
+
+TEST_F(LeasesTest, WhereProxmoxDoesNotTellWhoHasOneOnlyWhatItHasSaidToBeOursIsGivenBack) {
+  ASSERT_EQ(taken("web-1", on("hushed", "10.85.0.5/29")).address, "10.85.0.5/29");
+  EXPECT_FALSE(is_free("hushed", "quiet", "10.85.0.5"));
+  ASSERT_TRUE(give_back("web-1"));
+  EXPECT_TRUE(is_free("hushed", "quiet", "10.85.0.5"));
+  somebody_takes("hushed", "quiet", "10.85.0.5");
+  sim_->set_fault("refused", 1, "POST /cluster/sdn/vnets/hushed/ips");
+  EXPECT_FALSE(take("web-1", on("hushed", "10.85.0.5/29")));
+  EXPECT_FALSE(take("web-1", on("hushed", "10.85.0.5/29")));
+  ASSERT_TRUE(give_back("web-1"));
+  EXPECT_FALSE(is_free("hushed", "quiet", "10.85.0.5")) << "it was not ours";
+}
+
+TEST_F(LeasesTest, OneThatIsFoundIsGivenBackWithoutItsContainer) {
+  taken("web-1", on("web"));
+  const std::vector<FoundLease> found = leases_->inventory().value();
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found.front().container, "web-1");
+  EXPECT_EQ(found.front().job, "job-1");
+  ASSERT_TRUE(leases_->give_back(FoundLease{found.front().file, "web-1", "job-2"}, stop_));
+  EXPECT_THAT(kept(), SizeIs(1)) << "it was another's";
+  ASSERT_TRUE(leases_->give_back(found.front(), stop_));
+  EXPECT_THAT(kept(), IsEmpty());
+  EXPECT_TRUE(leases_->give_back(found.front(), stop_));
+}
+
+}  // namespace
+}  // namespace drover::runtimes
