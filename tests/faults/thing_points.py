@@ -49,12 +49,20 @@ class Things(CrashTable):
             self.node.simulator.make_zone("lab", type="simple")
             self.scenarios = [([], bridge, {"networks": 1}), ([bridge], ("network.remove", "vmbr5", {}), {}),
                               ([], vnet, {"networks": 1}), ([vnet], ("network.remove", "web", {}), {})]
+            # One zone where Proxmox tells who has which address.
+            self.node.simulator.make_zone("kept", type="simple", ipam="pve", dhcp="dnsmasq")
+            kept = ("network.ensure", "kept", {"zone": "kept", "address": "10.86.0.1/24"})
+            leased = ("container.run", "leased", {"networks": [{"interface": "eth0", "bridge": "kept"}]})
+            there = {"networks": 1, "containers": 1, "images": 1}
+            self.scenarios += [([kept, ("image.pull", self.image, {})], leased, there),
+                               ([kept, leased], ("container.delete", "leased", {"force": True}),
+                                {"networks": 1, "images": 1})]
 
     def job(self, verb, target, options):
         self.count += 1
         job = {"id": f"job-{self.count}", "verb": verb, "target": target}
         if verb == "container.run":
-            job["spec"] = {"runtime": "runc", "command": ["sh", "-c", SERVE % 0]}
+            job["spec"] = {"runtime": "runc", "command": ["sh", "-c", SERVE % 0], **(options or {})}
         elif options:
             job["options"] = options
         return job
@@ -126,7 +134,10 @@ class Things(CrashTable):
         if not self.node.simulator or not (file := self.node.simulator.folder / "sdn.json").exists():
             return []
         sdn = json.loads(file.read_text())
-        left = [f"{kind} {name} is {how}" for how in ("running", "config") for kind in ("vnets", "subnets")
+        addresses = [ip for zone in sdn["ipam"].values() for subnet in zone.values() for ip in subnet]
+        left = [str(path) for path in (self.node.work / "state/ipam").rglob("*") if path.is_file()] + [
+            f"address {ip} is taken" for ip in addresses]
+        left += [f"{kind} {name} is {how}" for how in ("running", "config") for kind in ("vnets", "subnets")
                 for name in sdn[how][kind]]
         kept = self.node.work / "state/sdn-lock"
         return left + (["somebody has the lock"] if sdn["lock"] else []) + ([str(kept)] if kept.exists() else [])

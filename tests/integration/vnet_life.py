@@ -56,6 +56,39 @@ class VnetLife(unittest.TestCase):
         self.assertNotIn("web:", subprocess.run(["ip", "link"], stdout=subprocess.PIPE, text=True, check=True).stdout)
         self.assertEqual(self.simulator.call("GET", "/cluster/sdn/vnets"), [])
 
+    def leased(self):
+        return {one["ip"]: one.get("mac") for one in self.simulator.call("GET", "/cluster/sdn/ipams/pve/status")
+                if not one.get("gateway")}
+
+    def test_proxmox_keeps_the_addresses_where_the_zone_has_an_ipam(self):
+        drover = self.node.drover
+        self.simulator.make_zone("kept", type="simple", ipam="pve", dhcp="dnsmasq")
+        drover("network", "ensure", "leases", "--zone", "kept", "--address", "10.86.0.1/24")
+        for runtime in ["runc", "crun", "lxc"]:
+            drover("run", "--runtime", runtime, "--name", f"has-{runtime}", "--network", "eth0=leases", *PROGRAM)
+        drover("run", "--runtime", "runc", "--name", "chosen", "--network", "eth0=leases,address=10.86.0.99/24", *PROGRAM)
+        names = ["chosen", "has-crun", "has-lxc", "has-runc"]
+        (seen,) = self.node.inspect("has-runc")["networks"]
+        self.assertEqual(self.leased(), {self.address(name): self.node.inspect(name)["networks"][0]["mac"] for name in names})
+        self.assertIn(seen["mac"], drover("exec", "has-runc", "--", "cat", "/sys/class/net/eth0/address").stdout)
+        self.assertIn("default via 10.86.0.1", drover("exec", "has-runc", "--", "ip", "route").stdout)
+        self.simulator.call("POST", "/cluster/sdn/vnets/leases/ips", zone="kept", ip="10.86.0.98", mac="BC:24:11:00:00:01")
+        taken = drover("run", "--runtime", "runc", "--name", "late", "--network", "eth0=leases,address=10.86.0.98/24",
+                       *PROGRAM, check=False)
+        self.assertIn("10.86.0.98", taken.stderr)
+        # As a reboot leaves it: the same address after it.
+        drover("stop", "has-runc")
+        self.node.end()
+        subprocess.run(["ip", "netns", "delete", "drover-has-runc"], check=True)
+        self.node.start()
+        drover("start", "has-runc")
+        self.assertEqual(self.node.inspect("has-runc")["networks"][0]["address"], seen["address"])
+        drover("rm", "--force", *names)
+        self.assertEqual(list(self.leased()), ["10.86.0.98"])
+        self.assertIn("not empty", drover("network", "rm", "leases", check=False).stderr)
+        self.simulator.call("DELETE", "/cluster/sdn/vnets/leases/ips?zone=kept&ip=10.86.0.98&mac=BC:24:11:00:00:01")
+        drover("network", "rm", "leases")
+
     def test_it_is_there_for_the_next_agent(self):
         drover = self.node.drover
         drover("network", "ensure", "kept", "--zone", "lab", "--address", "10.85.0.1/24")

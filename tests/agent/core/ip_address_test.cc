@@ -46,6 +46,20 @@ TEST(IpAddress, IsWrittenInOneWay) {
   EXPECT_EQ(subnet_of("10.84.7.129"), "");
 }
 
+TEST(IpAddress, ASubnetsAddressesAreCounted) {
+  EXPECT_EQ(addresses_in("10.84.0.0/29"), 8U);
+  EXPECT_EQ(addresses_in("10.84.0.9/32"), 1U);
+  EXPECT_EQ(addresses_in("fd00::/64"), 1U << 20U);
+  EXPECT_EQ(addresses_in("nothing"), 0U);
+  EXPECT_EQ(address_in("10.84.0.0/29", 7), "10.84.0.7");
+  EXPECT_EQ(address_in("10.84.0.0/29", 8), "") << "beyond its end";
+  EXPECT_EQ(address_in("10.84.1.200/16", 0x1ff), "10.84.1.255");
+  EXPECT_EQ(address_in("10.84.0.9/32", 0), "10.84.0.9");
+  EXPECT_EQ(address_in("10.84.0.9/32", 1), "");
+  EXPECT_EQ(address_in("fd00::/64", 0x10005), "fd00::1:5");
+  EXPECT_EQ(address_in("nothing", 1), "");
+}
+
 TEST(IpAddress, SubnetsOverlapWhenOneHoldsTheOther) {
   EXPECT_TRUE(overlap("10.84.0.1/24", "10.84.0.9/24"));
   EXPECT_TRUE(overlap("10.84.0.1/24", "10.1.2.3/8"));
