@@ -16,7 +16,7 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 38> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 39> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
@@ -55,6 +55,7 @@ constexpr std::array<std::pair<std::string_view, Code>, 38> kMeanings = {{
     {"cannot delete subnet", Code::conflict},
     {"can't find any subnet for ip", Code::not_found},
     {"doesn't exist", Code::not_found},
+    {"don't exist in ipam db", Code::not_found},
     {"Parameter verification failed", Code::invalid},
 }};
 

@@ -18,7 +18,7 @@ Result<std::vector<Bridge>> Network::bridges(const Stop& stop) {
     bridges.push_back(
         {std::string(value.at("iface").string_or("")), std::string(value.at("cidr").string_or("")),
          value.at("active").boolean_or(false), value.at("bridge_vlan_aware").boolean_or(false),
-         value.at("type").string_or("") == "vnet"});
+         value.at("type").string_or("") == "vnet", value.at("ipam").boolean_or(false)});
   }
   return bridges;
 }

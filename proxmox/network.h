@@ -13,7 +13,8 @@ struct Bridge {
   std::string cidr;     ///< the node's own address on it, "" for none
   bool active = false;  ///< in the kernel; one that is only configured is not
   bool vlan_aware = false;
-  bool is_vnet = false;  ///< of the cluster's SDN
+  bool is_vnet = false;   ///< of the cluster's SDN
+  bool has_ipam = false;  ///< a vnet of a zone whose addresses somebody keeps (ipam.h)
 };
 
 class Network {

@@ -154,21 +154,6 @@ Result<std::vector<SdnZone>> Sdn::applied_zones(const Stop& stop) {
   return zones;
 }
 
-Result<SdnZone> Sdn::require_zone(const std::string& name, const Stop& stop) {
-  std::vector<SdnZone> zones = TRY(applied_zones(stop));
-  std::string names;
-  for (SdnZone& zone : zones) {
-    if (zone.name == name) {
-      return std::move(zone);
-    }
-    names += (names.empty() ? "" : ", ") + zone.name;
-  }
-  return fail(Code::not_found,
-              "zone {}: the cluster has no such zone that was applied; it has {}; zones are made "
-              "by an admin (Datacenter, SDN, Zones)",
-              name, names.empty() ? "none" : names);
-}
-
 Result<std::optional<SdnVnet>> Sdn::applied_vnet(const std::string& name, const Stop& stop) {
   const json::Array all = TRY(list("/vnets", {{"running", "1"}}, stop));
   for (const json::Value& element : all) {

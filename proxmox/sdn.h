@@ -71,8 +71,6 @@ class Sdn {
 
   /// As they are on the nodes.
   Result<std::vector<SdnZone>> applied_zones(const Stop& stop);
-  /// `not_found` names those that are there.
-  Result<SdnZone> require_zone(const std::string& name, const Stop& stop);
   /// None for one that is not applied.
   Result<std::optional<SdnVnet>> applied_vnet(const std::string& name, const Stop& stop);
   Result<std::vector<SdnSubnet>> applied_subnets(const std::string& vnet, const Stop& stop);

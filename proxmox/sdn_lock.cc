@@ -9,6 +9,7 @@ namespace {
 
 constexpr const char* kLock = "/cluster/sdn/lock";
 constexpr std::string_view kAnothers = "invalid lock token";
+constexpr std::string_view kNoMethod = "not implemented";
 constexpr std::size_t kMostKept = 4096;
 
 bool is_anothers(const Error& error) {
@@ -79,6 +80,13 @@ Result<std::string> SdnLock::take(bool beside_pending, const std::string& what, 
         perhaps_ours ? ", perhaps this node: an answer for it was lost before, and with it the "
                        "token"
                      : "");
+  }
+  if (answer.error().message.find(kNoMethod) != std::string::npos) {
+    TRY(released());
+    return fail(Code::refused,
+                "{}: this version of Proxmox has no lock on the cluster's SDN, without which "
+                "nothing of it is changed; Proxmox VE 9 has it",
+                what);
   }
   if (answer.error().code != Code::timed_out) {
     TRY(released());

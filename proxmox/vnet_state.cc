@@ -110,6 +110,8 @@ Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop&
       state.written = vnet_from(name, *vnet.written);
     }
     bool pending = vnet.pending;
+    const SdnZone* const zone =
+        vnet.written ? state.zone(vnet_from(vnet.id, *vnet.written).zone) : nullptr;
     if (vnet.written) {  // the API lists no subnets of one that was deleted
       Result<std::vector<SdnSection>> subnets = sdn.subnets(vnet.id, stop);
       if (!subnets && subnets.error().code != Code::not_found) {
@@ -117,7 +119,7 @@ Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop&
       }
       for (const SdnSection& subnet : subnets.value_or(std::vector<SdnSection>())) {
         pending = pending || subnet.pending;
-        if (!is_it) {
+        if (!is_it && zone != nullptr && zone->routes()) {
           state.others.push_back(subnet_from(subnet.id, {}).cidr);
         }
         if (is_it && subnet.applied) {

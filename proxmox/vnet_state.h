@@ -26,7 +26,7 @@ struct VnetState {
   std::optional<SdnVnet> written;
   std::vector<SdnSubnet> applied_subnets;
   std::vector<SdnSubnet> subnets;    ///< written
-  std::vector<std::string> others;   ///< CIDRs of all other vnets' subnets
+  std::vector<std::string> others;   ///< CIDRs of other vnets' subnets, which nodes have, too
   bool pending = false;              ///< something of that vnet waits to be applied
   std::vector<std::string> foreign;  ///< what else does: "vnet web", "zone lab"
 

@@ -105,7 +105,8 @@ Result<> Vnets::check_alone(const VnetState& state, const std::string& what) {
               what, fmt::join(state.foreign, ", "));
 }
 
-Result<> Vnets::check_nodes(const std::string& address, const std::string& what, const Stop& stop) {
+Result<> Vnets::check_nodes(const SdnZone* zone, const std::string& address,
+                            const std::string& what, const Stop& stop) {
   const ClusterState cluster = TRY(Cluster(client_).state(stop));
   for (const ClusterState::Node& node : cluster.nodes) {
     if (!node.online) {
@@ -121,6 +122,9 @@ Result<> Vnets::check_nodes(const std::string& address, const std::string& what,
                   "{}: changes wait to be applied to the network of node {} ({}), and would be "
                   "applied with it: apply or revert them (System, Network), then ask again",
                   what, node.name, pending.str());
+    }
+    if (zone == nullptr || !zone->is_on(node.name)) {
+      continue;
     }
     const json::Array* interfaces = answer.find("data")->array();
     for (const json::Value& interface : interfaces != nullptr ? *interfaces : json::Array()) {
@@ -205,6 +209,10 @@ Result<> Vnets::write_and_apply(const VnetRequest& vnet, const VnetState& before
   return change(before.pending, what, stop, [&](const std::string& token) -> Result<> {
     const VnetState now = TRY(read_vnet_state(sdn_, vnet.name, stop));
     TRY(check_alone(now, what));
+    if (now.written && !now.is(vnet)) {
+      return fail(Code::conflict, "{}: somebody has made it otherwise meanwhile ({})", what,
+                  now.str());
+    }
     const Result<> added = add(vnet, now, token, stop);
     if (!added) {
       // Half of it is of no use to anybody, and would keep others from changing anything.
@@ -239,16 +247,18 @@ Result<> Vnets::make(const VnetRequest& vnet, const Stop& stop) {
     return {};  // what else waits to be applied is somebody else's
   }
   TRY(check_alone(before, what));
-  const std::string on_nodes = before.zone(vnet.zone)->routes() ? vnet.address : "";
+  const SdnZone* const zone = before.zone(vnet.zone);
+  const std::string on_nodes = zone->routes() ? vnet.address : "";
   for (const std::string& other : before.others) {
     if (overlap(other, on_nodes)) {
       return fail(Code::conflict, "{}: {} is in the subnet {} of another vnet; choose another",
                   what, on_nodes, other);
     }
   }
-  TRY(check_nodes(on_nodes, what, stop));
+  TRY(check_nodes(zone, on_nodes, what, stop));
   const Result<> applied = write_and_apply(vnet, before, what, stop);
-  // The task succeeds whatever the nodes make of it.
+  // The task succeeds whatever the nodes make of it, and need not have waited for this one.
+  TRY(settle(stop));
   if (system::is_link_up(vnet.name)) {
     return {};
   }
@@ -287,7 +297,7 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
   }
   TRY(check_alone(before, what));
   if (before.applied) {
-    TRY(check_nodes("", what, stop));
+    TRY(check_nodes(nullptr, "", what, stop));
   }
   const Result<> applied =
       change(before.pending, what, stop, [&](const std::string& token) -> Result<> {
@@ -296,6 +306,7 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
         TRY(again_when_lost(erase(now, name, token, stop)));
         return now.applied ? apply(token, what, stop) : Result<>();
       });
+  TRY(settle(stop));
   const VnetState after = TRY(read_vnet_state(sdn_, name, stop));
   if (after.written || after.applied) {
     return applied ? fail(Code::unavailable, "{}: it was asked for, and the API has it still", what)

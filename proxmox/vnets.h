@@ -65,9 +65,10 @@ class Vnets {
                       const std::string& what) const;
   /// `conflict` while changes of somebody else wait in the cluster's SDN.
   static Result<> check_alone(const VnetState& state, const std::string& what);
-  /// The same of the nodes' own networks, which are reloaded, too; and for an `address` that they
-  /// all shall have, "" for none, when one has an address in its subnet already.
-  Result<> check_nodes(const std::string& address, const std::string& what, const Stop& stop);
+  /// The same of the nodes' own networks, which are reloaded, too; and for an `address` that those
+  /// of the `zone` shall have, "" for none, when one has an address in its subnet already.
+  Result<> check_nodes(const SdnZone* zone, const std::string& address, const std::string& what,
+                       const Stop& stop);
   /// Under the cluster's lock, which is given back however it goes.
   Result<> change(bool beside_pending, const std::string& what, const Stop& stop,
                   const Change& change);

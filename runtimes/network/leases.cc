@@ -100,11 +100,6 @@ Result<std::optional<Leases::Record>> Leases::record_of(const ContainerName& nam
   return std::optional<Record>();
 }
 
-Result<bool> Leases::keeps(const NetworkSpec& spec, const system::Stop& stop) {
-  // A VLAN on a vnet has subnets of its own.
-  return spec.vlan == 0 && TRY(ipam_.vnet(spec.bridge, stop)).has_value();
-}
-
 Result<Lease> Leases::ask_for(Record record, const system::Stop& stop) {
   record.given = false;
   record.address.ip = address_of(record.lease.address);
@@ -183,7 +178,7 @@ Result<std::optional<Lease>> Leases::take(const ContainerName& name, const JobId
     }
   }
   const std::optional<proxmox::IpamVnet> vnet = TRY(ipam_.vnet(spec.bridge, stop));
-  if (!vnet || spec.vlan != 0) {
+  if (!vnet) {
     return std::optional<Lease>();
   }
   const std::string mac = mac_of(node_, name, job, spec.interface);

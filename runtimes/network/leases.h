@@ -29,8 +29,6 @@ class Leases {
   Leases(proxmox::Ipam& ipam, Path folder, std::string node)
       : ipam_(ipam), folder_(std::move(folder)), node_(std::move(node)) {}
 
-  /// Whether Proxmox keeps the addresses of what this interface is plugged into.
-  Result<bool> keeps(const NetworkSpec& spec, const system::Stop& stop);
   /// The interface's lease: the one that it has, else `spec.address`, else one that is free. None
   /// where nobody keeps addresses. `conflict` for one that somebody else has, and when none is
   /// free; `invalid` for one that is in no subnet of the vnet.

@@ -74,11 +74,10 @@ Result<> Provision::check() {
   return {};
 }
 
-Result<> Provision::require_bridge(const NetworkSpec& spec) {
-  if (node_.proxmox_network != nullptr) {
-    TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
-  }
-  return {};
+Result<proxmox::Bridge> Provision::require_bridge(const NetworkSpec& spec) {
+  return node_.proxmox_network == nullptr
+             ? proxmox::Bridge()
+             : node_.proxmox_network->require_bridge(spec.bridge, work_.stop());
 }
 
 Result<> Provision::make_folder() {
@@ -179,7 +178,9 @@ Result<> Provision::make_network(bool renewed) {
 }
 
 Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec) {
-  if (node_.leases == nullptr || !TRY(node_.leases->keeps(spec, work_.stop()))) {
+  // A VLAN on a vnet has subnets of its own.
+  const proxmox::Bridge bridge = TRY(require_bridge(spec));
+  if (node_.leases == nullptr || !bridge.has_ipam || spec.vlan != 0) {
     return std::optional<runtimes::Lease>();
   }
   const runtimes::Container& container = record_.container;

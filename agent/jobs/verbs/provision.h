@@ -30,7 +30,8 @@ class Provision {
 
  private:
   Result<> check();
-  Result<> require_bridge(const NetworkSpec& spec);
+  /// As Proxmox has it; on a node without one no more than that nothing is known.
+  Result<proxmox::Bridge> require_bridge(const NetworkSpec& spec);
   Result<> make_folder();
   Result<> make_volume(const VolumeSpec& spec);
   Result<runtimes::Volume> allocate(const VolumeSpec& spec);
