@@ -21,7 +21,7 @@
 //     lxc/                          lxcpath of the runtime lxc
 //     jobs/ID/log                   what a container.exec job printed
 //     cni/                          addresses given out by host-local
-//     ipam/VNET/ADDRESS             addresses of vnets that Proxmox keeps for this node's containers
+//     ipam/VNET/ADDRESS             addresses that Proxmox keeps for containers of this node
 //   RUN (/run/drover)               gone after a reboot
 //     runc/ crun/                   the runtimes' own state
 //     pids/NAME                     pid files

@@ -128,8 +128,9 @@ Result<> check_unused(const NetworkRow& row, const system::Stop& stop) {
 }  // namespace
 
 runtimes::BridgeRange range_of(const NetworkRow& row) {
-  return row.addresses_elsewhere ? runtimes::range_of(runtimes::OwnBridge{row.name, "", row.vlan_aware})
-                                 : runtimes::range_of(bridge_of(row));
+  return row.addresses_elsewhere
+             ? runtimes::range_of(runtimes::OwnBridge{row.name, "", row.vlan_aware})
+             : runtimes::range_of(bridge_of(row));
 }
 
 NetworkRow row_of(const proxmox::Vnets::Known& known) {
