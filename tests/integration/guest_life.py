@@ -7,7 +7,6 @@ guest_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import sqlite3
 import unittest
