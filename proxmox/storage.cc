@@ -22,13 +22,18 @@ std::vector<std::string> words(std::string_view text) {
   return found;
 }
 
+std::uint64_t bytes_of(const json::Value& value) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer_or(0)));
+}
+
 StorageInfo read_storage(const json::Value& value) {
   return {std::string(value.at("storage").string_or("")),
           std::string(value.at("type").string_or("")),
           words(value.at("content").string_or("")),
           value.at("active").boolean_or(false),
           value.at("shared").boolean_or(false),
-          static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.at("avail").integer_or(0)))};
+          bytes_of(value.at("avail")),
+          bytes_of(value.at("total"))};
 }
 
 /// "local:9000/vm-9000-x.raw" is on "local".
@@ -99,10 +104,8 @@ Result<VolumeInfo> Storage::inspect(const std::string& volid, const Stop& stop) 
     return Failure(asked.error());
   }
   const json::Value& answer = *asked;
-  VolumeInfo info{
-      volid, std::string(answer.at("path").string_or("")),
-      std::string(answer.at("format").string_or("")),
-      static_cast<std::uint64_t>(std::max<std::int64_t>(0, answer.at("size").integer_or(0)))};
+  VolumeInfo info{volid, std::string(answer.at("path").string_or("")),
+                  std::string(answer.at("format").string_or("")), bytes_of(answer.at("size"))};
   if (info.path.empty()) {
     return fail(Code::broken, "inspect volume {}: the API named no path", volid);
   }

@@ -17,6 +17,7 @@ struct StorageInfo {
   bool active = false;
   bool shared = false;  ///< the same volumes on several nodes
   std::uint64_t available_bytes = 0;
+  std::uint64_t total_bytes = 0;  ///< 0 while it is not active
 };
 
 struct VolumeInfo {

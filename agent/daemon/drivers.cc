@@ -57,7 +57,8 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
       std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
       drivers->local_images_, drivers->proxmox_volumes_.get(), drivers->proxmox_network_.get(),
       drivers->network_configuration_.get(), drivers->networks_, drivers->images_,
-      drivers->templates_.get(), drivers->vnets_.get(), drivers->leases_.get()});
+      drivers->templates_.get(), drivers->vnets_.get(), drivers->leases_.get(),
+      drivers->storages_.get()});
   return drivers;
 }
 
@@ -74,6 +75,7 @@ Result<> Drivers::connect_proxmox(system::Clock& clock) {
       *client_, clock, Vmid{static_cast<std::uint32_t>(config_.proxmox.volume_owner)});
   tasks_ = std::make_unique<proxmox::Tasks>(*client_, clock);
   templates_ = std::make_unique<proxmox::Templates>(*client_, *tasks_);
+  storages_ = std::make_unique<jobs::StorageWatch>(*client_, clock);
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/growth.h"
 #include "agent/jobs/limits.h"
+#include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "proxmox/template_source.h"
 #include "runtimes/copy_source.h"
@@ -73,6 +74,14 @@ Result<> check_size(const Node& node, const runtimes::VolumeSource& source, std:
                 "{}: give a size (size_mib); only volumes on storage local-folder have none", what);
   }
   return {};
+}
+
+/// `refused` where Proxmox has the storage for other things than volumes of containers.
+Result<> check_storage(const Node& node, const std::string& wanted, const std::string& what) {
+  const std::string& storage = wanted.empty() ? node.config.storage.default_storage : wanted;
+  return node.storages == nullptr || is_local_storage(storage)
+             ? Result<>()
+             : node.storages->accepts(storage).context(what);
 }
 
 /// `refused` where a job may fetch no templates to the storage.
@@ -175,6 +184,7 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   const std::string what = fmt::format("{} {}", to_string(request.verb), request.target);
   if (request.verb == Verb::volume_create) {
     const runtimes::VolumeSource* source = TRY(node.volumes(request.options.storage));
+    TRY(check_storage(node, request.options.storage, what));
     return check_size(node, *source, request.options.size_mib, what);
   }
   if (request.verb != Verb::volume_resize) {
@@ -188,7 +198,7 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   return fail(Code::refused, "{}: {}", what,
               volume->kind == runtimes::VolumeKind::folder
                   ? "a folder has no size; it may fill the disk it is on"
-                  : "it is on block storage, and the API of Proxmox grows volumes of guests only");
+                  : "the API of Proxmox grows volumes of guests only");
 }
 
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {
@@ -244,9 +254,10 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
   TRY(check_networks(node, *spec.networks));
   for (const VolumeSpec& volume : spec.volumes) {
     if (volume.from.empty()) {
+      const std::string what = fmt::format("container {}, volume {}", name, volume.name);
       const runtimes::VolumeSource* source = TRY(node.volumes(volume.storage));
-      TRY(check_size(node, *source, volume.size_mib,
-                     fmt::format("container {}, volume {}", name, volume.name)));
+      TRY(check_storage(node, volume.storage, what));
+      TRY(check_size(node, *source, volume.size_mib, what));
     }
   }
   return runtime->accepts(spec);

@@ -18,6 +18,8 @@
 
 namespace drover::jobs {
 
+class StorageWatch;
+
 /// Owns nothing: the daemon's composition does, and outlives every job. What it points at may be
 /// used from all workers at once.
 struct Node {
@@ -35,6 +37,7 @@ struct Node {
   proxmox::Templates* templates = nullptr;  ///< nullptr on a node without Proxmox
   proxmox::Vnets* vnets = nullptr;          ///< the same
   runtimes::Leases* leases = nullptr;       ///< the same
+  StorageWatch* storages = nullptr;         ///< the same
 
   /// `refused`, saying what is missing, when this node does not have the runtime.
   Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;

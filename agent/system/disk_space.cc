@@ -15,6 +15,7 @@ Result<DiskSpace> disk_space(const Path& path) {
   }
   DiskSpace space;
   space.free = std::uint64_t{found.f_bavail} * found.f_frsize;
+  space.total = std::uint64_t{found.f_blocks} * found.f_frsize;
   if (found.f_files != 0) {
     space.files = found.f_favail;
   }

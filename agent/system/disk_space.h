@@ -9,7 +9,8 @@
 namespace drover::system {
 
 struct DiskSpace {
-  std::uint64_t free = 0;  ///< bytes that anybody may still write, as df(1) shows them
+  std::uint64_t free = 0;   ///< bytes that anybody may still write, as df(1) shows them
+  std::uint64_t total = 0;  ///< bytes
   /// Files that can still be made; none where the file system does not count them (btrfs, tmpfs
   /// without a bound).
   std::optional<std::uint64_t> files;

@@ -12,6 +12,7 @@ constexpr std::chrono::hours kCopyTimeout{24};
 std::vector<std::string> copying(const Volume& from, const Volume& to) {
   switch (from.kind) {
     case VolumeKind::folder:
+    case VolumeKind::dataset:
       // The dot: what is in it, and the folder's own owner and mode.
       return {"cp", "-a", "--reflink=auto", "--", (from.path / ".").native(), to.path.native()};
     case VolumeKind::image:
@@ -24,6 +25,17 @@ std::vector<std::string> copying(const Volume& from, const Volume& to) {
           "bs=4M", "conv=fsync,notrunc",       "status=none"};
 }
 
+/// What an earlier copy had begun may hold what has been deleted since. The folder itself stays: of
+/// a dataset it is where that is mounted.
+Result<> empty_folder(const Path& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    TRY(system::remove_tree(entry->path()));
+  }
+  return error ? fail(Code::broken, "empty {}: {}", folder.native(), error.message()) : Result<>();
+}
+
 }  // namespace
 
 Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& stop) {
@@ -32,10 +44,8 @@ Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& s
   }
   TRY(activate_volume(from, stop));
   TRY(activate_volume(to, stop));
-  if (from.kind == VolumeKind::folder) {
-    // What an earlier copy had begun may hold what has been deleted since.
-    TRY(system::remove_tree(to.path));
-    TRY(system::make_folders(to.path, 0755));
+  if (is_bound(from.kind)) {
+    TRY(empty_folder(to.path));
   }
   system::RunOptions options;
   options.timeout = kCopyTimeout;

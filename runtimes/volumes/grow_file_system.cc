@@ -13,7 +13,7 @@ constexpr int kCorrected = 2;
 }  // namespace
 
 Result<> grow_file_system(const Volume& volume, const system::Stop& stop) {
-  if (volume.kind == VolumeKind::folder) {
+  if (is_bound(volume.kind)) {
     return {};
   }
   system::RunOptions options;

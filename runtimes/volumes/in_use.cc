@@ -55,7 +55,7 @@ Result<bool> is_claimed(const Path& device) {
 
 Result<bool> is_in_use(const Volume& volume) {
   std::error_code error;
-  if (volume.kind == VolumeKind::folder || !std::filesystem::exists(volume.path, error)) {
+  if (is_bound(volume.kind) || !std::filesystem::exists(volume.path, error)) {
     return false;
   }
   return volume.kind == VolumeKind::image ? has_loop_device(volume.path) : is_claimed(volume.path);
@@ -72,6 +72,7 @@ Result<bool> is_mounted_at(const Volume& volume, const Path& target) {
       const Path device = Path("/sys/block") / Path(point->source).filename();
       return file_behind(device) == std::filesystem::weakly_canonical(volume.path, error).native();
     }
+    case VolumeKind::dataset:
     case VolumeKind::folder:  // bound: the same folder by two names
       return std::filesystem::equivalent(volume.path, target, error);
     case VolumeKind::guest_disk:

@@ -8,7 +8,7 @@ namespace drover::runtimes {
 
 /// Whether a loop device is set up on the file of an image, or a block device is claimed (mounted,
 /// swapped on, part of another device), in whatever mount namespace. A path that does not exist is
-/// not in use; a folder is never said to be.
+/// not in use; a folder or dataset is never said to be.
 Result<bool> is_in_use(const Volume& volume);
 
 /// Whether it is this volume that is mounted at `target`, in this process's mount namespace.

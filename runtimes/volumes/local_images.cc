@@ -55,7 +55,7 @@ Volume LocalImages::describe(const ContainerName& container, const JobId& job,
                              const VolumeSpec& spec) const {
   const Path path = layout_.local_volumes() /
                     (kImagePrefix + container.str() + "." + spec.name + "." + job.str());
-  return Volume{spec.name, spec.storage, path.string(), path, VolumeKind::image};
+  return Volume{spec.name, spec.storage, path.string(), path, VolumeKind::image, spec.size_mib};
 }
 
 Result<> LocalImages::check_own(const Volume& volume) const {

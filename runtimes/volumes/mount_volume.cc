@@ -96,7 +96,7 @@ Result<> activate_volume(const Volume& volume, const system::Stop& stop) {
 }
 
 Result<> format_volume(const Volume& volume, const system::Stop& stop) {
-  if (volume.kind == VolumeKind::folder) {
+  if (is_bound(volume.kind)) {
     return {};
   }
   TRY(activate_volume(volume, stop));
@@ -113,7 +113,12 @@ Result<> mount_volume(const Volume& volume, const Path& target, const system::St
     return {};
   }
   TRY(stop.check(fmt::format("mount volume {}", volume.name)));
-  if (volume.kind == VolumeKind::folder) {
+  if (volume.kind == VolumeKind::dataset && !TRY(is_mounted(volume.path))) {
+    // The folder below it is there, and empty: what is written into it is seen by nobody later.
+    return fail(Code::unavailable, "mount volume {}: its file system is not mounted at {}",
+                volume.id, volume.path.native());
+  }
+  if (is_bound(volume.kind)) {
     return bind_folder(volume.path, target);
   }
   TRY(format_volume(volume, stop));

@@ -1,7 +1,6 @@
 #include "runtimes/volumes/proxmox_volumes.h"
 
 #include <openssl/evp.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -9,21 +8,11 @@
 #include <filesystem>
 #include <string_view>
 
+#include "proxmox/storage_types.h"
 #include "runtimes/volumes/in_use.h"
 
 namespace drover::runtimes {
 namespace {
-
-/// Storage types whose volumes are files with an extension (the plugins of pve-storage that derive
-/// from its DirPlugin). On the others a volume's name has none.
-bool keeps_files(std::string_view type) {
-  for (const std::string_view known : {"dir", "nfs", "cifs", "cephfs", "glusterfs", "btrfs"}) {
-    if (type == known) {
-      return true;
-    }
-  }
-  return false;
-}
 
 std::string short_hash(std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
@@ -39,7 +28,7 @@ std::string short_hash(std::string_view text) {
 /// Whether proxmox_volume_name may have made it: somebody else may use the owner's number, too.
 bool is_a_name_of_ours(std::string_view name, Vmid owner) {
   constexpr std::size_t kHash = 16;
-  if (!name.starts_with(fmt::format("vm-{}-", owner.value)) || name.size() < kHash + 1 ||
+  if (!name.starts_with(fmt::format("{}-", owner.value)) || name.size() < kHash + 1 ||
       name[name.size() - kHash - 1] != '-') {
     return false;
   }
@@ -47,29 +36,11 @@ bool is_a_name_of_ours(std::string_view name, Vmid owner) {
   return name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-bool holds_volumes(const proxmox::StorageInfo& storage) {
-  return std::any_of(
-      storage.content.begin(), storage.content.end(),
-      [](const std::string& content) { return content == "images" || content == "rootdir"; });
-}
-
-Result<VolumeKind> kind_of(const Path& path) {
-  struct stat found {};
-  if (stat(path.c_str(), &found) == 0) {
-    if (S_ISREG(found.st_mode)) {
-      return VolumeKind::image;
-    }
-    if (S_ISBLK(found.st_mode)) {
-      return VolumeKind::block;
-    }
-    return fail(Code::broken, "volume at {} is neither a file nor a block device", path.native());
+VolumeKind kind_of(const proxmox::VolumeInfo& info) {
+  if (info.format == "subvol") {
+    return VolumeKind::dataset;
   }
-  // A logical volume that is not active yet has no device node.
-  if (path.native().starts_with("/dev/")) {
-    return VolumeKind::block;
-  }
-  return fail(Code::not_found, "the storage names {} for a volume, and there is nothing",
-              path.native());
+  return info.path.starts_with("/dev/") ? VolumeKind::block : VolumeKind::image;
 }
 
 }  // namespace
@@ -82,7 +53,12 @@ std::string_view proxmox_name_in(std::string_view volid) {
   if (name.ends_with(".raw")) {
     name.remove_suffix(4);
   }
-  return name;
+  for (const std::string_view prefix : {"vm-", "subvol-"}) {
+    if (name.starts_with(prefix)) {
+      return name.substr(prefix.size());
+    }
+  }
+  return "";
 }
 
 std::string proxmox_volume_name(Vmid owner, const ContainerName& container, const JobId& job,
@@ -91,7 +67,7 @@ std::string proxmox_volume_name(Vmid owner, const ContainerName& container, cons
   constexpr std::size_t kMostVolume = 12;
   // No part can hold a slash, so the text takes apart in one way only.
   const std::string whole = fmt::format("{}/{}/{}", container.str(), volume, job.str());
-  return fmt::format("vm-{}-{}-{}-{}", owner.value, container.str().substr(0, kMostContainer),
+  return fmt::format("{}-{}-{}-{}", owner.value, container.str().substr(0, kMostContainer),
                      volume.substr(0, kMostVolume), short_hash(whole));
 }
 
@@ -106,11 +82,11 @@ Result<Volume> ProxmoxVolumes::describe(const VolumeSpec& spec, const std::strin
     return fail(Code::refused, "volume {} is at \"{}\", which is no path on this node", volid,
                 info.path);
   }
-  if (info.format != "raw") {
-    return fail(Code::broken, "volume {} has the format {} and not raw", volid, info.format);
+  if (info.format != "raw" && info.format != "subvol") {
+    return fail(Code::broken, "volume {} has the format {}, and neither raw nor subvol", volid,
+                info.format);
   }
-  const VolumeKind kind = TRY(kind_of(path));
-  return Volume{spec.name, spec.storage, volid, path, kind};
+  return Volume{spec.name, spec.storage, volid, path, kind_of(info), info.size_bytes >> 20U};
 }
 
 Result<Volume> ProxmoxVolumes::allocate(const ContainerName& container, const JobId& job,
@@ -119,13 +95,14 @@ Result<Volume> ProxmoxVolumes::allocate(const ContainerName& container, const Jo
     return fail(Code::invalid, "volume {} of {} names no storage", spec.name, container.str());
   }
   const proxmox::StorageInfo storage = TRY(storage_.find(spec.storage, stop));
+  const proxmox::StorageType* type = TRY(proxmox::type_for_volumes(storage));
   if (!storage.active) {
     return fail(Code::unavailable, "storage {} is not active on this node", spec.storage);
   }
   const std::string name = proxmox_volume_name(owner_, container, job, spec.name);
-  const std::string filename = keeps_files(storage.type) ? name + ".raw" : name;
-  const Result<std::string> volid =
-      storage_.allocate(spec.storage, owner_, filename, spec.size_mib, "raw", stop);
+  const std::string filename = fmt::format("{}{}{}", type->prefix, name, type->extension);
+  const Result<std::string> volid = storage_.allocate(spec.storage, owner_, filename, spec.size_mib,
+                                                      std::string(type->format), stop);
   const Code failure = volid ? Code::broken : volid.error().code;
   if (failure == Code::conflict || failure == Code::timed_out) {
     Result<Volume> known = find(container, job, spec, stop);
@@ -165,7 +142,7 @@ Result<Volume> ProxmoxVolumes::find(const ContainerName& container, const JobId&
 }
 
 Result<> ProxmoxVolumes::check_owner(const Volume& volume) const {
-  if (proxmox_name_in(volume.id).starts_with(fmt::format("vm-{}-", owner_.value))) {
+  if (proxmox_name_in(volume.id).starts_with(fmt::format("{}-", owner_.value))) {
     return {};
   }
   return fail(Code::refused, "volume {} does not belong to {}", volume.id, owner_.value);
@@ -203,7 +180,7 @@ Result<FoundVolumes> ProxmoxVolumes::inventory(const system::Stop& stop) {
   const std::vector<proxmox::StorageInfo> storages = TRY(storage_.list(stop));
   FoundVolumes all;
   for (const proxmox::StorageInfo& storage : storages) {
-    if (!storage.active || storage.shared || !holds_volumes(storage)) {
+    if (!storage.active || storage.shared || !proxmox::type_for_volumes(storage)) {
       continue;
     }
     all.storages.insert(storage.id);

@@ -8,9 +8,10 @@
 
 namespace drover::runtimes {
 
-/// Raw volumes that belong to `owner`, a guest number that no guest has: Proxmox wants a number in
-/// every volume's name. On storages of files they are of kind image, on LVM, ZFS and RBD of kind
-/// block. Errors are those of proxmox::Client, and `invalid` for a spec without a storage.
+/// Volumes that belong to `owner`, a guest number that no guest has: Proxmox wants a number in
+/// every volume's name. What they are, and on which storages there are none, is told by the
+/// storage's type (proxmox/storage_types.h). Errors are those of proxmox::Client, and `invalid` for
+/// a spec without a storage.
 class ProxmoxVolumes : public VolumeSource {
  public:
   /// Both must outlive this.
@@ -44,12 +45,13 @@ class ProxmoxVolumes : public VolumeSource {
   Vmid owner_;
 };
 
-/// "vm-OWNER-CONTAINER-VOLUME-HASH": the names are cut, because LVM takes 127 characters with every
-/// hyphen counted twice, and the hash tells the whole of container, volume and job.
+/// "OWNER-CONTAINER-VOLUME-HASH", in every storage's name for the volume: the names are cut,
+/// because LVM takes 127 characters with every hyphen counted twice, and the hash tells the whole
+/// of container, volume and job.
 std::string proxmox_volume_name(Vmid owner, const ContainerName& container, const JobId& job,
                                 std::string_view volume);
-/// That name in a volume's id: both "local:9000/vm-9000-x.raw" and "local-lvm:vm-9000-x" are
-/// "vm-9000-x".
+/// That name in a volume's id: "local:9000/vm-9000-x.raw", "local-lvm:vm-9000-x" and
+/// "zfs:subvol-9000-x" are all "9000-x". "" where none can be.
 std::string_view proxmox_name_in(std::string_view volid);
 
 }  // namespace drover::runtimes

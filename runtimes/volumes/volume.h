@@ -1,6 +1,7 @@
 // Volume: storage made for one container, or to outlive containers.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace drover::runtimes {
 
 enum class VolumeKind {
   folder,      ///< a directory, ready to be bound
+  dataset,     ///< a directory that is a file system of its own; not there unless it is mounted
   image,       ///< a raw file: loop device and file system needed
   block,       ///< a block device: file system needed
   guest_disk,  ///< of a guest of Proxmox, which alone has to do with it; has no path here
@@ -25,7 +27,13 @@ struct Volume {
   std::string id;       ///< Proxmox volume id ("local:9000/vm-9000-...raw"), or the folder's path
   Path path;            ///< on this node
   VolumeKind kind = VolumeKind::folder;
+  std::uint64_t size_mib = 0;  ///< as its storage has rounded it; 0: it has none, or nobody knows
 };
+
+/// Whether it is bound as it is: no file system has to be made, checked or grown for it.
+inline bool is_bound(VolumeKind kind) {
+  return kind == VolumeKind::folder || kind == VolumeKind::dataset;
+}
 
 json::Value to_json(const Volume& volume);
 Result<Volume> volume_from_json(const json::Value& value);

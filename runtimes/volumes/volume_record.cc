@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
@@ -7,6 +9,8 @@ std::string_view to_string(VolumeKind kind) {
   switch (kind) {
     case VolumeKind::folder:
       return "folder";
+    case VolumeKind::dataset:
+      return "dataset";
     case VolumeKind::image:
       return "image";
     case VolumeKind::block:
@@ -24,22 +28,25 @@ json::Value to_json(const Volume& volume) {
                       {"storage", volume.storage},
                       {"id", volume.id},
                       {"path", volume.path.string()},
-                      {"kind", to_string(volume.kind)}};
+                      {"kind", to_string(volume.kind)},
+                      {"size_mib", volume.size_mib}};
 }
 
 Result<Volume> volume_from_json(const json::Value& value) {
-  Volume volume{std::string(value.at("name").string_or("")),
-                std::string(value.at("storage").string_or("")),
-                std::string(value.at("id").string_or("")),
-                Path(std::string(value.at("path").string_or(""))), VolumeKind::folder};
+  Volume volume{
+      std::string(value.at("name").string_or("")), std::string(value.at("storage").string_or("")),
+      std::string(value.at("id").string_or("")), Path(std::string(value.at("path").string_or(""))),
+      VolumeKind::folder,
+      // Records of before this was written have none.
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.at("size_mib").integer_or(0)))};
   const std::string_view kind = value.at("kind").string_or("");
   const bool needs_path = kind != to_string(VolumeKind::guest_disk);
   if (volume.name.empty() || volume.id.empty() || (needs_path && volume.path.empty())) {
     return fail(Code::broken, "the record of a volume lacks its name, id or path: {}",
                 json::write(value));
   }
-  for (const VolumeKind known :
-       {VolumeKind::folder, VolumeKind::image, VolumeKind::block, VolumeKind::guest_disk}) {
+  for (const VolumeKind known : {VolumeKind::folder, VolumeKind::dataset, VolumeKind::image,
+                                 VolumeKind::block, VolumeKind::guest_disk}) {
     if (kind == to_string(known)) {
       volume.kind = known;
       return volume;

@@ -192,7 +192,7 @@ Result<json::Value> FakeProxmox::storage_call(const std::string& method,
   if (method == "DELETE") {
     const Result<> outcome = planned_outcome("imgdel");
     if (outcome && storage.volumes.contains(volid)) {
-      std::filesystem::remove(storage.volumes.extract(volid).mapped());
+      std::filesystem::remove_all(storage.volumes.extract(volid).mapped());
     }
     return task("imgdel", "100@" + at[3], outcome);
   }
@@ -200,8 +200,11 @@ Result<json::Value> FakeProxmox::storage_call(const std::string& method,
   if (volume == storage.volumes.end()) {
     return fail(Code::not_found, "volume_size_info on '{}' failed - no format", volid);
   }
-  return json::Value(json::Object{
-      {"path", volume->second.native()}, {"format", "raw"}, {"size", size_of(volume->second)}});
+  const bool folder = std::filesystem::is_directory(volume->second);
+  return json::Value(
+      json::Object{{"path", volume->second.native()},
+                   {"format", folder ? "subvol" : "raw"},
+                   {"size", folder ? storage.quotas.at(volid) : size_of(volume->second)}});
 }
 
 std::uint64_t FakeProxmox::size_of(const std::filesystem::path& path) {
@@ -239,7 +242,7 @@ Result<json::Value> FakeProxmox::content(const Storage& storage, const Fields& g
 Result<json::Value> FakeProxmox::allocate(const std::string& name, Storage& storage,
                                           const Fields& given) {
   const std::string& filename = given.at("filename");
-  const bool files = storage.type == "dir";
+  const bool files = storage.type == "dir" || storage.type == "nfs" || storage.type == "btrfs";
   if (files != filename.ends_with(".raw")) {
     return fail(Code::invalid, "illegal name '{}'", filename);
   }
@@ -255,15 +258,25 @@ Result<json::Value> FakeProxmox::allocate(const std::string& name, Storage& stor
                              : size.ends_with('M') ? 1U << 20
                                                    : 1U << 10;
   const std::filesystem::path path = folder_ / name / filename;
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path).close();
-  std::filesystem::resize_file(path, number * unit);
+  if (given.at("format") == "subvol") {
+    if (storage.type != "zfspool" || !filename.starts_with("subvol-")) {
+      return fail(Code::broken, "illegal name '{}' - should be 'vm-{}-*'", filename,
+                  given.at("vmid"));
+    }
+    std::filesystem::create_directories(path);
+    storage.quotas[volid] = number * unit;
+  } else {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path).close();
+    std::filesystem::resize_file(path, number * unit);
+  }
   storage.volumes[volid] = path;
   return json::Value(volid);
 }
 
 std::string FakeProxmox::owner_of(const std::string& volid) {
-  const std::size_t start = volid.find("vm-") + 3;
+  const std::size_t dataset = volid.find(":subvol-");
+  const std::size_t start = dataset == std::string::npos ? volid.find("vm-") + 3 : dataset + 8;
   return volid.substr(start, volid.find('-', start) - start);
 }
 

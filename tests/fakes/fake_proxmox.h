@@ -35,6 +35,7 @@ class FakeProxmox : public proxmox::Client {
     bool active = true;
     bool shared = false;
     std::map<std::string, std::filesystem::path> volumes{};  ///< by volume id
+    std::map<std::string, std::uint64_t> quotas{};           ///< bytes, of those that are folders
   };
 
   /// Volumes are made below `folder`.
@@ -110,7 +111,7 @@ class FakeProxmox : public proxmox::Client {
 
   Result<json::Value> allocate(const std::string& name, Storage& storage, const Fields& given);
 
-  /// "local:100/vm-100-x.raw" and "local-lvm:vm-100-x" belong to 100.
+  /// "local:100/vm-100-x.raw", "local-lvm:vm-100-x" and "tank:subvol-100-x" belong to 100.
   static std::string owner_of(const std::string& volid);
 
   Result<json::Value> guest_list() const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/jobs/own_job.h"
+#include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/system/log.h"
 
 namespace drover::jobs {
@@ -85,6 +86,9 @@ void Reconciler::work() {
 }
 
 Result<> Reconciler::round() {
+  if (node_.storages != nullptr) {
+    node_.storages->look(stop_);
+  }
   std::int64_t since = 0;
   std::optional<Known> known;
   TRY(books_.write([&](Books& books) -> Result<> {

@@ -42,6 +42,7 @@ Result<json::Value> create_volume(Work& work, const Node& node) {
                    TRY(runtimes::format_volume(volume, work.stop()));
                    return json::Value();
                  }}));
+  keep_true_size(row, volume);
   row.volume = json::write(runtimes::to_json(volume));
   TRY(keep_volume_record(node.layout, row));
   TRY(work.write([&](Books& books) { return finish_volume(books, row.job, row, "created"); }));

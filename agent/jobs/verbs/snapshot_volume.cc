@@ -90,6 +90,7 @@ Result<json::Value> snapshot_volume(Work& work, const Node& node) {
                    }
                    return json::Value();
                  }}));
+  keep_true_size(copy, made);
   copy.volume = json::write(runtimes::to_json(made));
   TRY(keep_volume_record(node.layout, copy));
   TRY(work.write([&](Books& books) -> Result<> {

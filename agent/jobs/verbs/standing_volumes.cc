@@ -101,6 +101,12 @@ Result<runtimes::Volume> made_volume(const VolumeRow& row) {
   return runtimes::volume_from_json(value);
 }
 
+void keep_true_size(VolumeRow& row, const runtimes::Volume& made) {
+  if (row.size_mib != 0 && made.size_mib != 0) {
+    row.size_mib = made.size_mib;
+  }
+}
+
 Result<VolumeRow> hold_volume(Work& work, Users allowed,
                               const std::function<Result<>(Books&, const VolumeRow&)>& also) {
   const JobRequest& request = work.request();

@@ -61,6 +61,9 @@ Result<runtimes::Volume> allocate_standing(Work& work, const Node& node, const V
 /// Unmounts it from the containers at rest that have it, which mount it again when they start.
 Result<> put_to_rest(Work& work, const Node& node, const VolumeRow& row);
 
+/// A storage rounds sizes up, to extents of LVM for example: the row tells what was made.
+void keep_true_size(VolumeRow& row, const runtimes::Volume& made);
+
 /// Takes back what a failed job about a volume has begun.
 Result<> undo_volume(Work& work, const Node& node);
 

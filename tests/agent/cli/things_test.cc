@@ -74,6 +74,39 @@ TEST_F(Things, NetworksAreEnsuredListedAndRemoved) {
   EXPECT_EQ(drover({"network", "ensure", "name-of-16-bytes"}).ending.code, 2);
 }
 
+TEST_F(Things, StoragesAreListedWithWhatTheyCan) {
+  node_.call([](State& state, Faults&) {
+    state.things["storages"]["local-lvm"] = {{"name", "local-lvm"},
+                                             {"type", "lvmthin"},
+                                             {"kind", "block"},
+                                             {"content", json::Array{"images", "rootdir"}},
+                                             {"total", std::int64_t{8} << 30},
+                                             {"free", std::int64_t{3} << 30},
+                                             {"shared", false},
+                                             {"active", true},
+                                             {"sized", true},
+                                             {"grows", true},
+                                             {"snapshots", true},
+                                             {"message", nullptr}};
+    state.things["storages"]["tank"] = {
+        {"name", "tank"},     {"type", nullptr},
+        {"kind", nullptr},    {"content", json::Array{}},
+        {"total", nullptr},   {"free", nullptr},
+        {"shared", false},    {"active", false},
+        {"sized", false},     {"grows", false},
+        {"snapshots", false}, {"message", "Proxmox has no such storage"}};
+  });
+  EXPECT_EQ(
+      drover({"storage", "ls"}).out,
+      "NAME       TYPE     KIND   ACTIVE  TOTAL    FREE     CAN                    CONTENT       "
+      "   MESSAGE\n"
+      "local-lvm  lvmthin  block  yes     8.0 GiB  3.0 GiB  sized, grow, snapshot  images, "
+      "rootdir  -\n"
+      "tank       -        -      no      -        -        -                      -             "
+      "   Proxmox has no such storage\n");
+  EXPECT_EQ(drover({"storage", "ls", "-q"}).out, "local-lvm\ntank\n");
+}
+
 TEST_F(Things, AllLeaksAreListedThoughOneAnswerHoldsAFew) {
   node_.call([](State& state, Faults&) {
     state.most_elements = 3;

@@ -87,6 +87,8 @@ const std::vector<Wrong>& wrong_lines() {
       {{"volume", "snapshot", "data", "No Name"}, "SNAPSHOT"},
       {{"volume", "rm"}, "NAME is required"},
       {{"volume", "ls", "--nonsense"}, "--nonsense"},
+      {{"storage"}, "subcommand"},
+      {{"storage", "ls", "--nonsense"}, "--nonsense"},
       {{"network", "ensure", "name-of-16-bytes"}, "name-of-16-bytes"},
       {{"network", "ensure", "--address", "nowhere", "apps"}, "--address"},
       {{"network", "ensure", "--zone", "lab", "--tag", "none", "web"}, "--tag"},

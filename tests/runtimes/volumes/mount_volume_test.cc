@@ -203,6 +203,38 @@ class Program {
   std::string before_;
 };
 
+TEST_F(MountVolumeTest, ADatasetIsBoundOnlyWhileItIsMounted) {
+  const Volume dataset{"data", "tank", "tank:subvol-9-x", source_, VolumeKind::dataset};
+  const auto early = mount_volume(dataset, target_, stop_);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, Code::unavailable);
+  EXPECT_FALSE(is_mounted(target_).value());
+  ASSERT_EQ(mount("tmpfs", source_.c_str(), "tmpfs", 0, nullptr), 0);
+  std::ofstream(source_ / "inside") << "x";
+  expect_mounted(dataset);
+  EXPECT_TRUE(std::filesystem::exists(target_ / "inside"));
+  EXPECT_TRUE(is_mounted_at(dataset, target_).value());
+  expect_unmounted();
+  EXPECT_EQ(umount(source_.c_str()), 0);
+}
+
+TEST_F(MountVolumeTest, ACopyOfADatasetLeavesItMounted) {
+  const Path other = folder_ / "other";
+  std::filesystem::create_directory(other);
+  ASSERT_EQ(mount("tmpfs", source_.c_str(), "tmpfs", 0, nullptr), 0);
+  ASSERT_EQ(mount("tmpfs", other.c_str(), "tmpfs", 0, nullptr), 0);
+  std::ofstream(source_ / "inside") << "x";
+  std::filesystem::create_directories(other / "left/of an earlier copy");
+  const auto copied = copy_volume({"a", "tank", "tank:a", source_, VolumeKind::dataset},
+                                  {"b", "tank", "tank:b", other, VolumeKind::dataset}, stop_);
+  ASSERT_TRUE(copied) << to_text(copied.error());
+  EXPECT_TRUE(is_mounted(other).value());
+  EXPECT_EQ(system::read_file(other / "inside").value(), "x");
+  EXPECT_FALSE(std::filesystem::exists(other / "left"));
+  EXPECT_EQ(umount(source_.c_str()), 0);
+  EXPECT_EQ(umount(other.c_str()), 0);
+}
+
 TEST_F(MountVolumeTest, ALogicalVolumeIsActivatedFirst) {
   const Volume logical{"data", "lvm", "lvm:vm-9-x", "/dev/drover-no-group/vm-9-x",
                        VolumeKind::block};

@@ -60,12 +60,39 @@ TEST_F(ProxmoxVolumesTest, ALogicalVolumeIsABlockDeviceWithoutExtension) {
   spec.storage = "local-lvm";
   // The fake keeps it as a file; the device of a volume that is not active is not there.
   const std::string volid =
-      "local-lvm:" + proxmox_volume_name(Vmid{999'000'000}, name_, job_, "data");
+      "local-lvm:vm-" + proxmox_volume_name(Vmid{999'000'000}, name_, job_, "data");
   api_.storages["local-lvm"].volumes[volid] = "/dev/drover-no-group/x";
   const auto found = volumes_.find(name_, job_, spec, stop_);
   ASSERT_TRUE(found) << to_text(found.error());
   EXPECT_EQ(found->kind, VolumeKind::block);
   EXPECT_EQ(found->id, volid);
+}
+
+TEST_F(ProxmoxVolumesTest, OnZfsItIsADatasetOfTheSizeThatWasAsked) {
+  api_.storages["tank"].type = "zfspool";
+  VolumeSpec spec = spec_;
+  spec.storage = "tank";
+  const auto made = volumes_.allocate(name_, job_, spec, stop_);
+  ASSERT_TRUE(made) << to_text(made.error());
+  EXPECT_EQ(made->kind, VolumeKind::dataset);
+  EXPECT_THAT(made->id, StartsWith("tank:subvol-999000000-web-1-data-"));
+  EXPECT_EQ(made->size_mib, 8U);
+  EXPECT_EQ(volumes_.find(name_, job_, spec, stop_).value().id, made->id);
+  const std::vector<FoundVolume> found = volumes_.inventory(stop_).value().volumes;
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(volumes_.release_found(found.front(), stop_));
+  EXPECT_TRUE(api_.storages["tank"].volumes.empty());
+}
+
+TEST_F(ProxmoxVolumesTest, AStorageThatHoldsNoVolumesIsRefusedBeforeAnythingIsAsked) {
+  api_.storages["archive"].type = "pbs";
+  VolumeSpec spec = spec_;
+  spec.storage = "archive";
+  const auto refused = volumes_.allocate(name_, job_, spec, stop_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("of type pbs"));
+  EXPECT_THAT(api_.requests, testing::ElementsAre("GET /nodes/pve1/storage"));
 }
 
 TEST_F(ProxmoxVolumesTest, FindSeesOnlyWhatTheSameJobMade) {
@@ -173,8 +200,12 @@ TEST_F(ProxmoxVolumesTest, AReleaseThatFailsBecauseThereIsNoneIsSuccess) {
 TEST(ProxmoxVolumeNameTest, CarriesWhatItBelongsTo) {
   const auto name = ContainerName::parse("web-1").value();
   const std::string made = proxmox_volume_name(Vmid{100}, name, JobId::parse("j").value(), "data");
-  EXPECT_THAT(made, testing::MatchesRegex("vm-100-web-1-data-[0-9a-f]+"));
-  EXPECT_EQ(made.size(), std::string("vm-100-web-1-data-").size() + 16);
+  EXPECT_THAT(made, testing::MatchesRegex("100-web-1-data-[0-9a-f]+"));
+  EXPECT_EQ(made.size(), std::string("100-web-1-data-").size() + 16);
+  EXPECT_EQ(proxmox_name_in("local:100/vm-" + made + ".raw"), made);
+  EXPECT_EQ(proxmox_name_in("local-lvm:vm-" + made), made);
+  EXPECT_EQ(proxmox_name_in("tank:subvol-" + made), made);
+  EXPECT_EQ(proxmox_name_in("local:100/" + made + ".raw"), "");
 }
 
 TEST(ProxmoxVolumeNameTest, IsAnotherForEachContainerJobAndVolume) {
@@ -196,8 +227,8 @@ TEST(ProxmoxVolumeNameTest, FitsLvmAtItsLongest) {
   std::string hyphens = "a";
   hyphens += std::string(61, '-') + "b";
   const std::string longest =
-      proxmox_volume_name(Vmid{999'999'999}, ContainerName::parse(hyphens).value(),
-                          JobId::parse(std::string(64, 'x')).value(), std::string(63, 'v'));
+      "vm-" + proxmox_volume_name(Vmid{999'999'999}, ContainerName::parse(hyphens).value(),
+                                  JobId::parse(std::string(64, 'x')).value(), std::string(63, 'v'));
   // The device mapper's name doubles every hyphen; 15 characters are left for the group.
   const auto doubled =
       longest.size() + static_cast<std::size_t>(std::count(longest.begin(), longest.end(), '-'));

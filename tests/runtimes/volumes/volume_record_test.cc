@@ -6,7 +6,8 @@ namespace drover::runtimes {
 namespace {
 
 TEST(VolumeRecordTest, ReadsWhatItWrote) {
-  for (const VolumeKind kind : {VolumeKind::folder, VolumeKind::image, VolumeKind::block}) {
+  for (const VolumeKind kind :
+       {VolumeKind::folder, VolumeKind::dataset, VolumeKind::image, VolumeKind::block}) {
     const Volume volume{"data", "local", "local:9/vm-9-x.raw", "/var/lib/vz/images/9/vm-9-x.raw",
                         kind};
     const auto text = json::write(to_json(volume));
