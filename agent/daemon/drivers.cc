@@ -29,6 +29,12 @@ path lxc_program(const Config& config) {
                                         : config.bus.lxc_program;
 }
 
+proxmox::NodeStorage node_storage(const Config& config) {
+  return proxmox::NodeStorage(config.bus.storage_program.empty()
+                                  ? path(DROVER_LIBEXEC_DIR) / "drover-storage"
+                                  : config.bus.storage_program);
+}
+
 }  // namespace
 
 Drivers::Drivers(const Config& config, runtimes::Layout layout)
@@ -72,10 +78,11 @@ Result<> Drivers::connect_proxmox(system::Clock& clock) {
   ipam_ = std::make_unique<proxmox::Ipam>(*client_);
   leases_ = std::make_unique<runtimes::Leases>(*ipam_, layout_.ipam(), client_->node());
   proxmox_volumes_ = std::make_unique<runtimes::ProxmoxVolumes>(
-      *client_, clock, Vmid{static_cast<std::uint32_t>(config_.proxmox.volume_owner)});
+      *client_, clock, Vmid{static_cast<std::uint32_t>(config_.proxmox.volume_owner)},
+      node_storage(config_));
   tasks_ = std::make_unique<proxmox::Tasks>(*client_, clock);
   templates_ = std::make_unique<proxmox::Templates>(*client_, *tasks_);
-  storages_ = std::make_unique<jobs::StorageWatch>(*client_, clock);
+  storages_ = std::make_unique<jobs::StorageWatch>(*client_, clock, node_storage(config_));
   return {};
 }
 

@@ -195,10 +195,10 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   if (!volume || volume->kind == runtimes::VolumeKind::image) {
     return {};  // it may be made, by a job that waits, before this one begins
   }
-  return fail(Code::refused, "{}: {}", what,
-              volume->kind == runtimes::VolumeKind::folder
-                  ? "a folder has no size; it may fill the disk it is on"
-                  : "the API of Proxmox grows volumes of guests only");
+  if (volume->kind == runtimes::VolumeKind::folder) {
+    return fail(Code::refused, "{}: a folder has no size; it may fill the disk it is on", what);
+  }
+  return node.storages == nullptr ? Result<>() : node.storages->grows_devices().context(what);
 }
 
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {

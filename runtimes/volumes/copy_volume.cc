@@ -42,8 +42,6 @@ Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& s
   if (from.kind != to.kind) {
     return fail(Code::broken, "copy volume {} to {}: they are of different kinds", from.id, to.id);
   }
-  TRY(activate_volume(from, stop));
-  TRY(activate_volume(to, stop));
   if (is_bound(from.kind)) {
     TRY(empty_folder(to.path));
   }

@@ -4,11 +4,8 @@
 namespace drover::runtimes {
 namespace {
 
-/// Checking reads all metadata: minutes on a large volume of a slow storage.
+/// Moving what is in the way of new tables reads and writes much of a large volume.
 constexpr std::chrono::hours kGrowTimeout{2};
-
-/// e2fsck(8): 1 and 2 mean that what was wrong is corrected.
-constexpr int kCorrected = 2;
 
 }  // namespace
 
@@ -16,16 +13,10 @@ Result<> grow_file_system(const Volume& volume, const system::Stop& stop) {
   if (is_bound(volume.kind)) {
     return {};
   }
+  // resize2fs insists on a check of what is not mounted.
+  TRY(check_file_system(volume, Check::all, stop));
   system::RunOptions options;
   options.timeout = kGrowTimeout;
-  // resize2fs insists on a check of what is not mounted.
-  const system::Output checked =
-      TRY(system::run({"e2fsck", "-f", "-p", volume.path.native()}, stop, options));
-  if (checked.ending.code > kCorrected) {
-    return fail(Code::broken,
-                "check the file system of volume {}: {}; repair it by hand: e2fsck {}", volume.name,
-                checked.last_line(), volume.path.native());
-  }
   TRY(system::run_ok({"resize2fs", volume.path.native()}, stop, options)
           .context("grow the file system of volume " + volume.name));
   return {};

@@ -94,10 +94,12 @@ Result<Volume> LocalImages::find(const ContainerName& container, const JobId& jo
   return volume;
 }
 
-Result<> LocalImages::grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) {
+Result<std::uint64_t> LocalImages::grow(const Volume& volume, std::uint64_t size_mib,
+                                        const system::Stop& stop) {
   TRY(check_own(volume));
   TRY(stop.check(fmt::format("grow volume {}", volume.id)));
-  return reserve(volume.path, size_mib).context("grow volume " + volume.name);
+  TRY(reserve(volume.path, size_mib).context("grow volume " + volume.name));
+  return size_mib;
 }
 
 Result<> LocalImages::release(const Volume& volume, const system::Stop& stop) {

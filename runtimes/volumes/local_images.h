@@ -17,7 +17,8 @@ class LocalImages : public VolumeSource {
   /// One that is not yet as large as it shall be was not made.
   Result<Volume> find(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
                       const system::Stop& stop) override;
-  Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) override;
+  Result<std::uint64_t> grow(const Volume& volume, std::uint64_t size_mib,
+                             const system::Stop& stop) override;
   /// `refused` for a path that does not lie directly below Layout::local_volumes().
   Result<> release(const Volume& volume, const system::Stop& stop) override;
   Result<FoundVolumes> inventory(const system::Stop& stop) override;

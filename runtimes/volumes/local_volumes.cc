@@ -32,7 +32,7 @@ Result<Volume> LocalVolumes::find(const ContainerName& container, const JobId& j
   return volume;
 }
 
-Result<> LocalVolumes::grow(const Volume& volume, std::uint64_t, const system::Stop&) {
+Result<std::uint64_t> LocalVolumes::grow(const Volume& volume, std::uint64_t, const system::Stop&) {
   return fail(Code::refused, "grow volume {}: a folder has no size; it may fill the disk it is on",
               volume.name);
 }

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "agent/system/child.h"
+#include "runtimes/volumes/in_use.h"
 #include "runtimes/volumes/mount_table.h"
 #include "runtimes/volumes/volume.h"
 
@@ -78,28 +79,14 @@ Result<> bind_folder(const Path& source, const Path& target) {
 
 }  // namespace
 
-/// Proxmox activates what its guests use, and after a reboot nobody else does. The devices of other
-/// storages than LVM's /dev/GROUP/VOLUME are always there.
-Result<> activate_volume(const Volume& volume, const system::Stop& stop) {
-  const Path name = volume.path.lexically_relative("/dev");
-  std::error_code error;
-  if (volume.kind != VolumeKind::block || std::filesystem::exists(volume.path, error) ||
-      std::distance(name.begin(), name.end()) != 2 || *name.begin() == "..") {
-    return {};
-  }
-  // -K: thin volumes are marked to be skipped by ordinary activation (lvmthin(7)).
-  const auto active = system::run_ok({"lvchange", "-ay", "-K", name.string()}, stop);
-  if (!active) {
-    return Failure(Error(active.error()).context(fmt::format("activate volume {}", volume.id)));
-  }
-  return {};
+Result<Volume> VolumeSource::activate(const Volume& volume, const system::Stop&) {
+  return volume;
 }
 
 Result<> format_volume(const Volume& volume, const system::Stop& stop) {
   if (is_bound(volume.kind)) {
     return {};
   }
-  TRY(activate_volume(volume, stop));
   std::error_code error;
   if (!std::filesystem::exists(volume.path, error)) {
     return fail(Code::not_found, "volume {} has nothing at {}", volume.id, volume.path.string());
@@ -122,6 +109,10 @@ Result<> mount_volume(const Volume& volume, const Path& target, const system::St
     return bind_folder(volume.path, target);
   }
   TRY(format_volume(volume, stop));
+  // Another container may have it mounted, if all of them only read.
+  if (!TRY(is_in_use(volume))) {
+    TRY(check_file_system(volume, Check::unclean, stop));
+  }
   // mount(8) sets up the loop device with autoclear, so that the last unmount frees it.
   const std::string flags = volume.kind == VolumeKind::image ? "loop,nosuid,nodev" : "nosuid,nodev";
   const auto mounted =

@@ -10,6 +10,7 @@
 
 #include "proxmox/storage_types.h"
 #include "runtimes/volumes/in_use.h"
+#include "runtimes/volumes/mount_table.h"
 
 namespace drover::runtimes {
 namespace {
@@ -40,7 +41,18 @@ VolumeKind kind_of(const proxmox::VolumeInfo& info) {
   if (info.format == "subvol") {
     return VolumeKind::dataset;
   }
-  return info.path.starts_with("/dev/") ? VolumeKind::block : VolumeKind::image;
+  // Where Ceph does not map it into the kernel by itself, the API names "rbd:POOL/NAME:...".
+  const bool is_device = info.path.starts_with("/dev/") || info.path.starts_with("rbd:");
+  return is_device ? VolumeKind::block : VolumeKind::image;
+}
+
+Result<bool> is_active(const Volume& volume) {
+  std::error_code error;
+  if (!std::filesystem::exists(volume.path, error)) {
+    return false;
+  }
+  // Of a dataset that is not mounted the folder may be there all the same.
+  return volume.kind == VolumeKind::dataset ? is_mounted(volume.path) : Result<bool>(true);
 }
 
 }  // namespace
@@ -71,22 +83,41 @@ std::string proxmox_volume_name(Vmid owner, const ContainerName& container, cons
                      volume.substr(0, kMostVolume), short_hash(whole));
 }
 
-ProxmoxVolumes::ProxmoxVolumes(proxmox::Client& client, system::Clock& clock, Vmid owner)
-    : clock_(clock), tasks_(client, clock), storage_(client, tasks_), owner_(owner) {}
+ProxmoxVolumes::ProxmoxVolumes(proxmox::Client& client, system::Clock& clock, Vmid owner,
+                               proxmox::NodeStorage node_storage)
+    : clock_(clock),
+      tasks_(client, clock),
+      storage_(client, tasks_),
+      node_storage_(std::move(node_storage)),
+      owner_(owner) {}
 
 Result<Volume> ProxmoxVolumes::describe(const VolumeSpec& spec, const std::string& volid,
                                         const system::Stop& stop) {
   const proxmox::VolumeInfo info = TRY(storage_.inspect(volid, stop));
-  const Path path = info.path;
-  if (!path.is_absolute()) {
-    return fail(Code::refused, "volume {} is at \"{}\", which is no path on this node", volid,
-                info.path);
-  }
   if (info.format != "raw" && info.format != "subvol") {
     return fail(Code::broken, "volume {} has the format {}, and neither raw nor subvol", volid,
                 info.format);
   }
-  return Volume{spec.name, spec.storage, volid, path, kind_of(info), info.size_bytes >> 20U};
+  return Volume{spec.name,       spec.storage,  volid,
+                Path(info.path), kind_of(info), info.size_bytes >> 20U};
+}
+
+Result<Volume> ProxmoxVolumes::describe_here(const VolumeSpec& spec, const std::string& volid,
+                                             const system::Stop& stop) {
+  Volume volume = TRY(describe(spec, volid, stop));
+  if (volume.path.is_absolute()) {
+    return volume;
+  }
+  const Result<Path> mapped = node_storage_.activate(volid, stop);
+  if (!mapped) {
+    // It is there: whoever looks for it must not take this for the contrary.
+    const Code code = mapped.error().code;
+    return fail(code == Code::not_found ? Code::unavailable : code,
+                "volume {} is at \"{}\", which is no path on this node: {}", volid,
+                volume.path.native(), mapped.error().message);
+  }
+  volume.path = *mapped;
+  return volume;
 }
 
 Result<Volume> ProxmoxVolumes::allocate(const ContainerName& container, const JobId& job,
@@ -118,7 +149,7 @@ Result<Volume> ProxmoxVolumes::allocate(const ContainerName& container, const Jo
   if (!volid) {
     return Failure(Error(volid.error()).context(fmt::format("allocate {}", filename)));
   }
-  Result<Volume> made = describe(spec, *volid, stop);
+  Result<Volume> made = describe_here(spec, *volid, stop);
   if (!made) {
     // What the caller never hears of, it cannot free. A request to stop must not keep us from it.
     (void)storage_.release(*volid, system::Stop()).has_value();
@@ -135,7 +166,7 @@ Result<Volume> ProxmoxVolumes::find(const ContainerName& container, const JobId&
   const std::vector<std::string> volids = TRY(storage_.owned_by(spec.storage, owner_, stop));
   for (const std::string& volid : volids) {
     if (proxmox_name_in(volid) == name) {
-      return describe(spec, volid, stop);
+      return describe_here(spec, volid, stop);
     }
   }
   return fail(Code::not_found, "there is no volume {} on storage {}", name, spec.storage);
@@ -148,18 +179,35 @@ Result<> ProxmoxVolumes::check_owner(const Volume& volume) const {
   return fail(Code::refused, "volume {} does not belong to {}", volume.id, owner_.value);
 }
 
-Result<> ProxmoxVolumes::grow(const Volume& volume, std::uint64_t size_mib,
-                              const system::Stop& stop) {
+Result<Volume> ProxmoxVolumes::activate(const Volume& volume, const system::Stop& stop) {
+  if (TRY(is_active(volume))) {
+    return volume;
+  }
+  TRY(check_owner(volume));
+  Volume active = volume;
+  const Result<Path> path = node_storage_.activate(volume.id, stop);
+  if (!path && path.error().code == Code::refused) {
+    return fail(Code::not_found, "volume {} is not active, there is nothing at {}: {}", volume.id,
+                volume.path.native(), path.error().message);
+  }
+  active.path = TRY(path);
+  if (!TRY(is_active(active))) {
+    return fail(Code::broken, "volume {} was activated, and there is nothing at {}", volume.id,
+                active.path.native());
+  }
+  return active;
+}
+
+Result<std::uint64_t> ProxmoxVolumes::grow(const Volume& volume, std::uint64_t size_mib,
+                                           const system::Stop& stop) {
   TRY(check_owner(volume));
   TRY(stop.check("grow volume " + volume.id));
+  const std::uint64_t size = size_mib << 20U;
   if (volume.kind != VolumeKind::image) {
-    return fail(Code::refused,
-                "grow volume {}: the API of Proxmox grows volumes of guests only; on storages of "
-                "files Drover does it itself, on storage {} it cannot",
-                volume.id, volume.storage);
+    const std::uint64_t bytes = TRY(node_storage_.grow(volume.id, size, stop));
+    return bytes >> 20U;
   }
   std::error_code error;
-  const std::uint64_t size = size_mib << 20U;
   if (std::filesystem::file_size(volume.path, error) < size && !error) {
     std::filesystem::resize_file(volume.path, size, error);
   }
@@ -167,7 +215,7 @@ Result<> ProxmoxVolumes::grow(const Volume& volume, std::uint64_t size_mib,
     return fail(error == std::errc::no_space_on_device ? Code::unavailable : Code::broken,
                 "grow {} to {} MiB: {}", volume.path.native(), size_mib, error.message());
   }
-  return {};
+  return size_mib;
 }
 
 Result<> ProxmoxVolumes::release(const Volume& volume, const system::Stop& stop) {

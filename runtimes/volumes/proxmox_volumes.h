@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "proxmox/node_storage.h"
 #include "proxmox/storage.h"
 #include "runtimes/volumes/volume.h"
 
@@ -14,17 +15,23 @@ namespace drover::runtimes {
 /// a spec without a storage.
 class ProxmoxVolumes : public VolumeSource {
  public:
-  /// Both must outlive this.
-  ProxmoxVolumes(proxmox::Client& client, system::Clock& clock, Vmid owner);
+  /// Client and clock must outlive this. Without a program to run, `node_storage` leaves volumes
+  /// that are not active alone.
+  ProxmoxVolumes(proxmox::Client& client, system::Clock& clock, Vmid owner,
+                 proxmox::NodeStorage node_storage = proxmox::NodeStorage());
 
   /// A volume of this name that is there already was made by the same job and is taken over.
   Result<Volume> allocate(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
                           const system::Stop& stop) override;
   Result<Volume> find(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
                       const system::Stop& stop) override;
-  /// Proxmox grows what its guests have only. A file is made larger on this node; a block device is
-  /// `refused`.
-  Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) override;
+  /// By the node's own PVE::Storage, unless it is active. `not_found` when it is not and this node
+  /// has no PVE::Storage.
+  Result<Volume> activate(const Volume& volume, const system::Stop& stop) override;
+  /// The API grows what guests have only. A file is made larger here, everything else by the node's
+  /// own PVE::Storage; `refused` where there is none.
+  Result<std::uint64_t> grow(const Volume& volume, std::uint64_t size_mib,
+                             const system::Stop& stop) override;
   /// `refused` for a volume of another owner. Proxmox frees volumes that are in use without a word,
   /// so one that a loop device or a mount of this node still holds is `unavailable`.
   Result<> release(const Volume& volume, const system::Stop& stop) override;
@@ -37,11 +44,15 @@ class ProxmoxVolumes : public VolumeSource {
  private:
   Result<Volume> describe(const VolumeSpec& spec, const std::string& volid,
                           const system::Stop& stop);
+  /// The same with a path of this node, which a volume of Ceph gets when it is mapped.
+  Result<Volume> describe_here(const VolumeSpec& spec, const std::string& volid,
+                               const system::Stop& stop);
   Result<> check_owner(const Volume& volume) const;
 
   system::Clock& clock_;
   proxmox::Tasks tasks_;
   proxmox::Storage storage_;
+  proxmox::NodeStorage node_storage_;
   Vmid owner_;
 };
 

@@ -62,9 +62,14 @@ class VolumeSource {
   /// What `allocate` with the same arguments has made; `not_found` when it has made nothing.
   virtual Result<Volume> find(const ContainerName& container, const JobId& job,
                               const VolumeSpec& spec, const system::Stop& stop) = 0;
-  /// Makes it `size_mib` large, of which nobody may make use meanwhile; one that is so already is
-  /// success. `refused` where the storage cannot.
-  virtual Result<> grow(const Volume& volume, std::uint64_t size_mib, const system::Stop& stop) = 0;
+  /// Makes what is at its path be there, as of a logical volume after a reboot, and returns it with
+  /// the path it has now. Where nothing has to be done, as everywhere but on storages of Proxmox,
+  /// it is returned as it is.
+  virtual Result<Volume> activate(const Volume& volume, const system::Stop& stop);
+  /// Makes it `size_mib` large, of which nobody may make use meanwhile, and returns how large it is
+  /// then; one that is so already is success. `refused` where the storage cannot.
+  virtual Result<std::uint64_t> grow(const Volume& volume, std::uint64_t size_mib,
+                                     const system::Stop& stop) = 0;
   /// Frees it with everything on it. Absent is success.
   virtual Result<> release(const Volume& volume, const system::Stop& stop) = 0;
 
@@ -74,10 +79,17 @@ class VolumeSource {
   virtual Result<> release_found(const FoundVolume& found, const system::Stop& stop) = 0;
 };
 
-/// Makes the device of a logical volume that is not active. Others need nothing.
-Result<> activate_volume(const Volume& volume, const system::Stop& stop);
+// All of these take volumes that are active.
+
 /// Gives an image or block device ext4, unless it holds a file system.
 Result<> format_volume(const Volume& volume, const system::Stop& stop);
+enum class Check {
+  unclean,  ///< only one that was not unmounted in order, or in which the kernel has found faults
+  all,
+};
+/// Mends the file system (ext2 to ext4) of an image or block device that nobody uses. `broken` for
+/// what has to be mended by hand.
+Result<> check_file_system(const Volume& volume, Check how, const system::Stop& stop);
 /// Makes the file system of a volume that is not mounted as large as the volume.
 Result<> grow_file_system(const Volume& volume, const system::Stop& stop);
 /// Makes `to`, which nobody uses, hold what `from` holds, which nobody writes to. Both are of one
@@ -86,8 +98,8 @@ Result<> grow_file_system(const Volume& volume, const system::Stop& stop);
 Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& stop);
 
 /// Mounts `volume` at `target` (made when missing) with nosuid and nodev. An image or block device
-/// without a file system gets ext4 first; one with a file system keeps it. Mounted already is
-/// success.
+/// without a file system gets ext4 first; one with a file system keeps it, checked where it was not
+/// unmounted in order. Mounted already is success.
 Result<> mount_volume(const Volume& volume, const Path& target, const system::Stop& stop);
 /// Unmounts what is at `target` and removes the empty folder. Not mounted is success.
 Result<> unmount_volume(const Path& target, const system::Stop& stop);

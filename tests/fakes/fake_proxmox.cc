@@ -1,5 +1,7 @@
 #include "fakes/fake_proxmox.h"
 
+#include "agent/system/child.h"
+
 namespace drover::fakes {
 
 FakeProxmox::FakeProxmox(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -192,7 +194,15 @@ Result<json::Value> FakeProxmox::storage_call(const std::string& method,
   if (method == "DELETE") {
     const Result<> outcome = planned_outcome("imgdel");
     if (outcome && storage.volumes.contains(volid)) {
-      std::filesystem::remove_all(storage.volumes.extract(volid).mapped());
+      const std::filesystem::path file = storage.volumes.extract(volid).mapped();
+      const std::filesystem::path device = storage.devices / file.filename();
+      if (!storage.devices.empty() && std::filesystem::is_symlink(device)) {
+        // Deleting deactivates.
+        TRY(system::run_ok({"losetup", "--detach", std::filesystem::read_symlink(device).native()},
+                           system::Stop()));
+        std::filesystem::remove(device);
+      }
+      std::filesystem::remove_all(file);
     }
     return task("imgdel", "100@" + at[3], outcome);
   }
@@ -202,9 +212,17 @@ Result<json::Value> FakeProxmox::storage_call(const std::string& method,
   }
   const bool folder = std::filesystem::is_directory(volume->second);
   return json::Value(
-      json::Object{{"path", volume->second.native()},
+      json::Object{{"path", path_of(storage, volume->second)},
                    {"format", folder ? "subvol" : "raw"},
                    {"size", folder ? storage.quotas.at(volid) : size_of(volume->second)}});
+}
+
+std::string FakeProxmox::path_of(const Storage& storage, const std::filesystem::path& file) {
+  if (storage.devices.empty()) {
+    return file.native();
+  }
+  return storage.type == "rbd" ? "rbd:pool/" + file.filename().native() + ":conf=/etc/ceph.conf"
+                               : (storage.devices / file.filename()).native();
 }
 
 std::uint64_t FakeProxmox::size_of(const std::filesystem::path& path) {
@@ -258,17 +276,22 @@ Result<json::Value> FakeProxmox::allocate(const std::string& name, Storage& stor
                              : size.ends_with('M') ? 1U << 20
                                                    : 1U << 10;
   const std::filesystem::path path = folder_ / name / filename;
+  std::uint64_t bytes = number * unit;
+  if (storage.type.starts_with("lvm")) {
+    constexpr std::uint64_t kExtent = 4U << 20U;
+    bytes = (bytes + kExtent - 1) / kExtent * kExtent;
+  }
   if (given.at("format") == "subvol") {
     if (storage.type != "zfspool" || !filename.starts_with("subvol-")) {
       return fail(Code::broken, "illegal name '{}' - should be 'vm-{}-*'", filename,
                   given.at("vmid"));
     }
     std::filesystem::create_directories(path);
-    storage.quotas[volid] = number * unit;
+    storage.quotas[volid] = bytes;
   } else {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path).close();
-    std::filesystem::resize_file(path, number * unit);
+    std::filesystem::resize_file(path, bytes);
   }
   storage.volumes[volid] = path;
   return json::Value(volid);

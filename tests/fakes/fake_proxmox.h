@@ -36,6 +36,8 @@ class FakeProxmox : public proxmox::Client {
     bool shared = false;
     std::map<std::string, std::filesystem::path> volumes{};  ///< by volume id
     std::map<std::string, std::uint64_t> quotas{};           ///< bytes, of those that are folders
+    /// Where the volumes' devices are while they are active; "" where the files are all there is.
+    std::filesystem::path devices{};
   };
 
   /// Volumes are made below `folder`.
@@ -110,6 +112,9 @@ class FakeProxmox : public proxmox::Client {
   Result<json::Value> content(const Storage& storage, const Fields& given) const;
 
   Result<json::Value> allocate(const std::string& name, Storage& storage, const Fields& given);
+
+  /// As the API names it, whether it is active or not.
+  static std::string path_of(const Storage& storage, const std::filesystem::path& file);
 
   /// "local:100/vm-100-x.raw", "local-lvm:vm-100-x" and "tank:subvol-100-x" belong to 100.
   static std::string owner_of(const std::string& volid);

@@ -139,6 +139,7 @@ class Node:
                 "front_user": "nobody",
                 "front_program": str(build / "messaging/front/drover-front"),
                 "lxc_program": str(build / "runtimes/lxc/drover-lxc"),
+                "storage_program": str(TOP / "proxmox/drover-storage"),
             },
         }
         self.simulator = None

@@ -54,8 +54,9 @@ json::Object view_of(const proxmox::StorageInfo& storage, const StorageWatch::Se
       {"active", storage.active},
       {"seen_at", seen.at},
       {"message", why.empty() ? json::Value() : json::Value(why)}};
-  set_abilities(view, type.has_value(), type && (*type)->form == proxmox::VolumeForm::file,
-                type && (*type)->snapshots);
+  const bool grows =
+      type && ((*type)->form == proxmox::VolumeForm::file || seen.no_node_storage.empty());
+  set_abilities(view, type.has_value(), grows, type && (*type)->snapshots);
   return view;
 }
 

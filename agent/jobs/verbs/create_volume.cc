@@ -38,8 +38,10 @@ Result<json::Value> create_volume(Work& work, const Node& node) {
   VolumeRow row = TRY(begin_volume(work, node));
   work.plan(2);
   const runtimes::Volume volume = TRY(allocate_standing(work, node, row));
+  runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
   TRY(work.once({.name = "volume.format", .act = [&]() -> Result<json::Value> {
-                   TRY(runtimes::format_volume(volume, work.stop()));
+                   const runtimes::Volume active = TRY(source->activate(volume, work.stop()));
+                   TRY(runtimes::format_volume(active, work.stop()));
                    return json::Value();
                  }}));
   keep_true_size(row, volume);

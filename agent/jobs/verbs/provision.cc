@@ -145,7 +145,9 @@ Result<> Provision::mount(const runtimes::Volume& volume) {
   TRY(work_.once({.name = "volume.mount",
                   .subject = volume.name,
                   .act = [&]() -> Result<json::Value> {
-                    TRY(runtimes::mount_volume(volume, target, work_.stop()));
+                    runtimes::VolumeSource* source = TRY(node_.volumes(volume.storage));
+                    const runtimes::Volume active = TRY(source->activate(volume, work_.stop()));
+                    TRY(runtimes::mount_volume(active, target, work_.stop()));
                     return json::Value(target.native());
                   },
                   .again = true}));

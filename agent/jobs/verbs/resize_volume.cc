@@ -29,22 +29,24 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
   TRY(put_to_rest(work, node, row));
   Step grow{.name = "volume.grow"};
   grow.act = [&]() -> Result<json::Value> {
-    TRY(source->grow(volume, size_mib, work.stop()));
-    return json::Value();
+    const std::uint64_t grown = TRY(source->grow(volume, size_mib, work.stop()));
+    return json::Value(grown);
   };
   grow.needs = turn_of_storage(node, row.storage);
-  TRY(work.once(grow));
+  const json::Value grown = TRY(work.once(grow));
   // After a failure in between the file system is smaller than its volume, which harms nobody and
   // the next resize makes good.
   TRY(work.once({.name = "volume.growfs", .act = [&]() -> Result<json::Value> {
-                   TRY(runtimes::grow_file_system(volume, work.stop()));
+                   const runtimes::Volume active = TRY(source->activate(volume, work.stop()));
+                   TRY(runtimes::grow_file_system(active, work.stop()));
                    return json::Value();
                  }}));
-  row.size_mib = size_mib;
+  // Storages round up; an agent of an earlier version has written none.
+  row.size_mib = static_cast<std::uint64_t>(grown.integer_or(static_cast<std::int64_t>(size_mib)));
   TRY(keep_volume_record(node.layout, row));
   TRY(work.write(
       [&](Books& books) { return finish_volume(books, request.id.str(), row, "resized"); }));
-  return json::Value(json::Object{{"volume", row.name}, {"size_mib", size_mib}});
+  return json::Value(json::Object{{"volume", row.name}, {"size_mib", row.size_mib}});
 }
 
 }  // namespace drover::jobs

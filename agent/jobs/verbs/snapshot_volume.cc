@@ -83,7 +83,9 @@ Result<json::Value> snapshot_volume(Work& work, const Node& node) {
   const runtimes::Volume made = TRY(allocate_standing(work, node, copy));
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
   TRY(work.once({.name = "volume.copy", .act = [&]() -> Result<json::Value> {
-                   TRY(runtimes::copy_volume(origin, made, work.stop()));
+                   const runtimes::Volume from = TRY(source->activate(origin, work.stop()));
+                   const runtimes::Volume to = TRY(source->activate(made, work.stop()));
+                   TRY(runtimes::copy_volume(from, to, work.stop()));
                    // A copy with holes has let go of what was reserved for it.
                    if (made.kind == runtimes::VolumeKind::image) {
                      TRY(source->grow(made, copy.size_mib, work.stop()));

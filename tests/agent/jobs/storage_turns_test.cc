@@ -25,8 +25,8 @@ class SlowVolumes : public runtimes::VolumeSource {
                                 const VolumeSpec& spec, const system::Stop& stop) override {
     return real_.find(container, job, spec, stop);
   }
-  Result<> grow(const runtimes::Volume& volume, std::uint64_t size_mib,
-                const system::Stop& stop) override {
+  Result<std::uint64_t> grow(const runtimes::Volume& volume, std::uint64_t size_mib,
+                             const system::Stop& stop) override {
     return real_.grow(volume, size_mib, stop);
   }
   Result<> release(const runtimes::Volume& volume, const system::Stop& stop) override {

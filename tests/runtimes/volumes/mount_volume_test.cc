@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -185,23 +184,37 @@ TEST_F(MountVolumeTest, AStopEndsItUnmounted) {
   EXPECT_FALSE(is_mounted(target_).value());
 }
 
-/// A program of this name that stands first in PATH.
-class Program {
- public:
-  Program(const Path& folder, const std::string& name, const std::string& script)
-      : before_(std::getenv("PATH")) {
-    std::filesystem::create_directories(folder);
-    std::ofstream(folder / name) << "#!/bin/sh\n" << script;
-    std::filesystem::permissions(folder / name, std::filesystem::perms::owner_all);
-    setenv("PATH", (folder.native() + ":" + before_).c_str(), 1);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program() { setenv("PATH", before_.c_str(), 1); }
+TEST_F(MountVolumeTest, AFileSystemWithFaultsIsMendedBeforeItIsMounted) {
+  ASSERT_TRUE(format_volume(image_, stop_));
+  // As the kernel marks one in which it has found faults.
+  run({"debugfs", "-w", "-R", "ssv state 2", file_.native()});
+  expect_mounted(image_);
+  expect_unmounted();
+  const std::string header = system::run_ok({"dumpe2fs", "-h", file_.native()}, stop_).value();
+  EXPECT_NE(header.find("Filesystem state:         clean\n"), std::string::npos) << header;
+}
 
- private:
-  std::string before_;
-};
+TEST_F(MountVolumeTest, OneThatHasToBeMendedByHandIsNotMounted) {
+  ASSERT_TRUE(format_volume(image_, stop_));
+  run({"debugfs", "-w", "-R", "clri <2>", file_.native()});
+  run({"debugfs", "-w", "-R", "ssv state 2", file_.native()});
+  const auto mounted = mount_volume(image_, target_, stop_);
+  ASSERT_FALSE(mounted);
+  EXPECT_EQ(mounted.error().code, Code::broken);
+  EXPECT_NE(mounted.error().message.find("repair it by hand: e2fsck " + file_.native()),
+            std::string::npos)
+      << mounted.error().message;
+  EXPECT_FALSE(is_mounted(target_).value());
+}
+
+TEST_F(MountVolumeTest, OneThatAnotherHasMountedIsNotChecked) {
+  expect_mounted(image_);
+  const Path second = folder_ / "second";
+  const auto mounted = mount_volume(image_, second, stop_);
+  EXPECT_TRUE(mounted) << to_text(mounted.error());
+  EXPECT_TRUE(unmount_volume(second, stop_));
+  expect_unmounted();
+}
 
 TEST_F(MountVolumeTest, ADatasetIsBoundOnlyWhileItIsMounted) {
   const Volume dataset{"data", "tank", "tank:subvol-9-x", source_, VolumeKind::dataset};
@@ -233,26 +246,6 @@ TEST_F(MountVolumeTest, ACopyOfADatasetLeavesItMounted) {
   EXPECT_FALSE(std::filesystem::exists(other / "left"));
   EXPECT_EQ(umount(source_.c_str()), 0);
   EXPECT_EQ(umount(other.c_str()), 0);
-}
-
-TEST_F(MountVolumeTest, ALogicalVolumeIsActivatedFirst) {
-  const Volume logical{"data", "lvm", "lvm:vm-9-x", "/dev/drover-no-group/vm-9-x",
-                       VolumeKind::block};
-  const Path said = folder_ / "said";
-  {
-    const Program lvchange(
-        folder_ / "bin", "lvchange",
-        "echo \"$@\" > '" + said.native() + "'; echo 'no such group' >&2; exit 5");
-    const auto mounted = mount_volume(logical, target_, stop_);
-    ASSERT_FALSE(mounted);
-    EXPECT_NE(mounted.error().message.find("activate volume lvm:vm-9-x"), std::string::npos);
-    EXPECT_TRUE(mounted.error().message.ends_with("no such group")) << mounted.error().message;
-    EXPECT_EQ(system::read_file(said).value(), "-ay -K drover-no-group/vm-9-x\n");
-  }
-  {
-    const Program lvchange(folder_ / "bin", "lvchange", "exit 0");
-    EXPECT_EQ(mount_volume(logical, target_, stop_).error().code, Code::not_found);
-  }
 }
 
 }  // namespace
