@@ -114,6 +114,9 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
   if (what == "cluster" && parts.size() >= 2 && parts[1] == "sdn") {
     return sdn(method, parts, form, user);
   }
+  if (what == "storage") {
+    return storage_config(method, parts, form);
+  }
   if (what != "nodes") {
     return not_implemented(method, parts);
   }

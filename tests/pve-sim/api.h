@@ -43,6 +43,9 @@ class Api {
               const std::string& user);
   Answer storage(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
+  Answer storage_config(const std::string& method, const std::vector<std::string>& parts,
+                        const Form& form);
+  Answer create_storage(const Parameters& given);
   Answer network(const std::string& method, const std::vector<std::string>& parts, const Form& form,
                  const std::string& user);
   Answer sdn(const std::string& method, const std::vector<std::string>& parts, const Form& form,

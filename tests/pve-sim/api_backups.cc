@@ -8,6 +8,7 @@
 #include "agent/system/file.h"
 #include "tests/pve-sim/api.h"
 #include "tests/pve-sim/backup_tasks.h"
+#include "tests/pve-sim/storage_config.h"
 
 namespace drover::pve_sim {
 
@@ -19,7 +20,7 @@ Answer Api::back_up(const Parameters& given, const std::string& user) {
     return error("no guest specified");
   }
   const std::string storage = text("storage", "local");
-  if (!place_.storages.contains(storage)) {
+  if (storage_type(place_, storage).empty()) {
     return error(fmt::format("storage '{}' does not exist", storage));
   }
   for (const auto& [where, privilege] :

@@ -15,6 +15,7 @@
 #include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
+#include "tests/pve-sim/storage_config.h"
 #include "tests/pve-sim/volume_permissions.h"
 
 namespace drover::pve_sim {
@@ -142,7 +143,7 @@ Answer Api::restore_guest(const Parameters& given, const std::string& user) {
   const std::string& archive = given.at("ostemplate");
   const std::string storage = given.contains("storage") ? given.at("storage") : "local";
   for (const std::string& named : {storage_of(archive), storage}) {
-    if (!place_.storages.contains(named)) {
+    if (storage_type(place_, named).empty()) {
       return error(fmt::format("storage '{}' does not exist", named));
     }
   }
@@ -188,7 +189,7 @@ Answer Api::create_guest(const Parameters& given, const std::string& user) {
   for (const auto& [key, value] : config) {
     if (key == "rootfs" || (key.starts_with("mp") && key.size() > 2)) {
       const std::string volume = read_property_string(value.string_or(""))[""];
-      if (!place_.storages.contains(storage_of(volume))) {
+      if (storage_type(place_, storage_of(volume)).empty()) {
         return error(
             fmt::format("storage '{}' does not exist", volume.substr(0, volume.find(':'))));
       }

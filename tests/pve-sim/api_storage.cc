@@ -11,6 +11,7 @@
 #include "tests/pve-sim/backup_tasks.h"
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
+#include "tests/pve-sim/storage_config.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/template_tasks.h"
 #include "tests/pve-sim/volume_permissions.h"
@@ -28,6 +29,26 @@ json::Object volume_facts(const path& file) {
           {"size", folder ? std::int64_t{0} : std::int64_t{facts.st_size}},
           {"used", folder ? std::int64_t{0} : std::int64_t{facts.st_blocks} * 512},
           {"path", file.string()}};
+}
+
+/// What the node says of a storage.
+json::Object storage_facts(const path& folder, const json::Object& config) {
+  struct statvfs disk {};
+  const bool active = is_enabled(config) && statvfs(folder.c_str(), &disk) == 0;
+  const std::uint64_t total = disk.f_blocks * disk.f_frsize;
+  const std::uint64_t available = disk.f_bavail * disk.f_frsize;
+  json::Object facts{{"type", *config.find("type")},
+                     {"content", *config.find("content")},
+                     {"active", active ? 1 : 0},
+                     {"enabled", is_enabled(config) ? 1 : 0},
+                     {"shared", 0},
+                     {"total", total},
+                     {"avail", available},
+                     {"used", total - available}};
+  if (active) {
+    facts.set("used_fraction", static_cast<double>(total - available) / static_cast<double>(total));
+  }
+  return facts;
 }
 
 }  // namespace
@@ -52,33 +73,20 @@ Answer Api::upload(const Parameters& given, const std::string& user) {
 
 Answer Api::storage(const std::string& method, const std::vector<std::string>& parts,
                     const Form& form, const std::string& user) {
-  struct statvfs disk {};
-  statvfs(place_.directory.c_str(), &disk);
-  const std::uint64_t total = disk.f_blocks * disk.f_frsize;
-  const std::uint64_t available = disk.f_bavail * disk.f_frsize;
-  json::Object facts{
-      {"type", "dir"},
-      {"active", 1},
-      {"enabled", 1},
-      {"shared", 0},
-      {"total", total},
-      {"avail", available},
-      {"used", total - available},
-      {"used_fraction", static_cast<double>(total - available) / static_cast<double>(total)},
-      {"content", "iso,vztmpl,backup,rootdir,snippets,images"}};
+  const std::map<std::string, json::Object> configured = configured_storages(place_);
   if (parts.size() == 3 && method == "GET") {
     CHECKED("GET /nodes/{node}/storage", {});
     json::Array list;
-    for (const auto& [name, type] : place_.storages) {
+    for (const auto& [name, config] : configured) {
       if (!permissions_
                .refusal("GET /nodes/{node}/storage/{storage}/status", {{"storage", name}},
                         granted_to(user))
                .empty()) {
         continue;
       }
+      json::Object facts = storage_facts(place_.storage(name), config);
       facts.set("storage", name);
-      facts.set("type", type);
-      list.emplace_back(facts);
+      list.emplace_back(std::move(facts));
     }
     return with_data(std::move(list));
   }
@@ -88,18 +96,19 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
   const Parameters own{{"storage", parts[3]}};
   if (parts[4] == "status" && method == "GET") {
     CHECKED("GET /nodes/{node}/storage/{storage}/status", own);
-    if (!place_.storages.contains(parts[3])) {
-      return bad_parameters({{"storage", "No such storage."}});
-    }
-    facts.set("type", place_.storages.at(parts[3]));
-    return with_data(std::move(facts));
+    return configured.contains(parts[3])
+               ? with_data(storage_facts(place_.storage(parts[3]), configured.at(parts[3])))
+               : bad_parameters({{"storage", "No such storage."}});
   }
   const bool fetches = parts[4] == "download-url" || parts[4] == "oci-registry-pull";
   if (parts[4] != "content" && parts[4] != "upload" && !fetches) {
     return not_implemented(method, parts);
   }
-  if (!place_.storages.contains(parts[3])) {
+  if (!configured.contains(parts[3])) {
     return error(fmt::format("storage '{}' does not exist", parts[3]));
+  }
+  if (!is_enabled(configured.at(parts[3]))) {
+    return error(fmt::format("storage '{}' is disabled", parts[3]));
   }
   if (fetches) {
     return method == "POST" && parts.size() == 5 ? fetch_template(parts[4], form, user)
@@ -123,10 +132,12 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
         continue;
       }
       for (const auto& file : std::filesystem::directory_iterator(folder.path())) {
-        json::Object volume = volume_facts(file.path());
+        const bool in_subvolume = std::filesystem::exists(file.path() / "disk.raw");
+        json::Object volume = volume_facts(in_subvolume ? file.path() / "disk.raw" : file.path());
         volume.erase("path");
         volume.set("volid",
-                   fmt::format("{}:{}/{}", parts[3], vmid, file.path().filename().string()));
+                   fmt::format("{}:{}/{}{}", parts[3], vmid, file.path().filename().string(),
+                               in_subvolume ? ".raw" : ""));
         volume.set("vmid", json::Value(vmid).integer_or(0));
         volume.set("content", content);
         list.emplace_back(std::move(volume));
@@ -159,7 +170,8 @@ Answer Api::storage(const std::string& method, const std::vector<std::string>& p
     if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
       return bad_parameters({{"filename", "value does not match the regex pattern"}});
     }
-    const path file = place_.images(parts[3]) / given.at("vmid") / name;
+    const path file =
+        *volume_path(place_, fmt::format("{}:{}/{}", parts[3], given.at("vmid"), name));
     const Result<StorageLock> lock = StorageLock::take(place_, system::Stop());
     if (!lock) {
       return error(lock.error().message);

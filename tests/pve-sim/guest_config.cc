@@ -10,6 +10,7 @@
 #include "agent/system/child.h"
 #include "agent/system/clock.h"
 #include "agent/system/file.h"
+#include "tests/pve-sim/storage_config.h"
 
 namespace drover::pve_sim {
 namespace {
@@ -124,7 +125,8 @@ std::string storage_of(std::string_view volid) {
 
 std::optional<path> volume_path(const Place& place, std::string_view volid) {
   const std::string storage = storage_of(volid);
-  if (!place.storages.contains(storage)) {
+  const std::string type = storage_type(place, storage);
+  if (type.empty()) {
     return std::nullopt;
   }
   volid.remove_prefix(storage.size() + 1);
@@ -137,7 +139,10 @@ std::optional<path> volume_path(const Place& place, std::string_view volid) {
   if (volid.starts_with("backup/")) {
     return place.dump(storage) / volid.substr(7);
   }
-  return place.images(storage) / volid;
+  const path file = place.images(storage) / volid;
+  // There a raw volume is a file in a subvolume of its own, which is called as the volume is.
+  return type == "btrfs" && file.extension() == ".raw" ? path(file).replace_extension() / "disk.raw"
+                                                       : file;
 }
 
 }  // namespace drover::pve_sim

@@ -22,6 +22,7 @@
 #include "tests/pve-sim/resize_task.h"
 #include "tests/pve-sim/sdn_apply.h"
 #include "tests/pve-sim/snapshot_tasks.h"
+#include "tests/pve-sim/storage_config.h"
 #include "tests/pve-sim/storage_lock.h"
 #include "tests/pve-sim/template_tasks.h"
 #include "tests/pve-sim/upload_task.h"
@@ -286,7 +287,7 @@ Result<> destroy_guest(const Place& place, const std::string& vmid) {
     TRY(unmount_guest(place, vmid, *config));
   }
   TRY(system::remove_tree(place.lxc_path / vmid));
-  for (const auto& [storage, type] : place.storages) {
+  for (const auto& [storage, config] : configured_storages(place)) {
     TRY(system::remove_tree(place.images(storage) / vmid));
     TRY(system::remove_tree(place.snapshots(storage) / vmid));
   }
@@ -350,7 +351,8 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
     if (file) {
       TRY(system::remove_tree(file->string() + ".notes"));
     }
-    return file ? system::remove_tree(*file) : Result<>();
+    const bool in_subvolume = file && file->filename() == "disk.raw";
+    return file ? system::remove_tree(in_subvolume ? file->parent_path() : *file) : Result<>();
   }
   if (request.type == "srvreload") {
     TRY(apply_vnets(place, log, stop));

@@ -27,11 +27,12 @@ void tell_of(const std::string& output, const std::function<void(std::string_vie
 
 }  // namespace
 
-std::string free_volume_name(const path& images, const std::string& vmid, bool folder) {
+std::string free_volume_name(const Place& place, const std::string& storage,
+                             const std::string& vmid, bool folder) {
   for (int number = 0;; ++number) {
     std::string name = fmt::format("{}/{}-{}-disk-{}.{}", vmid, folder ? "subvol" : "vm", vmid,
                                    number, folder ? "subvol" : "raw");
-    if (!std::filesystem::exists(images / name)) {
+    if (!std::filesystem::exists(*volume_path(place, storage + ":" + name))) {
       return name;
     }
   }
@@ -55,8 +56,8 @@ Result<std::string> make_guest_volume(const Place& place, const std::string& vmi
   }
   const StorageLock lock = TRY(StorageLock::take(place, stop));
   const std::string storage = storage_of(volid);
-  const std::string name = free_volume_name(place.images(storage), vmid, gib <= 0);
-  const path file = place.images(storage) / name;
+  const std::string name = free_volume_name(place, storage, vmid, gib <= 0);
+  const path file = *volume_path(place, storage + ":" + name);
   TRY(system::make_folders(file.parent_path()));
   std::string stored = storage + ":" + name;
   if (gib > 0) {

@@ -16,7 +16,8 @@ namespace drover::pve_sim {
 bool is_disk(std::string_view key);
 
 /// "100/vm-100-disk-2.raw", the first that is not taken.
-std::string free_volume_name(const path& images, const std::string& vmid, bool folder);
+std::string free_volume_name(const Place& place, const std::string& storage,
+                             const std::string& vmid, bool folder);
 
 /// "local:1,mp=/x" asks for a new volume of 1 GiB, which is made; the result names it and its size.
 /// A value that names what is there already is given back. `tell` gets the lines for a task's log.

@@ -17,6 +17,7 @@
 #include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/sdn_apply.h"
 #include "tests/pve-sim/server.h"
+#include "tests/pve-sim/storage_config.h"
 
 namespace {
 
@@ -102,13 +103,12 @@ Result<> clean(const pve_sim::Place& place) {
     TRY(system::remove_tree(folder));
     TRY(system::make_folders(folder));
   }
-  for (const auto& [storage, type] : place.storages) {
+  for (const auto& [storage, config] : pve_sim::configured_storages(place)) {
     TRY(system::remove_tree(place.images(storage)));
     TRY(system::remove_tree(place.snapshots(storage)));
     TRY(system::remove_tree(place.dump(storage)));
-    TRY(system::make_folders(place.images(storage)));
   }
-  return {};
+  return pve_sim::configure_storages(place, pve_sim::first_storages(place));
 }
 
 int serve(const Arguments& arguments) {
@@ -116,11 +116,6 @@ int serve(const Arguments& arguments) {
   system::Signals signals({SIGTERM, SIGINT});
   for (const auto& folder : {place.tasks(), place.guests(), place.templates(), place.lxc_path}) {
     if (const Result<> made = system::make_folders(folder); !made) {
-      throw std::runtime_error(to_text(made.error()));
-    }
-  }
-  for (const auto& [storage, type] : place.storages) {
-    if (const Result<> made = system::make_folders(place.images(storage)); !made) {
       throw std::runtime_error(to_text(made.error()));
     }
   }

@@ -22,8 +22,8 @@ struct Place {
   std::string user = "root@pam";
   std::string token = "drover";
 
-  /// Storages by name, each a folder below `directory`, and their types: "dir" keeps no snapshots,
-  /// "btrfs" does. Templates and uploads are on "local".
+  /// Storages that are there at first (storage_config.h), by name, each a folder below `directory`,
+  /// and their types: "dir" keeps no snapshots, "btrfs" does. Templates and uploads are on "local".
   std::map<std::string, std::string> storages{{"local", "dir"}};
 
   path storage(const std::string& name = "local") const { return directory / name; }

@@ -70,7 +70,7 @@ class RecordedNode(unittest.TestCase):
         answer = connection.getresponse()
         return f"{answer.status} {answer.reason}", answer.headers, answer.read()
 
-    def ask(self, method, path, **form):
+    def ask(self, method, path, /, **form):
         """What a test needs beside the recordings: the answer's data, which must be good."""
         status, text = self.answer(method, path, form)
         self.assertEqual(status, "200 OK", (method, path, form, text))
@@ -102,7 +102,7 @@ class RecordedNode(unittest.TestCase):
             time.sleep(0.02)
         return status["exitstatus"]
 
-    def do(self, method, path, **form):
+    def do(self, method, path, /, **form):
         """A task that must end well."""
         self.assertEqual(self.end_of(self.ask(method, "/nodes/pve1" + path, **form)), "OK")
 
@@ -191,4 +191,5 @@ class RecordedNode(unittest.TestCase):
 
     def plain(self, text):
         """Without what a test's node has and the recorded one has not."""
-        return text.replace(str(self.folder / "local"), "/var/lib/vz").replace(str(self.folder), "")
+        return (text.replace(str(self.folder / "local"), "/var/lib/vz")
+                .replace(str(self.folder / "elsewhere"), "/var/lib/dir2").replace(str(self.folder), ""))

@@ -22,6 +22,8 @@ LEFT_OUT = {
     ("perm-", "cgroup-mode"): "for the same reason it is 1 there; a real node says 2",
     ("auth-ticket-ok", "cap"): "what the web interface shows; the simulator knows privileges by path only",
 }
+# Lists in one text, in another order each time.
+UNORDERED = {"content"}
 # Texts with a part that is another one each time.
 PATTERNS = [
     (r"UPID:(\w+):[0-9A-F]{8}:[0-9A-F]{8}:[0-9A-F]{8}:", r"UPID:\1:*:"),
@@ -123,7 +125,10 @@ class Comparison:
                 key == "maxmem" and recorded.get("type") == "node") or (
                 # An archive's is what its content packs to.
                 key == "size" and recorded.get("content") in ("backup", "vztmpl"))
-            self.compare(recorded[key], seen[key], f"{where}/{key}", loosely or of_machine)
+            one, other = recorded[key], seen[key]
+            if key in UNORDERED and isinstance(one, str) and isinstance(other, str):
+                one, other = sorted(one.split(",")), sorted(other.split(","))
+            self.compare(one, other, f"{where}/{key}", loosely or of_machine)
 
     def compare_rows(self, recorded, seen, where, loosely):
         rows = [row for row in recorded + seen if isinstance(row, dict)]

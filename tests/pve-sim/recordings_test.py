@@ -163,6 +163,28 @@ class Storages(RecordedNode):
     def test_storages(self):
         self.replay("get-node-storage", "get-storage-missing", "get-storage-missing-content")
 
+    def test_storages_that_are_made_changed_and_forgotten(self):
+        self.replay("get-storage-config")
+        # What the real one had below its root.
+        self.here["/var/lib/dir2"] = str(self.folder / "elsewhere")
+        self.ask("POST", "/storage", storage="dir2", type="dir", path=self.here["/var/lib/dir2"], content="rootdir")
+        self.replay("storage-create-again", "storage-create-bad-type", "storage-create-missing-path", "storage-update",
+                    "storage-update-fixed", "storage-get", "storage-get-missing", "storage-list-after",
+                    "storage-disabled-content", "storage-delete", "storage-delete-again", "storage-delete-local",
+                    "storage-after-delete-local")
+        self.assertTrue((self.folder / "elsewhere").is_dir())
+
+    def test_volumes_are_where_their_storage_is(self):
+        elsewhere = self.folder / "elsewhere"
+        self.ask("POST", "/storage", storage="second", type="btrfs", path=str(elsewhere))
+        volume = self.ask("POST", "/nodes/pve1/storage/second/content", vmid=100, filename="vm-100-a.raw", size="8M")
+        self.assertEqual(volume, "second:100/vm-100-a.raw")
+        self.assertEqual((elsewhere / "images/100/vm-100-a/disk.raw").stat().st_size, 8 << 20)
+        listed = self.ask("GET", "/nodes/pve1/storage/second/content", vmid=100)
+        self.assertEqual([row["volid"] for row in listed], [volume])
+        self.do("DELETE", f"/storage/second/content/{volume}")
+        self.assertEqual(list((elsewhere / "images/100").iterdir()), [])
+
     def test_uploads(self):
         self.replay("upload-bad-extension", "upload-field-order-filename-first", "upload-wrong-order")
         self.assertRegex(self.end_of(self.replay("upload-checksum-bad")), "checksum mismatch")

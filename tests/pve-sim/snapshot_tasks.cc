@@ -7,6 +7,7 @@
 
 #include "agent/system/child.h"
 #include "agent/system/file.h"
+#include "tests/pve-sim/storage_config.h"
 
 namespace drover::pve_sim {
 namespace {
@@ -227,8 +228,7 @@ class SnapshotTask {
 
 bool has_snapshots(const Place& place, const json::Object& config) {
   for (const std::string& volume : volumes_of(config)) {
-    const auto storage = place.storages.find(storage_of(volume));
-    if (storage == place.storages.end() || storage->second == "dir") {
+    if (storage_type(place, storage_of(volume)) != "btrfs") {
       return false;
     }
   }

@@ -93,9 +93,6 @@ Result<std::string> Tasks::start(const TaskRequest& request, const std::string& 
   for (const std::string& bridge : place_.bridges) {
     argv.insert(argv.end(), {"--bridge", bridge});
   }
-  for (const auto& [name, type] : place_.storages) {
-    argv.insert(argv.end(), {"--storage", name + ":" + type});
-  }
   const std::int64_t begin = now_ns();
   system::Child child = TRY(system::Child::start(argv));
   const std::uint64_t pstart = TRY(system::start_time_of(child.pid()));
