@@ -36,12 +36,15 @@ class NodeStorageModule {
 
   proxmox::NodeStorage program() const { return proxmox::NodeStorage(DROVER_STORAGE_PROGRAM); }
 
-  /// Of volumes that are below `files`, each by its name there.
+  /// Of volumes that are below `files`, each by its name there; or of a real group of LVM.
   void add_storage(const std::string& id, const std::string& type,
-                   const std::filesystem::path& files) {
-    std::filesystem::create_directories(files);
+                   const std::filesystem::path& files, const std::string& group = "") {
+    if (group.empty()) {
+      std::filesystem::create_directories(files);
+    }
     std::ofstream(folder_ / "storage.cfg", std::ios::app)
-        << id << ' ' << type << ' ' << files.native() << ' ' << devices_.native() << '\n';
+        << id << ' ' << type << ' ' << files.native() << ' ' << devices_.native() << ' ' << group
+        << '\n';
   }
   void set_quota(const std::string& volume, std::uint64_t bytes) {
     std::ofstream(folder_ / "quotas", std::ios::app) << volume << ' ' << bytes << '\n';

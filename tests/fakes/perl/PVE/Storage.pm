@@ -2,6 +2,7 @@
 #
 # $DROVER_TEST_STORAGES is a folder. "storage.cfg" in it has lines "ID TYPE FILES DEVICES": the volume
 # ID:NAME is the file FILES/NAME, and while it is active the block device DEVICES/NAME, a loop device.
+# A fifth word GROUP names a real group of LVM, whose volumes are all there is then.
 # Of type zfspool it is the folder FILES/NAME, a file system of its own while it is active; "quotas" has
 # lines "VOLUME BYTES" of those. "calls" gets a line a call. What "fail" holds, the next call dies with.
 package PVE::Storage;
@@ -45,8 +46,8 @@ sub parse_volume_id {
 sub config {
     my %storages;
     for my $line (lines_of('storage.cfg')) {
-        my ($id, $type, $files, $devices) = split(/ /, $line);
-        $storages{$id} = { type => $type, files => $files, devices => $devices };
+        my ($id, $type, $files, $devices, $group) = split(/ /, $line);
+        $storages{$id} = { type => $type, files => $files, devices => $devices, group => $group };
     }
     return { ids => \%storages };
 }
@@ -64,10 +65,20 @@ sub file_of {
     return $file;
 }
 
+# GROUP/NAME of a real logical volume; nothing for all others.
+sub logical {
+    my ($config, $volume) = @_;
+    my ($id, $name) = parse_volume_id($volume);
+    my $group = storage_config($config, $id)->{group} || return undef;
+    die "volume '$volume' does not exist\n" if system("lvs $group/$name >/dev/null 2>&1") != 0;
+    return "$group/$name";
+}
+
 sub path {
     my ($config, $volume) = @_;
     my ($id, $name) = parse_volume_id($volume);
     my $storage = storage_config($config, $id);
+    return "/dev/$storage->{group}/$name" if $storage->{group};
     my $folder = $storage->{type} eq 'zfspool' ? $storage->{files} : $storage->{devices};
     return wantarray ? ("$folder/$name", 0, 'images') : "$folder/$name";
 }
@@ -106,6 +117,11 @@ sub activate_volumes {
         called('activate', $volume);
         my ($id) = parse_volume_id($volume);
         my $type = storage_config($config, $id)->{type};
+        if (my $name = logical($config, $volume)) {
+            program('lvchange', '-ay', '-K', $name);
+            program('lvchange', '--refresh', $name);
+            next;
+        }
         my $file = file_of($config, $volume);
         if ($type eq 'zfspool') {
             program('mount', '-t', 'tmpfs', '-o', 'size=' . quota($volume), 'tmpfs', $file)
@@ -127,6 +143,9 @@ sub map_volume {
 
 sub volume_size_info {
     my ($config, $volume) = @_;
+    if (my $name = logical($config, $volume)) {
+        return int(`lvs --noheadings --units b --nosuffix --options lv_size $name`);
+    }
     my $file = file_of($config, $volume);
     return -d $file ? quota($volume) : -s $file;
 }
@@ -135,6 +154,10 @@ sub volume_resize {
     my ($config, $volume, $bytes) = @_;
     called('resize', $volume, $bytes);
     my ($id) = parse_volume_id($volume);
+    if (my $name = logical($config, $volume)) {
+        program('lvextend', '-L', int($bytes / 1024) . 'k', $name);
+        return;
+    }
     my $file = file_of($config, $volume);
     if (-d $file) {
         quota($volume, $bytes);
