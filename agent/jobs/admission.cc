@@ -256,7 +256,10 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
     if (volume.from.empty()) {
       const std::string what = fmt::format("container {}, volume {}", name, volume.name);
       const runtimes::VolumeSource* source = TRY(node.volumes(volume.storage));
-      TRY(check_storage(node, volume.storage, what));
+      // Of a guest's disks Proxmox knows best: its plugins may be somebody else's.
+      if (!runtime->capabilities().provisions_itself) {
+        TRY(check_storage(node, volume.storage, what));
+      }
       TRY(check_size(node, *source, volume.size_mib, what));
     }
   }

@@ -25,7 +25,7 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
     return check_size(request, found);
   }));
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
-  const runtimes::Volume volume = TRY(made_volume(row));
+  runtimes::Volume volume = TRY(made_volume(row));
   TRY(put_to_rest(work, node, row));
   Step grow{.name = "volume.grow"};
   grow.act = [&]() -> Result<json::Value> {
@@ -43,6 +43,8 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
                  }}));
   // Storages round up; an agent of an earlier version has written none.
   row.size_mib = static_cast<std::uint64_t>(grown.integer_or(static_cast<std::int64_t>(size_mib)));
+  volume.size_mib = row.size_mib;
+  row.volume = json::write(runtimes::to_json(volume));
   TRY(keep_volume_record(node.layout, row));
   TRY(work.write(
       [&](Books& books) { return finish_volume(books, request.id.str(), row, "resized"); }));

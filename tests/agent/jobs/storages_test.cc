@@ -138,6 +138,24 @@ TEST_F(StoragesTest, AVolumeOnAStorageForOtherThingsIsRefusedAtOnce) {
   EXPECT_EQ(create("v3", "local").kind, "job.accepted");
 }
 
+TEST_F(StoragesTest, WhereAGuestHasItsDisksProxmoxKnows) {
+  join_proxmox();
+  api_.storages["of-a-plugin"].type = "somebodys";
+  watch_.look(stop_);
+  runtimes::Capabilities guests = runtime_.capabilities();
+  guests.provisions_itself = true;
+  runtime_.set_capabilities(guests);
+  json::Object request = run_job("c1", "web-1");
+  request.find("spec")->object()->set("volumes",
+                                      json::Array{json::Object{{"name", "data"},
+                                                               {"target", "/data"},
+                                                               {"storage", "of-a-plugin"},
+                                                               {"size_mib", std::int64_t{16}}}});
+  const Answer taken = submit(request);
+  EXPECT_EQ(taken.kind, "job.accepted") << json::write(taken.body);
+  await("c1");
+}
+
 TEST_F(StoragesTest, OneThatWasNotSeenYetIsFoundOutByTheJob) {
   join_proxmox();
   EXPECT_EQ(create("v1", "archive").kind, "job.accepted");

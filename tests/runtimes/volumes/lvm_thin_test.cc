@@ -43,11 +43,11 @@ class LvmThinTest : public testing::Test {
     const auto ran = system::run_ok(argv, stop_);
     ASSERT_TRUE(ran) << to_text(ran.error());
   }
-  /// What the API does of Proxmox VE 9: a thin volume that nothing but Proxmox activates.
+  /// As the API makes it: a thin volume that nothing but Proxmox activates.
   Volume allocated(std::uint64_t mib) {
-    const std::string name = "vm-999000000-" + proxmox_volume_name(Vmid{1}, name_, job_, "data");
-    run({"lvcreate", "-V", std::to_string(mib) + "M", "-T", group_ + "/data", "-n", name,
-         "--setautoactivation", "n", "-k", "y"});
+    const std::string name = "vm-" + proxmox_volume_name(Vmid{999'000'000}, name_, job_, "data");
+    run({"lvcreate", "-V", std::to_string(mib) + "M", "-T", group_ + "/data", "-n", name, "-k",
+         "y"});
     return {"data", "thin", "thin:" + name, "/dev/" + group_ + "/" + name, VolumeKind::block, mib};
   }
   std::uint64_t mib_mounted() {
@@ -59,7 +59,7 @@ class LvmThinTest : public testing::Test {
   fakes::TempFolder folder_;
   const Path disk_ = folder_ / "disk";
   const Path target_ = folder_ / "mnt";
-  const std::string group_ = "drover-test-" + std::to_string(getpid());
+  const std::string group_ = "drover-thin-" + std::to_string(getpid());
   std::unique_ptr<LoopDevice> device_;
   fakes::NodeStorageModule module_;
   fakes::FakeProxmox api_{folder_ / "proxmox"};
