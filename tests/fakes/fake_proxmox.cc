@@ -355,6 +355,9 @@ Result<json::Value> FakeProxmox::guest_call(const std::string& method,
                      disk.substr(0, disk.find(",size=")) + ",size=" + given.at("size"));
     return task("resize", at[3]);
   }
+  if (at.size() == 5 && at[4] == "clone") {
+    return clone(at[3], guest, given);
+  }
   if (at.size() == 6 && at[5] == "current") {
     return json::Value(status_of(vmid, guest));
   }
@@ -381,6 +384,20 @@ Result<json::Value> FakeProxmox::create(const Fields& given) {
     guests[vmid] = std::move(guest);
   }
   return task("vzcreate", given.at("vmid"), outcome);
+}
+
+Result<json::Value> FakeProxmox::clone(const std::string& vmid, const Guest& source,
+                                       const Fields& given) {
+  const auto newid = static_cast<std::uint32_t>(std::stoul(given.at("newid")));
+  if (guests.contains(newid)) {
+    return fail(Code::conflict, "CT {} already exists on node '{}'", newid, node_);
+  }
+  Guest copy{source.config};
+  copy.config.set("hostname", given.at("hostname"));
+  copy.config.set("description", given.at("description") + "\n");
+  copy.config.set("digest", next_digest());
+  guests[newid] = std::move(copy);
+  return task("vzclone", vmid);
 }
 
 Result<json::Value> FakeProxmox::configure(Guest& guest, const Fields& given) {

@@ -128,6 +128,8 @@ class FakeProxmox : public proxmox::Client {
 
   Result<json::Value> create(const Fields& given);
 
+  Result<json::Value> clone(const std::string& vmid, const Guest& source, const Fields& given);
+
   Result<json::Value> shown_config(const Guest& guest) const { return json::Value(guest.config); }
 
   Result<json::Value> configure(Guest& guest, const Fields& given);
