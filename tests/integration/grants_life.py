@@ -121,15 +121,19 @@ class GrantsLife(unittest.TestCase):
         self.expect_nothing_was_refused()
 
     def test_without_one_the_doctor_names_it_and_what_needs_it_is_refused(self):
-        for role, privilege, path, line in [
-                ("DroverNodes", "Sys.Modify", "/nodes/node1", ["network", "ensure", "vmbr8"]),
-                ("DroverStorage", "Datastore.Allocate", "/storage/fast", None),
-                ("DroverVms", "VM.Allocate", "/vms", ["run", "--name", "none", "--image", IMAGE, "--network", "none"])]:
+        for role, privilege, path, grade, line in [
+                ("DroverNodes", "Sys.Modify", "/nodes/node1", "hint ", ["network", "ensure", "vmbr8"]),
+                ("DroverStorage", "Datastore.Allocate", "/storage/fast", "FAULT", None),
+                ("DroverVms", "VM.Allocate", "/vms", "FAULT",
+                 ["run", "--name", "none", "--image", IMAGE, "--network", "none"])]:
             with self.subTest(privilege=privilege):
                 self.without(role, privilege)
                 found = [finding["message"] for finding in self.lacking()]
                 self.assertEqual(len(found), 1, found)
                 self.assertIn(f"{TOKEN} lacks {privilege} on {path}", found[0])
+                told = subprocess.run([BUILD / "agent/cli/drover", "doctor", "--config", self.node.work / "droverd.json"],
+                                      stdout=subprocess.PIPE, text=True)
+                self.assertIn(f"\n{grade} privileges  {TOKEN} lacks {privilege} on {path}", told.stdout)
                 if line:
                     refused = self.node.drover(*line, check=False)
                     self.assertEqual(refused.returncode, 1)

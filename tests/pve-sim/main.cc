@@ -122,8 +122,12 @@ int serve(const Arguments& arguments) {
   // As a node that comes back: guests, volumes, tasks, its certificate and the token are as they
   // were.
   const bool comes_back = arguments.keep && std::filesystem::exists(place.directory / "token");
-  if (const Result<> cleaned = comes_back ? Result<>() : clean(place); !cleaned) {
-    throw std::runtime_error(to_text(cleaned.error()));
+  if (!comes_back) {
+    for (const Result<>& done : {clean(place), system::remove_tree(place.access())}) {
+      if (!done) {
+        throw std::runtime_error(to_text(done.error()));
+      }
+    }
   }
   const Result<std::string> fingerprint = comes_back
                                               ? system::read_file(place.directory / "fingerprint")

@@ -34,6 +34,7 @@ struct Place {
   path uploads() const { return directory / "uploads"; }
   path guests() const { return directory / "guests"; }
   path tasks() const { return directory / "tasks"; }
+  path access() const { return directory / "access.json"; }  ///< see users.h
   path firewall(const std::string& vmid) const { return directory / "firewall" / vmid; }
   /// "NAME 1": the node is one of two of a quorate cluster; "NAME 0": the other cannot be seen, and
   /// what all nodes share cannot be written (quorum.h). It stands alone where there is no such

@@ -56,10 +56,6 @@ constexpr std::array kPrivileges{
 constexpr const char* kAdministrator = "Administrator";
 constexpr const char* kNoAccess = "NoAccess";
 
-path access_file(const Place& place) {
-  return place.directory / "access.json";
-}
-
 std::string user_of(const std::string& token) {
   return token.substr(0, token.find('!'));
 }
@@ -122,7 +118,8 @@ Privileges Users::granted(const std::string& path, const std::string& whom) cons
   return all;
 }
 
-Privileges Users::on_path(const std::string& path, const std::string& user) const {
+Privileges Users::on(const std::string& path, const std::string& user) const {
+  const std::lock_guard lock(mutex_);
   const std::string person = user_of(user);
   Privileges all;
   if (person == place_.user) {
@@ -141,11 +138,6 @@ Privileges Users::on_path(const std::string& path, const std::string& user) cons
     }
   }
   return all;
-}
-
-Privileges Users::on(const std::string& path, const std::string& user) const {
-  const std::lock_guard lock(mutex_);
-  return on_path(path, user);
 }
 
 bool Users::has(const std::string& user, const std::string& path,
@@ -273,7 +265,7 @@ Result<> Users::save() const {
     }
   }
   return system::write_atomically(
-      access_file(place_),
+      place_.access(),
       json::write(json::Object{{"users", json::Array(users_.begin(), users_.end())},
                                {"tokens", std::move(tokens)},
                                {"roles", std::move(roles)},
@@ -282,7 +274,7 @@ Result<> Users::save() const {
 }
 
 void Users::load() {
-  const Result<std::string> text = system::read_file(access_file(place_));
+  const Result<std::string> text = system::read_file(place_.access());
   const Result<json::Value> kept =
       text ? json::parse(*text) : Result<json::Value>(Failure(text.error()));
   if (!kept) {

@@ -19,8 +19,8 @@ namespace drover::pve_sim {
 /// What somebody may do on one path, and whether also on what is below it.
 using Privileges = std::map<std::string, bool>;
 
-/// `Place::user` and its token (`Place::token`) may do everything and stand in no list. Kept below
-/// Place::directory. Thread-safe; errors are in Proxmox's words.
+/// `Place::user` and its token (`Place::token`) may do everything and stand in no list. Kept in
+/// Place::access. Thread-safe; errors are in Proxmox's words.
 class Users {
  public:
   explicit Users(const Place& place);
@@ -52,8 +52,8 @@ class Users {
     std::string secret;
     bool separate = true;
   };
+  /// By the lists alone.
   Privileges granted(const std::string& path, const std::string& whom) const;
-  Privileges on_path(const std::string& path, const std::string& user) const;
   Result<> save() const;
   void load();
 
