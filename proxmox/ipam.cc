@@ -32,6 +32,7 @@ Result<std::optional<IpamVnet>> Ipam::vnet(const std::string& bridge, const Stop
     return std::optional<IpamVnet>();
   }
   IpamVnet vnet{bridge, found->zone, TRY(sdn_.applied_subnets(bridge, stop))};
+  std::erase_if(vnet.subnets, [](const SdnSubnet& subnet) { return !is_cidr(subnet.cidr); });
   return vnet.subnets.empty() ? std::optional<IpamVnet>() : std::optional(std::move(vnet));
 }
 

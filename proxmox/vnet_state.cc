@@ -24,7 +24,7 @@ std::vector<SdnSubnet> subnets_for(const VnetRequest& vnet) {
 VnetRequest request_from(const SdnVnet& vnet, const std::vector<SdnSubnet>& subnets) {
   VnetRequest request{
       .name = vnet.name, .zone = vnet.zone, .tag = vnet.tag, .vlan_aware = vnet.vlan_aware};
-  if (!subnets.empty()) {
+  if (!subnets.empty() && is_cidr(subnets.front().cidr)) {
     const SdnSubnet& subnet = subnets.front();
     request.address = subnet.gateway.empty()
                           ? subnet.cidr

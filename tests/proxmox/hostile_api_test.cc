@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 
 #include "proxmox/guests.h"
+#include "proxmox/ipam.h"
 #include "proxmox/network.h"
 #include "proxmox/storage.h"
+#include "proxmox/vnets.h"
 
 namespace drover::proxmox {
 namespace {
@@ -205,6 +207,28 @@ TEST_F(HostileApiTest, AnAnswerOfAnotherTypeIsTheApisFault) {
   EXPECT_TRUE(Storage(*client_, tasks).list(stop_));
   EXPECT_TRUE(Network(*client_).bridges(stop_));
   EXPECT_TRUE(tasks.running(stop_));
+}
+
+TEST_F(HostileApiTest, WhatIsNoSdnMakesNoVnetAndKeepsNoLock) {
+  for (const char* data :
+       {"{}", "\"x\"", "[1,null,[],{\"vnet\":5,\"zone\":{},\"pending\":[],\"state\":7}]",
+        "[{\"vnet\":\"web\",\"zone\":\"web\",\"alias\":\"drover:vnet:web\",\"subnet\":\"x\","
+        "\"gateway\":\"y\",\"ipam\":\"pve\"}]"}) {
+    const HostileApi api(answering("{\"data\":" + std::string(data) + "}"));
+    talk_to(api);
+    const std::filesystem::path kept = folder_ / "lock";
+    Vnets vnets(*client_, clock_, kept);
+    EXPECT_FALSE(vnets.make({.name = "web", .zone = "web"}, stop_)) << data;
+    EXPECT_FALSE(std::filesystem::exists(kept)) << data;
+    const Result<std::optional<Vnets::Known>> known = vnets.look_at("web", stop_);
+    EXPECT_TRUE(!known || !*known || (*known)->vnet.address.empty()) << data;
+    const Result<std::optional<IpamVnet>> vnet = Ipam(*client_).vnet("web", stop_);
+    EXPECT_TRUE(!vnet || !*vnet) << data;
+    EXPECT_FALSE(SdnLock(*client_, clock_, kept).take(false, "test", stop_) &&
+                 data != std::string("\"x\""))
+        << "a token is a text";
+    std::filesystem::remove(kept);
+  }
 }
 
 }  // namespace
