@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kEverything = "iso,vztmpl,backup,rootdir,snippets,images";
 
-path file_of(const Place& place) {
+path configuration_of(const Place& place) {
   return place.directory / "storages.json";
 }
 
@@ -26,7 +26,7 @@ json::Object local_storage(const Place& place) {
 
 std::map<std::string, json::Object> configured_storages(const Place& place) {
   std::map<std::string, json::Object> all;
-  const Result<std::string> text = system::read_file(file_of(place));
+  const Result<std::string> text = system::read_file(configuration_of(place));
   const Result<json::Value> read = text ? json::parse(*text) : json::Value();
   if (read && read->object() != nullptr) {
     for (const auto& [name, storage] : *read->object()) {
@@ -63,7 +63,7 @@ Result<> configure_storages(const Place& place, const std::map<std::string, json
     TRY(system::make_folders(place.images(name)));
     stored.set(name, storage);
   }
-  return system::write_atomically(file_of(place), json::write(stored), 0600);
+  return system::write_atomically(configuration_of(place), json::write(stored), 0600);
 }
 
 std::map<std::string, json::Object> first_storages(const Place& place) {
