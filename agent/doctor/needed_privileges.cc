@@ -33,7 +33,7 @@ void add_guests(Needs& needs, const Config& config, const std::string& by) {
   needs.add("/vms",
             {"VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.CPU",
              "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Snapshot",
-             "VM.Snapshot.Rollback", "VM.Backup"},
+             "VM.Snapshot.Rollback", "VM.Backup", "VM.Clone"},
             by);
 }
 
@@ -70,6 +70,10 @@ std::vector<Need> needed_privileges(const Config& config, const std::string& nod
   needs.add(here, {"Sys.Modify"}, "network.ensure and network.remove");
   needs.add("/sdn/zones/localnetwork", {"SDN.Use"},
             "network.ensure and network.remove, and guests on bridges that jobs name");
+  needs.add(
+      "/sdn", {"SDN.Allocate", "SDN.Audit"},
+      "network.ensure and network.remove with a zone, and containers on vnets whose addresses "
+      "Proxmox keeps");
   if (!has_guests) {
     add_guests(needs, config, "jobs that name the runtime pve-lxc");
   }

@@ -80,8 +80,8 @@ TEST_F(GuestDisksTest, GrowWithTheirFileSystems) {
   const DiskSizes sizes = runtime_.disks()->disk_sizes(web_, stop_).value();
   EXPECT_EQ(sizes.root, 32U);
   EXPECT_EQ(sizes.volumes, (std::map<std::string, std::uint64_t>{{"log", 8}, {"data", 24}}));
-  EXPECT_EQ(file_system_of("fast/images/5000/vm-5000-disk-0.raw"), 32U);
-  EXPECT_EQ(file_system_of("fast/images/5000/vm-5000-disk-1.raw"), 24U);
+  EXPECT_EQ(file_system_of("fast/images/5000/vm-5000-disk-0/disk.raw"), 32U);
+  EXPECT_EQ(file_system_of("fast/images/5000/vm-5000-disk-1/disk.raw"), 24U);
 }
 
 TEST_F(GuestDisksTest, NeverShrinkAndTheApiIsNotEvenAsked) {
@@ -93,7 +93,8 @@ TEST_F(GuestDisksTest, NeverShrinkAndTheApiIsNotEvenAsked) {
 }
 
 TEST_F(GuestDisksTest, OneThatProxmoxWasEndedAtIsTold) {
-  std::filesystem::resize_file(node_.folder() / "fast/images/5000/vm-5000-disk-0.raw", 32U << 20U);
+  std::filesystem::resize_file(node_.folder() / "fast/images/5000/vm-5000-disk-0/disk.raw",
+                               32U << 20U);
   const auto grown = runtime_.disks()->grow(web_, "", 32, stop_);
   ASSERT_FALSE(grown);
   EXPECT_EQ(grown.error().code, Code::conflict);
@@ -108,7 +109,7 @@ TEST_F(GuestDisksTest, ARollbackBringsBackTheSizesOfThen) {
   const auto back = runtime_.snapshots()->roll_back(web_, "one", stop_);
   ASSERT_TRUE(back) << to_text(back.error());
   EXPECT_EQ(runtime_.disks()->disk_sizes(web_, stop_).value().root, 20U);
-  EXPECT_EQ(file_system_of("fast/images/5000/vm-5000-disk-0.raw"), 20U);
+  EXPECT_EQ(file_system_of("fast/images/5000/vm-5000-disk-0/disk.raw"), 20U);
 }
 
 TEST_F(GuestDisksTest, ABackupsRootIsGrownToWhatTheNewSpecSays) {
@@ -124,7 +125,7 @@ TEST_F(GuestDisksTest, ABackupsRootIsGrownToWhatTheNewSpecSays) {
   const auto restored = runtime_.create(copy, stop_);
   ASSERT_TRUE(restored) << to_text(restored.error());
   EXPECT_EQ(runtime_.disks()->disk_sizes(copy, stop_).value().root, 40U);
-  EXPECT_EQ(file_system_of("fast/images/5001/vm-5001-disk-0.raw"), 40U);
+  EXPECT_EQ(file_system_of("fast/images/5001/vm-5001-disk-0/disk.raw"), 40U);
 }
 
 }  // namespace
