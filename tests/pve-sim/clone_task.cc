@@ -51,8 +51,8 @@ Result<std::string> copy_disk(const Place& place, const std::string& value,
   std::string name;
   {
     const StorageLock lock = TRY(StorageLock::take(place, stop));
-    name = free_volume_name(place, to, detail(request, "newid"),
-                            std::filesystem::is_directory(from));
+    name =
+        free_volume_name(place, to, detail(request, "newid"), std::filesystem::is_directory(from));
     TRY(system::make_folders(volume_path(place, to + ":" + name)->parent_path()));
   }
   TRY(system::run_ok({"cp", "-a", "--sparse=always", "--reflink=auto", from.string(),
