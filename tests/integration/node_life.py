@@ -70,6 +70,7 @@ class NodeLife(unittest.TestCase):
         # drained node, a full disk, a lost journal (journal_life.py), leaks, and what cluster_life.py, guest_life.py,
         # keep_life.py and things_life.py are about.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
+                                         "drover.job.progress", "drover.container.adopted",
                                          "drover.container.unknown", "drover.container.backoff",
                                          "drover.container.snapshot_taken", "drover.container.rolled_back",
                                          "drover.container.snapshot_deleted", "drover.container.backed_up",
