@@ -18,6 +18,10 @@ std::optional<Scarce> turn_of_storage(const Node& node, const std::string& stora
   return Scarce{"storage " + storage, kAtOneStorage};
 }
 
+Scarce turn_of_volume(const runtimes::Volume& volume) {
+  return Scarce{"volume " + volume.id};
+}
+
 std::optional<Scarce> turn_of_image(const Node& node, const std::string& reference) {
   if (reference.empty() || node.images.has(reference)) {
     return std::nullopt;

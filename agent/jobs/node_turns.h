@@ -14,6 +14,9 @@ namespace drover::jobs {
 /// None for a storage that Proxmox does not keep ("" is the node's default).
 std::optional<Scarce> turn_of_storage(const Node& node, const std::string& storage);
 
+/// For mounting it: several containers may have one, all read-only.
+Scarce turn_of_volume(const runtimes::Volume& volume);
+
 /// For unpacking it; none when it is here already, or `reference` is "".
 std::optional<Scarce> turn_of_image(const Node& node, const std::string& reference);
 

@@ -146,6 +146,10 @@ Result<> Provision::mount(const runtimes::Volume& volume) {
                   .subject = volume.name,
                   .act = [&]() -> Result<json::Value> {
                     runtimes::VolumeSource* source = TRY(node_.volumes(volume.storage));
+                    // Also when the step is done again. Two that share it would both find that
+                    // nobody has it, check it at once and mount it by a device each.
+                    const Turns::Turn turn =
+                        TRY(work_.take_turn(turn_of_volume(volume), work_.stop()));
                     const runtimes::Volume active = TRY(source->activate(volume, work_.stop()));
                     TRY(runtimes::mount_volume(active, target, work_.stop()));
                     return json::Value(target.native());

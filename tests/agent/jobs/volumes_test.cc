@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include "agent/jobs/status_change.h"
 #include "agent/jobs/verbs/standing_volumes.h"
+#include "agent/system/child.h"
 #include "node_fixture.h"
 #include "runtimes/volumes/mount_table.h"
 
@@ -15,6 +18,31 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+/// While it is there, e2fsck takes as long as on a large volume.
+class SlowCheck {
+ public:
+  explicit SlowCheck(const std::filesystem::path& folder)
+      : calls_(folder / "calls"), before_(getenv("PATH")) {
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "e2fsck") << "#!/bin/sh\necho call >> " << calls_.native()
+                                     << "\nsleep 0.5\nPATH=" << before_ << " exec e2fsck \"$@\"\n";
+    std::filesystem::permissions(folder / "e2fsck", std::filesystem::perms::owner_all);
+    setenv("PATH", (folder.native() + ":" + before_).c_str(), 1);
+  }
+  SlowCheck(const SlowCheck&) = delete;
+  SlowCheck& operator=(const SlowCheck&) = delete;
+  ~SlowCheck() { setenv("PATH", before_.c_str(), 1); }
+
+  std::ptrdiff_t times() const {
+    const std::string calls = system::read_file(calls_).value_or("");
+    return std::count(calls.begin(), calls.end(), '\n');
+  }
+
+ private:
+  std::filesystem::path calls_;
+  std::string before_;
+};
 
 class VolumesTest : public NodeFixture {
  protected:
@@ -90,6 +118,24 @@ TEST_F(VolumesTest, OneContainerAtATimeUnlessAllOnlyRead) {
   EXPECT_TRUE(!journal_->container("writes").value());
   const JobRow missing = run(run_with("j5", "writes", "nothing"));
   EXPECT_THAT(missing.result, HasSubstr("there is no volume nothing"));
+}
+
+TEST_F(VolumesTest, ThoseThatShareOneMountItOneAfterTheOther) {
+  create_image("j1", "data");
+  for (const char* name : {"reads-1", "reads-2"}) {
+    ASSERT_EQ(run(run_with(name, name, "data", true)).state, JobState::succeeded);
+    run(job(std::string("stop-") + name, "container.stop", name));
+    ASSERT_TRUE(runtimes::unmount_volume(data_of(name), system::Stop()));  // as by a reboot
+  }
+  const SlowCheck check(folder_ / "bin");
+  submit(job("j2", "container.start", "reads-1"));
+  submit(job("j3", "container.start", "reads-2"));
+  EXPECT_EQ(await("j2").state, JobState::succeeded);
+  EXPECT_EQ(await("j3").state, JobState::succeeded);
+  // The second one finds it mounted, and leaves it alone.
+  EXPECT_EQ(check.times(), 1);
+  const auto loops = system::run_ok({"losetup", "-j", made("data").path.native()}, system::Stop());
+  EXPECT_EQ(std::count(loops->begin(), loops->end(), '\n'), 1) << *loops;
 }
 
 TEST_F(VolumesTest, ItsSizeIsKeptAndGrowsWithItsFileSystem) {
