@@ -29,6 +29,7 @@ Result<> check_file_system(const Volume& volume, Check how, const system::Stop& 
     argv.insert(argv.begin() + 1, "-f");
   }
   system::RunOptions options;
+  options.child.dies_with_parent = true;
   options.timeout = kCheckTimeout;
   const system::Output checked = TRY(system::run(argv, stop, options));
   if (checked.ending.code > kCorrected) {

@@ -46,6 +46,7 @@ Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& s
     TRY(empty_folder(to.path));
   }
   system::RunOptions options;
+  options.child.dies_with_parent = true;
   options.timeout = kCopyTimeout;
   TRY(system::run_ok(copying(from, to), stop, options)
           .context(fmt::format("copy volume {} to {}", from.name, to.name)));

@@ -16,6 +16,7 @@ Result<> grow_file_system(const Volume& volume, const system::Stop& stop) {
   // resize2fs insists on a check of what is not mounted.
   TRY(check_file_system(volume, Check::all, stop));
   system::RunOptions options;
+  options.child.dies_with_parent = true;
   options.timeout = kGrowTimeout;
   TRY(system::run_ok({"resize2fs", volume.path.native()}, stop, options)
           .context("grow the file system of volume " + volume.name));

@@ -79,7 +79,9 @@ class VolumeSource {
   virtual Result<> release_found(const FoundVolume& found, const system::Stop& stop) = 0;
 };
 
-// All of these take volumes that are active.
+// All of these take volumes that are active. The programs that they run end with the agent, also
+// when it is killed: the next one does the same again, and nobody sees that a program still works on
+// an image.
 
 /// Gives an image or block device ext4, unless it holds a file system.
 Result<> format_volume(const Volume& volume, const system::Stop& stop);

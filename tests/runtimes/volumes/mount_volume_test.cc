@@ -2,11 +2,15 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
@@ -214,6 +218,49 @@ TEST_F(MountVolumeTest, OneThatAnotherHasMountedIsNotChecked) {
   EXPECT_TRUE(mounted) << to_text(mounted.error());
   EXPECT_TRUE(unmount_volume(second, stop_));
   expect_unmounted();
+}
+
+TEST_F(MountVolumeTest, WhatWorksOnAFileSystemEndsWithTheAgent) {
+  // Of an image that a program of an agent that was killed still works on, nobody else can tell.
+  ASSERT_TRUE(format_volume(image_, stop_));
+  const Path bin = folder_ / "bin";
+  std::filesystem::create_directory(bin);
+  std::ofstream(bin / "e2fsck") << "#!/bin/sh\necho $$ > " << (bin / "new").native() << "\nmv "
+                                << (bin / "new").native() << " " << (bin / "pid").native()
+                                << "\nexec sleep 60\n";
+  std::filesystem::permissions(bin / "e2fsck", std::filesystem::perms::owner_all);
+  const pid_t agent = fork();
+  if (agent == 0) {
+    setenv("PATH", (bin.native() + ":" + getenv("PATH")).c_str(), 1);
+    (void)check_file_system(image_, Check::all, stop_).has_value();
+    _exit(0);
+  }
+  const auto within = [](const std::function<bool()>& condition) {
+    for (int tries = 0; tries < 500 && !condition(); ++tries) {
+      usleep(10'000);
+    }
+    return condition();
+  };
+  ASSERT_TRUE(within([&] { return std::filesystem::exists(bin / "pid"); }));
+  const Path process = "/proc/" + std::to_string(std::stoi(*system::read_file(bin / "pid")));
+  kill(agent, SIGKILL);
+  waitpid(agent, nullptr, 0);
+  const auto ended = [&] {
+    const std::string stat = system::read_file(process / "stat").value_or("");
+    return stat.empty() || stat.find(") Z ") != std::string::npos;
+  };
+  EXPECT_TRUE(within(ended));
+}
+
+TEST_F(MountVolumeTest, AFolderIsBoundWithWhatItsFileSystemForbids) {
+  ASSERT_EQ(mount("tmpfs", source_.c_str(), "tmpfs", MS_NOEXEC, nullptr), 0);
+  expect_mounted(bound_);
+  struct statvfs found {};
+  ASSERT_EQ(statvfs(target_.c_str(), &found), 0);
+  EXPECT_NE(found.f_flag & ST_NOEXEC, 0U);
+  EXPECT_EQ(found.f_flag & ST_RDONLY, 0U);
+  expect_unmounted();
+  EXPECT_EQ(umount(source_.c_str()), 0);
 }
 
 TEST_F(MountVolumeTest, ADatasetIsBoundOnlyWhileItIsMounted) {
