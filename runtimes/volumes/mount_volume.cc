@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -45,6 +46,7 @@ Result<bool> has_file_system(const Path& path, const system::Stop& stop) {
 Result<> make_file_system(const Volume& volume, const system::Stop& stop) {
   const Path& path = volume.path;
   system::RunOptions options;
+  options.child.dies_with_parent = true;
   options.timeout = kMkfsTimeout;
   // A new file reads as zeros. A logical volume may hold the journal of a file system that stood on
   // the same blocks before, so there the new one is written out.
@@ -66,9 +68,14 @@ Result<> bind_folder(const Path& source, const Path& target) {
     return fail(number == ENOENT ? Code::not_found : Code::broken, "bind {} at {}: {}",
                 source.string(), target.string(), std::strerror(number));
   }
-  // A bind takes no other flags in its first call (mount(2)).
-  if (::mount(nullptr, target.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV,
-              nullptr) != 0) {
+  // A bind takes no other flags in its first call (mount(2)), and the second takes away those that
+  // it does not name.
+  struct statvfs found {};
+  const bool known = ::statvfs(target.c_str(), &found) == 0;
+  unsigned long flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV;
+  flags |= (found.f_flag & ST_NOEXEC) != 0 ? +MS_NOEXEC : 0;
+  flags |= (found.f_flag & ST_RDONLY) != 0 ? +MS_RDONLY : 0;
+  if (!known || ::mount(nullptr, target.c_str(), nullptr, flags, nullptr) != 0) {
     const int number = errno;
     ::umount2(target.c_str(), MNT_DETACH);
     return fail(Code::broken, "make {} nosuid and nodev: {}", target.string(),
