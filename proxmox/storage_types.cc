@@ -38,6 +38,14 @@ std::string types_for_volumes() {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+/// What it would have for content if it were for volumes, too. Proxmox takes "none" beside no
+/// other.
+std::string with_volumes(std::vector<std::string> content) {
+  std::erase(content, "none");
+  content.emplace_back("rootdir");
+  return fmt::format("{}", fmt::join(content, ","));
+}
+
 }  // namespace
 
 std::string_view to_string(VolumeForm form) {
@@ -71,9 +79,8 @@ Result<const StorageType*> type_for_volumes(const StorageInfo& storage) {
       [](const std::string& content) { return content == "images" || content == "rootdir"; });
   if (!lists_them) {
     return fail(Code::refused,
-                "storage {} is not for volumes (content {}): pvesm set {} --content {},rootdir",
-                storage.id, fmt::join(storage.content, ","), storage.id,
-                fmt::join(storage.content, ","));
+                "storage {} is not for volumes (content {}): pvesm set {} --content {}", storage.id,
+                fmt::join(storage.content, ","), storage.id, with_volumes(storage.content));
   }
   return type;
 }

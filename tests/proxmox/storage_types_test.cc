@@ -48,5 +48,13 @@ TEST(StorageTypes, OneForOtherThingsIsRefusedWithTheCommandThatChangesIt) {
   EXPECT_TRUE(type_for_volumes(storage_of("dir", {"images"})));
 }
 
+TEST(StorageTypes, OneForNothingIsRefusedWithACommandThatProxmoxTakes) {
+  for (const std::vector<std::string>& content : {std::vector<std::string>{"none"}, {}}) {
+    const auto refused = type_for_volumes(storage_of("lvm", content));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, testing::EndsWith("pvesm set s1 --content rootdir"));
+  }
+}
+
 }  // namespace
 }  // namespace drover::proxmox
