@@ -110,7 +110,7 @@ Result<Volume> ProxmoxVolumes::describe_here(const VolumeSpec& spec, const std::
   }
   const Result<Path> mapped = node_storage_.activate(volid, stop);
   if (!mapped) {
-    // It is there: whoever looks for it must not take this for the contrary.
+    // It was made just now.
     const Code code = mapped.error().code;
     return fail(code == Code::not_found ? Code::unavailable : code,
                 "volume {} is at \"{}\", which is no path on this node: {}", volid,
@@ -166,7 +166,13 @@ Result<Volume> ProxmoxVolumes::find(const ContainerName& container, const JobId&
   const std::vector<std::string> volids = TRY(storage_.owned_by(spec.storage, owner_, stop));
   for (const std::string& volid : volids) {
     if (proxmox_name_in(volid) == name) {
-      return describe_here(spec, volid, stop);
+      // Also one that cannot be mapped now: to be freed it needs no path of this node, and to be
+      // used it is activated first.
+      Volume found = TRY(describe(spec, volid, stop));
+      if (!found.path.is_absolute()) {
+        found.path = node_storage_.activate(volid, stop).value_or(found.path);
+      }
+      return found;
     }
   }
   return fail(Code::not_found, "there is no volume {} on storage {}", name, spec.storage);

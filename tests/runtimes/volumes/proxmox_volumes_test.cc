@@ -120,6 +120,26 @@ TEST_F(ProxmoxVolumesTest, AVolumeWhoseAnswerWasLostIsLookedFor) {
   EXPECT_EQ(api_.storages["local"].volumes.size(), 1U);
 }
 
+TEST_F(ProxmoxVolumesTest, OneThatCannotBeMappedIsFoundAndFreed) {
+  // Of Ceph: it is made, and its answer lost, by a node that cannot map it.
+  api_.storages["ceph"].type = "rbd";
+  api_.storages["ceph"].devices = folder_ / "devices";
+  VolumeSpec spec = spec_;
+  spec.storage = "ceph";
+  EXPECT_EQ(volumes_.allocate(name_, job_, spec, stop_).error().code, Code::refused);
+  EXPECT_TRUE(api_.storages["ceph"].volumes.empty());
+  api_.fail_next("POST /nodes/pve1/storage/ceph/content", Error{Code::timed_out, "lost", {}}, true);
+  (void)volumes_.allocate(name_, job_, spec, stop_).has_value();
+  ASSERT_EQ(api_.storages["ceph"].volumes.size(), 1U);
+  const auto found = volumes_.find(name_, job_, spec, stop_);
+  ASSERT_TRUE(found) << to_text(found.error());
+  const auto active = volumes_.activate(*found, stop_);
+  ASSERT_FALSE(active);
+  EXPECT_THAT(active.error().message, HasSubstr("there is nothing at rbd:pool/"));
+  EXPECT_TRUE(volumes_.release(*found, stop_));
+  EXPECT_TRUE(api_.storages["ceph"].volumes.empty());
+}
+
 TEST_F(ProxmoxVolumesTest, AReleaseWhoseAnswerWasLostIsAskedForAgain) {
   const Error lost{Code::timed_out, "the connection was lost", {}};
   const std::string request = "DELETE /nodes/pve1/storage/local/content";
@@ -157,6 +177,13 @@ TEST_F(ProxmoxVolumesTest, ReleasingTwiceIsSuccess) {
   const Volume made = allocated();
   ASSERT_TRUE(volumes_.release(made, stop_));
   EXPECT_TRUE(volumes_.release(made, stop_));
+}
+
+TEST_F(ProxmoxVolumesTest, OnAStorageThatProxmoxHasNoMoreThereIsNothingToFree) {
+  const Volume made = allocated();
+  api_.storages.erase("local");
+  EXPECT_TRUE(volumes_.release(made, stop_));
+  EXPECT_TRUE(std::filesystem::exists(made.path));
 }
 
 TEST_F(ProxmoxVolumesTest, NeverReleasesAnothersVolume) {
