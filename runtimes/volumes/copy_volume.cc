@@ -40,7 +40,12 @@ Result<> empty_folder(const Path& folder) {
 
 Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& stop) {
   if (from.kind != to.kind) {
-    return fail(Code::broken, "copy volume {} to {}: they are of different kinds", from.id, to.id);
+    // On ZFS an earlier version made devices, and a new volume is a dataset.
+    return fail(
+        Code::refused,
+        "copy volume {}: it was made as another kind of volume than {} makes now; copy what "
+        "is in it into a new one, from a container that has both",
+        from.id, to.storage);
   }
   if (is_bound(from.kind)) {
     TRY(empty_folder(to.path));

@@ -295,5 +295,16 @@ TEST_F(MountVolumeTest, ACopyOfADatasetLeavesItMounted) {
   EXPECT_EQ(umount(other.c_str()), 0);
 }
 
+TEST_F(MountVolumeTest, WhatAnEarlierVersionMadeOfAnotherKindIsCopiedByHand) {
+  const auto copied =
+      copy_volume({"a", "tank", "tank:vm-9-a", file_, VolumeKind::block},
+                  {"b", "tank", "tank:subvol-9-b", source_, VolumeKind::dataset}, stop_);
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().code, Code::refused);
+  EXPECT_NE(copied.error().message.find("tank:vm-9-a: it was made as another kind"),
+            std::string::npos)
+      << copied.error().message;
+}
+
 }  // namespace
 }  // namespace drover::runtimes
