@@ -25,6 +25,7 @@
 //   RUN (/run/drover)               gone after a reboot
 //     runc/ crun/                   the runtimes' own state
 //     pids/NAME                     pid files
+//     growing/VOLUME                locked while resize2fs works on it
 //     bus/                          sockets of drover-front, 0700
 //     droverd.lock                  one agent a node
 #pragma once
@@ -78,6 +79,8 @@ struct Layout {
   Path pid_file(const ContainerName& name) const { return pids() / name.str(); }
   Path bus() const { return run / "bus"; }
   Path lock() const { return run / "droverd.lock"; }
+  /// Locked while the file system of a volume that outlives containers is made larger.
+  Path growing(const std::string& volume) const { return run / "growing" / volume; }
   /// Where ip-netns(8) keeps named network namespaces; ours are "drover-NAME".
   static Path netns(const ContainerName& name) {
     return Path("/run/netns") / ("drover-" + name.str());

@@ -79,9 +79,9 @@ class VolumeSource {
   virtual Result<> release_found(const FoundVolume& found, const system::Stop& stop) = 0;
 };
 
-// All of these take volumes that are active. The programs that they run end with the agent, also
-// when it is killed: the next one does the same again, and nobody sees that a program still works on
-// an image.
+// All of these take volumes that are active. The programs that they run, but for resize2fs, end
+// with the agent, also when it is killed: the next one does the same again, and nobody sees that a
+// program still works on an image.
 
 /// Gives an image or block device ext4, unless it holds a file system.
 Result<> format_volume(const Volume& volume, const system::Stop& stop);
@@ -92,8 +92,10 @@ enum class Check {
 /// Mends the file system (ext2 to ext4) of an image or block device that nobody uses. `broken` for
 /// what has to be mended by hand.
 Result<> check_file_system(const Volume& volume, Check how, const system::Stop& stop);
-/// Makes the file system of a volume that is not mounted as large as the volume.
-Result<> grow_file_system(const Volume& volume, const system::Stop& stop);
+/// Makes the file system of a volume that is not mounted as large as the volume. resize2fs is not
+/// ended by `stop`. It has `lock`, a file of this volume's, until it ends, and who comes later
+/// waits.
+Result<> grow_file_system(const Volume& volume, const Path& lock, const system::Stop& stop);
 /// Makes `to`, which nobody uses, hold what `from` holds, which nobody writes to. Both are of one
 /// kind, and `to` is as large. Blocks are shared where the file system can. What is cut off is done
 /// again from its beginning.

@@ -38,7 +38,8 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
   // the next resize makes good.
   TRY(work.once({.name = "volume.growfs", .act = [&]() -> Result<json::Value> {
                    const runtimes::Volume active = TRY(source->activate(volume, work.stop()));
-                   TRY(runtimes::grow_file_system(active, work.stop()));
+                   TRY(runtimes::grow_file_system(active, node.layout.growing(row.name),
+                                                  work.stop()));
                    return json::Value();
                  }}));
   // Storages round up; an agent of an earlier version has written none.

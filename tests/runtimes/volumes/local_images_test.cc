@@ -59,8 +59,8 @@ TEST_F(LocalImagesTest, GrowsAndKeepsWhatIsInIt) {
   ASSERT_TRUE(volumes_.grow(volume, 32, stop_));
   ASSERT_TRUE(volumes_.grow(volume, 32, stop_));
   EXPECT_EQ(facts(volume).st_size, off_t{32} << 20);
-  ASSERT_TRUE(grow_file_system(volume, stop_));
-  ASSERT_TRUE(grow_file_system(volume, stop_));
+  ASSERT_TRUE(grow_file_system(volume, folder_ / "lock", stop_));
+  ASSERT_TRUE(grow_file_system(volume, folder_ / "lock", stop_));
   const std::string found =
       system::run_ok({"blkid", "-p", "-s", "TYPE", "-o", "value", volume.path.native()}, stop_)
           .value();

@@ -89,7 +89,7 @@ TEST_F(LvmThinTest, AVolumeIsActivatedMountedAndGrown) {
   EXPECT_EQ(volumes_.grow(volume, 61, stop_).value(), 64U);
   run({"vgchange", "-an", group_});
   const Volume again = volumes_.activate(volume, stop_).value();
-  const auto grown = grow_file_system(again, stop_);
+  const auto grown = grow_file_system(again, folder_ / "lock", stop_);
   ASSERT_TRUE(grown) << to_text(grown.error());
   ASSERT_TRUE(mount_volume(again, target_, stop_));
   EXPECT_GT(mib_mounted(), 48U);

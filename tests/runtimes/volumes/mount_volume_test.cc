@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
@@ -250,6 +251,45 @@ TEST_F(MountVolumeTest, WhatWorksOnAFileSystemEndsWithTheAgent) {
     return stat.empty() || stat.find(") Z ") != std::string::npos;
   };
   EXPECT_TRUE(within(ended));
+}
+
+TEST_F(MountVolumeTest, WhatGrowsAFileSystemIsNotEndedInTheMiddle) {
+  // Ended in the middle it leaves one that e2fsck -p does not mend.
+  ASSERT_TRUE(format_volume(image_, stop_));
+  const Path bin = folder_ / "bin";
+  const Path calls = bin / "calls";
+  std::filesystem::create_directory(bin);
+  std::ofstream(bin / "resize2fs") << "#!/bin/sh\necho begins >> " << calls.native()
+                                   << "\nsleep 1\necho ends >> " << calls.native() << "\n";
+  std::filesystem::permissions(bin / "resize2fs", std::filesystem::perms::owner_all);
+  const std::string before = getenv("PATH");
+  setenv("PATH", (bin.native() + ":" + before).c_str(), 1);
+  const auto said = [&] { return system::read_file(calls).value_or(""); };
+  const auto within = [](const std::function<bool()>& condition) {
+    for (int tries = 0; tries < 500 && !condition(); ++tries) {
+      usleep(10'000);
+    }
+    return condition();
+  };
+  // Not with the agent: the next one waits for it.
+  const pid_t agent = fork();
+  if (agent == 0) {
+    (void)grow_file_system(image_, folder_ / "lock", stop_).has_value();
+    _exit(0);
+  }
+  EXPECT_TRUE(within([&] { return said() == "begins\n"; }));
+  kill(agent, SIGKILL);
+  waitpid(agent, nullptr, 0);
+  // Nor by a job that is cancelled.
+  std::thread cancel([&] {
+    EXPECT_TRUE(within([&] { return said().ends_with("ends\nbegins\n"); })) << said();
+    stop_.request();
+  });
+  const auto grown = grow_file_system(image_, folder_ / "lock", stop_);
+  cancel.join();
+  EXPECT_TRUE(grown) << to_text(grown.error());
+  EXPECT_EQ(said(), "begins\nends\nbegins\nends\n");
+  setenv("PATH", before.c_str(), 1);
 }
 
 TEST_F(MountVolumeTest, AFolderIsBoundWithWhatItsFileSystemForbids) {
