@@ -26,6 +26,24 @@ std::string mac_of(const std::string& node, const ContainerName& name, const Job
   return mac;
 }
 
+/// Of a claim that has failed: whether it was surely not granted. Whoever has not heard the answer,
+/// or cannot read it, does not know.
+bool is_denied(const Error& error) {
+  switch (error.code) {
+    case Code::unavailable:
+    case Code::not_found:
+    case Code::conflict:
+    case Code::refused:
+    case Code::invalid:
+      return true;
+    case Code::cancelled:
+    case Code::timed_out:
+    case Code::broken:
+      break;
+  }
+  return false;
+}
+
 /// Whether the address is taken by just this MAC address.
 bool has(const std::map<std::string, std::string>& taken, const proxmox::IpamAddress& address) {
   const auto holder = taken.find(address.ip);
@@ -113,9 +131,12 @@ Result<Lease> Leases::ask_for(Record record, const system::Stop& stop) {
     return fail(Code::conflict, "address {}: container {} has it", record.address.ip,
                 there->container);
   }
+  TRY(stop.check("claim address " + record.address.ip));
   TRY(write(record));
   system::crash_point("ipam before claim");
-  Result<> claimed = ipam_.claim(record.address, stop);
+  // Its answer is waited for, whoever stops: nobody else tells whether it was granted.
+  const system::Stop never;
+  Result<> claimed = ipam_.claim(record.address, never);
   system::crash_point("ipam after claim");
   if (!claimed && claimed.error().code == Code::conflict) {
     // Perhaps ours, of an agent that was killed or an answer that was lost.
@@ -129,12 +150,14 @@ Result<Lease> Leases::ask_for(Record record, const system::Stop& stop) {
     TRY(write(record));
     return record.lease;
   }
-  if (claimed.error().code == Code::timed_out) {
-    // Its file stays, and the next attempt asks again.
-    return fail(Code::unavailable, "{}", claimed.error().message);
+  if (is_denied(claimed.error())) {
+    TRY(system::remove_tree(record.file));
+    return Failure(claimed.error());
   }
-  TRY(system::remove_tree(record.file));
-  return Failure(claimed.error());
+  // Its file stays, and the next attempt asks again.
+  return claimed.error().code == Code::timed_out
+             ? fail(Code::unavailable, "{}", claimed.error().message)
+             : Failure(claimed.error());
 }
 
 Result<Lease> Leases::pick(const Record& wanted, const proxmox::IpamVnet& vnet,

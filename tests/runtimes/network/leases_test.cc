@@ -6,6 +6,7 @@
 
 #include "agent/core/ip_address.h"
 #include "agent/system/child.h"
+#include "fakes/meddling_client.h"
 #include "fakes/sim_node.h"
 #include "proxmox/task.h"
 
@@ -150,6 +151,44 @@ TEST_F(LeasesTest, AnAnswerThatWasLostLeaksNone) {
   EXPECT_THAT(kept(), SizeIs(1));
   const Lease lease = taken("web-1", on("web"));
   EXPECT_THAT(kept(), ElementsAre(testing::Pair(address_of(lease.address), lease.mac)));
+  ASSERT_TRUE(give_back("web-1"));
+  EXPECT_THAT(kept(), IsEmpty());
+}
+
+TEST_F(LeasesTest, AJobThatIsCancelledOverItsClaimLeaksNone) {
+  fakes::MeddlingClient meddled(*client_);
+  proxmox::Ipam ipam(meddled);
+  Leases leases(ipam, folder_.path() / "ipam", "pve1");
+  for (const char* vnet : {"web", "hushed"}) {
+    system::Stop cancelled;
+    meddled.after = [&](const std::string& line) -> std::optional<Error> {
+      if (line.starts_with("POST")) {
+        cancelled.request();
+      }
+      return std::nullopt;
+    };
+    const auto lease = leases.take(name("web-1"), job_, on(vnet), cancelled);
+    ASSERT_TRUE(lease) << lease.error().message;
+    EXPECT_THAT(leases_->inventory().value(), SizeIs(1)) << "its undo finds it";
+    ASSERT_TRUE(give_back("web-1"));
+    EXPECT_THAT(kept(), IsEmpty());
+    EXPECT_TRUE(is_free("hushed", "quiet", address_of((*lease)->address)) ||
+                std::string(vnet) == "web");
+    EXPECT_EQ(leases.take(name("web-1"), job_, on(vnet), cancelled).error().code, Code::cancelled);
+    EXPECT_THAT(leases_->inventory().value(), IsEmpty());
+  }
+}
+
+TEST_F(LeasesTest, AnAnswerThatCannotBeReadLeaksNone) {
+  fakes::MeddlingClient meddled(*client_);
+  proxmox::Ipam ipam(meddled);
+  Leases leases(ipam, folder_.path() / "ipam", "pve1");
+  meddled.after = [&](const std::string& line) {
+    return line.starts_with("POST") ? std::optional(Error{Code::broken, "no JSON", {}})
+                                    : std::nullopt;
+  };
+  EXPECT_EQ(leases.take(name("web-1"), job_, on("web"), stop_).error().code, Code::broken);
+  EXPECT_THAT(kept(), SizeIs(1));
   ASSERT_TRUE(give_back("web-1"));
   EXPECT_THAT(kept(), IsEmpty());
 }
