@@ -75,9 +75,17 @@ Result<> Provision::check() {
 }
 
 Result<proxmox::Bridge> Provision::require_bridge(const NetworkSpec& spec) {
-  return node_.proxmox_network == nullptr
-             ? proxmox::Bridge()
-             : node_.proxmox_network->require_bridge(spec.bridge, work_.stop());
+  proxmox::Bridge bridge;
+  if (node_.proxmox_network != nullptr) {
+    bridge = TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
+  }
+  bridges_.insert_or_assign(spec.bridge, bridge);
+  return bridge;
+}
+
+Result<proxmox::Bridge> Provision::known_bridge(const NetworkSpec& spec) {
+  const auto known = bridges_.find(spec.bridge);
+  return known == bridges_.end() ? require_bridge(spec) : known->second;
 }
 
 Result<> Provision::make_folder() {
@@ -185,7 +193,7 @@ Result<> Provision::make_network(bool renewed) {
 
 Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec) {
   // A VLAN on a vnet has subnets of its own.
-  const proxmox::Bridge bridge = TRY(require_bridge(spec));
+  const proxmox::Bridge bridge = TRY(known_bridge(spec));
   if (node_.leases == nullptr || !bridge.has_ipam || spec.vlan != 0) {
     return std::optional<runtimes::Lease>();
   }

@@ -1,6 +1,9 @@
 // Provision: what a container needs on the node before a runtime can make it.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/work.h"
@@ -32,6 +35,8 @@ class Provision {
   Result<> check();
   /// As Proxmox has it; on a node without one no more than that nothing is known.
   Result<proxmox::Bridge> require_bridge(const NetworkSpec& spec);
+  /// The same, as it was when this run of the job asked for it first.
+  Result<proxmox::Bridge> known_bridge(const NetworkSpec& spec);
   Result<> make_folder();
   Result<> make_volume(const VolumeSpec& spec);
   Result<runtimes::Volume> allocate(const VolumeSpec& spec);
@@ -49,6 +54,7 @@ class Provision {
   Work& work_;
   const Node& node_;
   ContainerRecord& record_;
+  std::map<std::string, proxmox::Bridge> bridges_{};  // by name
 };
 
 }  // namespace drover::jobs
