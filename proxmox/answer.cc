@@ -16,13 +16,17 @@ bool contains(std::string_view text, std::string_view part) {
 }
 
 /// Texts of PVE 8 and 9 and what they mean. The first that fits decides.
-constexpr std::array<std::pair<std::string_view, Code>, 39> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, Code>, 42> kMeanings = {{
     {"got timeout", Code::unavailable},               // can't lock file '...' - got timeout
     {"got lock request timeout", Code::unavailable},  // a lock of the cluster
     {"no quorum", Code::unavailable},
     {"unable to open file '/etc/pve/", Code::unavailable},  // to write it, without a quorum
-    {"already exist", Code::conflict},                      // addresses of an IPAM, without an "s"
-    {"already defined", Code::conflict},                    // storages
+    // Of an IPAM elsewhere, whatever its trouble is: "ip already exist: Invalid response from ...".
+    {"Invalid response from server: 5", Code::unavailable},
+    {"Invalid response from server: 401", Code::refused},
+    {"Invalid response from server: 403", Code::refused},
+    {"already exist", Code::conflict},    // addresses of an IPAM, without an "s"
+    {"already defined", Code::conflict},  // storages
     {"already running", Code::conflict},
     {"not running", Code::conflict},
     {"is running", Code::conflict},
