@@ -54,12 +54,15 @@ Result<> SdnLock::release(const Stop& stop) {
 }
 
 Result<std::string> SdnLock::take(bool beside_pending, const std::string& what, const Stop& stop) {
+  TRY(stop.check(what));
   const Kept before = TRY(read());
   const std::int64_t now = clock_.unix_ms();
   // An agent that ends before it has the answer leaves at least that it has asked.
   TRY(write({"", now}));
+  // Its answer is waited for, whoever stops: without the token nobody gives the lock back.
+  const Stop never;
   const Result<json::Value> answer =
-      client_.post(kLock, beside_pending ? Form{{"allow-pending", "1"}} : Form{}, stop);
+      client_.post(kLock, beside_pending ? Form{{"allow-pending", "1"}} : Form{}, never);
   if (answer) {
     const std::string token(answer->string_or(""));
     if (token.empty()) {
@@ -69,8 +72,8 @@ Result<std::string> SdnLock::take(bool beside_pending, const std::string& what, 
     TRY(write({token, now}));
     return token;
   }
+  const bool perhaps_ours = before.asked_unix_ms != 0;
   if (is_anothers(answer.error())) {
-    const bool perhaps_ours = before.asked_unix_ms != 0;
     TRY(perhaps_ours ? write(before) : released());
     return fail(
         Code::unavailable,
@@ -88,11 +91,23 @@ Result<std::string> SdnLock::take(bool beside_pending, const std::string& what, 
                 "nothing of it is changed; Proxmox VE 9 has it",
                 what);
   }
-  if (answer.error().code != Code::timed_out) {
-    TRY(released());
-    return Failure(Error(answer.error()).context(what));
+  switch (answer.error().code) {
+    case Code::timed_out:
+      return fail(Code::unavailable, "{}: {}", what, answer.error().message);
+    case Code::cancelled:
+    case Code::broken:
+      break;  // perhaps it was given, and the answer could not be read
+    case Code::conflict:
+      TRY(released());  // told only to whom the lock was free
+      break;
+    case Code::unavailable:
+    case Code::not_found:
+    case Code::refused:
+    case Code::invalid:
+      TRY(perhaps_ours ? write(before) : released());
+      break;
   }
-  return fail(Code::unavailable, "{}: {}", what, answer.error().message);
+  return Failure(Error(answer.error()).context(what));
 }
 
 }  // namespace drover::proxmox

@@ -32,6 +32,12 @@ Result<> done(const Result<json::Value>& answer) {
   return answer ? Result<>() : Failure(answer.error());
 }
 
+Result<> check_ours(const VnetState& state, const std::string& what) {
+  const bool is_there = state.written || state.applied;
+  return !is_there || state.is_ours() ? Result<>()
+                                      : fail(Code::refused, "{}: it is not Drover's", what);
+}
+
 std::string vnet_path(const std::string& name) {
   return "/cluster/sdn/vnets/" + path_segment(name);
 }
@@ -205,7 +211,8 @@ Result<> Vnets::apply(const std::string& token, const std::string& what, const S
 }
 
 Result<> Vnets::write_and_apply(const VnetRequest& vnet, const VnetState& before,
-                                const std::string& what, const Stop& stop) {
+                                const std::string& what, const Stop& stop,
+                                const std::function<Result<>()>& begins) {
   return change(before.pending, what, stop, [&](const std::string& token) -> Result<> {
     const VnetState now = TRY(read_vnet_state(sdn_, vnet.name, stop));
     TRY(check_alone(now, what));
@@ -213,12 +220,15 @@ Result<> Vnets::write_and_apply(const VnetRequest& vnet, const VnetState& before
       return fail(Code::conflict, "{}: somebody has made it otherwise meanwhile ({})", what,
                   now.str());
     }
+    if (begins && !now.written && !now.applied) {
+      TRY(begins());
+    }
     const Result<> added = add(vnet, now, token, stop);
     if (!added) {
       // Half of it is of no use to anybody, and would keep others from changing anything.
       const Stop never;
       const Result<VnetState> half = read_vnet_state(sdn_, vnet.name, never);
-      if (half && !half->applied) {
+      if (half && !half->applied && half->is_ours()) {
         [[maybe_unused]] const Result<> erased = erase(*half, vnet.name, token, never);
       }
       return again_when_lost(added);
@@ -227,9 +237,11 @@ Result<> Vnets::write_and_apply(const VnetRequest& vnet, const VnetState& before
   });
 }
 
-Result<> Vnets::make(const VnetRequest& vnet, const Stop& stop) {
+Result<> Vnets::make(const VnetRequest& vnet, const Stop& stop,
+                     const std::function<Result<>()>& begins) {
   const std::string what = fmt::format("make vnet {} in zone {}", vnet.name, vnet.zone);
   TRY(check_vnet_name(vnet.name));
+  const std::lock_guard changing(changing_);
   TRY(lock_.release(stop));
   TRY(settle(stop));
   const VnetState before = TRY(read_vnet_state(sdn_, vnet.name, stop));
@@ -256,7 +268,7 @@ Result<> Vnets::make(const VnetRequest& vnet, const Stop& stop) {
     }
   }
   TRY(check_nodes(zone, on_nodes, what, stop));
-  const Result<> applied = write_and_apply(vnet, before, what, stop);
+  const Result<> applied = write_and_apply(vnet, before, what, stop, begins);
   // The task succeeds whatever the nodes make of it, and need not have waited for this one.
   TRY(settle(stop));
   if (system::is_link_up(vnet.name)) {
@@ -281,15 +293,14 @@ Result<> Vnets::put_back(const VnetRequest& vnet, const std::string& what, const
 
 Result<> Vnets::remove(const std::string& name, const Stop& stop) {
   const std::string what = "remove vnet " + name;
+  const std::lock_guard changing(changing_);
   TRY(lock_.release(stop));
   TRY(settle(stop));
   const VnetState before = TRY(read_vnet_state(sdn_, name, stop));
   if (!before.written && !before.applied) {
     return {};
   }
-  if (!before.is_ours()) {
-    return fail(Code::refused, "{}: it is not Drover's", what);
-  }
+  TRY(check_ours(before, what));
   const std::vector<std::string> guests = TRY(guests_on_bridge(client_, name, stop).context(what));
   if (!guests.empty()) {
     return fail(Code::conflict, "{}: on it are {}; take them off it before", what,
@@ -303,6 +314,7 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
       change(before.pending, what, stop, [&](const std::string& token) -> Result<> {
         const VnetState now = TRY(read_vnet_state(sdn_, name, stop));
         TRY(check_alone(now, what));
+        TRY(check_ours(now, what));
         TRY(again_when_lost(erase(now, name, token, stop)));
         return now.applied ? apply(token, what, stop) : Result<>();
       });
@@ -319,6 +331,11 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
     return applied;
   }
   return put_back(*before.request(), what, stop);
+}
+
+Result<> Vnets::free_lock(const Stop& stop) {
+  const std::unique_lock changing(changing_, std::try_to_lock);
+  return changing ? lock_.release(stop) : Result<>();
 }
 
 Result<std::optional<Vnets::Known>> Vnets::look_at(const std::string& name, const Stop& stop) {

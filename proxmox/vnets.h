@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ Result<> check_vnet_name(const std::string& name);
 
 /// Whose a vnet is says its alias, "drover:vnet:NAME"; any node's agent may work on it. (It is the
 /// bridge's alias in the kernel, too, and so is not that of bridges made there.) One call at a time
-/// changes a node: the caller sees to that.
+/// changes a node: the caller sees to that, but for free_lock, which any thread may call.
 class Vnets {
  public:
   /// Both must outlive this. `lock_file`: see SdnLock.
@@ -33,8 +34,10 @@ class Vnets {
   /// earlier call has left in the middle is gone on with; what is there, applied and up is left
   /// alone, whoever's agent has made it. `not_found` for a zone that is not there, naming those
   /// that are; `refused` for one that this node is not in; `conflict` for a vnet that is not
-  /// Drover's or is otherwise, and while changes of somebody else wait to be applied.
-  Result<> make(const VnetRequest& vnet, const Stop& stop);
+  /// Drover's or is otherwise, and while changes of somebody else wait to be applied. `begins` is
+  /// called, under the cluster's lock, before one is written that nobody has made.
+  Result<> make(const VnetRequest& vnet, const Stop& stop,
+                const std::function<Result<>()>& begins = {});
   /// From the whole cluster. Absent is success. `refused` for one that is not Drover's; `conflict`
   /// while changes of somebody else wait, while guests of any node are on it or addresses are given
   /// out, and when the kernel keeps it because something was plugged in meanwhile: then it is as
@@ -53,8 +56,9 @@ class Vnets {
   Result<std::optional<Known>> look_at(const std::string& name, const Stop& stop);
   /// All that are Drover's, and that this node's zones have.
   Result<std::vector<Known>> own(const Stop& stop);
-  /// Gives the cluster's lock back that an earlier agent of this node has left.
-  Result<> free_lock(const Stop& stop) { return lock_.release(stop); }
+  /// Gives the cluster's lock back that an earlier agent of this node, or a call that could not
+  /// reach the API any more, has left. While a call is at it nothing is done.
+  Result<> free_lock(const Stop& stop);
 
  private:
   using Change = std::function<Result<>(const std::string& token)>;
@@ -79,13 +83,15 @@ class Vnets {
   /// Has Proxmox apply what is written and give the lock back, and waits for the end.
   Result<> apply(const std::string& token, const std::string& what, const Stop& stop);
   Result<> write_and_apply(const VnetRequest& vnet, const VnetState& before,
-                           const std::string& what, const Stop& stop);
+                           const std::string& what, const Stop& stop,
+                           const std::function<Result<>()>& begins = {});
   Result<> put_back(const VnetRequest& vnet, const std::string& what, const Stop& stop);
 
   Client& client_;
   Sdn sdn_;
   Tasks tasks_;
   SdnLock lock_;
+  std::mutex changing_{};  // held by whoever may have the cluster's lock
 };
 
 }  // namespace drover::proxmox

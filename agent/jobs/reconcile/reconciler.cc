@@ -13,6 +13,9 @@ namespace drover::jobs {
 
 namespace {
 
+/// Among the parts that fail.
+constexpr const char* kLock = "lock on the cluster's SDN";
+
 /// Of a container that is to go: whether that is so also when its program runs. What a delete
 /// without force has left, somebody may have started by hand since.
 Result<bool> goes_by_force(Journal& journal, const std::string& name) {
@@ -89,6 +92,7 @@ Result<> Reconciler::round() {
   if (node_.storages != nullptr) {
     node_.storages->look(stop_);
   }
+  free_lock();
   std::int64_t since = 0;
   std::optional<Known> known;
   TRY(books_.write([&](Books& books) -> Result<> {
@@ -111,6 +115,19 @@ Result<> Reconciler::round() {
   }));
   TRY(networks_.look(books_));
   return collect(sight);
+}
+
+/// The cluster's, which keeps everybody from changing its SDN: its job may have ended without.
+void Reconciler::free_lock() {
+  if (node_.vnets == nullptr) {
+    return;
+  }
+  const Result<> freed = node_.vnets->free_lock(stop_);
+  if (freed) {
+    failing_.erase(kLock);
+  } else if (!stop_.requested() && failing_.insert(kLock).second) {
+    system::log_warning("{}; it is tried again", freed.error().message);
+  }
 }
 
 Sight Reconciler::see() {

@@ -35,6 +35,7 @@ class Reconciler {
  private:
   void work();
   Result<> round();
+  void free_lock();
   Sight see();
   void warn_once(const Part& part, const Result<Listing>& listed);
   Result<> collect(const Sight& sight);

@@ -182,7 +182,8 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
                      .address = request.options.address,
                      .vlan_aware = request.options.vlan_aware,
                      .by_proxmox = node.network_configuration != nullptr,
-                     .job = job,
+                     // Of a vnet that another node may be making, too, it is not known yet.
+                     .job = request.options.zone.empty() ? job : "",
                      .busy = job,
                      .created_at = work.clock().unix_ms(),
                      .zone = request.options.zone,
@@ -222,6 +223,15 @@ Result<bool> are_addresses_elsewhere(Work& work, const Node& node, const Network
   return !known || !known->gives_addresses;
 }
 
+/// Written down before the vnet is: should the job fail, the vnet is its to take back.
+Result<> made_by(Work& work, NetworkRow& row) {
+  if (row.busy != work.request().id.str()) {
+    return {};  // one of an earlier job, which is gone from the cluster and made again
+  }
+  row.job = row.busy;
+  return work.write([&](Books& books) { return books.journal().put_network(row); });
+}
+
 }  // namespace
 
 Result<json::Value> ensure_network(Work& work, const Node& node) {
@@ -233,7 +243,7 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
   work.plan(1);
   TRY(work.once({.name = "network.make",
                  .act = [&]() -> Result<json::Value> {
-                   TRY(make_network(node, *row, work.stop()));
+                   TRY(make_network(node, *row, work.stop(), [&] { return made_by(work, *row); }));
                    TRY(plug_in_again(work, node, row->name));
                    return json::Value();
                  },

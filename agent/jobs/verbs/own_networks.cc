@@ -156,13 +156,15 @@ std::string describe(const NetworkRow& row) {
   return text + (row.snat ? ", SNAT" : "") + (row.vlan_aware ? " and VLANs" : "");
 }
 
-Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop) {
+Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop,
+                      const std::function<Result<>()>& begins) {
   if (!row.by_proxmox) {
     return runtimes::make_bridge(bridge_of(row), stop);
   }
   if (!row.zone.empty()) {
     proxmox::Vnets* const vnets = TRY(vnets_for(node, row));
-    return vnets->make({row.name, row.zone, row.tag, row.address, row.snat, row.vlan_aware}, stop);
+    return vnets->make({row.name, row.zone, row.tag, row.address, row.snat, row.vlan_aware}, stop,
+                       begins);
   }
   proxmox::NetworkConfiguration* const configuration = TRY(configuration_for(node, row));
   TRY(configuration->make_bridge({row.name, row.address, row.vlan_aware}, stop));
@@ -263,6 +265,10 @@ Result<> undo_network(Work& work, const Node& node) {
       return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
     }
     return let_go(work, std::move(*row), std::move(removed));
+  }
+  if (work.request().verb == Verb::network_ensure && !row->zone.empty()) {
+    // This job has written nothing: what is there by now is another node's, perhaps in use.
+    return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
   }
   // It was to be removed, and is perhaps half gone.
   node.networks.give_out(range_of(*row));

@@ -3,6 +3,7 @@
 // name; a bridge that it does not know is somebody else's and is left as it is.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,8 +31,9 @@ NetworkRow row_of(const proxmox::Vnets::Known& known);
 std::string describe(const NetworkRow& row);
 
 /// Makes the bridge, or what is missing of it. One of Proxmox's needs the turn of
-/// `turn_of_network`.
-Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop);
+/// `turn_of_network`. `begins` is called before a vnet is written that nobody has made.
+Result<> make_network(const Node& node, const NetworkRow& row, const system::Stop& stop,
+                      const std::function<Result<>()>& begins = {});
 /// Absent is success. `conflict` for one of Proxmox's that something is plugged into.
 Result<> unmake_network(const Node& node, const NetworkRow& row, const system::Stop& stop);
 /// None for one that is made in the kernel.

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 
 #include "agent/jobs/reconcile/rebuild.h"
+#include "agent/jobs/reconcile/reconciler.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/system/child.h"
+#include "fakes/meddling_client.h"
 #include "fakes/sim_node.h"
 #include "node_fixture.h"
 
@@ -132,6 +134,51 @@ TEST_F(VnetNetworksTest, OneOfAnotherNodesAgentIsTakenOverAndStaysWhenTheJobFail
   EXPECT_EQ(remove("j4", "web").state, JobState::succeeded);
 }
 
+TEST_F(VnetNetworksTest, OneThatAnotherNodesAgentMakesMeanwhileStaysWhenTheJobFails) {
+  fakes::MeddlingClient meddled(*client_);
+  vnets_ = std::make_unique<proxmox::Vnets>(meddled, real_clock_, layout_.sdn_lock());
+  node_->vnets = vnets_.get();
+  meddled.before = [&](const std::string& line) {
+    if (line == "POST /cluster/sdn/lock") {
+      proxmox::Vnets other(*client_, real_clock_, folder_.path() / "another-lock");
+      ASSERT_TRUE(other.make({.name = "web", .zone = "lab", .address = "10.84.0.1/24"}, stop_));
+      ASSERT_TRUE(client_->post("/cluster/sdn/lock", {}, stop_));
+      ip({"link", "delete", "web"});  // this node has not got it yet
+    }
+  };
+  meddled.after = [&](const std::string& line) -> std::optional<Error> {
+    if (line == "POST /cluster/sdn/lock") {
+      EXPECT_TRUE(client_->del("/cluster/sdn/lock", {{"force", "1"}}, stop_));
+    }
+    return std::nullopt;
+  };
+  json::Object request =
+      job("j1", "network.ensure", "web", {{"zone", "lab"}, {"address", "10.84.0.1/24"}});
+  request.set("attempts", 1);
+  const JobRow row = run(request);
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("somebody has the lock"));
+  EXPECT_TRUE(vnets_->look_at("web", stop_).value()) << "it is the other node's";
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+  meddled.before = [](const std::string&) {};
+  meddled.after = [](const std::string&) -> std::optional<Error> { return std::nullopt; };
+  EXPECT_EQ(ensure_web("j2").state, JobState::succeeded);
+}
+
+TEST_F(VnetNetworksTest, AContainerOnABridgeThatIsNoVnetCostsNoMoreRequests) {
+  ip({"link", "add", "name", "vmbr0", "type", "bridge"});
+  ip({"link", "set", "vmbr0", "up"});
+  fakes::MeddlingClient meddled(*client_);
+  network_ = std::make_unique<proxmox::Network>(meddled);
+  node_->proxmox_network = network_.get();
+  proxmox::Ipam ipam(meddled);
+  leases_ = std::make_unique<runtimes::Leases>(ipam, layout_.ipam(), "pve1");
+  node_->leases = leases_.get();
+  const JobRow ran = run(run_on("j1", "web-1", "vmbr0"));
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  EXPECT_THAT(meddled.lines, SizeIs(2)) << "before anything is made, and before it is plugged in";
+}
+
 TEST_F(VnetNetworksTest, AVnetOfAnAdminIsUsedAsItIs) {
   admin_posts("vnets", {{"vnet", "theirs"}, {"zone", "lab"}});
   admin_applies();
@@ -240,6 +287,21 @@ TEST_F(VnetNetworksTest, AnAddressOfAnotherNodesContainerIsAConflictAndKeepsTheN
   EXPECT_THAT(removed.result, HasSubstr("not empty"));
   EXPECT_EQ(state_in_kernel("web"), BridgeState::up);
   EXPECT_TRUE(client_->post("/cluster/sdn/lock", {}, stop_)) << "nobody has it";
+}
+
+TEST_F(VnetNetworksTest, ALockWhoseJobHasEndedIsGivenBackByTheReconciler) {
+  proxmox::SdnLock left(*client_, real_clock_, layout_.sdn_lock());
+  ASSERT_TRUE(left.take(false, "test", stop_));
+  {
+    Reconciler reconciler(*node_, *books_, *supervisor_, *intake_, clock_);
+    reconciler.look();
+    while (reconciler.looks() == 0) {
+      loop_->turn(std::chrono::milliseconds(5));
+    }
+    books_->close();
+  }
+  EXPECT_TRUE(client_->post("/cluster/sdn/lock", {}, stop_)) << "nobody has it";
+  EXPECT_FALSE(std::filesystem::exists(layout_.sdn_lock()));
 }
 
 TEST_F(VnetNetworksTest, ARebuiltJournalHasThemAgainAndNobodysLockIsLeft) {
