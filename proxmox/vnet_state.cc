@@ -88,9 +88,12 @@ std::string VnetState::str() const {
   return text + (written->vlan_aware ? ", VLANs" : "");
 }
 
-Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop& stop) {
+Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop& stop,
+                                  Others others) {
   VnetState state;
-  state.foreign = TRY(sdn.other_changes(stop));
+  if (others == Others::read) {
+    state.foreign = TRY(sdn.other_changes(stop));
+  }
   const std::vector<SdnSection> zones = TRY(sdn.zones(stop));
   for (const SdnSection& zone : zones) {
     if (zone.applied) {
@@ -103,6 +106,9 @@ Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop&
   const std::vector<SdnSection> vnets = TRY(sdn.vnets(stop));
   for (const SdnSection& vnet : vnets) {
     const bool is_it = vnet.id == name;
+    if (!is_it && others == Others::left_out) {
+      continue;
+    }
     if (is_it && vnet.applied) {
       state.applied = vnet_from(name, *vnet.applied);
     }

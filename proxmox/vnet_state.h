@@ -41,8 +41,11 @@ struct VnetState {
   std::string str() const;
 };
 
-/// Asks for every vnet's subnets, too: a change of any is applied with all others.
-Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop& stop);
+enum class Others { read, left_out };
+/// Asks for every vnet's subnets, too: a change of any is applied with all others. With those left
+/// out, nothing is known of what else waits or is there.
+Result<VnetState> read_vnet_state(Sdn& sdn, const std::string& name, const Stop& stop,
+                                  Others others = Others::read);
 
 /// What tells whose a vnet is.
 std::string vnet_alias(const std::string& name);

@@ -38,6 +38,17 @@ Result<> check_ours(const VnetState& state, const std::string& what) {
                                       : fail(Code::refused, "{}: it is not Drover's", what);
 }
 
+/// Drover makes one; the others are somebody's.
+Result<> check_one_subnet(const VnetState& state, const std::string& what) {
+  if (state.subnets.size() <= 1) {
+    return {};
+  }
+  return fail(Code::conflict,
+              "{}: somebody has given it more subnets ({}): delete those before (Datacenter, SDN, "
+              "VNets)",
+              what, state.str());
+}
+
 std::string vnet_path(const std::string& name) {
   return "/cluster/sdn/vnets/" + path_segment(name);
 }
@@ -271,11 +282,14 @@ Result<> Vnets::make(const VnetRequest& vnet, const Stop& stop,
   const Result<> applied = write_and_apply(vnet, before, what, stop, begins);
   // The task succeeds whatever the nodes make of it, and need not have waited for this one.
   TRY(settle(stop));
+  if (!applied) {
+    // An answer may have been lost, or another node's agent have made just this one.
+    const Result<VnetState> after = read_vnet_state(sdn_, vnet.name, stop);
+    return after && after->is(vnet) && !after->pending && system::is_link_up(vnet.name) ? Result<>()
+                                                                                        : applied;
+  }
   if (system::is_link_up(vnet.name)) {
     return {};
-  }
-  if (!applied) {
-    return applied;
   }
   return fail(Code::broken,
               "{}: it was applied, and node {} does not have it; the node's last task \"{}\" tells "
@@ -315,6 +329,7 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
         const VnetState now = TRY(read_vnet_state(sdn_, name, stop));
         TRY(check_alone(now, what));
         TRY(check_ours(now, what));
+        TRY(check_one_subnet(now, what));
         TRY(again_when_lost(erase(now, name, token, stop)));
         return now.applied ? apply(token, what, stop) : Result<>();
       });
@@ -339,7 +354,7 @@ Result<> Vnets::free_lock(const Stop& stop) {
 }
 
 Result<std::optional<Vnets::Known>> Vnets::look_at(const std::string& name, const Stop& stop) {
-  const VnetState state = TRY(read_vnet_state(sdn_, name, stop));
+  const VnetState state = TRY(read_vnet_state(sdn_, name, stop, Others::left_out));
   std::optional<VnetRequest> request = state.request();
   if (!request) {
     return std::optional<Known>();

@@ -235,7 +235,16 @@ Result<> Leases::give_back(const Record& record, const system::Stop& stop) {
   const Taken taken = TRY(ipam_.taken(record.address.zone, stop));
   // Where Proxmox does not tell, one that it has not said to be ours may be anybody's.
   if (taken ? has(*taken, record.address) : record.given) {
-    TRY(ipam_.release(record.address, stop));
+    TRY(stop.check("give back address " + record.address.ip));
+    const system::Stop never;
+    const Result<> released = ipam_.release(record.address, never);
+    if (!released && !taken && released.error().code == Code::timed_out) {
+      // It is most likely free, and by the next attempt perhaps somebody's.
+      Record forgotten = record;
+      forgotten.given = false;
+      TRY(write(forgotten));
+    }
+    TRY(released);
     system::crash_point("ipam after release");
   }
   return system::remove_tree(record.file);

@@ -2,7 +2,6 @@
 #include "proxmox/vnets.h"
 
 #include "agent/system/file.h"
-#include "fakes/meddling_client.h"
 #include "sdn_fixture.h"
 
 namespace drover::proxmox {
@@ -187,53 +186,6 @@ TEST_F(VnetsTest, ALockWhoseAnswerWasLostIsToldToBePerhapsOurs) {
   admin(client_->del("/cluster/sdn/lock", {{"force", "1"}}, stop_));
   EXPECT_TRUE(vnets_.make(kWeb, stop_));
   EXPECT_FALSE(std::filesystem::exists(lock_file_));
-}
-
-TEST_F(VnetsTest, AJobThatIsCancelledOverTheLockGivesItBack) {
-  fakes::MeddlingClient meddled(*client_);
-  Vnets vnets(meddled, clock_, lock_file_);
-  system::Stop cancelled;
-  meddled.after = [&](const std::string& line) -> std::optional<Error> {
-    if (line == "POST /cluster/sdn/lock") {
-      cancelled.request();
-    }
-    return std::nullopt;
-  };
-  const Result<> made = vnets.make(kWeb, cancelled);
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, Code::cancelled);
-  expect_untouched();
-}
-
-TEST_F(VnetsTest, WhatAnAdminHasTakenOverBeforeTheLockWasHadStays) {
-  ASSERT_TRUE(vnets_.make(kWeb, stop_));
-  fakes::MeddlingClient meddled(*client_);
-  Vnets vnets(meddled, clock_, lock_file_);
-  meddled.before = [&](const std::string& line) {
-    if (line == "POST /cluster/sdn/lock") {
-      admin(client_->put("/cluster/sdn/vnets/web", {{"alias", "mine"}}, stop_));
-      admin_applies();
-    }
-  };
-  const Result<> removed = vnets.remove("web", stop_);
-  ASSERT_FALSE(removed);
-  EXPECT_EQ(removed.error().code, Code::refused);
-  EXPECT_TRUE(is_in_kernel("web"));
-  EXPECT_TRUE(vnets_.look_at("web", stop_).value());
-  EXPECT_TRUE(is_free());
-}
-
-TEST_F(VnetsTest, WhatAnAdminMakesBehindAFreedLockIsNotTakenOutAsAHalf) {
-  fakes::MeddlingClient meddled(*client_);
-  Vnets vnets(meddled, clock_, lock_file_);
-  meddled.before = [&](const std::string& line) {
-    if (line == "POST /cluster/sdn/vnets") {
-      admin(client_->del("/cluster/sdn/lock", {{"force", "1"}}, stop_));
-      admin_makes_vnet("web", "lab");
-    }
-  };
-  EXPECT_FALSE(vnets.make(kWeb, stop_));
-  EXPECT_THAT(pending(), ElementsAre("web"));
 }
 
 TEST_F(VnetsTest, AHalfThatAnAgentHasLeftIsMadeWhole) {

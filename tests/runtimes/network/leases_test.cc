@@ -223,6 +223,16 @@ TEST_F(LeasesTest, WhereProxmoxDoesNotTellWhoHasOneOnlyWhatItHasSaidToBeOursIsGi
   EXPECT_FALSE(is_free("hushed", "quiet", "10.85.0.5")) << "it was not ours";
 }
 
+TEST_F(LeasesTest, OneWhoseReturnWasLostIsNotTakenFromWhoeverHasItNext) {
+  taken("web-1", on("hushed", "10.85.0.5/29"));
+  sim_->set_fault("lost", 1, "DELETE /cluster/sdn/vnets/hushed/ips");
+  EXPECT_FALSE(give_back("web-1"));
+  somebody_takes("hushed", "quiet", "10.85.0.5");
+  ASSERT_TRUE(give_back("web-1"));
+  EXPECT_FALSE(is_free("hushed", "quiet", "10.85.0.5"));
+  EXPECT_THAT(leases_->inventory().value(), IsEmpty());
+}
+
 TEST_F(LeasesTest, OneThatIsFoundIsGivenBackWithoutItsContainer) {
   taken("web-1", on("web"));
   const std::vector<FoundLease> found = leases_->inventory().value();
