@@ -267,7 +267,11 @@ Result<> undo_network(Work& work, const Node& node) {
     return let_go(work, std::move(*row), std::move(removed));
   }
   if (work.request().verb == Verb::network_ensure && !row->zone.empty()) {
-    // This job has written nothing: what is there by now is another node's, perhaps in use.
+    // This job has written nothing: what is there by now is another node's, perhaps in use. Of a
+    // lock that it has left the reconciler sees to what fails here.
+    if (node.vnets != nullptr) {
+      [[maybe_unused]] const Result<> freed = node.vnets->free_lock(work.agent_stop());
+    }
     return work.write([&](Books& books) { return books.journal().erase_network(row->name); });
   }
   // It was to be removed, and is perhaps half gone.

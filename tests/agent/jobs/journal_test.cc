@@ -173,6 +173,33 @@ PRAGMA user_version = 1;
   EXPECT_TRUE(journal->unfinished().value().empty());
 }
 
+TEST_F(JournalTest, NetworksOfVersion5AreOfNoZone) {
+  { open(); }
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &raw), SQLITE_OK);
+  const char* written = R"(
+ALTER TABLE networks DROP COLUMN zone;
+ALTER TABLE networks DROP COLUMN tag;
+ALTER TABLE networks DROP COLUMN snat;
+ALTER TABLE networks DROP COLUMN addresses_elsewhere;
+INSERT INTO networks(name, address, vlan_aware, job, busy, created_at, by_proxmox)
+  VALUES('vmbr5', '10.84.0.1/24', 1, 'j1', 'j2', 7, 1);
+PRAGMA user_version = 5;
+)";
+  ASSERT_EQ(sqlite3_exec(raw, written, nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(raw);
+  sqlite3_close(raw);
+  const auto journal = open();
+  ASSERT_TRUE(journal);
+  const NetworkRow row = journal->network("vmbr5").value().value();
+  EXPECT_EQ(row.address, "10.84.0.1/24");
+  EXPECT_EQ(row.busy, "j2");
+  EXPECT_TRUE(row.vlan_aware && row.by_proxmox);
+  EXPECT_EQ(row.zone, "");
+  EXPECT_EQ(row.tag, 0);
+  EXPECT_FALSE(row.snat || row.addresses_elsewhere);
+}
+
 TEST_F(JournalTest, RefusesANewerVersionAndLeavesItAlone) {
   { open(); }
   sqlite3* raw = nullptr;
