@@ -52,6 +52,11 @@ Capabilities GuestRuntime::capabilities() const {
 }
 
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {
+  if (spec.image.empty() && spec.rootfs.empty()) {
+    // One that was adopted: what it was made of nobody knows, and only its limits can be changed.
+    TRY(limits_form(spec.resources));
+    return {};
+  }
   TRY(map_spec(spec, options_));
   return {};
 }

@@ -206,6 +206,9 @@ Result<json::Value> FakeProxmox::guest_call(const std::string& method,
     guests.erase(found);
     return task("vzdestroy", at[3]);
   }
+  if (at.size() == 5 && at[4] == "pending") {
+    return json::Value(json::Array());
+  }
   if (at.size() == 5 && at[4] == "config") {
     return method == "PUT" ? configure(guest, given) : shown_config(guest);
   }

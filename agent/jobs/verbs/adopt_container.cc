@@ -2,6 +2,7 @@
 // that was migrated, becomes a container of this node's journal.
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/jobs/admission.h"
@@ -39,6 +40,60 @@ Result<runtimes::Found> find_guest(const Work& work, runtimes::Runtime& runtime,
   return std::move(named.front());
 }
 
+/// Containers of one job would share its steps: the deletion of one would leave the other's guest.
+Result<> check_job_is_free(Work& work, const runtimes::Found& guest, const std::string& what) {
+  return work.write([&](Books& books) -> Result<> {
+    const std::vector<ContainerRow> rows = TRY(books.journal().containers());
+    for (const ContainerRow& row : rows) {
+      if (row.job == guest.job && row.name != guest.name) {
+        return fail(Code::conflict,
+                    "{}: guest {} bears the job {} in its tags, whose container is {} on this "
+                    "node: give the guest that name again if it is that one (pct set --hostname); "
+                    "a copy or restore of it can be adopted once that container is deleted",
+                    what, guest.vmid ? guest.vmid->value : 0, guest.job, row.name);
+      }
+    }
+    return {};
+  });
+}
+
+/// Its limits, interfaces and disks are what they are: they may have been changed since. Only what
+/// its disks are called no guest tells.
+ContainerSpec merged(const ContainerSpec& guest, ContainerSpec wish) {
+  std::vector<VolumeSpec> volumes = guest.volumes;
+  for (VolumeSpec& volume : volumes) {
+    const auto named =
+        std::find_if(wish.volumes.begin(), wish.volumes.end(),
+                     [&](const VolumeSpec& one) { return one.target == volume.target; });
+    if (named != wish.volumes.end()) {
+      volume.name = named->name;
+    }
+  }
+  wish.hostname = guest.hostname;
+  wish.resources = guest.resources;
+  wish.networks = guest.networks;
+  wish.volumes = std::move(volumes);
+  return wish;
+}
+
+/// What an admin has made of the guest may be nothing that a spec can say, and a row that cannot be
+/// read again is worse than none.
+Result<> check_readable(const SealedRecord& record, const std::string& what) {
+  const Result<ContainerRecord> read = container_record_from(record.container.container);
+  if (read) {
+    return {};
+  }
+  std::vector<std::string> faults;
+  for (const Fault& fault : read.error().faults) {
+    faults.push_back(fmt::format("{} {}", fault.pointer, fault.message));
+  }
+  return fail(Code::refused,
+              "{}: the guest has what no container of Drover's can have: {}; change that with pct "
+              "set, then adopt it",
+              what,
+              faults.empty() ? read.error().message : fmt::format("{}", fmt::join(faults, "; ")));
+}
+
 /// With what the runtime tells of it, and the job knows.
 Result<SealedRecord> record_of(Work& work, const Node& node, runtimes::Runtime& runtime,
                                const runtimes::Found& guest) {
@@ -54,10 +109,7 @@ Result<SealedRecord> record_of(Work& work, const Node& node, runtimes::Runtime& 
   record.container.vmid = guest.vmid;
   ContainerSpec spec = TRY(runtime.spec_of(record.container, work.stop()));
   if (work.request().spec) {
-    // Its limits are what they are: they may have been changed since.
-    const Resources limits = spec.resources;
-    spec = with_defaults(node, *work.request().spec, runtime.kind());
-    spec.resources = limits;
+    spec = merged(spec, with_defaults(node, *work.request().spec, runtime.kind()));
   }
   record.container.spec = std::move(spec);
   const runtimes::Provided provided = TRY(runtime.provided(record.container, work.stop()));
@@ -100,7 +152,9 @@ Result<json::Value> adopt_container(Work& work, const Node& node) {
                 what, to_string(known->status), known->job);
   }
   if (!known) {
+    TRY(check_job_is_free(work, guest, what));
     const SealedRecord record = TRY(record_of(work, node, *runtime, guest));
+    TRY(check_readable(record, what));
     TRY(work.put_container(record.container, "adopted", {},
                            [&](Journal& journal) { return take_in(journal, record); }));
   }

@@ -77,6 +77,65 @@ TEST_F(AdoptTest, WhatTheGuestDoesNotTellTheJobMaySay) {
   EXPECT_EQ(record().container.spec.restart.when, RestartPolicy::When::always);
 }
 
+TEST_F(AdoptTest, ItsInterfacesAndDisksAreThoseThatItHasWhateverTheSpecSays) {
+  json::Object& config = api_.guests[7001].config;
+  config.set("net0", "name=eth0,bridge=vmbr0,ip=192.0.2.9/24,hwaddr=02:0:0:0:0:1");
+  config.set("mp0", "fast:vm-7001-disk-1,mp=/log,size=8G");
+  config.set("mp1", "fast:vm-7001-disk-2,mp=/data,size=4G");
+  json::Object request = adopt("j1");
+  request.set("spec", json::Object{{"image", "local:vztmpl/busybox.tar.gz"},
+                                   {"networks", json::Array()},
+                                   {"volumes", json::Array{json::Object{{"name", "data"},
+                                                                        {"target", "/data"},
+                                                                        {"storage", "local"},
+                                                                        {"size_mib", 8}}}}});
+  const JobRow row = run(request);
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_EQ(record().interfaces.size(), 1U);
+  EXPECT_EQ(record().container.spec.networks->size(), 1U);
+  ASSERT_EQ(record().volumes.size(), 2U);
+  EXPECT_EQ(record().volumes[0].name, "mp0");
+  EXPECT_EQ(record().volumes[1].name, "data");
+  EXPECT_EQ(record().volumes[1].id, "fast:vm-7001-disk-2");
+  EXPECT_EQ(record().container.spec.volumes[1].size_mib, 4096U);
+}
+
+TEST_F(AdoptTest, ItsLimitsCanBeChangedThoughNobodyKnowsItsImage) {
+  api_.guests[7001].config.set("mp0", "/srv/of/the/node,mp=/data");
+  ASSERT_EQ(run(adopt("j1")).state, JobState::succeeded);
+  const JobRow row = run(
+      job("j2", "container.update", "web-1", {{"resources", json::Object{{"memory_mib", 128}}}}));
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_EQ(record().container.spec.resources.memory_mib, 128U);
+}
+
+TEST_F(AdoptTest, AGuestOfAContainersJobUnderAnotherNameIsAConflict) {
+  ASSERT_EQ(run(adopt("j1")).state, JobState::succeeded);
+  // Somebody has restored it once more, by another name.
+  add_guest(7002, "web-2", "drover;job-j0");
+  const JobRow row = run(adopt("j2", "web-2"));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("conflict"));
+  EXPECT_THAT(row.result, HasSubstr("whose container is web-1"));
+  EXPECT_FALSE(journal_->container("web-2").value());
+  ASSERT_EQ(run(job("j3", "container.delete", "web-1")).state, JobState::succeeded);
+  EXPECT_FALSE(api_.guests.contains(7001));
+  ASSERT_EQ(run(adopt("j4", "web-2")).state, JobState::succeeded);
+  ASSERT_EQ(run(job("j5", "container.delete", "web-2")).state, JobState::succeeded);
+  EXPECT_FALSE(api_.guests.contains(7002));
+}
+
+TEST_F(AdoptTest, WhatNoSpecCanSayIsRefusedAndNoRowIsWrittenThatNobodyCanRead) {
+  add_guest(7002, "web-2.example.com", "drover;job-j7;name-web-2");
+  const JobRow row = run(adopt("j1", "web-2"));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("refused"));
+  EXPECT_THAT(row.result, HasSubstr("hostname"));
+  EXPECT_FALSE(journal_->container("web-2").value());
+  look();
+  EXPECT_TRUE(api_.guests.contains(7002));
+}
+
 TEST_F(AdoptTest, WhatNoGuestCanBeIsRefusedBeforeItIsAccepted) {
   json::Object request = adopt("j1");
   request.set("spec", json::Object{{"image", "oci:/x:y"}, {"runtime", "runc"}});
