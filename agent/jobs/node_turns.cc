@@ -1,5 +1,7 @@
 #include "agent/jobs/node_turns.h"
 
+#include "runtimes/copy_source.h"
+
 namespace drover::jobs {
 namespace {
 
@@ -44,7 +46,14 @@ Scarce turn_of_template(const proxmox::TemplateVolume& volume) {
 }
 
 std::string sole_use_of(const JobRequest& request) {
-  return request.verb == Verb::container_backup ? "backups of the node" : "";
+  if (request.verb == Verb::container_backup) {
+    return "backups of the node";
+  }
+  if (!request.spec || !makes_container(request.verb)) {
+    return "";
+  }
+  const Result<runtimes::CopySource> source = runtimes::read_copy_source(request.spec->image);
+  return source ? "copies of container " + source->container.str() : "";
 }
 
 }  // namespace drover::jobs

@@ -31,7 +31,8 @@ Scarce turn_of_source(Vmid source);
 Scarce turn_of_template(const proxmox::TemplateVolume& volume);
 
 /// Supervisor::Deeds::has_alone: backups, which Proxmox makes one after the other on a node, and
-/// each of which may take hours.
+/// copies of one container, which it keeps locked meanwhile. Each may take hours, so that fifty
+/// that waited for their turn on their threads would leave no worker for anything else.
 std::string sole_use_of(const JobRequest& request);
 
 }  // namespace drover::jobs

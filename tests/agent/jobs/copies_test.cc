@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/jobs/container_record.h"
+#include "agent/jobs/node_turns.h"
 #include "guests_fixture.h"
 
 namespace drover::jobs {
@@ -68,6 +69,18 @@ TEST_F(CopiesTest, OfWhatCannotBeCopiedAreNotMade) {
               HasSubstr("refused"));
   EXPECT_FALSE(journal_->container("web-2").value());
   EXPECT_THAT(api_.guests, IsEmpty());
+}
+
+TEST_F(CopiesTest, OfOneSourceStandInLineBeforeTheyAreBegun) {
+  const auto thing = [&](json::Object request) {
+    return sole_use_of(read_job(json::Value(std::move(request))).value());
+  };
+  const std::string now = thing(create("j2", "web-2", {{"image", "container:web-1"}}));
+  EXPECT_EQ(now, "copies of container web-1");
+  EXPECT_EQ(thing(create("j3", "web-3", {{"image", "container:web-1@then"}})), now);
+  EXPECT_NE(thing(create("j4", "web-4", {{"image", "container:web-5"}})), now);
+  EXPECT_EQ(thing(create("j5", "web-6", {{"image", "local:vztmpl/busybox.tar.gz"}})), "");
+  EXPECT_EQ(thing(job("j6", "container.start", "web-1")), "");
 }
 
 TEST_F(CopiesTest, AreNobodysLeakWhileTheyAreMade) {
