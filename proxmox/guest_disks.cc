@@ -51,6 +51,36 @@ Result<std::uint64_t> DiskCalls::bytes_now(Vmid vmid, const std::string& key, co
   return disk_bytes(disk);
 }
 
+Result<> DiskCalls::check_log(const Upid& upid, Vmid vmid, const std::string& key,
+                              std::uint64_t size_mib, const Stop& stop) {
+  const std::string log = tasks_.end_of_log(upid, stop);
+  return log.find(kNotGrown) == std::string::npos
+             ? Result<>()
+             : fail(Code::broken,
+                    "disk {} of guest {} has {} MiB now, but Proxmox could not grow its file "
+                    "system; make it larger still, or run resize2fs: {}",
+                    key, vmid.value, size_mib, log);
+}
+
+Result<> DiskCalls::check_grown(Vmid vmid, const std::string& key, std::uint64_t size_mib,
+                                const Stop& stop) {
+  if (TRY(bytes_now(vmid, key, stop)) != size_mib << kMib) {
+    return {};
+  }
+  const std::vector<Tasks::Ended> tasks = TRY(tasks_.ended(vmid, stop));
+  for (const Tasks::Ended& task : tasks) {
+    if (task.type == "resize") {
+      const Upid upid = TRY(Upid::parse(task.upid));
+      return check_log(upid, vmid, key, size_mib, stop);
+    }
+    // Before it was another guest's number. That of a copy tells no task but the earlier one's end.
+    if (task.type == "vzcreate" || task.type == "vzrestore" || task.type == "vzdestroy") {
+      break;
+    }
+  }
+  return {};
+}
+
 Result<> DiskCalls::grow(Vmid vmid, const std::string& key, std::uint64_t size_mib,
                          const Stop& stop) {
   const std::uint64_t wanted = size_mib << kMib;
@@ -70,14 +100,7 @@ Result<> DiskCalls::grow(Vmid vmid, const std::string& key, std::uint64_t size_m
   if (answer) {
     const Upid upid = TRY(Upid::parse(answer->string_or("")));
     TRY(tasks_.wait(upid, kResizeTimeout, stop, Tasks::GivenUp::left));
-    // Such a task ends well all the same.
-    const std::string log = tasks_.end_of_log(upid, stop);
-    return log.find(kNotGrown) == std::string::npos
-               ? Result<>()
-               : fail(Code::broken,
-                      "disk {} of guest {} has {} MiB now, but Proxmox could not grow its file "
-                      "system; grow it once more, or run resize2fs: {}",
-                      key, vmid.value, size_mib, log);
+    return check_log(upid, vmid, key, size_mib, stop);
   }
   if (answer.error().message.find("already at specified size") != std::string::npos) {
     return fail(Code::conflict,
@@ -91,7 +114,7 @@ Result<> DiskCalls::grow(Vmid vmid, const std::string& key, std::uint64_t size_m
   TRY(guests_.settle(vmid, vmid, vmid, stop));
   const std::uint64_t after = TRY(bytes_now(vmid, key, stop));
   return after == wanted
-             ? Result<>()
+             ? check_grown(vmid, key, size_mib, stop)
              : fail(Code::unavailable, "{}; no task of guest {} runs, and its disk {} has {} MiB",
                     answer.error().message, vmid.value, key, after >> kMib);
 }

@@ -27,8 +27,14 @@ class DiskCalls {
   /// finished by asking again. When the answer is lost, its task is awaited, and the
   /// configuration tells what has come of it.
   Result<> grow(Vmid vmid, const std::string& key, std::uint64_t size_mib, const Stop& stop);
+  /// Of a growth whose end nobody has seen: `broken` when the disk is that large, and the log of
+  /// the guest's last growth says that its file system is not.
+  Result<> check_grown(Vmid vmid, const std::string& key, std::uint64_t size_mib, const Stop& stop);
 
  private:
+  /// Such a task ends well all the same.
+  Result<> check_log(const Upid& upid, Vmid vmid, const std::string& key, std::uint64_t size_mib,
+                     const Stop& stop);
   Result<std::uint64_t> bytes_now(Vmid vmid, const std::string& key, const Stop& stop);
 
   Client& client_;

@@ -172,8 +172,9 @@ Result<std::vector<Tasks::Ended>> Tasks::ended(Vmid vmid, const Stop& stop) {
                   "list ended tasks"));
   std::vector<Ended> tasks;
   for (const json::Value& task : list) {
-    tasks.push_back(
-        {std::string(task.at("type").string_or("")), std::string(task.at("status").string_or(""))});
+    tasks.push_back({std::string(task.at("type").string_or("")),
+                     std::string(task.at("status").string_or("")),
+                     std::string(task.at("upid").string_or(""))});
   }
   return tasks;
 }

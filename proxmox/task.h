@@ -39,6 +39,7 @@ class Tasks {
   struct Ended {
     std::string type;
     std::string exit;  ///< "OK", "WARNINGS: n" or an error
+    std::string upid{};
   };
   /// Those about one guest that have ended, newest first, also of earlier guests of that number.
   Result<std::vector<Ended>> ended(Vmid vmid, const Stop& stop);

@@ -30,6 +30,10 @@ class Disks {
   /// nothing shrinks. On `stop` it goes on by itself, and `settle` waits for it.
   virtual Result<> grow(const Container& container, const std::string& volume,
                         std::uint64_t size_mib, const system::Stop& stop) = 0;
+  /// Of a growth that was begun, and whose end nobody has seen: `broken` when the disk has grown
+  /// and its file system has not. What has not grown is success.
+  virtual Result<> check_grown(const Container& container, const std::string& volume,
+                               std::uint64_t size_mib, const system::Stop& stop) = 0;
   /// As they are now, whoever has made them so.
   virtual Result<DiskSizes> disk_sizes(const Container& container, const system::Stop& stop) = 0;
 };

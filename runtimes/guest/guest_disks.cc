@@ -19,9 +19,22 @@ Result<> GuestRuntime::grow(const Container& container, const std::string& volum
   return disk_calls_.grow(guest.vmid, *key, size_mib, stop).context(what);
 }
 
+Result<> GuestRuntime::check_grown(const Container& container, const std::string& volume,
+                                   std::uint64_t size_mib, const Stop& stop) {
+  const std::optional<std::string> key = disk_key(container.spec, volume);
+  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  return key ? disk_calls_.check_grown(guest.vmid, *key, size_mib, stop) : Result<>();
+}
+
 Result<> GuestRuntime::grow_root(const Container& container, const Stop& stop) {
   const std::uint64_t size_mib = container.spec.resources.disk_mib;
-  return size_mib == 0 ? Result<>() : grow(container, "", size_mib, stop);
+  if (size_mib == 0) {
+    return {};
+  }
+  TRY(grow(container, "", size_mib, stop));
+  // An earlier agent may have grown it, and not seen how that ended.
+  return check_grown(container, "", size_mib, stop)
+      .context("grow the root disk of the " + label(container));
 }
 
 Result<DiskSizes> GuestRuntime::disk_sizes(const Container& container, const Stop& stop) {

@@ -78,6 +78,8 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups, p
                          const Stop& stop) override;
   Result<> grow(const Container& container, const std::string& volume, std::uint64_t size_mib,
                 const Stop& stop) override;
+  Result<> check_grown(const Container& container, const std::string& volume,
+                       std::uint64_t size_mib, const Stop& stop) override;
   Result<DiskSizes> disk_sizes(const Container& container, const Stop& stop) override;
 
   /// For messages.

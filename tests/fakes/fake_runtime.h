@@ -124,6 +124,9 @@ class FakeRuntime : public runtimes::Runtime,
 
   Result<> grow(const runtimes::Container& container, const std::string& volume,
                 std::uint64_t size_mib, const Stop& stop) override;
+  /// Fails only if the test has asked for it.
+  Result<> check_grown(const runtimes::Container& container, const std::string& volume,
+                       std::uint64_t size_mib, const Stop& stop) override;
   Result<runtimes::DiskSizes> disk_sizes(const runtimes::Container& container,
                                          const Stop& stop) override;
 

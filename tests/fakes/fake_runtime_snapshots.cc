@@ -135,6 +135,15 @@ Result<> FakeRuntime::grow(const runtimes::Container& container, const std::stri
   });
 }
 
+Result<> FakeRuntime::check_grown(const runtimes::Container& container,
+                                  const std::string& /*volume*/, std::uint64_t /*size_mib*/,
+                                  const Stop& stop) {
+  return perform("check_grown", stop, [&]() -> Result<> {
+    TRY(find(container));
+    return {};
+  });
+}
+
 Result<runtimes::DiskSizes> FakeRuntime::disk_sizes(const runtimes::Container& container,
                                                     const Stop& stop) {
   return perform("disk_sizes", stop, [&]() -> Result<runtimes::DiskSizes> {

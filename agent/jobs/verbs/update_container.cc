@@ -101,6 +101,10 @@ Result<> grow(Work& work, const Node& node, const Target& target, const std::str
     TRY(keep_sizes(work, target, work.stop()));
     return json::Value();
   };
+  step.find = [&]() -> Result<std::optional<json::Value>> {
+    TRY(target.runtime->disks()->check_grown(target.container(), volume, size_mib, work.stop()));
+    return std::optional<json::Value>();
+  };
   step.needs = turn_of_root(node, *target.runtime);
   for (const VolumeSpec& spec : target.container().spec.volumes) {
     if (spec.name == volume) {

@@ -153,6 +153,20 @@ TEST_F(UpdateTest, AnInterruptedGrowthIsFinishedByTheNextAgent) {
   EXPECT_EQ(spec().volumes.at(0).size_mib, 128U);
 }
 
+TEST_F(UpdateTest, OfAnInterruptedGrowthItIsToldThatTheFileSystemHasNotGrown) {
+  have_container_with_volume();
+  submit_held(grow("j2", {{"volumes", json::Object{{"data", std::int64_t{128}}}}}), "grow",
+              fakes::FakeRuntime::Hold::after_deed);
+  end_agent();
+  runtime_.fail_next("check_grown", Error{Code::broken, "its file system is as it was", {}});
+  start_agent();
+  ASSERT_TRUE(intake_->resume());
+  const JobRow row = await("j2");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("its file system is as it was"));
+  EXPECT_EQ(spec().volumes.at(0).size_mib, 128U) << "it is that large all the same";
+}
+
 TEST_F(UpdateTest, OfOneThatFailsLimitsAreTakenBackAndWhatHasGrownIsWrittenDown) {
   have_container_with_volume();
   run(update("j2", {{"memory_mib", std::int64_t{64}}}));

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "agent/system/child.h"
 #include "fakes/sim_node.h"
@@ -90,6 +91,22 @@ TEST_F(GuestDisksTest, NeverShrinkAndTheApiIsNotEvenAsked) {
   EXPECT_EQ(smaller.error().code, Code::refused);
   EXPECT_THAT(smaller.error().message, HasSubstr("has 8 MiB, and disks only grow"));
   EXPECT_EQ(runtime_.disks()->grow(web_, "date", 4, stop_).error().code, Code::not_found);
+}
+
+TEST_F(GuestDisksTest, OneWhoseFileSystemCouldNotGrowIsToldThoughTheAnswerIsLostOrTheAgentEnded) {
+  const auto file = node_.folder() / "fast/images/5000/vm-5000-disk-0/disk.raw";
+  ASSERT_TRUE(runtime_.disks()->check_grown(web_, "", 20, stop_));
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary) << std::string(20 << 20, '\0');
+  node_.set_fault("lost", 1, "PUT /nodes/pve1/lxc/5000/resize");
+  const auto grown = runtime_.disks()->grow(web_, "", 32, stop_);
+  ASSERT_FALSE(grown);
+  EXPECT_EQ(grown.error().code, Code::broken) << to_text(grown.error());
+  EXPECT_THAT(grown.error().message, HasSubstr("has 32 MiB now, but Proxmox could not grow"));
+  // As the next agent asks that finds it begun.
+  EXPECT_EQ(runtime_.disks()->check_grown(web_, "", 32, stop_).error().code, Code::broken);
+  EXPECT_TRUE(runtime_.disks()->check_grown(web_, "", 40, stop_));
+  ASSERT_TRUE(runtime_.disks()->grow(web_, "data", 24, stop_));
+  EXPECT_TRUE(runtime_.disks()->check_grown(web_, "data", 24, stop_));
 }
 
 TEST_F(GuestDisksTest, OneThatProxmoxWasEndedAtIsTold) {
