@@ -12,9 +12,11 @@
 namespace drover::runtimes {
 namespace {
 
+constexpr std::string_view kStamp = "drover container ";
+
 /// Told to admins until the copy is taken over, and to whoever looks for what a job has made.
 std::string stamp_of_copy(const Container& container) {
-  return fmt::format("drover container {} job {}", container.name.str(), container.job.str());
+  return fmt::format("{}{} job {}", kStamp, container.name.str(), container.job.str());
 }
 
 /// As the API has a description, which it ends with a newline.
@@ -94,6 +96,17 @@ Result<> GuestRuntime::take_over_copy(const Container& container, const Stop& st
   };
   return change_guest(client_, guest.vmid, change, stop)
       .context("make the copy of " + container.spec.image + " what its spec says");
+}
+
+Result<bool> GuestRuntime::is_copy_in_making(const proxmox::GuestInfo& guest, const Stop& stop) {
+  if (guest.lock == "create") {
+    return true;
+  }
+  const Result<json::Value> config = client_.get(config_path(guest.vmid), {}, stop);
+  if (!config && config.error().code != Code::not_found) {
+    return Failure(config.error());
+  }
+  return config && config->at("description").string_or("").starts_with(kStamp);
 }
 
 Result<proxmox::GuestInfo> GuestRuntime::find_copy(const Container& container,

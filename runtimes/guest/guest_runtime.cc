@@ -140,7 +140,9 @@ Result<proxmox::GuestInfo> GuestRuntime::find_tagged(const Container& container,
   }
   guests = TRY(guests_.list(stop));
   const auto found = std::find_if(guests.begin(), guests.end(), fits);
-  if (found == guests.end()) {
+  // Under another number it may be a copy of it, which has its tags until it is taken over.
+  const bool is_moved = found != guests.end() && container.vmid && *container.vmid != found->vmid;
+  if (found == guests.end() || (is_moved && TRY(is_copy_in_making(*found, stop)))) {
     return fail(Code::not_found, "there is no {}", label(container));
   }
   return *found;

@@ -96,6 +96,8 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups, p
   Result<> check_source(const Container& container, const Stop& stop);
   /// Makes a copy, in one change, the container's own: tags, interfaces, limits.
   Result<> take_over_copy(const Container& container, const Stop& stop);
+  /// Whether it is one that has its source's tags still.
+  Result<bool> is_copy_in_making(const proxmox::GuestInfo& guest, const Stop& stop);
   /// A copy with the stamp, which has not been taken over yet; `not_found` when there is none.
   Result<proxmox::GuestInfo> find_copy(const Container& container,
                                        const std::vector<proxmox::GuestInfo>& guests,

@@ -122,7 +122,8 @@ json::Value FakeProxmox::ended_tasks(const Fields& given) const {
   for (auto task = tasks_.rbegin(); task != tasks_.rend(); ++task) {
     const Result<proxmox::Upid> upid = proxmox::Upid::parse(task->first);
     if (upid && upid->id == given.at("vmid")) {
-      list.emplace_back(json::Object{{"type", upid->type}, {"status", task->second}});
+      list.emplace_back(
+          json::Object{{"upid", task->first}, {"type", upid->type}, {"status", task->second}});
     }
   }
   return list;

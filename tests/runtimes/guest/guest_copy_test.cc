@@ -189,6 +189,24 @@ TEST_F(GuestCopyTest, ThatIsTakenBackBeforeItWasTakenOverIsGone) {
   EXPECT_FALSE(std::filesystem::exists(node_.folder() / "fast/images/5002"));
 }
 
+TEST_F(GuestCopyTest, ThatIsNotTakenOverYetIsNotItsSourceThoughThatIsGone) {
+  change("5000", {{"tags", "drover;job-j1;name-web"}});
+  const proxmox::Form form = {{"newid", "5002"},
+                              {"hostname", "copy"},
+                              {"description", "drover container copy job j2"},
+                              {"full", "1"}};
+  ASSERT_TRUE(client_->post("/nodes/pve1/lxc/5000/clone", form, stop_));
+  ASSERT_TRUE(runtime_.settle(copy_of_web(), stop_));
+  Container gone = web_;
+  gone.vmid = Vmid{5000};
+  for (const char* run : {"first", "as by the next agent"}) {
+    const auto removed = runtime_.remove(gone, true, stop_);
+    ASSERT_TRUE(removed) << run << ": " << to_text(removed.error());
+    EXPECT_EQ(runtime_.state(gone, stop_).error().code, Code::not_found) << run;
+  }
+  EXPECT_EQ(config("5002").at("hostname").string_or(""), "copy");
+}
+
 TEST_F(GuestCopyTest, ThatFailsInTheMiddleLeavesNothing) {
   node_.set_fault("nospace", 1, "vzclone");
   EXPECT_FALSE(runtime_.create(copy_of_web(), stop_));
