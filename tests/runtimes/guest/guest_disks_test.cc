@@ -96,7 +96,8 @@ TEST_F(GuestDisksTest, NeverShrinkAndTheApiIsNotEvenAsked) {
 TEST_F(GuestDisksTest, OneWhoseFileSystemCouldNotGrowIsToldThoughTheAnswerIsLostOrTheAgentEnded) {
   const auto file = node_.folder() / "fast/images/5000/vm-5000-disk-0/disk.raw";
   ASSERT_TRUE(runtime_.disks()->check_grown(web_, "", 20, stop_));
-  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary) << std::string(20 << 20, '\0');
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary)
+      << std::string(20 << 20, '\0');
   node_.set_fault("lost", 1, "PUT /nodes/pve1/lxc/5000/resize");
   const auto grown = runtime_.disks()->grow(web_, "", 32, stop_);
   ASSERT_FALSE(grown);
