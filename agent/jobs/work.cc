@@ -106,18 +106,34 @@ Result<json::Value> Work::done_before(const Step& step, StepRow row) {
   return made;
 }
 
-Result<json::Value> Work::act(const Step& step, const StepRow& row, bool before) {
-  const proxmox::TaskWatch watch([&](const proxmox::TaskProgress& progress) {
-    json::Object told{{"task", progress.task}, {"line", progress.line}};
-    if (progress.percent) {
-      told.set("percent", *progress.percent);
-    }
-    // Only told: the task goes on whether anybody hears of it or not.
-    [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
-      frame_.keep_progress(told);
-      return books.tell(with(event_of(row, "progress"), told));
-    });
+void Work::tell_progress(const StepRow& row, const proxmox::TaskProgress& progress) {
+  json::Object told{{"task", progress.task}, {"line", progress.line}};
+  if (progress.percent) {
+    told.set("percent", *progress.percent);
+  }
+  // Only told: the task goes on whether anybody hears of it or not.
+  [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
+    frame_.keep_progress(told);
+    return books.tell(with(event_of(row, "progress"), told));
   });
+}
+
+Result<> Work::await_begun(const std::function<Result<>()>& wait) {
+  const std::vector<StepRow> rows = TRY(steps(request_.id.str()));
+  const auto begun = std::find_if(rows.rbegin(), rows.rend(), [](const StepRow& row) {
+    return row.state == StepState::intent;
+  });
+  if (begun == rows.rend()) {
+    return wait();
+  }
+  const proxmox::TaskWatch watch(
+      [&](const proxmox::TaskProgress& progress) { tell_progress(*begun, progress); });
+  return wait();
+}
+
+Result<json::Value> Work::act(const Step& step, const StepRow& row, bool before) {
+  const proxmox::TaskWatch watch(
+      [&](const proxmox::TaskProgress& progress) { tell_progress(row, progress); });
   if (before) {
     std::optional<json::Value> made = TRY(look_up(step));
     if (made) {

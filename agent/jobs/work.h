@@ -16,6 +16,7 @@
 #include "agent/jobs/turns.h"
 #include "agent/system/clock.h"
 #include "agent/system/stop.h"
+#include "proxmox/task_progress.h"
 
 namespace drover::jobs {
 
@@ -77,6 +78,10 @@ class Work {
   /// it, journals what it gave.
   Result<json::Value> once(const Step& step);
 
+  /// Waits for what an earlier run has begun and left going, and tells meanwhile how far it is as
+  /// of the step that was under way.
+  Result<> await_begun(const std::function<Result<>()>& wait);
+
   /// Waits for the job's turn of something, and tells that it does; with none wanted the turn is
   /// nobody's. `cancelled` on `stop`.
   Result<Turns::Turn> take_turn(const std::optional<Scarce>& wanted, const system::Stop& stop);
@@ -111,6 +116,7 @@ class Work {
   /// Does the step, or finds what it made when it was begun `before`; tells meanwhile how far a
   /// task of Proxmox is that it awaits.
   Result<json::Value> act(const Step& step, const StepRow& row, bool before);
+  void tell_progress(const StepRow& row, const proxmox::TaskProgress& progress);
   Event event_of(const StepRow& row, const std::string& what) const;
 
   JobRequest request_;

@@ -25,7 +25,7 @@ Result<> settle(Work& work, const Node& node, const system::Stop& stop) {
   }
   const ContainerRecord record = TRY(container_record_from(row->container));
   runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
-  return runtime->settle(record.container, stop);
+  return work.await_begun([&] { return runtime->settle(record.container, stop); });
 }
 
 /// Does it to the job's container; one that is gone needs nothing.

@@ -1,6 +1,8 @@
 // What is told of a step that takes long.
 #include <gmock/gmock.h>
 
+#include <atomic>
+
 #include "proxmox/task_watch.h"
 #include "supervisor_fixture.h"
 
@@ -78,6 +80,30 @@ TEST_F(ProgressTest, OfAStepThatFailedNothingIsKept) {
   seen_.request();
   until("j1", "failed");
   EXPECT_THAT(known, ElementsAre(false));
+}
+
+TEST_F(ProgressTest, WhatAnEarlierRunHasLeftGoingIsToldOfAsOfItsStep) {
+  std::atomic<int> runs = 0;
+  supervise(1, [&](Work& work) -> Result<json::Value> {
+    if (++runs == 1) {
+      return work.once({"runtime.create", "", [] {
+                          return Result<json::Value>(fail(Code::unavailable, "it was lost"));
+                        }});
+    }
+    TRY(work.await_begun([]() -> Result<> {
+      TaskWatch::current()->tell({"vzrestore", 40, "40%"});
+      return {};
+    }));
+    return json::Value();
+  });
+  submit(request("j1", "web-1"));
+  until("j1", "retrying");
+  while (!supervisor_->waits_for("j1")) {
+    loop_.turn(std::chrono::seconds(60));
+  }
+  clock_.advance(std::chrono::minutes(2));
+  until("j1", "succeeded");
+  EXPECT_THAT(progress(), ElementsAre(testing::HasSubstr(R"("name":"runtime.create")")));
 }
 
 TEST_F(ProgressTest, OfAStepThatWaitsForNoTaskNothingIsTold) {
