@@ -1,12 +1,12 @@
 #include "agent/cli/text.h"
 
-#include <gtest/gtest.h>
 #include <pty.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "agent/cli/container_name.h"
 #include "agent/cli/event_text.h"
@@ -150,12 +150,14 @@ class Terminal {
     EXPECT_EQ(openpty(&reader_, &writer_, nullptr, nullptr, &size), 0);
     out = fdopen(writer_, "w");
   }
+  /// All that was written: what the kernel hands on by and by ends with the writer.
   std::string end() {
-    std::fflush(out);
-    std::string text(4096, '\0');
-    text.resize(
-        static_cast<std::size_t>(std::max<ssize_t>(0, read(reader_, text.data(), text.size()))));
     std::fclose(out);
+    std::string text;
+    std::array<char, 4096> piece{};
+    for (ssize_t size = 0; (size = read(reader_, piece.data(), piece.size())) > 0;) {
+      text.append(piece.data(), static_cast<std::size_t>(size));
+    }
     close(reader_);
     return text;
   }
