@@ -1,6 +1,6 @@
 #include "proxmox/vnets.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -20,6 +20,16 @@ namespace {
 constexpr std::chrono::minutes kReloadTimeout{10};
 constexpr std::string_view kReloadAll = "reloadnetworkall";
 constexpr std::string_view kReload = "srvreload";
+
+/// As many as a message has room for.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 20;
+  std::string text;
+  for (std::size_t at = 0; at < std::min(kMost, names.size()); ++at) {
+    text += (at == 0 ? "" : ", ") + one_line(names.at(at));
+  }
+  return names.size() > kMost ? fmt::format("{} and {} more", text, names.size() - kMost) : text;
+}
 
 /// What nobody knows the end of is worth trying again.
 Result<> again_when_lost(const Result<>& done) {
@@ -93,12 +103,11 @@ Result<> Vnets::check_zone(const VnetState& state, const VnetRequest& vnet,
     return fail(Code::not_found,
                 "{}: the cluster has no zone {} that was applied; it has {}; zones are made by an "
                 "admin (Datacenter, SDN, Zones)",
-                what, vnet.zone,
-                names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+                what, vnet.zone, names.empty() ? "none" : some_of(names));
   }
   if (!zone->is_on(client_.node())) {
     return fail(Code::refused, "{}: zone {} is not on node {}, but on {}", what, vnet.zone,
-                client_.node(), fmt::join(zone->nodes, ", "));
+                client_.node(), some_of(zone->nodes));
   }
   if (!zone->spans_nodes() && vnet.tag != 0) {
     return fail(Code::invalid, "{}: zone {} is a simple one, whose vnets have no tag", what,
@@ -119,7 +128,7 @@ Result<> Vnets::check_alone(const VnetState& state, const std::string& what) {
               "{}: changes of somebody else wait to be applied to the cluster's SDN ({}), and all "
               "that wait are applied together: apply or revert them (Datacenter, SDN), then ask "
               "again",
-              what, fmt::join(state.foreign, ", "));
+              what, some_of(state.foreign));
 }
 
 Result<> Vnets::check_nodes(const SdnZone* zone, const std::string& address,
@@ -317,8 +326,7 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
   TRY(check_ours(before, what));
   const std::vector<std::string> guests = TRY(guests_on_bridge(client_, name, stop).context(what));
   if (!guests.empty()) {
-    return fail(Code::conflict, "{}: on it are {}; take them off it before", what,
-                fmt::join(guests, ", "));
+    return fail(Code::conflict, "{}: on it are {}; take them off it before", what, some_of(guests));
   }
   TRY(check_alone(before, what));
   if (before.applied) {

@@ -98,6 +98,13 @@ TEST_F(VnetRacesTest, OneThatAnAdminHasGivenASubnetStaysWithIt) {
   EXPECT_TRUE(is_free());
 }
 
+TEST_F(VnetRacesTest, OfMuchThatWaitsAMessageNamesSome) {
+  for (int number = 10; number < 35; ++number) {
+    admin_makes_vnet("v" + std::to_string(number), "lab");
+  }
+  EXPECT_THAT(vnets_.make(kMade, stop_).error().message, HasSubstr("vnet v29 and 5 more)"));
+}
+
 TEST_F(VnetRacesTest, ToLookAtOneAsksForNoOther) {
   for (const char* name : {"one", "two", "three"}) {
     admin_makes_vnet(name, "lab");
