@@ -183,7 +183,9 @@ class Table(CrashTable):
         disks = [dict(part.split("=") for part in f"id={config[key]}".split(",")) for key in ("rootfs", "mp0")]
         units = {"M": 1, "G": 1024}
         said = tuple(int(disk["size"][:-1]) * units[disk["size"][-1]] for disk in disks)
-        true = tuple((folder / "fast/images" / disk["id"].removeprefix("fast:")).stat().st_size >> 20 for disk in disks)
+        # Storages of type btrfs keep each in a folder of its own.
+        files = [(folder / "fast/images" / disk["id"].removeprefix("fast:")).with_suffix("") / "disk.raw" for disk in disks]
+        true = tuple(file.stat().st_size >> 20 for file in files)
         return [] if told == said == true else [f"disks are told as {told} MiB, {said} MiB for Proxmox and have {true} MiB"]
 
     def dump(self):
