@@ -92,6 +92,10 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+bool lacks_method(const Error& error) {
+  return error.message.find("not implemented") != std::string::npos;
+}
+
 Code meaning_of(std::string_view text) {
   for (const auto& [part, code] : kMeanings) {
     if (contains(text, part)) {

@@ -32,6 +32,9 @@ Result<json::Array> list_of(Result<json::Value> data, std::string_view what);
 /// cut when it is long.
 std::string one_line(std::string_view text);
 
+/// Whether a request has failed because this version of Proxmox has no such method (501).
+bool lacks_method(const Error& error);
+
 /// What an error's text means, also one that a task ended with; `broken` when nobody knows.
 Code meaning_of(std::string_view text);
 

@@ -129,9 +129,8 @@ Result<std::vector<std::string>> Sdn::other_changes(const Stop& stop) {
       client_.get("/cluster/sdn/fabrics/all", {{"pending", "1"}}, stop);
   if (!fabrics) {
     // Proxmox VE 8 has none; no other method of these is missing there.
-    return fabrics.error().message.find("not implemented") != std::string::npos
-               ? Result<std::vector<std::string>>(std::move(changes))
-               : Failure(fabrics.error());
+    return lacks_method(fabrics.error()) ? Result<std::vector<std::string>>(std::move(changes))
+                                         : Failure(fabrics.error());
   }
   for (const char* kind : {"fabrics", "nodes"}) {
     if (const json::Array* all = fabrics->at(kind).array()) {

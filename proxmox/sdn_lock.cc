@@ -3,13 +3,13 @@
 #include <utility>
 
 #include "agent/system/file.h"
+#include "proxmox/answer.h"
 
 namespace drover::proxmox {
 namespace {
 
 constexpr const char* kLock = "/cluster/sdn/lock";
 constexpr std::string_view kAnothers = "invalid lock token";
-constexpr std::string_view kNoMethod = "not implemented";
 constexpr std::size_t kMostKept = 4096;
 
 bool is_anothers(const Error& error) {
@@ -84,7 +84,7 @@ Result<std::string> SdnLock::take(bool beside_pending, const std::string& what, 
                        "token"
                      : "");
   }
-  if (answer.error().message.find(kNoMethod) != std::string::npos) {
+  if (lacks_method(answer.error())) {
     TRY(released());
     return fail(Code::refused,
                 "{}: this version of Proxmox has no lock on the cluster's SDN, without which "

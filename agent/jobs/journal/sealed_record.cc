@@ -122,6 +122,16 @@ Result<SealedRecord> unseal(std::string_view text) {
   return record_from_json(record);
 }
 
+Result<> put_maker(Journal& journal, const SealedRecord& record) {
+  if (!TRY(journal.job(record.job.id))) {
+    TRY(journal.add_job(record.job));
+  }
+  for (const StepRow& step : record.steps) {
+    TRY(journal.put_step(step));
+  }
+  return {};
+}
+
 Result<std::optional<SealedRecord>> sealed_record(Journal& journal, const std::string& name) {
   const std::optional<ContainerRow> row = TRY(journal.container(name));
   if (!row || row->status == Status::creating) {

@@ -27,6 +27,10 @@ std::string seal(const SealedRecord& record);
 /// `broken` for a text that is not as `seal` wrote it.
 Result<SealedRecord> unseal(std::string_view text);
 
+/// Writes down the job that made the container, unless it is known, and its steps: what its
+/// deletion goes by.
+Result<> put_maker(Journal& journal, const SealedRecord& record);
+
 /// Of a container of the journal; none when it has none of that name, or is still being made.
 Result<std::optional<SealedRecord>> sealed_record(Journal& journal, const std::string& name);
 

@@ -240,13 +240,7 @@ class Rebuilding {
       row.exit = Exit{};
     }
     Journal& journal = books_.journal();
-    const std::optional<JobRow> known = TRY(journal.job(record.job.id));
-    if (!known) {
-      TRY(journal.add_job(record.job));
-    }
-    for (const StepRow& step : record.steps) {
-      TRY(journal.put_step(step));
-    }
+    TRY(put_maker(journal, record));
     TRY(journal.put_container(row));
     found_.insert(row.name);
     if (!told) {

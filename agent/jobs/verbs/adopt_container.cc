@@ -125,12 +125,7 @@ Result<SealedRecord> record_of(Work& work, const Node& node, runtimes::Runtime& 
 
 /// What its deletion goes by comes with it. It is no leak any more.
 Result<> take_in(Journal& journal, const SealedRecord& record) {
-  if (!TRY(journal.job(record.job.id))) {
-    TRY(journal.add_job(record.job));
-  }
-  for (const StepRow& step : record.steps) {
-    TRY(journal.put_step(step));
-  }
+  TRY(put_maker(journal, record));
   const std::vector<LeakRow> leaks = TRY(journal.leaks());
   for (const LeakRow& leak : leaks) {
     const bool is_it = leak.kind == "container" && leak.container == record.container.name &&
