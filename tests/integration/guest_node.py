@@ -1,7 +1,9 @@
 """GuestNode: a node with a storage that keeps snapshots, and guests of Proxmox on it, for tests that share them."""
 
 import json
+import os
 import pathlib
+import signal
 import sys
 import unittest
 
@@ -46,3 +48,17 @@ class GuestNode(unittest.TestCase):
     def tasks(self, kind):
         names = [task.name.split(":") for task in (self.node.simulator.folder / "tasks").iterdir()]
         return {words[2] for words in names if words[0] == "UPID" and words[5] == kind}
+
+    def outlive(self, kind, *words):
+        """What `drover` prints for a job whose task of that kind goes on over a restart of the agent."""
+        before = len(self.tasks(kind))
+        begun = self.node.begin(*words)
+        task = self.node.simulator.await_task(kind)
+        os.kill(task, signal.SIGSTOP)
+        self.node.end()
+        os.kill(task, signal.SIGCONT)
+        self.node.start()
+        printed, complaints = begun.communicate(timeout=60)
+        self.assertEqual(begun.returncode, 0, complaints)
+        self.assertEqual(len(self.tasks(kind)), before + 1)
+        return printed

@@ -3,10 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/jobs/reconcile/rebuild.h"
-#include "agent/jobs/verbs/own_networks.h"
-#include "agent/system/child.h"
-#include "fakes/sim_node.h"
-#include "node_fixture.h"
+#include "networks_fixture.h"
 
 namespace drover::jobs {
 namespace {
@@ -17,33 +14,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class ProxmoxNetworksTest : public NodeFixture {
+class ProxmoxNetworksTest : public NetworksFixture {
  protected:
-  void SetUp() override {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    ip({"link", "set", "lo", "up"});
-    NodeFixture::SetUp();
-    sim_.emplace();
-    client_ = sim_->client();
-    network_ = std::make_unique<proxmox::Network>(*client_);
-    configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, real_clock_);
-    node_->proxmox_network = network_.get();
-    node_->network_configuration = configuration_.get();
-  }
-  JobRow ensure(const std::string& id, const std::string& name, json::Object options = {}) {
-    return run(job(id, "network.ensure", name, std::move(options)));
-  }
-  JobRow remove(const std::string& id, const std::string& name) {
-    return run(job(id, "network.remove", name));
-  }
-  void ip(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "ip");
-    const auto ran = system::run_ok(arguments, stop_);
-    ASSERT_TRUE(ran) << ran.error().message;
-  }
-  BridgeState state_in_kernel(const std::string& name) {
-    return runtimes::state_of_others_bridge(name).value();
-  }
   /// What waits to be applied.
   std::string pending() {
     const json::Object whole = client_->get_whole("/nodes/pve1/network", {}, stop_).value();
@@ -53,13 +25,6 @@ class ProxmoxNetworksTest : public NodeFixture {
   void admin_writes(const std::string& name) {
     ASSERT_TRUE(client_->post("/nodes/pve1/network", {{"iface", name}, {"type", "bridge"}}, stop_));
   }
-
-  const system::Stop stop_;
-  system::SystemClock real_clock_;
-  std::optional<fakes::SimNode> sim_;
-  std::unique_ptr<proxmox::Client> client_;
-  std::unique_ptr<proxmox::Network> network_;
-  std::unique_ptr<proxmox::NetworkConfiguration> configuration_;
 };
 
 TEST_F(ProxmoxNetworksTest, IsMadeInItsConfigurationOnceAndRemoved) {

@@ -3,11 +3,8 @@
 
 #include "agent/jobs/reconcile/rebuild.h"
 #include "agent/jobs/reconcile/reconciler.h"
-#include "agent/jobs/verbs/own_networks.h"
-#include "agent/system/child.h"
 #include "fakes/meddling_client.h"
-#include "fakes/sim_node.h"
-#include "node_fixture.h"
+#include "networks_fixture.h"
 
 namespace drover::jobs {
 namespace {
@@ -18,20 +15,12 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class VnetNetworksTest : public NodeFixture {
+class VnetNetworksTest : public NetworksFixture {
  protected:
   void SetUp() override {
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    ip({"link", "set", "lo", "up"});
-    NodeFixture::SetUp();
-    sim_.emplace();
-    client_ = sim_->client();
+    NetworksFixture::SetUp();
     tasks_.emplace(*client_, real_clock_);
-    network_ = std::make_unique<proxmox::Network>(*client_);
-    configuration_ = std::make_unique<proxmox::NetworkConfiguration>(*client_, real_clock_);
     vnets_ = std::make_unique<proxmox::Vnets>(*client_, real_clock_, layout_.sdn_lock());
-    node_->proxmox_network = network_.get();
-    node_->network_configuration = configuration_.get();
     node_->vnets = vnets_.get();
     ipam_.emplace(*client_);
     leases_ = std::make_unique<runtimes::Leases>(*ipam_, layout_.ipam(), "pve1");
@@ -39,19 +28,8 @@ class VnetNetworksTest : public NodeFixture {
     admin_posts("zones", {{"zone", "lab"}, {"type", "simple"}});
     admin_applies();
   }
-  JobRow ensure(const std::string& id, const std::string& name, json::Object options = {}) {
-    return run(job(id, "network.ensure", name, std::move(options)));
-  }
   JobRow ensure_web(const std::string& id) {
     return ensure(id, "web", {{"zone", "lab"}, {"address", "10.84.0.1/24"}});
-  }
-  JobRow remove(const std::string& id, const std::string& name) {
-    return run(job(id, "network.remove", name));
-  }
-  void ip(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "ip");
-    const auto ran = system::run_ok(arguments, stop_);
-    ASSERT_TRUE(ran) << ran.error().message;
   }
   void admin_posts(const std::string& kind, const proxmox::Form& form) {
     const auto answer = client_->post("/cluster/sdn/" + kind, form, stop_);
@@ -62,9 +40,6 @@ class VnetNetworksTest : public NodeFixture {
     ASSERT_TRUE(upid) << upid.error().message;
     ASSERT_TRUE(tasks_->wait(*upid, std::chrono::seconds(20), stop_));
   }
-  static BridgeState state_in_kernel(const std::string& name) {
-    return runtimes::state_of_others_bridge(name).value();
-  }
   json::Object run_on(const std::string& id, const std::string& name, const std::string& bridge) {
     json::Object request = run_job(id, name);
     request.find("spec")->object()->set(
@@ -72,13 +47,7 @@ class VnetNetworksTest : public NodeFixture {
     return request;
   }
 
-  const system::Stop stop_;
-  system::SystemClock real_clock_;
-  std::optional<fakes::SimNode> sim_;
-  std::unique_ptr<proxmox::Client> client_;
   std::optional<proxmox::Tasks> tasks_;
-  std::unique_ptr<proxmox::Network> network_;
-  std::unique_ptr<proxmox::NetworkConfiguration> configuration_;
   std::unique_ptr<proxmox::Vnets> vnets_;
   std::optional<proxmox::Ipam> ipam_;
   std::unique_ptr<runtimes::Leases> leases_;

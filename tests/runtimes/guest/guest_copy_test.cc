@@ -34,6 +34,14 @@ class GuestCopyTest : public testing::Test {
             {},
             {}};
   }
+  /// As an agent does that ends before it has taken the copy over.
+  void begin_copy() {
+    const proxmox::Form form = {{"newid", "5002"},
+                                {"hostname", "copy"},
+                                {"description", "drover container copy job j2"},
+                                {"full", "1"}};
+    ASSERT_TRUE(client_->post("/nodes/pve1/lxc/5000/clone", form, stop_));
+  }
   /// As a job makes it ready.
   Container copy_of_web(const std::string& image = "container:web") {
     Container copy = container("copy", "j2");
@@ -158,11 +166,7 @@ TEST_F(GuestCopyTest, WhoseAnswerWasLostIsFoundByItsStampAndMadeOnce) {
 }
 
 TEST_F(GuestCopyTest, ThatAnEarlierAgentHasNotTakenOverIsItsJobsAndNotItsSources) {
-  const proxmox::Form form = {{"newid", "5002"},
-                              {"hostname", "copy"},
-                              {"description", "drover container copy job j2"},
-                              {"full", "1"}};
-  ASSERT_TRUE(client_->post("/nodes/pve1/lxc/5000/clone", form, stop_));
+  begin_copy();
   const Container copy = copy_of_web();
   ASSERT_TRUE(runtime_.settle(copy, stop_));
   ASSERT_EQ(config("5002").at("tags").string_or(""), "drover;job-j1") << "those of its source";
@@ -177,11 +181,7 @@ TEST_F(GuestCopyTest, ThatAnEarlierAgentHasNotTakenOverIsItsJobsAndNotItsSources
 }
 
 TEST_F(GuestCopyTest, ThatIsTakenBackBeforeItWasTakenOverIsGone) {
-  const proxmox::Form form = {{"newid", "5002"},
-                              {"hostname", "copy"},
-                              {"description", "drover container copy job j2"},
-                              {"full", "1"}};
-  ASSERT_TRUE(client_->post("/nodes/pve1/lxc/5000/clone", form, stop_));
+  begin_copy();
   ASSERT_TRUE(runtime_.settle(copy_of_web(), stop_));
   ASSERT_TRUE(runtime_.remove(copy_of_web(), true, stop_));
   EXPECT_THAT(others(), IsEmpty());
@@ -191,11 +191,7 @@ TEST_F(GuestCopyTest, ThatIsTakenBackBeforeItWasTakenOverIsGone) {
 
 TEST_F(GuestCopyTest, ThatIsNotTakenOverYetIsNotItsSourceThoughThatIsGone) {
   change("5000", {{"tags", "drover;job-j1;name-web"}});
-  const proxmox::Form form = {{"newid", "5002"},
-                              {"hostname", "copy"},
-                              {"description", "drover container copy job j2"},
-                              {"full", "1"}};
-  ASSERT_TRUE(client_->post("/nodes/pve1/lxc/5000/clone", form, stop_));
+  begin_copy();
   ASSERT_TRUE(runtime_.settle(copy_of_web(), stop_));
   Container gone = web_;
   gone.vmid = Vmid{5000};
