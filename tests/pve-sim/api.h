@@ -82,9 +82,14 @@ class Api {
   /// Takes the number for a guest that is to be made.
   Result<> reserve_guest(const std::string& vmid) const;
   Answer resize_guest(const std::string& vmid, const Form& form, const std::string& user);
+  Answer migrate_guest(const std::string& vmid, const Form& form, const std::string& user);
+  /// Whether the HA manager has the guest in its hands.
+  bool is_managed(const std::string& vmid) const;
   Answer make_template(const std::string& vmid, json::Object config);
   Answer guest_interfaces(const std::string& vmid) const;
-  json::Object guest_status(const std::string& vmid) const;
+  static json::Object guest_status(const Place& place, const std::string& vmid);
+  /// As GET /cluster/resources gives it.
+  static json::Object resource_of_guest(const Place& place, const std::string& vmid);
   /// `method` is "download-url" or "oci-registry-pull".
   Answer fetch_template(const std::string& method, const Form& form, const std::string& user);
   Answer download_url(const Parameters& parameters, const std::string& user);

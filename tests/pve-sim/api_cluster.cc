@@ -7,6 +7,7 @@
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/node_figures.h"
+#include "tests/pve-sim/peers.h"
 #include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
@@ -35,28 +36,35 @@ Answer Api::cluster_status() const {
   return with_data(json::Array{std::move(whole), std::move(node), std::move(other)});
 }
 
+json::Object Api::resource_of_guest(const Place& place, const std::string& vmid) {
+  json::Object guest = guest_status(place, vmid);
+  const json::Value cpus = *guest.find("cpus");
+  const json::Value mem = *guest.find("mem");
+  for (const char* key : {"cpus", "swap", "maxswap", "pid"}) {
+    guest.erase(key);
+  }
+  if (guest.find("template") == nullptr) {
+    guest.set("template", 0);
+  }
+  guest.set("maxcpu", cpus);
+  guest.set("memhost", mem);
+  guest.set("node", place.node);
+  guest.set("id", "lxc/" + vmid);
+  return guest;
+}
+
 Answer Api::resources(const Parameters& given, const std::string& user) const {
   const std::string type = given.contains("type") ? given.at("type") : "";
   json::Array list;
   if (type.empty() || type == "vm") {
-    for (const std::string& vmid : guest_ids(place_)) {
-      if (!users_.has(user, "/vms/" + vmid, "VM.Audit")) {
-        continue;
+    std::vector<Place> nodes = all_peers(place_);
+    nodes.insert(nodes.begin(), place_);
+    for (const Place& node : nodes) {
+      for (const std::string& vmid : guest_ids(node)) {
+        if (users_.has(user, "/vms/" + vmid, "VM.Audit")) {
+          list.emplace_back(resource_of_guest(node, vmid));
+        }
       }
-      json::Object guest = guest_status(vmid);
-      const json::Value cpus = *guest.find("cpus");
-      const json::Value mem = *guest.find("mem");
-      for (const char* key : {"cpus", "swap", "maxswap", "pid"}) {
-        guest.erase(key);
-      }
-      if (guest.find("template") == nullptr) {
-        guest.set("template", 0);
-      }
-      guest.set("maxcpu", cpus);
-      guest.set("memhost", mem);
-      guest.set("node", place_.node);
-      guest.set("id", "lxc/" + vmid);
-      list.emplace_back(std::move(guest));
     }
   }
   if (type.empty() || type == "node") {

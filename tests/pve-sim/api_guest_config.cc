@@ -13,6 +13,7 @@
 #include "tests/pve-sim/guest_permissions.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/oci_guest.h"
+#include "tests/pve-sim/peers.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
 #include "tests/pve-sim/storage_config.h"
@@ -133,8 +134,8 @@ std::string creation_refusal(const Parameters& given, const std::string& user, c
 
 Result<> Api::reserve_guest(const std::string& vmid) const {
   const std::lock_guard lock(creating);
-  if (load_guest(place_, vmid)) {
-    return fail(Code::conflict, "CT {} already exists on node '{}'", vmid, place_.node);
+  if (const std::string node = node_with_guest(place_, vmid); !node.empty()) {
+    return fail(Code::conflict, "CT {} already exists on node '{}'", vmid, node);
   }
   return save_guest(place_, vmid, json::Object{{"lock", "create"}});
 }

@@ -11,9 +11,9 @@
 
 namespace drover::pve_sim {
 
-json::Object Api::guest_status(const std::string& vmid) const {
-  const json::Object config = without_pending(load_guest(place_, vmid).value_or(json::Object()));
-  const std::optional<int> process = guest_process(place_, vmid);
+json::Object Api::guest_status(const Place& place, const std::string& vmid) {
+  const json::Object config = without_pending(load_guest(place, vmid).value_or(json::Object()));
+  const std::optional<int> process = guest_process(place, vmid);
   const auto number = [&config](const char* key, std::int64_t otherwise) {
     const json::Value* value = config.find(key);
     return value == nullptr ? otherwise : value->integer_or(otherwise);
@@ -35,7 +35,7 @@ json::Object Api::guest_status(const std::string& vmid) const {
   if (process) {
     status.set("pid", *process);
   }
-  add_figures(place_, vmid, config, process, status);
+  add_figures(place, vmid, config, process, status);
   return status;
 }
 
@@ -46,7 +46,7 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
     json::Array list;
     for (const std::string& vmid : guest_ids(place_)) {
       if (users_.has(user, "/vms/" + vmid, "VM.Audit")) {
-        list.emplace_back(guest_status(vmid));
+        list.emplace_back(guest_status(place_, vmid));
       }
     }
     return with_data(std::move(list));
@@ -84,6 +84,9 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
   if (parts.size() == 5 && parts[4] == "clone" && method == "POST") {
     return clone_guest(vmid, form, user);
   }
+  if (parts.size() == 5 && parts[4] == "migrate" && method == "POST") {
+    return migrate_guest(vmid, form, user);
+  }
   const Parameters own{{"vmid", vmid}};
   const std::string verb = parts.size() == 6 && parts[4] == "status" ? parts[5] : "";
   Parameters given;
@@ -115,8 +118,8 @@ Answer Api::guests(const std::string& method, const std::vector<std::string>& pa
         fmt::format("Configuration file 'nodes/{}/lxc/{}.conf' does not exist", place_.node, vmid));
   }
   if (verb == "current") {
-    json::Object status = guest_status(vmid);
-    status.set("ha", json::Object{{"managed", 0}});
+    json::Object status = guest_status(place_, vmid);
+    status.set("ha", json::Object{{"managed", is_managed(vmid) ? 1 : 0}});
     return with_data(std::move(status));
   }
   if (parts.back() == "pending") {

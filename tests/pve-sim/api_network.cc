@@ -116,7 +116,7 @@ Answer listed(const Place& place, const Interfaces& interfaces, const std::set<s
     json::Object bridge = shown(value, priority++, active.contains(name));
     bridge.set("iface", name);
     const bool is_bridge = value.at("type").string_or("") == "bridge";
-    if (type.empty() || value.at("type").string_or("") == type ||
+    if (type.empty() || type == "include_sdn" || value.at("type").string_or("") == type ||
         (is_bridge && type.find("bridge") != std::string::npos)) {
       list.emplace_back(std::move(bridge));
     }

@@ -16,6 +16,7 @@
 #include "tests/pve-sim/clone_task.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
+#include "tests/pve-sim/migrate_task.h"
 #include "tests/pve-sim/oci_guest.h"
 #include "tests/pve-sim/pending.h"
 #include "tests/pve-sim/quorum.h"
@@ -249,6 +250,8 @@ Result<> create_guest(const Place& place, const TaskRequest& request, const Task
                                                         : Result<>();
 }
 
+}  // namespace
+
 Result<> stop_guest(const Place& place, const std::string& vmid, std::optional<std::int64_t> grace,
                     bool then_force, const Stop& stop) {
   const std::optional<json::Object> config = load_guest(place, vmid);
@@ -274,8 +277,6 @@ Result<> stop_guest(const Place& place, const std::string& vmid, std::optional<s
   }
   return unmount_guest(place, vmid, *config);
 }
-
-}  // namespace
 
 Result<> end_guest(const Place& place, const std::string& vmid) {
   return stop_guest(place, vmid, std::nullopt, true, Stop());
@@ -308,6 +309,13 @@ Result<> do_task(const Place& place, const TaskRequest& request, const TaskLog& 
   }
   if (request.type == "vzclone") {
     return clone_guest(place, request, log, stop);
+  }
+  if (request.type == "vzmigrate") {
+    return migrate_guest(place, request, log, stop);
+  }
+  if (request.type == "hamigrate") {
+    log.line(fmt::format("Requesting HA migration for CT {}", request.id));
+    return {};
   }
   if (request.type == "vzrestore") {
     return restore_guest(place, request, log, stop);

@@ -17,6 +17,11 @@ Result<> unmount_guest(const Place& place, const std::string& vmid, const json::
 path rootfs_of(const Place& place, const std::string& vmid);
 Result<> start_guest(const Place& place, const std::string& vmid, const system::Stop& stop);
 
+/// Asks its first process to end; one that has not after `grace` seconds, or with none given, is
+/// ended at once, if `then_force`. Its mounts are taken away.
+Result<> stop_guest(const Place& place, const std::string& vmid, std::optional<std::int64_t> grace,
+                    bool then_force, const system::Stop& stop);
+
 /// Ends the guest's processes at once if it runs, and takes its mounts away.
 Result<> end_guest(const Place& place, const std::string& vmid);
 

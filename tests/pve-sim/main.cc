@@ -15,6 +15,7 @@
 #include "tests/pve-sim/certificate.h"
 #include "tests/pve-sim/guest_tasks.h"
 #include "tests/pve-sim/interfaces.h"
+#include "tests/pve-sim/peers.h"
 #include "tests/pve-sim/sdn_apply.h"
 #include "tests/pve-sim/server.h"
 #include "tests/pve-sim/storage_config.h"
@@ -118,6 +119,9 @@ int serve(const Arguments& arguments) {
     if (const Result<> made = system::make_folders(folder); !made) {
       throw std::runtime_error(to_text(made.error()));
     }
+  }
+  if (const Result<> told = pve_sim::write_own_place(place); !told) {
+    throw std::runtime_error(to_text(told.error()));
   }
   // As a node that comes back: guests, volumes, tasks, its certificate and the token are as they
   // were.

@@ -44,6 +44,11 @@ struct Place {
   /// somebody has asked for maintenance and it has not come about yet. HA was never used where
   /// there is no such file.
   path ha() const { return directory / "ha"; }
+  /// Another node of the cluster, as its own simulator has it: where there is such a link, this
+  /// node reaches that one (peers.h).
+  path peer(const std::string& name) const { return directory / "nodes" / name; }
+  /// Numbers of the guests that the HA manager has in its hands, one a line.
+  path ha_guests() const { return directory / "ha-guests"; }
   /// The node's network was configured by hand, without the heading that Proxmox writes: where
   /// there is such a file, "changed" once Proxmox has written it anew, and "" before.
   path by_hand() const { return directory / "interfaces-by-hand"; }
