@@ -12,10 +12,10 @@ constexpr std::array<Code, 8> kCodes = {Code::cancelled, Code::timed_out, Code::
 
 constexpr std::array<std::string_view, 4> kSubmit = {"job.submit", "stream.open", "stream.credit",
                                                      "stream.close"};
-constexpr std::array<std::string_view, 12> kObserve = {
-    "query.containers", "query.container", "query.images", "query.volumes",
-    "query.networks",   "query.storages",  "query.jobs",   "query.job",
-    "query.events",     "query.explain",   "query.leaks",  "query.node"};
+constexpr std::array<std::string_view, 13> kObserve = {
+    "query.containers", "query.container", "query.images", "query.volumes", "query.networks",
+    "query.links",      "query.storages",  "query.jobs",   "query.job",     "query.events",
+    "query.explain",    "query.leaks",     "query.node"};
 
 template <class Names>
 bool has(const Names& names, std::string_view name) {

@@ -39,6 +39,18 @@ std::vector<std::string> network_cells(const json::Value& network) {
           joined(network.at("containers"))};
 }
 
+std::vector<std::string> link_cells(const json::Value& link) {
+  const std::string_view address = link.at("address").string_or("");
+  return {std::string(link.at("name").string_or("")),
+          std::string(link.at("type").string_or("-")),
+          link.at("active").boolean_or(false) ? "yes" : "no",
+          address.empty() ? "-" : std::string(address),
+          link.at("vlan_aware").boolean_or(false) ? "yes" : "no",
+          std::string(link.at("mode").string_or("-")),
+          joined(link.at("ports")),
+          link.at("own").boolean_or(false) ? "yes" : "no"};
+}
+
 }  // namespace
 
 void add_network(CLI::App& app, Action& action) {
@@ -73,6 +85,11 @@ void add_network(CLI::App& app, Action& action) {
            {"networks",
             {"NAME", "STATE", "ADDRESS", "VLANS", "ZONE", "CREATED", "CONTAINERS"},
             network_cells});
+  add_list(
+      *group, action,
+      "List the bridges, vnets and bonds of a node of Proxmox, whoever has made them",
+      {"links", {"NAME", "TYPE", "ACTIVE", "ADDRESS", "VLANS", "MODE", "PORTS", "OWN"}, link_cells},
+      "links");
 }
 
 }  // namespace drover::cli

@@ -51,8 +51,9 @@ std::string joined(const json::Value& names) {
   return text.empty() ? "-" : text;
 }
 
-void add_list(CLI::App& group, Action& action, const std::string& about, ThingList list) {
-  CLI::App* command = group.add_subcommand("ls", about);
+void add_list(CLI::App& group, Action& action, const std::string& about, ThingList list,
+              const std::string& name) {
+  CLI::App* command = group.add_subcommand(name, about);
   const auto options = std::make_shared<ListOptions>();
   command->add_flag("--json", options->json, "As a JSON array");
   command->add_flag("-q,--quiet", options->names_only, "Names only");

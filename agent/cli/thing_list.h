@@ -15,8 +15,10 @@ struct ThingList {
   std::function<std::vector<std::string>(const json::Value& thing)> cells;
 };
 
-/// Adds "ls" to `group`: the list as a table, with --json as JSON, with --quiet names only.
-void add_list(CLI::App& group, Action& action, const std::string& about, ThingList list);
+/// Adds "ls", or what `name` says, to `group`: the list as a table, with --json as JSON, with
+/// --quiet names only.
+void add_list(CLI::App& group, Action& action, const std::string& about, ThingList list,
+              const std::string& name = "ls");
 
 /// The names of an array joined for one cell; "-" for none.
 std::string joined(const json::Value& names);

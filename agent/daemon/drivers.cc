@@ -59,12 +59,12 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   for (const auto& runtime : drivers->runtimes_) {
     runtimes.emplace(runtime->kind(), runtime.get());
   }
-  drivers->node_.reset(
-      new jobs::Node{std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
-                     drivers->local_images_, drivers->proxmox_volumes_.get(),
-                     drivers->proxmox_network_.get(), drivers->network_configuration_.get(),
-                     drivers->networks_, drivers->images_, drivers->templates_.get(),
-                     drivers->vnets_.get(), drivers->leases_.get(), drivers->storages_.get()});
+  drivers->node_.reset(new jobs::Node{
+      std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
+      drivers->local_images_, drivers->proxmox_volumes_.get(), drivers->proxmox_network_.get(),
+      drivers->network_configuration_.get(), drivers->networks_, drivers->images_,
+      drivers->templates_.get(), drivers->vnets_.get(), drivers->leases_.get(),
+      drivers->storages_.get(), drivers->links_.get()});
   return drivers;
 }
 
@@ -82,6 +82,7 @@ Result<> Drivers::connect_proxmox(system::Clock& clock) {
       node_storage(config_));
   tasks_ = std::make_unique<proxmox::Tasks>(*client_, clock);
   templates_ = std::make_unique<proxmox::Templates>(*client_, *tasks_);
+  links_ = std::make_unique<jobs::LinkWatch>(*proxmox_network_, clock);
   storages_ = std::make_unique<jobs::StorageWatch>(*client_, clock, node_storage(config_));
   return {};
 }

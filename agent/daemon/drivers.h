@@ -7,6 +7,7 @@
 
 #include "agent/core/config.h"
 #include "agent/jobs/node.h"
+#include "agent/jobs/reconcile/link_watch.h"
 #include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/system/clock.h"
 #include "proxmox/client.h"
@@ -51,6 +52,7 @@ class Drivers {
   std::unique_ptr<runtimes::VolumeSource> proxmox_volumes_;
   std::unique_ptr<proxmox::Tasks> tasks_;
   std::unique_ptr<proxmox::Templates> templates_;
+  std::unique_ptr<jobs::LinkWatch> links_;
   std::unique_ptr<jobs::StorageWatch> storages_;
   runtimes::LocalVolumes local_volumes_;
   runtimes::LocalImages local_images_;

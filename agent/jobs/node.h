@@ -18,6 +18,7 @@
 
 namespace drover::jobs {
 
+class LinkWatch;
 class StorageWatch;
 
 /// Owns nothing: the daemon's composition does, and outlives every job. What it points at may be
@@ -38,6 +39,7 @@ struct Node {
   proxmox::Vnets* vnets = nullptr;          ///< the same
   runtimes::Leases* leases = nullptr;       ///< the same
   StorageWatch* storages = nullptr;         ///< the same
+  LinkWatch* links = nullptr;               ///< the same
 
   /// `refused`, saying what is missing, when this node does not have the runtime.
   Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;

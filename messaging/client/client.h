@@ -75,9 +75,9 @@ class Client {
                              const system::Stop& stop);
 
   Result<json::Value> node(const system::Stop& stop);
-  /// The answer to "query.THINGS" ("containers", "images", "volumes", "networks", "storages"), all
-  /// of them, page by page, in the first page's answer. Its seq is the first page's too: what
-  /// changed meanwhile comes again as events behind it.
+  /// The answer to "query.THINGS" ("containers", "images", "volumes", "networks", "links",
+  /// "storages"), all of them, page by page, in the first page's answer. Its seq is the first
+  /// page's too: what changed meanwhile comes again as events behind it.
   Result<json::Value> all(const std::string& things, const system::Stop& stop);
   Result<json::Value> containers(const system::Stop& stop);
   Result<json::Value> container(std::string_view name, const system::Stop& stop);

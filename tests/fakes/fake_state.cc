@@ -314,7 +314,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
                                     {"containers", std::move(views)}});
   }
   if (kind == "query.images" || kind == "query.volumes" || kind == "query.networks" ||
-      kind == "query.storages" || kind == "query.leaks") {
+      kind == "query.links" || kind == "query.storages" || kind == "query.leaks") {
     const std::string which(kind.substr(kind.find('.') + 1));
     const std::map<std::string, json::Object>& all = things[which];
     json::Array views;

@@ -8,6 +8,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 import unittest
 
 from whole_node import SERVE, Node
@@ -98,6 +99,24 @@ class VnetLife(unittest.TestCase):
         self.assertTrue(self.address("later").startswith("10.85.0."))
         drover("rm", "--force", "later")
         drover("network", "rm", "kept")
+
+    def test_bridges_vnets_and_bonds_are_listed_as_the_node_has_them(self):
+        drover = self.node.drover
+        drover("network", "ensure", "shown", "--zone", "lab", "--address", "10.87.0.1/24")
+        self.simulator.call("POST", "/nodes/node1/network", iface="bond0", type="bond", slaves="eth1 eth2",
+                            bond_mode="active-backup")
+        self.node.end()
+        self.node.start()
+        until = time.monotonic() + 30
+        while (listed := drover("network", "links", "--json", check=False)).returncode != 0:
+            self.assertIn("not asked yet", listed.stderr)
+            self.assertLess(time.monotonic(), until)
+        links = {link["name"]: link for link in json.loads(listed.stdout)}
+        self.assertEqual({name: (link["type"], link["active"], link["own"]) for name, link in links.items()},
+                         {"bond0": ("bond", False, False), "shown": ("vnet", True, True), "vmbr0": ("bridge", True, False)})
+        self.assertEqual((links["bond0"]["mode"], links["bond0"]["ports"]), ("active-backup", ["eth1", "eth2"]))
+        self.simulator.call("DELETE", "/nodes/node1/network")
+        drover("network", "rm", "shown")
 
     def test_an_admins_changes_and_lock_are_left_alone(self):
         drover, call = self.node.drover, self.simulator.call

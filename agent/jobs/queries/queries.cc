@@ -42,6 +42,9 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   if (kind == "query.networks") {
     return networks(question);
   }
+  if (kind == "query.links") {
+    return links(question);
+  }
   if (kind == "query.storages") {
     return storages(question);
   }

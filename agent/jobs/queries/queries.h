@@ -46,6 +46,7 @@ class Queries {
   Result<json::Value> images(const json::Value& question);
   Result<json::Value> volumes(const json::Value& question);
   Result<json::Value> networks(const json::Value& question);
+  Result<json::Value> links(const json::Value& question);
   Result<json::Value> storages(const json::Value& question);
   Result<json::Value> jobs(const json::Value& question);
   Result<json::Value> job(const json::Value& question);

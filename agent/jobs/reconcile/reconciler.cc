@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/jobs/own_job.h"
+#include "agent/jobs/reconcile/link_watch.h"
 #include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/system/log.h"
 
@@ -91,6 +92,9 @@ void Reconciler::work() {
 Result<> Reconciler::round() {
   if (node_.storages != nullptr) {
     node_.storages->look(stop_);
+  }
+  if (node_.links != nullptr) {
+    node_.links->look(stop_);
   }
   free_lock();
   std::int64_t since = 0;

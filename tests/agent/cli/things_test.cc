@@ -74,6 +74,28 @@ TEST_F(Things, NetworksAreEnsuredListedAndRemoved) {
   EXPECT_EQ(drover({"network", "ensure", "name-of-16-bytes"}).ending.code, 2);
 }
 
+TEST_F(Things, BridgesAndBondsAreListedWhoeverHasMadeThem) {
+  node_.call([](State& state, Faults&) {
+    state.things["links"]["bond0"] = {{"name", "bond0"},
+                                      {"type", "bond"},
+                                      {"active", true},
+                                      {"address", ""},
+                                      {"vlan_aware", false},
+                                      {"mode", "802.3ad"},
+                                      {"ports", json::Array{"eth0", "eth1"}},
+                                      {"own", false}};
+    state.things["links"]["vmbr5"] = {{"name", "vmbr5"},        {"type", "bridge"},
+                                      {"active", false},        {"address", "10.84.0.1/24"},
+                                      {"vlan_aware", true},     {"mode", nullptr},
+                                      {"ports", json::Array{}}, {"own", true}};
+  });
+  EXPECT_EQ(drover({"network", "links"}).out,
+            "NAME   TYPE    ACTIVE  ADDRESS       VLANS  MODE     PORTS       OWN\n"
+            "bond0  bond    yes     -             no     802.3ad  eth0, eth1  no\n"
+            "vmbr5  bridge  no      10.84.0.1/24  yes    -        -           yes\n");
+  EXPECT_EQ(drover({"network", "links", "-q"}).out, "bond0\nvmbr5\n");
+}
+
 TEST_F(Things, StoragesAreListedWithWhatTheyCan) {
   node_.call([](State& state, Faults&) {
     state.things["storages"]["local-lvm"] = {{"name", "local-lvm"},
