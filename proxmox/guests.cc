@@ -28,13 +28,6 @@ std::string guest_path(const Client& client, Vmid vmid) {
   return guests_path(client) + "/" + std::to_string(vmid.value);
 }
 
-GuestInfo read_guest(const json::Value& value) {
-  return {Vmid{static_cast<std::uint32_t>(value.at("vmid").integer_or(0))},
-          std::string(value.at("name").string_or("")),
-          value.at("status").string_or("") == "running",
-          std::string(value.at("lock").string_or("")), split_tags(value.at("tags").string_or(""))};
-}
-
 Form form_of(const GuestRequest& request, Vmid vmid) {
   Form form = {{"vmid", std::to_string(vmid.value)},
                {"ostemplate", request.template_volume},
@@ -68,9 +61,10 @@ std::optional<Vmid> number_of(const Upid& upid) {
 }
 
 /// One that was broken off leaves a guest that Proxmox keeps locked, or the halves of two states,
-/// or a disk that is larger than its file system.
+/// or a disk that is larger than its file system, or copies of disks on another node.
 bool is_worse_by_half(const Upid& upid) {
-  return upid.type == "vzrollback" || upid.type == "vzdelsnapshot" || upid.type == "resize";
+  return upid.type == "vzrollback" || upid.type == "vzdelsnapshot" || upid.type == "resize" ||
+         upid.type == "vzmigrate";
 }
 
 /// A backup by who shares our user tells whoever changes the guest, and so does a copy.
@@ -107,6 +101,13 @@ Error with_meaning_of_copy(Error error) {
 }
 
 }  // namespace
+
+GuestInfo read_guest(const json::Value& value) {
+  return {Vmid{static_cast<std::uint32_t>(value.at("vmid").integer_or(0))},
+          std::string(value.at("name").string_or("")),
+          value.at("status").string_or("") == "running",
+          std::string(value.at("lock").string_or("")), split_tags(value.at("tags").string_or(""))};
+}
 
 std::vector<std::string> split_tags(std::string_view text) {
   return split(text, ";");

@@ -21,6 +21,9 @@ struct GuestInfo {
   std::vector<std::string> tags;
 };
 
+/// As lists of guests have it; of what is no guest the number is 0.
+GuestInfo read_guest(const json::Value& value);
+
 /// Tags as the API has them in one text, "a;b".
 std::vector<std::string> split_tags(std::string_view text);
 std::string join_tags(const std::vector<std::string>& tags);

@@ -14,6 +14,7 @@
 #include "runtimes/backups.h"
 #include "runtimes/container.h"
 #include "runtimes/disks.h"
+#include "runtimes/migrations.h"
 #include "runtimes/network/network.h"
 #include "runtimes/snapshots.h"
 #include "runtimes/volumes/volume.h"
@@ -28,8 +29,8 @@ struct Capabilities {
   bool provisions_itself = false;  ///< makes its own root, volumes and network (Proxmox guests)
   bool keeps_output = true;        ///< stdout and stderr are in Layout::log
   bool knows_exit_code = true;
-  bool checkpoints = false;           ///< writes its processes to the disk, and restores them
-  std::string_view no_checkpoints{};  ///< why not, for whoever has asked
+  /// Why it writes no processes to the disk, and restores none; of one that does, "".
+  std::string_view no_checkpoints = "nothing restores what it would write";
   /// Why it keeps no snapshots; of one that has Runtime::snapshots, "".
   std::string_view no_snapshots =
       "only guests of Proxmox (pve-lxc) have any; a volume of its own can be copied by "
@@ -39,6 +40,8 @@ struct Capabilities {
   /// Why its containers' disks do not grow; of one that has Runtime::disks, "".
   std::string_view no_growth =
       "only those of guests of Proxmox (pve-lxc) do; a volume of its own is grown by volume.resize";
+  /// Why its containers move to no other node; of one that has Runtime::migrations, "".
+  std::string_view no_migration = "only guests of Proxmox (pve-lxc) do";
 };
 
 /// What a runtime that `provisions_itself` has given a container.
@@ -142,6 +145,8 @@ class Runtime {
   virtual Backups* backups() { return nullptr; }
   /// nullptr when its disks do not grow (Capabilities::no_growth).
   virtual Disks* disks() { return nullptr; }
+  /// nullptr when they move to no other node (Capabilities::no_migration).
+  virtual Migrations* migrations() { return nullptr; }
   /// Everything it has on this node.
   virtual Result<std::vector<Found>> inventory(const Stop& stop) = 0;
 };

@@ -51,6 +51,7 @@ void add_adopt(CLI::App& app, Action& action);
 void add_backup(CLI::App& app, Action& action);
 void add_snapshot(CLI::App& app, Action& action);
 void add_leaks(CLI::App& app, Action& action);
+void add_migrate(CLI::App& app, Action& action);
 void add_network(CLI::App& app, Action& action);
 void add_storage(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);

@@ -21,7 +21,7 @@ struct CommandOf {
 };
 
 // What no command submits (container.checkpoint, container.restore) has none.
-constexpr std::array<CommandOf, 28> kCommands = {{
+constexpr std::array<CommandOf, 29> kCommands = {{
     {Verb::container_run, "run"},
     {Verb::container_create, "create"},
     {Verb::container_start, "start"},
@@ -49,6 +49,7 @@ constexpr std::array<CommandOf, 28> kCommands = {{
     {Verb::container_rollback, "snapshot rollback"},
     {Verb::container_snapshot_delete, "snapshot rm"},
     {Verb::container_backup, "backup"},
+    {Verb::container_migrate, "migrate"},
     {Verb::container_adopt, "adopt"},
 }};
 

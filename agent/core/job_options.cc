@@ -83,6 +83,21 @@ void read_backup(Fields& fields, const json::Value& value, JobOptions& options) 
   options.compress = fields.one_of("compress", "zstd", {"zstd", "gzip", "lzo", "none"});
 }
 
+void read_migration(Fields& fields, const json::Value& value, JobOptions& options) {
+  fields.require("to");
+  options.to = fields.string("to");
+  const Result<> checked = NodeNameKind::check(options.to);
+  if (!checked && value.at("to").string() != nullptr) {
+    fields.fault("to", checked.error().message);
+  }
+  options.restart = fields.boolean("restart", false);
+  if (fields.has("grace_s") && !options.restart) {
+    fields.fault("grace_s", "is for one that runs only, which moves with \"restart\": true");
+  }
+  read_grace(fields, options);
+  options.storage = fields.string("storage");
+}
+
 void read_bridge(Fields& fields, JobOptions& options) {
   options.address = fields.string("address");
   if (!options.address.empty() && !is_host_cidr(options.address)) {
@@ -161,6 +176,9 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
     case Verb::container_backup:
       read_backup(fields, value, options);
       break;
+    case Verb::container_migrate:
+      read_migration(fields, value, options);
+      break;
     case Verb::volume_create:
       options.storage = fields.string("storage");
       if (fields.has("size_mib")) {
@@ -234,6 +252,8 @@ json::Object to_json(const JobOptions& options) {
   set_text("from", options.from);
   set_text("checksum", options.checksum);
   set_text("storage", options.storage);
+  set_text("to", options.to);
+  set_flag("restart", options.restart);
   set_text("mode", options.mode);
   set_text("compress", options.compress);
   if (options.size_mib != 0) {

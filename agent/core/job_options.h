@@ -15,10 +15,11 @@ namespace drover {
 
 /// Which members a verb takes is checked when the request is read.
 struct JobOptions {
-  std::optional<std::int64_t> grace_s;  ///< stop, restart: seconds before SIGKILL; none: its own
-  int signal = 0;                       ///< kill: 1 to 64
-  bool force = false;                   ///< delete: also when it runs
-  std::vector<std::string> command{};   ///< exec
+  /// stop, restart, migrate: seconds before SIGKILL; none: the container's own
+  std::optional<std::int64_t> grace_s;
+  int signal = 0;                                  ///< kill: 1 to 64
+  bool force = false;                              ///< delete: also when it runs
+  std::vector<std::string> command{};              ///< exec
   std::map<std::string, std::string> env{};        ///< exec: added to the container's own
   std::string cwd{};                               ///< exec: "" for the container's own
   Resources resources{};                           ///< update: those that are 0 stay as they are
@@ -26,7 +27,10 @@ struct JobOptions {
   bool leave_running = false;                      ///< checkpoint
   std::string from{};            ///< image.pull of a template: where it is fetched
   std::string checksum{};        ///< image.pull of a template: "sha256:HEX", or ""
-  std::string storage{};         ///< volume.create: "" for the node's default; container.backup
+  std::string storage{};         ///< volume.create: "" for the node's default; container.backup;
+                                 ///< container.migrate: there, "" for the same as here
+  std::string to{};              ///< container.migrate: a node of the Proxmox cluster
+  bool restart = false;          ///< container.migrate: also one that runs
   std::string mode{};            ///< container.backup: "snapshot", "suspend" or "stop"
   std::string compress{};        ///< container.backup: "zstd", "gzip", "lzo" or "none"
   std::uint64_t size_mib = 0;    ///< volume.create (0: a folder), volume.resize

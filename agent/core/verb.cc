@@ -10,7 +10,7 @@
 namespace drover {
 namespace {
 
-constexpr std::array<std::pair<Verb, std::string_view>, 30> kVerbs = {{
+constexpr std::array<std::pair<Verb, std::string_view>, 31> kVerbs = {{
     {Verb::container_run, "container.run"},
     {Verb::container_create, "container.create"},
     {Verb::container_start, "container.start"},
@@ -27,6 +27,7 @@ constexpr std::array<std::pair<Verb, std::string_view>, 30> kVerbs = {{
     {Verb::container_rollback, "container.rollback"},
     {Verb::container_snapshot_delete, "container.snapshot-delete"},
     {Verb::container_backup, "container.backup"},
+    {Verb::container_migrate, "container.migrate"},
     {Verb::container_adopt, "container.adopt"},
     {Verb::container_delete, "container.delete"},
     {Verb::image_pull, "image.pull"},

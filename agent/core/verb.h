@@ -26,6 +26,7 @@ enum class Verb {
   container_rollback,         ///< to a snapshot
   container_snapshot_delete,  ///< the snapshot, not the container
   container_backup,           ///< an archive on a storage
+  container_migrate,          ///< to another node of a Proxmox cluster
   container_adopt,            ///< a guest of Proxmox that came from elsewhere
   container_delete,
   image_pull,

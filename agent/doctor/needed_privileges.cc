@@ -33,7 +33,7 @@ void add_guests(Needs& needs, const Config& config, const std::string& by) {
   needs.add("/vms",
             {"VM.Allocate", "VM.Audit", "VM.PowerMgmt", "VM.Config.Disk", "VM.Config.CPU",
              "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Snapshot",
-             "VM.Snapshot.Rollback", "VM.Backup", "VM.Clone"},
+             "VM.Snapshot.Rollback", "VM.Backup", "VM.Clone", "VM.Migrate"},
             by);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -104,14 +105,30 @@ Result<> admit_template(const Node& node, const JobRequest& request) {
                                                             : Result<>();
 }
 
-/// Snapshots and backups only some runtimes have.
-Result<> check_kept(const runtimes::Runtime& runtime, const JobRequest& request, bool backs_up) {
-  const runtimes::Capabilities capabilities = runtime.capabilities();
-  const std::string_view why_not = backs_up ? capabilities.no_backups : capabilities.no_snapshots;
+/// What only some runtimes do with a container.
+struct Ability {
+  Verb verb;
+  std::string_view lacking;  ///< of a runtime that cannot
+  std::string_view runtimes::Capabilities::*why_not;
+};
+
+constexpr std::array kAbilities = {
+    Ability{Verb::container_snapshot, "keeps no snapshots", &runtimes::Capabilities::no_snapshots},
+    Ability{Verb::container_rollback, "keeps no snapshots", &runtimes::Capabilities::no_snapshots},
+    Ability{Verb::container_snapshot_delete, "keeps no snapshots",
+            &runtimes::Capabilities::no_snapshots},
+    Ability{Verb::container_backup, "makes no backups", &runtimes::Capabilities::no_backups},
+    Ability{Verb::container_migrate, "moves no containers", &runtimes::Capabilities::no_migration},
+    Ability{Verb::container_checkpoint, "cannot", &runtimes::Capabilities::no_checkpoints},
+    Ability{Verb::container_restore, "cannot", &runtimes::Capabilities::no_checkpoints},
+};
+
+Result<> check_can(const runtimes::Runtime& runtime, const JobRequest& request,
+                   const Ability& needed) {
+  const std::string_view why_not = runtime.capabilities().*needed.why_not;
   return why_not.empty() ? Result<>()
                          : fail(Code::refused, "{} {}: runtime {} {}: {}", to_string(request.verb),
-                                request.target, to_string(runtime.kind()),
-                                backs_up ? "makes no backups" : "keeps no snapshots", why_not);
+                                request.target, to_string(runtime.kind()), needed.lacking, why_not);
 }
 
 }  // namespace
@@ -134,13 +151,11 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
 }
 
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request) {
-  const bool checkpoints =
-      request.verb == Verb::container_checkpoint || request.verb == Verb::container_restore;
-  const bool snapshots = request.verb == Verb::container_snapshot ||
-                         request.verb == Verb::container_rollback ||
-                         request.verb == Verb::container_snapshot_delete;
-  const bool backs_up = request.verb == Verb::container_backup;
-  if (request.verb != Verb::container_update && !checkpoints && !snapshots && !backs_up) {
+  const auto* const ability =
+      std::find_if(kAbilities.begin(), kAbilities.end(),
+                   [&request](const Ability& one) { return one.verb == request.verb; });
+  const bool needs_ability = ability != kAbilities.end();
+  if (!needs_ability && request.verb != Verb::container_update) {
     return {};
   }
   const std::optional<ContainerRow> row = TRY(journal.container(request.target));
@@ -149,15 +164,8 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
   }
   const ContainerRecord record = TRY(container_record_from(row->container));
   const runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
-  if (snapshots || backs_up) {
-    return check_kept(*runtime, request, backs_up);
-  }
-  if (checkpoints) {
-    const runtimes::Capabilities capabilities = runtime->capabilities();
-    return capabilities.checkpoints
-               ? Result<>()
-               : fail(Code::refused, "{} {}: runtime {} cannot: {}", to_string(request.verb),
-                      request.target, row->runtime, capabilities.no_checkpoints);
+  if (needs_ability) {
+    return check_can(*runtime, request, *ability);
   }
   ContainerSpec spec = record.container.spec;
   spec.resources = with_changes(spec.resources, request.options.resources);

@@ -49,6 +49,9 @@ std::string sole_use_of(const JobRequest& request) {
   if (request.verb == Verb::container_backup) {
     return "backups of the node";
   }
+  if (request.verb == Verb::container_migrate) {
+    return "migrations from the node";
+  }
   if (!request.spec || !makes_container(request.verb)) {
     return "";
   }

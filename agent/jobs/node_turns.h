@@ -30,8 +30,9 @@ Scarce turn_of_source(Vmid source);
 /// name, but not its storage's.
 Scarce turn_of_template(const proxmox::TemplateVolume& volume);
 
-/// Supervisor::Deeds::has_alone: backups, which Proxmox makes one after the other on a node, and
-/// copies of one container, which it keeps locked meanwhile. Each may take hours, so that fifty
+/// Supervisor::Deeds::has_alone: backups, which Proxmox makes one after the other on a node,
+/// migrations, which share its network, and copies of one container, which it keeps locked
+/// meanwhile. Each may take hours, so that fifty
 /// that waited for their turn on their threads would leave no worker for anything else.
 std::string sole_use_of(const JobRequest& request);
 

@@ -251,12 +251,14 @@ Result<> Work::put_container(const ContainerRow& row, const std::string& what, j
   });
 }
 
-Result<> Work::erase_container(const std::string& name, const std::optional<DeletedRow>& kept) {
+Result<> Work::erase_container(const std::string& name, const std::optional<DeletedRow>& kept,
+                               const std::optional<Event>& why) {
   return write([&](Books& books) -> Result<> {
     TRY(books.journal().erase_container(name));
     if (kept) {
       TRY(books.journal().put_deleted(*kept));
     }
+    TRY(why ? books.tell(*why) : Result<>());
     return books.tell(
         Event{.kind = "container", .object = name, .what = "gone", .job = request_.id.str()});
   });

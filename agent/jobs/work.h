@@ -97,8 +97,10 @@ class Work {
   /// Writes the container's row and tells its status, if `may` agrees in the same transaction.
   Result<> put_container(const ContainerRow& row, const std::string& what, json::Object data = {},
                          const std::function<Result<>(Journal&)>& may = {});
-  /// Strikes the container off and tells so. `kept`: what is remembered of it.
-  Result<> erase_container(const std::string& name, const std::optional<DeletedRow>& kept);
+  /// Strikes the container off and tells so, after `why` if there is more to tell. `kept`: what is
+  /// remembered of it.
+  Result<> erase_container(const std::string& name, const std::optional<DeletedRow>& kept,
+                           const std::optional<Event>& why = std::nullopt);
   /// Anything else; see Books::write.
   Result<> write(std::function<Result<>(Books&)> change);
 

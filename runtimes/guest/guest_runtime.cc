@@ -37,6 +37,7 @@ GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestO
       snapshot_calls_(client, tasks_, guests_),
       backups_(client, tasks_),
       disk_calls_(client, tasks_, guests_),
+      migration_calls_(client, tasks_, guests_),
       storage_(client, tasks_),
       options_(std::move(options)) {}
 
@@ -48,7 +49,8 @@ Capabilities GuestRuntime::capabilities() const {
           .no_checkpoints = "the API of Proxmox restores no checkpoint of a container",
           .no_snapshots = "",
           .no_backups = "",
-          .no_growth = ""};
+          .no_growth = "",
+          .no_migration = ""};
 }
 
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {
@@ -77,7 +79,12 @@ Result<> GuestRuntime::settle(const Container& container, const Stop& stop) {
 
 /// One that was marked for a start which then failed has never run.
 Result<> GuestRuntime::unmark_unless_started(const Container& container, const Stop& stop) {
-  const proxmox::GuestInfo guest = TRY(find(container, stop));
+  const Result<proxmox::GuestInfo> found = find(container, stop);
+  if (!found) {
+    // What has been awaited may have been its migration.
+    return found.error().code == Code::not_found ? Result<>() : Failure(found.error());
+  }
+  const proxmox::GuestInfo& guest = *found;
   if (guest.running || !stamp_of(guest).started) {
     return {};
   }

@@ -11,6 +11,7 @@
 #include "agent/system/clock.h"
 #include "proxmox/backups.h"
 #include "proxmox/guest_disks.h"
+#include "proxmox/guest_migration.h"
 #include "proxmox/guest_snapshots.h"
 #include "proxmox/guests.h"
 #include "runtimes/guest/guest_options.h"
@@ -26,7 +27,11 @@ namespace drover::runtimes {
 /// then among all, and a guest that somebody else has tagged differently is `not_found`.
 ///
 /// An exit code is known only of a guest that `stop` has ended, on kernels that tell it (6.15).
-class GuestRuntime final : public Runtime, private Snapshots, private Backups, private Disks {
+class GuestRuntime final : public Runtime,
+                           private Snapshots,
+                           private Backups,
+                           private Disks,
+                           private Migrations {
  public:
   /// Both must outlive this.
   GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestOptions options);
@@ -58,6 +63,7 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups, p
   Snapshots* snapshots() override { return this; }
   Backups* backups() override { return this; }
   Disks* disks() override { return this; }
+  Migrations* migrations() override { return this; }
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 
  private:
@@ -81,6 +87,9 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups, p
   Result<> check_grown(const Container& container, const std::string& volume,
                        std::uint64_t size_mib, const Stop& stop) override;
   Result<DiskSizes> disk_sizes(const Container& container, const Stop& stop) override;
+  Result<std::string> migrate(const Container& container, const MigrationWish& wish,
+                              const Stop& stop) override;
+  Result<std::string> other_node_of(const Container& container, const Stop& stop) override;
 
   /// For messages.
   static std::string label(const Container& container);
@@ -149,6 +158,7 @@ class GuestRuntime final : public Runtime, private Snapshots, private Backups, p
   proxmox::SnapshotCalls snapshot_calls_;
   proxmox::Backups backups_;
   proxmox::DiskCalls disk_calls_;
+  proxmox::MigrationCalls migration_calls_;
   proxmox::Storage storage_;
   GuestOptions options_;
   mutable std::mutex mutex_;

@@ -24,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 from crash_scenarios import CODE, DONE, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP, THE_FIRST  # noqa: E402
 from crash_table import CrashTable, add_sample  # noqa: E402
 from leftovers import leftovers  # noqa: E402
+from whole_node import Simulator  # noqa: E402
 
 
 class Table(CrashTable):
@@ -34,7 +35,19 @@ class Table(CrashTable):
             # On a storage that keeps snapshots.
             self.node.config["storage"] = {"default": "fast", "guest_storage": "fast"}
             self.node.write_config()
+            self.make_other()
         self.count = 0
+
+    def make_other(self):
+        """The second node of the cluster, where nobody's agent is."""
+        folder = self.node.work / "other"
+        folder.mkdir()
+        self.other = Simulator(self.node.build, folder, folder / "image", "--storage", "fast:btrfs", node="other")
+        self.node.simulator.join(self.other)
+
+    def end_other(self):
+        if self.runtime == "pve-lxc":
+            self.other.end()
 
     def spec(self, changes):
         spec = {"runtime": self.runtime, "volumes": [{"name": "data", "target": "/data", "size_mib": 8}],
@@ -204,6 +217,21 @@ class Table(CrashTable):
             (self.node.simulator.folder / "local/dump" / file).unlink()
         return wrong
 
+    def check_moved(self, scenario, name, ended):
+        """The guest is on one node, whole, and where the job says; it is deleted there."""
+        if not scenario.moves:
+            return []
+        here, there = (list((one.folder / "guests").iterdir()) for one in (self.node.simulator, self.other))
+        disks = [len(list(one.folder.glob("fast/images/*/*"))) for one in (self.node.simulator, self.other)]
+        counts = (len(here), len(there), *disks)
+        stayed = ended["state"] == "cancelled" and self.exists(name)
+        wrong = [] if counts == ((1, 0, 2, 0) if stayed else (0, 1, 0, 2)) else [f"guests and disks here and there: {counts}"]
+        for guest in there:
+            task = self.other.call("DELETE", f"/nodes/other/lxc/{guest.stem}?force=1")
+            while self.other.call("GET", f"/nodes/other/tasks/{task}/status")["status"] == "running":
+                time.sleep(0.02)
+        return wrong
+
     def once(self, scenario, point, cancel_at):
         name = f"{self.runtime}-{self.count}"
         if scenario.first:
@@ -216,6 +244,7 @@ class Table(CrashTable):
         ended = self.do(job, point, cancel_at, lambda: self.goes_on(scenario, name))
         wrong = self.check(scenario, name, job, ended, cancel_at)
         wrong += self.check_backups(scenario, ended) + self.check_sizes(scenario, name)
+        wrong += self.check_moved(scenario, name, ended)
         if scenario.sizes and ended["state"] == "succeeded":
             grown = self.client.query("container", name=name)["spec"]
             if (grown["resources"]["disk_mib"], grown["volumes"][0]["size_mib"]) != scenario.sizes:
@@ -260,7 +289,14 @@ def main():
     add_sample(arguments)
     chosen = arguments.parse_args()
     table = Table(chosen)
-    return table.run(lambda: table.all(chosen.only))
+
+    def all_of_them():
+        try:
+            table.all(chosen.only)
+        finally:
+            table.end_other()
+
+    return table.run(all_of_them)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ class Scenario:
     first: bool = False  # whether there is THE_FIRST, stopped
     sizes: tuple | None = None  # MiB of the root disk and of the volume afterwards; None: nobody looks
     deadline_ms: int | None = None  # from when it is sent
+    moves: bool = False  # whether its guest is on the other node of the cluster afterwards
 
     @property
     def makes(self):
@@ -89,6 +90,8 @@ SCENARIOS = [
     Scenario("copy", "container.run", "running", spec={"image": THE_FIRST}, others=False, first=True),
     Scenario("grow", "container.update", "created", before=("container.create",), others=False, sizes=(1300, 1100),
              options={"resources": {"memory_mib": 64, "disk_mib": 1300}, "volumes": {"data": 1100}}),
+    Scenario("migrate", "container.migrate", None, before=("container.run",), options={"to": "other", "restart": True},
+             others=False, moves=True),
     Scenario("drain", "node.drain", "stopped", 1, before=("container.run",), options={"stop_containers": True},
              target="node1"),
 ]

@@ -27,20 +27,16 @@ def sh(*argv):
 
 
 class Simulator:
-    """A Proxmox node (tests/pve-sim) with a bridge and a storage, on loopback."""
+    """A Proxmox node (tests/pve-sim) with a storage, on loopback."""
 
-    def __init__(self, build, work, image, *options):
+    def __init__(self, build, work, image, *options, node="node1"):
         self.folder = work / "sim"
         self.lxc_path = work / "pve-lxc"
         self.folder.mkdir()
-        sh("ip", "link", "set", "lo", "up")
-        sh("ip", "link", "add", "vmbr0", "type", "bridge")
-        sh("ip", "address", "add", "10.83.0.1/24", "dev", "vmbr0")
-        sh("ip", "link", "set", "vmbr0", "up")
         template = self.folder / "local/template/cache/busybox.tar.gz"
         sh(str(TOP / "packaging/busybox-image"), str(image), "--template", str(template))
         self.log = open(work / "pve-sim.log", "ab")
-        self.argv = [build / "tests/pve-sim/pve-sim", "--directory", self.folder, "--node", "node1", "--bridge", "vmbr0",
+        self.argv = [build / "tests/pve-sim/pve-sim", "--directory", self.folder, "--node", node, "--bridge", "vmbr0",
                      "--lxc-path", self.lxc_path, "--auth-delay-ms", "1", "--keep", *options]
         words = self.start()
         self.argv += ["--port", words["url"].rsplit(":", 1)[1]]
@@ -67,6 +63,13 @@ class Simulator:
         task = self.call("PUT", "/cluster/sdn")
         while self.call("GET", f"/nodes/node1/tasks/{task}/status")["status"] == "running":
             time.sleep(0.05)
+
+    def join(self, other):
+        """Makes the two the nodes of one quorate cluster."""
+        for one, two, name in ((self, other, "other"), (other, self, "node1")):
+            (one.folder / "nodes").mkdir()
+            (one.folder / "nodes" / name).symlink_to(two.folder)
+            (one.folder / "cluster").write_text("apps 1\n")
 
     def kill(self):
         """As kill -9 of the API's daemons: tasks and guests go on."""
@@ -113,6 +116,14 @@ def make_own_mounts():
     sh("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
 
 
+def make_bridge():
+    """Of all Proxmox nodes of the test."""
+    sh("ip", "link", "set", "lo", "up")
+    sh("ip", "link", "add", "vmbr0", "type", "bridge")
+    sh("ip", "address", "add", "10.83.0.1/24", "dev", "vmbr0")
+    sh("ip", "link", "set", "vmbr0", "up")
+
+
 def show_own_interfaces():
     """/sys shows the interfaces of whoever mounted it, and LXC looks for bridges there."""
     folder = tempfile.mkdtemp()
@@ -124,15 +135,16 @@ def show_own_interfaces():
 
 
 class Node:
-    def __init__(self, build, proxmox=False, trace=False, simulator_options=()):
+    """"node1", or "other" beside that one on the same machine, for guests of Proxmox only: two agents would take each
+    other's namespaces for leaks."""
+
+    def __init__(self, build, proxmox=False, trace=False, simulator_options=(), other_of=None):
         self.build = build
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="drover-node-"))
-        make_own_mounts()
-        if proxmox:
-            show_own_interfaces()
-        sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(self.work))
+        self.work = other_of.work / "other" if other_of else self.make_machine(proxmox)
+        self.work.mkdir(exist_ok=True)
+        name = "other" if other_of else "node1"
         config = {
-            "node": "node1",
+            "node": name,
             "runtime": {"state_folder": str(self.work / "state"), "run_folder": str(self.work / "run")},
             "container": {"default_image": f"oci:{self.work}/image:busybox"},
             "bus": {
@@ -145,7 +157,8 @@ class Node:
         self.simulator = None
         if proxmox:
             more = ["--trace", self.work / "sim/trace"] if trace else []
-            self.simulator = Simulator(build, self.work, self.work / "image", *more, *simulator_options)
+            self.simulator = Simulator(build, self.work, self.work / "image", *more, *simulator_options,
+                                       node=name)
             config["proxmox"] = self.simulator.config
             config["storage"] = {"default": "local"}
             config["network"] = {
@@ -160,6 +173,17 @@ class Node:
         self.log = open(self.work / "droverd.log", "ab")
         self.bus = self.work / "run/bus"
         self.agent = None
+
+    @staticmethod
+    def make_machine(proxmox):
+        """What is there before any node; the folder for it."""
+        work = pathlib.Path(tempfile.mkdtemp(prefix="drover-node-"))
+        make_own_mounts()
+        if proxmox:
+            show_own_interfaces()
+            make_bridge()
+        sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(work))
+        return work
 
     def write_config(self):
         (self.work / "droverd.json").write_text(json.dumps(self.config))
@@ -234,7 +258,8 @@ class Node:
             self.log.close()
             if self.simulator:
                 self.simulator.end()
-            subprocess.run(["umount", "-l", str(self.work)], check=False)
+            if os.path.ismount(self.work):
+                subprocess.run(["umount", "-l", str(self.work)], check=False)
             shutil.rmtree(self.work, ignore_errors=True)
 
 

@@ -72,6 +72,9 @@ Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
                        [&](const Target& target) { return undo_rollback(work, target); });
     case Verb::container_backup:
       return to_target(work, node, [&](const Target& target) { return undo_backup(work, target); });
+    case Verb::container_migrate:
+      return to_target(work, node,
+                       [&](const Target& target) { return undo_migrate(work, node, target); });
     case Verb::container_snapshot_delete:
       return to_target(work, node,
                        [&](const Target& target) { return undo_delete_snapshot(work, target); });
@@ -120,6 +123,8 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return delete_snapshot(work, node);
     case Verb::container_backup:
       return backup_container(work, node);
+    case Verb::container_migrate:
+      return migrate_container(work, node);
     case Verb::container_adopt:
       return adopt_container(work, node);
     case Verb::image_pull:

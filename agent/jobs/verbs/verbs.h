@@ -37,6 +37,10 @@ Result<> undo_rollback(Work& work, const Target& target);
 Result<json::Value> backup_container(Work& work, const Node& node);
 /// Breaks it off, or deletes what it has made. A container that was stopped for it runs again.
 Result<> undo_backup(Work& work, const Target& target);
+/// A container that has left is the other node's from then on, whatever the job comes to.
+Result<json::Value> migrate_container(Work& work, const Node& node);
+/// One that is still here runs again if it ran.
+Result<> undo_migrate(Work& work, const Node& node, const Target& target);
 /// What it has written stays: the guest is on this node, whatever the job comes to.
 Result<json::Value> adopt_container(Work& work, const Node& node);
 Result<json::Value> delete_snapshot(Work& work, const Node& node);

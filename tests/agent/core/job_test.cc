@@ -65,6 +65,30 @@ TEST(JobTest, ABackupNamesItsStorageAndHasProxmoxsUsualWay) {
   }
 }
 
+TEST(JobTest, AMigrationNamesANodeAndAGraceForWhatRunsOnly) {
+  const auto options = [](const std::string& text) {
+    return read(R"({"id":"j","verb":"container.migrate","target":"a","options":)" + text + "}");
+  };
+  const auto moved = options(R"({"to":"pve2","restart":true,"grace_s":5,"storage":"nas"})");
+  ASSERT_TRUE(moved) << to_text(moved.error());
+  const auto again = read_job(to_json(*moved));
+  ASSERT_TRUE(again) << to_text(again.error());
+  EXPECT_EQ(again->options.to, "pve2");
+  EXPECT_TRUE(again->options.restart);
+  EXPECT_EQ(again->options.grace_s, 5);
+  EXPECT_EQ(again->options.storage, "nas");
+  EXPECT_FALSE(options(R"({"to":"pve2"})").value().options.restart);
+  for (const auto& [text, pointer] :
+       std::map<std::string, std::string>{{"{}", "/options/to"},
+                                          {R"({"to":""})", "/options/to"},
+                                          {R"({"to":"no/node"})", "/options/to"},
+                                          {R"({"to":"pve2","grace_s":5})", "/options/grace_s"}}) {
+    const auto refused = options(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().faults.at(0).pointer, pointer) << text;
+  }
+}
+
 TEST(JobTest, ANetworkMayBeInAZoneWithItsTag) {
   const auto options = [](const std::string& text) {
     return read(R"({"id":"j","verb":"network.ensure","target":"web","options":)" + text + "}");

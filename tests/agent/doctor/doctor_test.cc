@@ -100,7 +100,7 @@ TEST_F(DoctorTest, MissingPrivilegesComeWithTheCommandsThatGrantThemAndNoMore) {
                           "pveum role modify DroverVms --append 1 --privs "
                           "VM.Allocate,VM.Audit,VM.PowerMgmt,VM.Config.Disk,VM.Config.CPU,"
                           "VM.Config.Memory,VM.Config.Network,VM.Config.Options,VM.Snapshot,"
-                          "VM.Snapshot.Rollback,VM.Backup,VM.Clone",
+                          "VM.Snapshot.Rollback,VM.Backup,VM.Clone,VM.Migrate",
                           "pveum acl modify /storage/local --roles DroverStorage --tokens "
                           "'drover@pve!agent'",
                           "pveum acl modify /vms --roles DroverVms --tokens 'drover@pve!agent'"));
