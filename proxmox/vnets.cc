@@ -59,6 +59,13 @@ Result<> check_one_subnet(const VnetState& state, const std::string& what) {
               what, state.str());
 }
 
+Result<> check_no_guests(Client& client, const std::string& name, const Stop& stop) {
+  const std::vector<std::string> guests = TRY(guests_on_bridge(client, name, stop));
+  return guests.empty()
+             ? Result<>()
+             : fail(Code::conflict, "on it are {}; take them off it before", some_of(guests));
+}
+
 std::string vnet_path(const std::string& name) {
   return "/cluster/sdn/vnets/" + path_segment(name);
 }
@@ -324,10 +331,7 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
     return {};
   }
   TRY(check_ours(before, what));
-  const std::vector<std::string> guests = TRY(guests_on_bridge(client_, name, stop).context(what));
-  if (!guests.empty()) {
-    return fail(Code::conflict, "{}: on it are {}; take them off it before", what, some_of(guests));
-  }
+  TRY(check_no_guests(client_, name, stop).context(what));
   TRY(check_alone(before, what));
   if (before.applied) {
     TRY(check_nodes(nullptr, "", what, stop));
@@ -338,6 +342,8 @@ Result<> Vnets::remove(const std::string& name, const Stop& stop) {
         TRY(check_alone(now, what));
         TRY(check_ours(now, what));
         TRY(check_one_subnet(now, what));
+        // The lock may have been waited for, and guests need none to be put on it.
+        TRY(check_no_guests(client_, name, stop));
         TRY(again_when_lost(erase(now, name, token, stop)));
         return now.applied ? apply(token, what, stop) : Result<>();
       });
