@@ -57,7 +57,15 @@ Result<> give_lease_back(const Node& node, const ContainerRecord& record, const 
                 "its address is kept by Proxmox, which Drover is not to use now: set "
                 "proxmox.enabled");
   }
-  return node.leases->give_back(record.container.name, record.container.job, step.subject, stop);
+  const std::optional<NetworkSpec> spec = network_for(record, step.subject);
+  const json::Value made = TRY(json::parse(step.data));
+  const std::optional<runtimes::Lease> lease = runtimes::lease_from_json(made);
+  std::optional<runtimes::GivenLease> given;
+  if (spec && lease) {
+    given = {spec->bridge, *lease};
+  }
+  return node.leases->give_back(record.container.name, record.container.job, step.subject, given,
+                                stop);
 }
 
 using Undo = std::function<Result<>(const Node&, const ContainerRecord&, const StepRow&,

@@ -19,4 +19,16 @@ Result<Attachment> attachment_from_json(const json::Value& value) {
                     text("address"),   text("gateway"),        text("mac")};
 }
 
+json::Value to_json(const Lease& lease) {
+  return json::Object{{"address", lease.address}, {"gateway", lease.gateway}, {"mac", lease.mac}};
+}
+
+std::optional<Lease> lease_from_json(const json::Value& value) {
+  if (value.is_null()) {
+    return std::nullopt;
+  }
+  const auto text = [&](std::string_view key) { return std::string(value.at(key).string_or("")); };
+  return Lease{text("address"), text("gateway"), text("mac")};
+}
+
 }  // namespace drover::runtimes

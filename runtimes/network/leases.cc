@@ -10,7 +10,6 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr std::size_t kMostLease = 4096;
 /// Of those that somebody has taken without Proxmox telling before.
 constexpr int kMostRefusals = 256;
 
@@ -57,82 +56,62 @@ const proxmox::SdnSubnet* subnet_with(const proxmox::IpamVnet& vnet, const std::
   return found == vnet.subnets.end() ? nullptr : &*found;
 }
 
+/// "/24"
+std::string length_of(const proxmox::SdnSubnet& subnet) {
+  return subnet.cidr.substr(subnet.cidr.rfind('/'));
+}
+
+/// Those to pick from, the best first: of the IP version of the best one, those that the gateway is
+/// in, or that have one, before those without.
+std::vector<proxmox::SdnSubnet> in_order(std::vector<proxmox::SdnSubnet> subnets,
+                                         const std::string& gateway) {
+  const auto leads_out = [&](const proxmox::SdnSubnet& subnet) {
+    return gateway.empty() ? !subnet.gateway.empty()
+                           : overlap(gateway + length_of(subnet), subnet.cidr);
+  };
+  std::stable_partition(subnets.begin(), subnets.end(), leads_out);
+  const auto is_six = [](const proxmox::SdnSubnet& subnet) {
+    return subnet.cidr.find(':') != std::string::npos;
+  };
+  const bool six = is_six(subnets.front());
+  std::erase_if(subnets, [&](const proxmox::SdnSubnet& subnet) { return is_six(subnet) != six; });
+  return subnets;
+}
+
 }  // namespace
 
-Result<Leases::Record> Leases::read(const Path& file) {
-  const std::string text = TRY(system::read_file(file, kMostLease));
-  const json::Value value = TRY(json::parse(text).context("read " + file.native()));
-  const auto member = [&](const char* key) { return std::string(value.at(key).string_or("")); };
-  return Record{file,
-                member("container"),
-                member("job"),
-                member("interface"),
-                {member("zone"), member("vnet"), address_of(member("address")), member("mac")},
-                {member("address"), member("gateway"), member("mac")},
-                value.at("given").boolean_or(false)};
-}
-
-Result<> Leases::write(const Record& record) {
-  TRY(system::make_folders(record.file.parent_path(), 0700));
-  return system::write_atomically(record.file,
-                                  json::write(json::Object{{"container", record.container},
-                                                           {"job", record.job},
-                                                           {"interface", record.interface},
-                                                           {"zone", record.address.zone},
-                                                           {"vnet", record.address.vnet},
-                                                           {"address", record.lease.address},
-                                                           {"gateway", record.lease.gateway},
-                                                           {"mac", record.lease.mac},
-                                                           {"given", record.given}}),
-                                  0600);
-}
-
-Result<std::vector<Leases::Record>> Leases::records() const {
-  std::vector<Record> all;
-  for (const Path& vnet : system::children_of(folder_)) {
-    for (const Path& file : system::children_of(vnet)) {
-      // Of one that is being written there is a file by another name.
-      if (!is_address(file.filename())) {
-        continue;
-      }
-      Result<Record> record = read(file);
-      if (record) {
-        all.push_back(std::move(*record));
-      } else if (record.error().code != Code::not_found) {  // given back since
-        return Failure(record.error());
-      }
-    }
-  }
-  return all;
-}
-
-Result<std::optional<Leases::Record>> Leases::record_of(const ContainerName& name, const JobId& job,
-                                                        const std::string& interface) const {
-  std::vector<Record> all = TRY(records());
-  for (Record& record : all) {
+std::optional<LeaseRecord> Leases::record_of(const ContainerName& name, const JobId& job,
+                                             const std::string& interface) const {
+  for (LeaseRecord& record : read_leases(folder_)) {
     if (record.container == name.str() && record.job == job.str() &&
         record.interface == interface) {
-      return std::optional(std::move(record));
+      return std::move(record);
     }
   }
-  return std::optional<Record>();
+  return std::nullopt;
 }
 
-Result<Lease> Leases::ask_for(Record record, const system::Stop& stop) {
-  record.given = false;
-  record.address.ip = address_of(record.lease.address);
-  record.file = folder_ / record.address.vnet / record.address.ip;
-  const Result<Record> there = read(record.file);
+Result<> Leases::reserve(const LeaseRecord& record) {
+  const std::lock_guard lock(mutex_);
+  const Result<LeaseRecord> there = read_lease(record.file);
   if (!there && there.error().code != Code::not_found) {
-    return Failure(there.error());
+    return fail(Code::conflict, "address {}: nobody can tell who has it ({}); see drover leaks",
+                record.address.ip, there.error().message);
   }
   if (there && (there->job != record.job || there->container != record.container ||
                 there->interface != record.interface)) {
     return fail(Code::conflict, "address {}: container {} has it", record.address.ip,
                 there->container);
   }
+  return write_lease(record);
+}
+
+Result<Lease> Leases::ask_for(LeaseRecord record, const system::Stop& stop) {
+  record.given = false;
+  record.address.ip = address_of(record.lease.address);
+  record.file = folder_ / record.address.vnet / record.address.ip;
   TRY(stop.check("claim address " + record.address.ip));
-  TRY(write(record));
+  TRY(reserve(record));
   system::crash_point("ipam before claim");
   // Its answer is waited for, whoever stops: nobody else tells whether it was granted.
   const system::Stop never;
@@ -147,7 +126,7 @@ Result<Lease> Leases::ask_for(Record record, const system::Stop& stop) {
   }
   if (claimed) {
     record.given = true;
-    TRY(write(record));
+    TRY(write_lease(record));
     return record.lease;
   }
   if (is_denied(claimed.error())) {
@@ -160,12 +139,13 @@ Result<Lease> Leases::ask_for(Record record, const system::Stop& stop) {
              : Failure(claimed.error());
 }
 
-Result<Lease> Leases::pick(const Record& wanted, const proxmox::IpamVnet& vnet,
-                           const system::Stop& stop) {
-  const proxmox::SdnSubnet& subnet = vnet.subnets.front();
-  const std::string length = subnet.cidr.substr(subnet.cidr.rfind('/'));
-  const Taken taken = TRY(ipam_.taken(vnet.zone, stop));
+Result<std::optional<Lease>> Leases::pick_of(const proxmox::SdnSubnet& subnet, LeaseRecord wanted,
+                                             const Taken& taken, const system::Stop& stop) {
+  const std::string length = length_of(subnet);
   const std::uint32_t count = addresses_in(subnet.cidr);
+  if (wanted.lease.gateway.empty()) {
+    wanted.lease.gateway = subnet.gateway;
+  }
   // Two nodes that pick at once begin at different places.
   const auto first = static_cast<std::uint32_t>(stable_hash(wanted.lease.mac) >> 32U);
   int refusals = 0;
@@ -175,22 +155,38 @@ Result<Lease> Leases::pick(const Record& wanted, const proxmox::IpamVnet& vnet,
         (taken && taken->contains(ip))) {
       continue;
     }
-    Record record = wanted;
-    record.lease.address = ip + length;
-    Result<Lease> lease = ask_for(std::move(record), stop);
-    if (lease || lease.error().code != Code::conflict) {
-      return lease;
+    wanted.lease.address = ip + length;
+    Result<Lease> lease = ask_for(wanted, stop);
+    if (lease) {
+      return std::optional(std::move(*lease));
+    }
+    if (lease.error().code != Code::conflict) {
+      return Failure(lease.error());
     }
     ++refusals;
   }
+  return std::optional<Lease>();
+}
+
+Result<Lease> Leases::pick(const LeaseRecord& wanted, const proxmox::IpamVnet& vnet,
+                           const system::Stop& stop) {
+  const Taken taken = TRY(ipam_.taken(vnet.zone, stop));
+  std::string tried;
+  for (const proxmox::SdnSubnet& subnet : in_order(vnet.subnets, wanted.lease.gateway)) {
+    const std::optional<Lease> lease = TRY(pick_of(subnet, wanted, taken, stop));
+    if (lease) {
+      return *lease;
+    }
+    tried += (tried.empty() ? "" : ", ") + subnet.cidr;
+  }
   return fail(Code::conflict, "vnet {}: no address of its subnet {} was found free{}", vnet.name,
-              subnet.cidr, refusals == kMostRefusals ? ", of as many as are tried" : "");
+              tried,
+              taken ? "" : fmt::format(", of {} that were tried at the most", kMostRefusals));
 }
 
 Result<std::optional<Lease>> Leases::take(const ContainerName& name, const JobId& job,
                                           const NetworkSpec& spec, const system::Stop& stop) {
-  const std::lock_guard lock(mutex_);
-  const std::optional<Record> before = TRY(record_of(name, job, spec.interface));
+  const std::optional<LeaseRecord> before = record_of(name, job, spec.interface);
   if (before && before->given) {
     return std::optional(before->lease);
   }
@@ -205,23 +201,22 @@ Result<std::optional<Lease>> Leases::take(const ContainerName& name, const JobId
     return std::optional<Lease>();
   }
   const std::string mac = mac_of(node_, name, job, spec.interface);
-  Record wanted{{},
-                name.str(),
-                job.str(),
-                spec.interface,
-                {vnet->zone, vnet->name, "", mac},
-                {spec.address, spec.gateway, mac}};
+  LeaseRecord wanted{{},
+                     name.str(),
+                     job.str(),
+                     spec.interface,
+                     {vnet->zone, vnet->name, "", mac},
+                     {spec.address, spec.gateway, mac}};
   const std::string what = fmt::format("interface {} on vnet {}", spec.interface, spec.bridge);
-  const proxmox::SdnSubnet* subnet = &vnet->subnets.front();
   if (!spec.address.empty()) {
-    subnet = subnet_with(*vnet, spec.address);
+    const proxmox::SdnSubnet* const subnet = subnet_with(*vnet, spec.address);
     if (subnet == nullptr || subnet_of(spec.address) != subnet_of(subnet->cidr)) {
       return fail(Code::invalid, "{}: address {} is not of its subnet {}", what, spec.address,
                   vnet->subnets.front().cidr);
     }
-  }
-  if (wanted.lease.gateway.empty()) {
-    wanted.lease.gateway = subnet->gateway;
+    if (wanted.lease.gateway.empty()) {
+      wanted.lease.gateway = subnet->gateway;
+    }
   }
   Result<Lease> lease =
       spec.address.empty() ? pick(wanted, *vnet, stop) : ask_for(std::move(wanted), stop);
@@ -231,7 +226,7 @@ Result<std::optional<Lease>> Leases::take(const ContainerName& name, const JobId
   return std::optional(std::move(*lease));
 }
 
-Result<> Leases::give_back(const Record& record, const system::Stop& stop) {
+Result<> Leases::give_back(const LeaseRecord& record, const system::Stop& stop) {
   const Taken taken = TRY(ipam_.taken(record.address.zone, stop));
   // Where Proxmox does not tell, one that it has not said to be ours may be anybody's.
   if (taken ? has(*taken, record.address) : record.given) {
@@ -240,9 +235,9 @@ Result<> Leases::give_back(const Record& record, const system::Stop& stop) {
     const Result<> released = ipam_.release(record.address, never);
     if (!released && !taken && released.error().code == Code::timed_out) {
       // It is most likely free, and by the next attempt perhaps somebody's.
-      Record forgotten = record;
+      LeaseRecord forgotten = record;
       forgotten.given = false;
-      TRY(write(forgotten));
+      TRY(write_lease(forgotten));
     }
     TRY(released);
     system::crash_point("ipam after release");
@@ -250,27 +245,73 @@ Result<> Leases::give_back(const Record& record, const system::Stop& stop) {
   return system::remove_tree(record.file);
 }
 
+Result<std::optional<LeaseRecord>> Leases::damaged_record(LeaseRecord known,
+                                                          const system::Stop& stop) {
+  const Result<LeaseRecord> there = read_lease(known.file);
+  if (there || there.error().code == Code::not_found) {
+    return std::optional<LeaseRecord>();
+  }
+  const std::optional<proxmox::IpamVnet> vnet = TRY(ipam_.vnet(known.address.vnet, stop));
+  if (!vnet) {
+    return std::optional<LeaseRecord>();  // nobody keeps addresses there now; the file is a leak
+  }
+  known.address.zone = vnet->zone;
+  return std::optional(std::move(known));
+}
+
 Result<> Leases::give_back(const ContainerName& name, const JobId& job,
-                           const std::string& interface, const system::Stop& stop) {
-  const std::lock_guard lock(mutex_);
-  const std::optional<Record> record = TRY(record_of(name, job, interface));
+                           const std::string& interface, const std::optional<GivenLease>& given,
+                           const system::Stop& stop) {
+  std::optional<LeaseRecord> record = record_of(name, job, interface);
+  if (!record && given) {
+    const std::string ip = address_of(given->lease.address);
+    record = TRY(damaged_record({folder_ / given->vnet / ip,
+                                 name.str(),
+                                 job.str(),
+                                 interface,
+                                 {"", given->vnet, ip, given->lease.mac},
+                                 given->lease,
+                                 true},
+                                stop));
+  }
   return record ? give_back(*record, stop) : Result<>();
 }
 
 Result<std::vector<FoundLease>> Leases::inventory() const {
-  const std::vector<Record> all = TRY(records());
   std::vector<FoundLease> found;
-  for (const Record& record : all) {
+  for (const LeaseRecord& record : read_leases(folder_, &found)) {
     found.push_back({record.file, record.container, record.job});
   }
   return found;
 }
 
+Result<> Leases::forget_damaged(const Path& file, const system::Stop& stop) {
+  const Result<LeaseRecord> there = read_lease(file);
+  if (there || there.error().code == Code::not_found) {
+    return {};  // it was mended, or removed
+  }
+  const std::string name = file.parent_path().filename();
+  const std::string ip = file.filename();
+  const std::optional<proxmox::IpamVnet> vnet = TRY(ipam_.vnet(name, stop));
+  const Taken taken = vnet ? TRY(ipam_.taken(vnet->zone, stop)) : Taken();
+  if (taken && !taken->contains(ip)) {
+    return system::remove_tree(file);
+  }
+  return fail(Code::conflict,
+              "{}, and {}: when no container has it, give it back (pvesh delete "
+              "/cluster/sdn/vnets/{}/ips --zone {} --ip {} --mac {}), then remove the file",
+              there.error().message,
+              taken ? "Proxmox has given it to somebody" : "Proxmox does not tell who has it", name,
+              vnet ? vnet->zone : "ZONE", ip, taken ? taken->at(ip) : "MAC");
+}
+
 Result<> Leases::give_back(const FoundLease& found, const system::Stop& stop) {
-  const std::lock_guard lock(mutex_);
-  const std::vector<Record> all = TRY(records());
-  for (const Record& record : all) {
-    if (FoundLease{record.file, record.container, record.job} == found) {
+  if (found.job.empty()) {
+    return forget_damaged(found.file, stop);
+  }
+  for (const LeaseRecord& record : read_leases(folder_)) {
+    if (record.file == found.file && record.container == found.container &&
+        record.job == found.job) {
       return give_back(record, stop);
     }
   }

@@ -33,6 +33,9 @@ struct Lease {
 
 json::Value to_json(const Attachment& attachment);
 Result<Attachment> attachment_from_json(const json::Value& value);
+json::Value to_json(const Lease& lease);
+/// None of null, which is what a step gives where nobody keeps addresses.
+std::optional<Lease> lease_from_json(const json::Value& value);
 
 /// What the node has to know about one bridge to give out addresses on it.
 struct BridgeRange {

@@ -1,8 +1,10 @@
 #include "agent/jobs/reconcile/inventory.h"
 
 #include <filesystem>
+#include <memory>
 #include <utility>
 
+#include "agent/system/log.h"
 #include "runtimes/leftovers.h"
 
 namespace drover::jobs {
@@ -134,12 +136,17 @@ Part addresses_of(const runtimes::Networks& networks) {
 
 /// Those that Proxmox keeps.
 Part leases_of(runtimes::Leases& leases) {
-  const auto list = [&leases](const Stop& stop) -> Result<Listing> {
+  const auto told = std::make_shared<std::set<std::string>>();
+  const auto list = [&leases, told](const Stop& stop) -> Result<Listing> {
     TRY(stop.check("list leases"));
     const std::vector<runtimes::FoundLease> all = TRY(leases.inventory());
     Listing listing{{}, {""}};
     for (const runtimes::FoundLease& found : all) {
       listing.things.push_back({"lease", "", found.file, found.container, found.job});
+      // Also of one that a container has, and that therefore is no leak.
+      if (!found.damage.empty() && told->insert(found.file).second) {
+        system::log_warning("{}; nobody is given that address", found.damage);
+      }
     }
     return listing;
   };

@@ -1,8 +1,10 @@
 #include "agent/jobs/reconcile/known.h"
 
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
+#include "agent/core/ip_address.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/standing_volumes.h"
@@ -69,11 +71,14 @@ Result<Known> Known::read(Journal& journal, const Node& node, std::int64_t since
   for (const ContainerRow& row : containers) {
     known.names_.insert(row.name);
     known.jobs_.insert(row.job);
-    if (with_volumes) {
+    if (with_volumes || node.leases != nullptr) {
       const ContainerRecord record = TRY(container_record_from(row.container));
       TRY(known.add_volumes(node, row.name, row.job, record.container.spec.volumes));
       for (const runtimes::Volume& volume : record.volumes) {
         known.volumes_.insert(volume.id);
+      }
+      for (const runtimes::Attachment& interface : record.interfaces) {
+        known.addresses_.emplace(interface.bridge, address_of(interface.address));
       }
     }
   }
@@ -100,6 +105,7 @@ void Known::add(const Known& other) {
   jobs_.insert(other.jobs_.begin(), other.jobs_.end());
   volumes_.insert(other.volumes_.begin(), other.volumes_.end());
   images_.insert(other.images_.begin(), other.images_.end());
+  addresses_.insert(other.addresses_.begin(), other.addresses_.end());
 }
 
 Result<bool> Known::has(Journal& journal, const Thing& thing) const {
@@ -114,6 +120,11 @@ Result<bool> Known::has(Journal& journal, const Thing& thing) const {
   if (thing.kind == "volume" && thing.job.empty()) {
     return volumes_.contains(thing.name) ||
            volumes_.contains(std::string(runtimes::proxmox_name_in(thing.name)));
+  }
+  if (thing.kind == "lease" && thing.job.empty()) {
+    // Its file cannot be read; its name tells vnet and address.
+    const std::filesystem::path file(thing.name);
+    return addresses_.contains({file.parent_path().filename(), file.filename()});
   }
   if (thing.kind == "root") {
     return images_.contains(thing.name);

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "agent/jobs/journal/journal.h"
 #include "agent/jobs/reconcile/inventory.h"
@@ -37,6 +38,7 @@ class Known {
   std::set<std::string> jobs_;     // ids
   std::set<std::string> volumes_;  // on Proxmox: ids, and names without their storage
   std::set<std::string> images_;   // digests that a name stands for, or a container has
+  std::set<std::pair<std::string, std::string>> addresses_;  // of containers: bridge, address
 };
 
 }  // namespace drover::jobs

@@ -81,6 +81,11 @@ Result<> Leaks::tell(const LeakRow& row, const std::string& what) {
 }
 
 Result<std::string> Leaks::why_left(const Thing& thing, bool first_look) const {
+  if (thing.kind == "lease" && thing.job.empty()) {
+    return std::string(
+        "its file cannot be read, so that nobody can tell whose the address is: once ordered, it "
+        "goes if Proxmox says that nobody has it");
+  }
   if (first_look) {
     return std::string(
         "it was there before this node's journal, which therefore cannot tell whose it is");

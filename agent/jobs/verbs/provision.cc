@@ -203,16 +203,9 @@ Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec)
       {.name = "network.lease", .subject = spec.interface, .act = [&]() -> Result<json::Value> {
          const std::optional<runtimes::Lease> lease =
              TRY(node_.leases->take(container.name, container.job, spec, work_.stop()));
-         return lease ? json::Value(json::Object{{"address", lease->address},
-                                                 {"gateway", lease->gateway},
-                                                 {"mac", lease->mac}})
-                      : json::Value();
+         return lease ? runtimes::to_json(*lease) : json::Value();
        }}));
-  if (made.is_null()) {
-    return std::optional<runtimes::Lease>();
-  }
-  const auto text = [&](const char* key) { return std::string(made.at(key).string_or("")); };
-  return std::optional(runtimes::Lease{text("address"), text("gateway"), text("mac")});
+  return runtimes::lease_from_json(made);
 }
 
 Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool renewed, bool again) {

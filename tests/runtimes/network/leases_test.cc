@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <sched.h>
 
+#include <fstream>
+#include <future>
+
 #include "agent/core/ip_address.h"
 #include "agent/system/child.h"
 #include "fakes/meddling_client.h"
@@ -35,6 +38,9 @@ class LeasesTest : public testing::Test {
     make_vnet("web", "lab", "10.84.0.0/29", "10.84.0.1");
     make_vnet("hushed", "quiet", "10.85.0.0/29", "10.85.0.1");
     make_vnet("bare", "plain", "10.86.0.0/29", "10.86.0.1");
+    admin_applies();
+  }
+  void admin_applies() {
     const auto upid = client_->put("/cluster/sdn", {}, stop_);
     ASSERT_TRUE(upid) << upid.error().message;
     ASSERT_TRUE(proxmox::Tasks(*client_, clock_).wait(*upid, std::chrono::seconds(20), stop_));
@@ -70,9 +76,11 @@ class LeasesTest : public testing::Test {
     EXPECT_TRUE(lease) << lease.error().message;
     return lease && *lease ? **lease : Lease{};
   }
-  Result<> give_back(const std::string& container) {
-    return leases_->give_back(name(container), job_, "eth0", stop_);
+  Result<> give_back(const std::string& container,
+                     const std::optional<GivenLease>& given = std::nullopt) {
+    return leases_->give_back(name(container), job_, "eth0", given, stop_);
   }
+  static void damage(const Path& file) { std::ofstream(file) << "{\"container\":"; }
   /// What Proxmox has, but for the gateway.
   std::map<std::string, std::string> kept() {
     auto all = ipam_->taken("lab", stop_).value().value();
@@ -129,6 +137,33 @@ TEST_F(LeasesTest, AllThatAreFreeAreGivenOutAndThenNoneIs) {
     EXPECT_EQ(none.error().code, Code::conflict);
     EXPECT_THAT(none.error().message, HasSubstr("no address of its subnet"));
   }
+}
+
+TEST_F(LeasesTest, OfAFullSubnetOrOneWithoutAGatewayTheNextIsTried) {
+  make_vnet("many", "lab", "10.88.0.0/30", "10.88.0.1");
+  for (const auto& [cidr, gateway] : {std::pair("10.87.0.0/30", ""),
+                                      {"10.89.0.0/30", "10.89.0.1"},
+                                      {"fd00:87::/120", "fd00:87::1"}}) {
+    proxmox::Form form{{"subnet", cidr}, {"type", "subnet"}};
+    if (*gateway != '\0') {
+      form.emplace_back("gateway", gateway);
+    }
+    admin("POST", "vnets/many/subnets", form);
+  }
+  admin_applies();
+  NetworkSpec by_gateway = on("many");
+  by_gateway.gateway = "10.89.0.1";
+  EXPECT_EQ(taken("web-1", by_gateway).address, "10.89.0.2/30");
+  const Lease second = taken("web-2", on("many"));
+  EXPECT_EQ(second.address, "10.88.0.2/30");
+  EXPECT_EQ(second.gateway, "10.88.0.1");
+  const Lease third = taken("web-3", on("many"));
+  EXPECT_EQ(subnet_of(third.address), "10.87.0.0/30") << "better without a gateway than not at all";
+  EXPECT_EQ(third.gateway, "");
+  taken("web-4", on("many"));
+  const auto none = take("web-5", on("many"));
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().message, HasSubstr("10.88.0.0/30, 10.89.0.0/30, 10.87.0.0/30 was"));
 }
 
 TEST_F(LeasesTest, AChosenAddressIsClaimedAndOneThatIsTakenIsAConflict) {
@@ -244,6 +279,81 @@ TEST_F(LeasesTest, OneThatIsFoundIsGivenBackWithoutItsContainer) {
   ASSERT_TRUE(leases_->give_back(found.front(), stop_));
   EXPECT_THAT(kept(), IsEmpty());
   EXPECT_TRUE(leases_->give_back(found.front(), stop_));
+}
+
+TEST_F(LeasesTest, ADamagedFileCostsItsOwnAddressOnly) {
+  const Lease lease = taken("web-1", on("web"));
+  taken("web-2", on("web"));
+  const Path file = leases_->inventory().value().front().file;
+  const Path folder = file.parent_path();
+  const Path damaged = folder / address_of(lease.address);
+  damage(damaged);
+  EXPECT_NE(taken("web-3", on("web")).address, lease.address);
+  ASSERT_TRUE(give_back("web-2"));
+  const auto again = take("web-4", on("web", lease.address));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::conflict);
+  EXPECT_THAT(again.error().message, HasSubstr(damaged.native()));
+  EXPECT_THAT(leases_->inventory().value(), SizeIs(2));
+  // Who knows what was in it gives it back all the same.
+  ASSERT_TRUE(give_back("web-1", GivenLease{"web", lease}));
+  EXPECT_FALSE(kept().contains(address_of(lease.address)));
+  EXPECT_FALSE(std::filesystem::exists(damaged));
+}
+
+TEST_F(LeasesTest, ADamagedFileOfWhichNobodyKnowsGoesOnlyWithoutItsAddress) {
+  const Lease lease = taken("web-1", on("web"));
+  const Lease hushed = taken("web-1", on("hushed"));
+  for (const char* text : {"", "{}", "no JSON", "{\"container\":\"web-1\",\"job\":\"job-1\"}"}) {
+    const Path file = folder_.path() / "ipam/web" / address_of(lease.address);
+    std::ofstream(file) << text;
+    const FoundLease found{file, "", ""};
+    EXPECT_EQ(leases_->inventory().value().front().job, "") << text;
+    const Result<> held = leases_->give_back(found, stop_);
+    ASSERT_FALSE(held) << text;
+    EXPECT_EQ(held.error().code, Code::conflict);
+    EXPECT_THAT(held.error().message, HasSubstr("--mac " + lease.mac));
+    EXPECT_TRUE(std::filesystem::exists(file));
+  }
+  EXPECT_THAT(kept(), SizeIs(1));
+  admin("DELETE", "vnets/web/ips",
+        {{"zone", "lab"}, {"mac", lease.mac}, {"ip", address_of(lease.address)}});
+  EXPECT_TRUE(leases_->give_back(leases_->inventory().value().front(), stop_));
+  EXPECT_THAT(leases_->inventory().value(), IsEmpty());
+}
+
+TEST_F(LeasesTest, ARequestThatHangsHoldsNoOtherContainersLease) {
+  fakes::MeddlingClient meddled(*client_);
+  proxmox::Ipam ipam(meddled);
+  Leases leases(ipam, folder_.path() / "ipam", "pve1");
+  std::future<Result<std::optional<Lease>>> other;
+  meddled.before = [&](const std::string& line) {
+    if (line.starts_with("POST") && !other.valid()) {
+      other = std::async(std::launch::async,
+                         [&] { return leases.take(name("web-2"), job_, on("web"), stop_); });
+      EXPECT_EQ(other.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    }
+  };
+  const auto lease = leases.take(name("web-1"), job_, on("web"), stop_);
+  ASSERT_TRUE(lease) << lease.error().message;
+  const auto others = other.get();
+  ASSERT_TRUE(others) << others.error().message;
+  EXPECT_NE((*lease)->address, (*others)->address);
+  EXPECT_THAT(kept(), SizeIs(2));
+}
+
+TEST_F(LeasesTest, OneThatIsBeingAskedForIsGivenToNobodyElse) {
+  fakes::MeddlingClient meddled(*client_);
+  proxmox::Ipam ipam(meddled);
+  Leases leases(ipam, folder_.path() / "ipam", "pve1");
+  meddled.before = [&](const std::string& line) {
+    if (line.starts_with("POST")) {
+      const auto twice = take("web-2", on("web", "10.84.0.5/29"));
+      ASSERT_FALSE(twice);
+      EXPECT_EQ(twice.error().code, Code::conflict);
+    }
+  };
+  EXPECT_TRUE(leases.take(name("web-1"), job_, on("web", "10.84.0.5/29"), stop_));
 }
 
 }  // namespace
