@@ -78,9 +78,12 @@ void add_network(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 0xFFFFFF));
   ensure->add_flag("--snat", arguments->options.snat,
                    "In a zone: let the nodes translate what leaves the subnet");
+  const auto removal = std::make_shared<JobArguments>();
   add_job_command(*group, action,
-                  {"rm", "Remove bridges that Drover has made", Verb::network_remove},
-                  std::make_shared<JobArguments>(), "NAME", kNames);
+                  {"rm", "Remove bridges that Drover has made", Verb::network_remove}, removal,
+                  "NAME", kNames)
+      ->add_flag("-f,--force", removal->options.force,
+                 "With proxmox.enabled false: forget one that Proxmox may have still");
   add_list(*group, action, "List the bridges that Drover has made and the containers on them",
            {"networks",
             {"NAME", "STATE", "ADDRESS", "VLANS", "ZONE", "CREATED", "CONTAINERS"},

@@ -153,6 +153,7 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       read_signal(fields, options);
       break;
     case Verb::container_delete:
+    case Verb::network_remove:
       options.force = fields.boolean("force", false);
       break;
     case Verb::container_exec:

@@ -85,7 +85,7 @@ Result<proxmox::NetworkConfiguration*> configuration_for(const Node& node, const
   if (node.network_configuration == nullptr) {
     return fail(Code::refused,
                 "network {}: it is in Proxmox's configuration of the node, which Drover is not to "
-                "use now: set proxmox.enabled",
+                "use now: set proxmox.enabled, or strike it off by force and delete it there",
                 row.name);
   }
   return node.network_configuration;
@@ -95,7 +95,7 @@ Result<proxmox::Vnets*> vnets_for(const Node& node, const NetworkRow& row) {
   if (node.vnets == nullptr) {
     return fail(Code::refused,
                 "network {}: it is in Proxmox's zone {}, and Drover is not to use Proxmox now: set "
-                "proxmox.enabled",
+                "proxmox.enabled, or strike it off by force and delete it there",
                 row.name, row.zone);
   }
   return node.vnets;
@@ -177,8 +177,6 @@ Result<> unmake_network(const Node& node, const NetworkRow& row, const system::S
   }
   if (TRY(state_of(row)) != runtimes::BridgeState::missing) {
     TRY(check_unused(row, stop));
-  } else if (node.network_configuration == nullptr) {
-    return {};
   }
   if (!row.zone.empty()) {
     proxmox::Vnets* const vnets = TRY(vnets_for(node, row));
@@ -255,7 +253,8 @@ Result<> undo_network(Work& work, const Node& node) {
     }
     const Turns::Turn turn = TRY(work.take_turn(turn_of_network(*row), work.agent_stop()));
     Result<> removed = unmake_network(node, *row, work.agent_stop());
-    if (!removed && removed.error().code == Code::refused) {
+    const bool can_ask = !row->by_proxmox || node.network_configuration != nullptr;
+    if (!removed && removed.error().code == Code::refused && can_ask) {
       removed = {};  // what has that name is somebody else's
     }
     if (removed) {

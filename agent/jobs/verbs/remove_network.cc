@@ -46,6 +46,13 @@ Result<runtimes::BridgeKind> whose(const Node& node, const std::string& name,
   return runtimes::look_at_bridge(name);
 }
 
+/// Whether it is only struck off: nobody can ask Proxmox about it any more, and the node has no
+/// link of it.
+Result<bool> is_struck_off(const Node& node, const JobRequest& request, const NetworkRow& row) {
+  return request.options.force && row.by_proxmox && node.network_configuration == nullptr &&
+         TRY(state_of(row)) == runtimes::BridgeState::missing;
+}
+
 }  // namespace
 
 Result<json::Value> remove_network(Work& work, const Node& node) {
@@ -80,7 +87,9 @@ Result<json::Value> remove_network(Work& work, const Node& node) {
   work.plan(1);
   TRY(work.once({.name = "network.remove",
                  .act = [&]() -> Result<json::Value> {
-                   TRY(unmake_network(node, row, work.stop()));
+                   if (!TRY(is_struck_off(node, request, row))) {
+                     TRY(unmake_network(node, row, work.stop()));
+                   }
                    TRY(node.networks.give_out_no_more(row.name));
                    return json::Value();
                  },

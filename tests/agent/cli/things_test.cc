@@ -71,6 +71,7 @@ TEST_F(Things, NetworksAreEnsuredListedAndRemoved) {
       << other.err;
   EXPECT_EQ(drover({"network", "rm", "bare"}).ending.code, 0);
   EXPECT_EQ(drover({"network", "rm", "apps"}).ending.code, 1);
+  EXPECT_EQ(drover({"network", "rm", "--force", "web"}).ending.code, 0);
   EXPECT_EQ(drover({"network", "ensure", "name-of-16-bytes"}).ending.code, 2);
 }
 

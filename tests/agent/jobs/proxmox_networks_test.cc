@@ -172,5 +172,42 @@ TEST_F(ProxmoxNetworksTest, ARebuiltJournalHasThemAgain) {
   EXPECT_TRUE(rows.front().by_proxmox);
 }
 
+TEST_F(ProxmoxNetworksTest, WithProxmoxTurnedOffWhatItHasStillIsNotCalledRemoved) {
+  ASSERT_EQ(ensure("j1", "vmbr5").state, JobState::succeeded);
+  node_->proxmox_network = nullptr;
+  node_->network_configuration = nullptr;
+  const json::Object by_force = job("j3", "network.remove", "vmbr5", {{"force", true}});
+  EXPECT_EQ(run(by_force).state, JobState::failed) << "it is there";
+  ip({"link", "delete", "vmbr5"});
+  const JobRow row = remove("j2", "vmbr5");
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"refused\""));
+  EXPECT_THAT(row.result, HasSubstr("set proxmox.enabled, or strike it off by force"));
+  EXPECT_EQ(journal_->network("vmbr5").value()->busy, "");
+  EXPECT_EQ(run(job("j4", "network.remove", "vmbr5", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_THAT(journal_->networks().value(), IsEmpty());
+  EXPECT_THAT(configuration_->own_bridges(stop_).value(), SizeIs(1));
+}
+
+TEST_F(ProxmoxNetworksTest, OneThatIsBeingMadeIsNotForgottenWithProxmoxTurnedOff) {
+  ASSERT_EQ(ensure("j1", "vmbr5").state, JobState::succeeded);
+  NetworkRow cut_off = *journal_->network("vmbr5").value();
+  cut_off.busy = "j1";
+  ASSERT_TRUE(journal_->put_network(cut_off));
+  StepRow step = std::vector<StepRow>(journal_->steps("j1").value()).back();
+  step.state = StepState::intent;
+  ASSERT_TRUE(journal_->put_step(step));
+  ASSERT_TRUE(journal_->set_job("j1", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->begin_job("j1"));
+  ASSERT_TRUE(journal_->ask_to_end("j1", "cancelled"));
+  ASSERT_TRUE(journal_->commit());
+  node_->proxmox_network = nullptr;
+  node_->network_configuration = nullptr;
+  restart_agent();
+  EXPECT_EQ(await("j1").state, JobState::cancelled);
+  EXPECT_EQ(journal_->network("vmbr5").value()->busy, "");
+}
+
 }  // namespace
 }  // namespace drover::jobs
