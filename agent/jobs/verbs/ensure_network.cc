@@ -253,11 +253,16 @@ Result<json::Value> ensure_network(Work& work, const Node& node) {
   result.set("address", row->address);
   TRY(work.write([&](Books& books) -> Result<> {
     std::optional<NetworkRow> now = TRY(books.journal().network(row->name));
-    if (!now || now->busy != work.request().id.str()) {
+    const bool is_made = now && now->busy == work.request().id.str();
+    if (!now || (!is_made && !now->busy.empty())) {
       return {};
     }
     now->busy.clear();
+    // An admin may have given the zone of one that was there an IPAM since, or taken it away.
     now->addresses_elsewhere = row->addresses_elsewhere;
+    if (!is_made) {
+      return books.journal().put_network(*now);
+    }
     TRY(books.journal().put_network(*now));
     return books.tell(Event{.kind = "network",
                             .object = now->name,

@@ -46,6 +46,13 @@ class VnetNetworksTest : public NetworksFixture {
         "networks", json::Array{json::Object{{"interface", "eth0"}, {"bridge", bridge}}});
     return request;
   }
+  void look_for_leaks() {
+    Reconciler reconciler(*node_, *books_, *supervisor_, *intake_, clock_);
+    reconciler.look();
+    while (reconciler.looks() == 0) {
+      loop_->turn(std::chrono::milliseconds(5));
+    }
+  }
 
   std::optional<proxmox::Tasks> tasks_;
   std::unique_ptr<proxmox::Vnets> vnets_;
@@ -211,6 +218,17 @@ TEST_F(VnetNetworksTest, AddressesOfAVnetThatSpansNodesAreNotThisNodesToGiveOut)
   EXPECT_EQ(remove("j4", "web").state, JobState::succeeded);
 }
 
+TEST_F(VnetNetworksTest, WhoGivesItsAddressesIsAskedAnewEachTime) {
+  ASSERT_EQ(ensure_web("j1").state, JobState::succeeded);
+  NetworkRow row = *journal_->network("web").value();
+  row.addresses_elsewhere = true;  // as before an admin took its zone's IPAM away
+  ASSERT_TRUE(journal_->put_network(row));
+  ASSERT_TRUE(journal_->commit());
+  ASSERT_EQ(ensure("j2", "web").state, JobState::succeeded);
+  EXPECT_FALSE(journal_->network("web").value()->addresses_elsewhere);
+  EXPECT_THAT(told("network", "web"), ElementsAre("created"));
+}
+
 TEST_F(VnetNetworksTest, AddressesThatProxmoxKeepsAreItsToGiveAndComeBack) {
   admin_posts("zones",
               {{"zone", "kept"}, {"type", "simple"}, {"ipam", "pve"}, {"dhcp", "dnsmasq"}});
@@ -233,6 +251,33 @@ TEST_F(VnetNetworksTest, AddressesThatProxmoxKeepsAreItsToGiveAndComeBack) {
   EXPECT_THAT(ipam_->taken("kept", stop_).value().value(), SizeIs(1));
   EXPECT_THAT(leases_->inventory().value(), IsEmpty());
   EXPECT_EQ(remove("j4", "web").state, JobState::succeeded);
+}
+
+TEST_F(VnetNetworksTest, ALeaseWhoseFileIsDamagedComesBackWithItsContainerAndHoldsNoOther) {
+  admin_posts("zones",
+              {{"zone", "kept"}, {"type", "simple"}, {"ipam", "pve"}, {"dhcp", "dnsmasq"}});
+  admin_applies();
+  ASSERT_EQ(ensure("j1", "web", {{"zone", "kept"}, {"address", "10.84.0.1/24"}}).state,
+            JobState::succeeded);
+  ASSERT_EQ(run(run_on("j2", "web-1", "web")).state, JobState::succeeded);
+  std::ofstream(leases_->inventory().value().front().file) << "damaged";
+  const std::string stray = layout_.ipam() / "web/10.84.0.77";
+  std::ofstream(stray) << "damaged";
+  look_for_leaks();
+  EXPECT_THAT(told("resource", "lease:" + stray), ElementsAre("leaked"));
+  const std::vector<LeakRow> leaks = journal_->leaks().value();
+  ASSERT_THAT(leaks, SizeIs(1)) << "the other one a container has";
+  EXPECT_EQ(leaks.front().collect_at, 0) << "it waits for an order";
+  EXPECT_THAT(leaks.front().message, HasSubstr("cannot be read"));
+  const JobRow ran = run(run_on("j3", "web-2", "web"));
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  for (const char* name : {"web-1", "web-2"}) {
+    const JobRow gone =
+        run(job("j4-" + std::string(name), "container.delete", name, {{"force", true}}));
+    ASSERT_EQ(gone.state, JobState::succeeded) << gone.result;
+  }
+  EXPECT_THAT(ipam_->taken("kept", stop_).value().value(), SizeIs(1)) << "the gateway's";
+  EXPECT_THAT(leases_->inventory().value(), SizeIs(1));
 }
 
 TEST_F(VnetNetworksTest, AnAddressOfAnotherNodesContainerIsAConflictAndKeepsTheNetwork) {
@@ -261,14 +306,7 @@ TEST_F(VnetNetworksTest, AnAddressOfAnotherNodesContainerIsAConflictAndKeepsTheN
 TEST_F(VnetNetworksTest, ALockWhoseJobHasEndedIsGivenBackByTheReconciler) {
   proxmox::SdnLock left(*client_, real_clock_, layout_.sdn_lock());
   ASSERT_TRUE(left.take(false, "test", stop_));
-  {
-    Reconciler reconciler(*node_, *books_, *supervisor_, *intake_, clock_);
-    reconciler.look();
-    while (reconciler.looks() == 0) {
-      loop_->turn(std::chrono::milliseconds(5));
-    }
-    books_->close();
-  }
+  look_for_leaks();
   EXPECT_TRUE(client_->post("/cluster/sdn/lock", {}, stop_)) << "nobody has it";
   EXPECT_FALSE(std::filesystem::exists(layout_.sdn_lock()));
 }
