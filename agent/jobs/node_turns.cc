@@ -20,6 +20,14 @@ std::optional<Scarce> turn_of_storage(const Node& node, const std::string& stora
   return Scarce{"storage " + storage, kAtOneStorage};
 }
 
+std::optional<Scarce> turn_of_growth(const Node& node, const std::string& storage) {
+  std::optional<Scarce> turn = turn_of_storage(node, storage);
+  if (turn) {
+    turn->thing = "growing disks on " + turn->thing;
+  }
+  return turn;
+}
+
 Scarce turn_of_volume(const runtimes::Volume& volume) {
   return Scarce{"volume " + volume.id};
 }

@@ -14,6 +14,10 @@ namespace drover::jobs {
 /// None for a storage that Proxmox does not keep ("" is the node's default).
 std::optional<Scarce> turn_of_storage(const Node& node, const std::string& storage);
 
+/// For growing a disk of a guest on it. Proxmox takes no lock of the storage for that, and a check
+/// of a large file system may take hours: so it holds up nobody who makes or frees volumes there.
+std::optional<Scarce> turn_of_growth(const Node& node, const std::string& storage);
+
 /// For mounting it: several containers may have one, all read-only.
 Scarce turn_of_volume(const runtimes::Volume& volume);
 

@@ -105,10 +105,10 @@ Result<> grow(Work& work, const Node& node, const Target& target, const std::str
     TRY(target.runtime->disks()->check_grown(target.container(), volume, size_mib, work.stop()));
     return std::optional<json::Value>();
   };
-  step.needs = turn_of_root(node, *target.runtime);
+  step.needs = turn_of_growth(node, node.config.storage.guest_storage);
   for (const VolumeSpec& spec : target.container().spec.volumes) {
     if (spec.name == volume) {
-      step.needs = turn_of_storage(node, spec.storage);
+      step.needs = turn_of_growth(node, spec.storage);
     }
   }
   TRY(work.once(step));

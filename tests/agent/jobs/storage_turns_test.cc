@@ -151,5 +151,33 @@ TEST_F(StorageTurnsTest, MakingAndDeletingTakeTheirTurns) {
               testing::Each(JobState::succeeded));
 }
 
+TEST_F(StorageTurnsTest, AGuestsDiskGrowsWithoutATurnOfTheStorage) {
+  const runtimes::Capabilities usual = runtime_.capabilities();
+  const runtimes::Capabilities growing{
+      .restartable = true, .provisions_itself = true, .no_growth = ""};
+  runtime_.set_capabilities(growing);
+  ASSERT_EQ(run(run_with_volume("g1", "grown")).state, JobState::succeeded);
+  runtime_.set_capabilities(usual);
+  slow_->close();
+  for (int i = 0; i < kMost; ++i) {
+    EXPECT_EQ(submit(run_with_volume("make" + std::to_string(i), name(i))).kind, "job.accepted");
+  }
+  while (slow_->most() < kMost) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  runtime_.set_capabilities(growing);
+  submit(job("g2", "container.update", "grown",
+             {{"volumes", json::Object{{"data", std::int64_t{64}}}}}));
+  while (waiting("g2") == 0 && !is_final(journal_->job("g2").value()->state)) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(journal_->job("g2").value()->state, JobState::succeeded);
+  runtime_.set_capabilities(usual);
+  slow_->open();
+  for (int i = 0; i < kMost; ++i) {
+    EXPECT_EQ(await("make" + std::to_string(i)).state, JobState::succeeded);
+  }
+}
+
 }  // namespace
 }  // namespace drover::jobs
