@@ -157,7 +157,9 @@ void Agent::assemble() {
                           bytes_of(config_.bus.queue_mib)});
   keeper_ = std::make_unique<jobs::Keeper>(loop_, *books_, *intake_, clock_);
   reboot_ = std::make_unique<jobs::Reboot>(*books_, *intake_, node, clock_);
-  reconciler_ = std::make_unique<jobs::Reconciler>(node, *books_, *supervisor_, *intake_, clock_);
+  reconciler_ = std::make_unique<jobs::Reconciler>(
+      node, *books_, *supervisor_, *intake_, clock_,
+      [this] { return cluster_ != nullptr && cluster_->lacks_quorum(); });
   intake_->at_collect([this] { reconciler_->look(); });
   prober_ = std::make_unique<jobs::Prober>(loop_, *books_, *intake_, clock_, node);
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get(),

@@ -72,4 +72,11 @@ Result<bool> needs_quorum(Journal& journal, const Node& node, const JobRequest& 
   return false;
 }
 
+bool needs_quorum(const Node& node, const Thing& thing) {
+  if (thing.kind == "container") {
+    return thing.place == to_string(RuntimeKind::pve_lxc);
+  }
+  return thing.kind == "lease" || (thing.kind == "volume" && is_on_proxmox(node, thing.place));
+}
+
 }  // namespace drover::jobs

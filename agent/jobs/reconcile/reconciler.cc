@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/jobs/own_job.h"
+#include "agent/jobs/quorum_need.h"
 #include "agent/jobs/reconcile/link_watch.h"
 #include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/system/log.h"
@@ -37,12 +38,13 @@ Result<bool> goes_by_force(Journal& journal, const std::string& name) {
 }  // namespace
 
 Reconciler::Reconciler(const Node& node, Books& books, Supervisor& supervisor, Intake& intake,
-                       system::Clock& clock)
+                       system::Clock& clock, std::function<bool()> lacks_quorum)
     : node_(node),
       books_(books),
       supervisor_(supervisor),
       intake_(intake),
       clock_(clock),
+      lacks_quorum_(std::move(lacks_quorum)),
       leaks_(books, node, clock),
       parts_(inventory_parts(node)),
       thread_([this] { work(); }) {}
@@ -176,8 +178,10 @@ Result<> Reconciler::try_undoing_again() {
 
 Result<> Reconciler::collect(const Sight& sight) {
   std::vector<LeakRow> rows;
+  bool no_quorum = false;
   TRY(books_.write([&](Books& books) -> Result<> {
     rows = TRY(books.journal().leaks());
+    no_quorum = lacks_quorum_();
     return {};
   }));
   const auto rank = [this](const LeakRow& row) {
@@ -207,8 +211,9 @@ Result<> Reconciler::collect(const Sight& sight) {
     if (stands_on && held_back.contains(row.container)) {
       continue;
     }
-    const bool due =
-        sight.has_looked_at(*part_of(parts_, thing_of(row)), row.place) && TRY(leaks_.is_due(row));
+    const Thing thing = thing_of(row);
+    const bool due = sight.has_looked_at(*part_of(parts_, thing), row.place) &&
+                     TRY(leaks_.is_due(row)) && !(no_quorum && needs_quorum(node_, thing));
     if (!due || !TRY(take_away(row, strangers))) {
       held_back.insert(row.container);
     }

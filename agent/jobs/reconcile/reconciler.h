@@ -19,9 +19,11 @@ namespace drover::jobs {
 /// after it, and is taken away only while no job for its container can begin.
 class Reconciler {
  public:
-  /// All must outlive it.
-  Reconciler(const Node& node, Books& books, Supervisor& supervisor, Intake& intake,
-             system::Clock& clock);
+  /// All must outlive it. `lacks_quorum` is asked on the loop's thread: while it says so, what is
+  /// leaked at Proxmox waits there.
+  Reconciler(
+      const Node& node, Books& books, Supervisor& supervisor, Intake& intake, system::Clock& clock,
+      std::function<bool()> lacks_quorum = [] { return false; });
   /// Call Books::close before, or this waits for a loop that no longer turns.
   ~Reconciler();
   Reconciler(const Reconciler&) = delete;
@@ -49,6 +51,7 @@ class Reconciler {
   Supervisor& supervisor_;
   Intake& intake_;
   system::Clock& clock_;
+  std::function<bool()> lacks_quorum_;
   Leaks leaks_;
   std::vector<Part> parts_;
   NetworkWatch networks_;

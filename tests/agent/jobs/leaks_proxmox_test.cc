@@ -265,5 +265,18 @@ TEST_F(LeaksProxmoxTest, AGuestThatSomebodyHasRestoredIsTakenAwayByOrderOnly) {
   EXPECT_TRUE(api_.guests.contains(4711));
 }
 
+TEST_F(LeaksProxmoxTest, WithoutAQuorumNothingIsTriedAtProxmox) {
+  const std::string id = add_volume("ghost", "j0");
+  look();
+  pass_grace();
+  no_quorum_ = true;
+  look();
+  EXPECT_TRUE(has_volume(id));
+  EXPECT_THAT(told_of_leaks(), ElementsAre("leaked volume " + id)) << "it was not tried";
+  no_quorum_ = false;
+  look();
+  EXPECT_FALSE(has_volume(id));
+}
+
 }  // namespace
 }  // namespace drover::jobs
