@@ -129,8 +129,7 @@ void Supervisor::submit(JobRequest request, const JobRow& row) {
   entries_.emplace(job, std::move(entry));
   start_ready();
   // What it waits for from the first the event "accepted" tells.
-  Entry& entered = entries_.at(job);
-  entered.is_told = !entered.awaits.empty();
+  entries_.at(job).is_told = true;
 }
 
 void Supervisor::forget(const std::string& job) {

@@ -98,7 +98,8 @@ class Supervisor {
     std::size_t bytes = 0;                   // of its request
     std::shared_ptr<system::Stop> place{};   // of one that was woken: requested when it may go on
     std::string awaits{};                    // of one that is parked for it (Deeds)
-    bool is_told = true;                     // what it waits for was told
+    std::string told{};                      // what it was told to wait for
+    bool is_told = false;                    // whether it is told; at first the acceptance does
     std::optional<json::Object> progress{};  // of the step that it does
   };
   /// What a worker tells of its job.

@@ -49,11 +49,12 @@ bool Supervisor::keep_waiting(const std::string& job) {
   Entry& entry = entries_.at(job);
   std::string awaits = awaited(entry, job);
   if (awaits.empty() || !lanes_.park(job)) {
-    entry.is_told = false;
+    entry.told.clear();
     return false;
   }
   entry.awaits = std::move(awaits);
-  if (!std::exchange(entry.is_told, true)) {
+  const bool is_news = std::exchange(entry.told, entry.awaits) != entry.awaits;
+  if (is_news && entry.is_told) {
     // Only told: whoever asks later gets it from `waits_for`.
     const std::size_t before = sole_use_.before(entry.awaits, job).value_or(0);
     [[maybe_unused]] const Result<> told =

@@ -159,5 +159,20 @@ TEST_F(AloneTest, TheNextAgentHasThemOneAfterTheOtherToo) {
   EXPECT_EQ(order(), (Jobs{"j1", "j2"}));
 }
 
+TEST_F(AloneTest, WhatIsAwaitedAfterTheLineIsToldToo) {
+  supervise_alone(2, pressing());
+  submit(request("j1", "press-1"));
+  submit(request("j2", "press-2"));
+  until("j1", "started");
+  EXPECT_EQ(supervisor_->waits_for("j2")->thing, "the press");
+  held_ = true;
+  gate_.request();
+  until("j2", "waiting");
+  EXPECT_EQ(supervisor_->waits_for("j2")->thing, "the power");
+  held_ = false;
+  supervisor_->look_again();
+  until("j2", "succeeded");
+}
+
 }  // namespace
 }  // namespace drover::jobs
