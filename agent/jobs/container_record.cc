@@ -1,5 +1,7 @@
 #include "agent/jobs/container_record.h"
 
+#include <fmt/ranges.h>
+
 #include <utility>
 
 namespace drover::jobs {
@@ -150,6 +152,19 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
 Result<ContainerRecord> container_record_from(const std::string& text) {
   const json::Value value = TRY(json::parse(text));
   return container_record_from_json(value);
+}
+
+Result<> check_readable(const ContainerRecord& record) {
+  const Result<ContainerRecord> read = container_record_from(json::write(to_json(record)));
+  if (read) {
+    return {};
+  }
+  std::vector<std::string> faults;
+  for (const Fault& fault : read.error().faults) {
+    faults.push_back(fmt::format("{} {}", fault.pointer, fault.message));
+  }
+  return fail(Code::refused, "the guest has what no container of Drover's can have: {}",
+              faults.empty() ? read.error().message : fmt::format("{}", fmt::join(faults, "; ")));
 }
 
 Result<> forget_pending(std::string& text) {

@@ -35,6 +35,9 @@ json::Value to_json(const ContainerRecord& record);
 Result<ContainerRecord> container_record_from_json(const json::Value& value);
 /// The same from a journal's text.
 Result<ContainerRecord> container_record_from(const std::string& text);
+/// `refused`, naming what of it no spec can say, for a record that could not be read again: a row
+/// of it would be worse than none. An admin may make such of a guest.
+Result<> check_readable(const ContainerRecord& record);
 /// Takes out of a journal's text what holds after the next start only, as that is the next thing
 /// that can come.
 Result<> forget_pending(std::string& text);

@@ -65,6 +65,11 @@ int FakeRuntime::starts(const std::string& name) {
   return starts_[name];
 }
 
+void FakeRuntime::set_limits(const std::string& name, const Resources& limits) {
+  const std::lock_guard lock(mutex_);
+  limits_.insert_or_assign(name, limits);
+}
+
 std::optional<Resources> FakeRuntime::limits(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto found = limits_.find(name);

@@ -58,6 +58,8 @@ class FakeRuntime : public runtimes::Runtime,
   int starts(const std::string& name);
   /// What it was last updated to; none for one that never was.
   std::optional<Resources> limits(const std::string& name);
+  /// As an admin sets them beside us.
+  void set_limits(const std::string& name, const Resources& limits);
   bool has(const std::string& name);
   std::vector<runtimes::Snapshot> snapshots_of(const std::string& name);
   /// Jobs whose backups there are.

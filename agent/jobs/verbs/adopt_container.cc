@@ -76,24 +76,6 @@ ContainerSpec merged(const ContainerSpec& guest, ContainerSpec wish) {
   return wish;
 }
 
-/// What an admin has made of the guest may be nothing that a spec can say, and a row that cannot be
-/// read again is worse than none.
-Result<> check_readable(const SealedRecord& record, const std::string& what) {
-  const Result<ContainerRecord> read = container_record_from(record.container.container);
-  if (read) {
-    return {};
-  }
-  std::vector<std::string> faults;
-  for (const Fault& fault : read.error().faults) {
-    faults.push_back(fmt::format("{} {}", fault.pointer, fault.message));
-  }
-  return fail(Code::refused,
-              "{}: the guest has what no container of Drover's can have: {}; change that with pct "
-              "set, then adopt it",
-              what,
-              faults.empty() ? read.error().message : fmt::format("{}", fmt::join(faults, "; ")));
-}
-
 /// With what the runtime tells of it, and the job knows.
 Result<SealedRecord> record_of(Work& work, const Node& node, runtimes::Runtime& runtime,
                                const runtimes::Found& guest) {
@@ -116,6 +98,11 @@ Result<SealedRecord> record_of(Work& work, const Node& node, runtimes::Runtime& 
   runtimes::take_in(provided.sizes, record.container.spec);
   record.interfaces = provided.interfaces;
   record.volumes = provided.volumes;
+  const Result<> readable = check_readable(record);
+  if (!readable) {
+    return fail(readable.error().code, "{}; change that with pct set, then adopt it",
+                readable.error().message);
+  }
   const bool runs = guest.state.status == Status::running || guest.state.status == Status::paused;
   sealed.container.container = json::write(to_json(record));
   sealed.container.status = Status::unknown;
@@ -148,8 +135,7 @@ Result<json::Value> adopt_container(Work& work, const Node& node) {
   }
   if (!known) {
     TRY(check_job_is_free(work, guest, what));
-    const SealedRecord record = TRY(record_of(work, node, *runtime, guest));
-    TRY(check_readable(record, what));
+    const SealedRecord record = TRY(record_of(work, node, *runtime, guest).context(what));
     TRY(work.put_container(record.container, "adopted", {},
                            [&](Journal& journal) { return take_in(journal, record); }));
   }

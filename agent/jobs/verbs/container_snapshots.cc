@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "agent/system/log.h"
+
 namespace drover::jobs {
 
 Result<runtimes::Snapshots*> snapshots_of(const Work& work, const Target& target) {
@@ -13,6 +15,26 @@ Result<runtimes::Snapshots*> snapshots_of(const Work& work, const Target& target
   }
   return source;
 }
+
+namespace {
+
+/// Its limits and sizes, unless they are what no record can have: an admin may set such with pct,
+/// and later jobs go by what they were.
+void take_in_guest(const Resources& limits, const runtimes::DiskSizes& sizes,
+                   ContainerRecord& record) {
+  ContainerRecord changed = record;
+  changed.container.spec.resources = limits;
+  runtimes::take_in(sizes, changed.container.spec);
+  const Result<> readable = check_readable(changed);
+  if (readable) {
+    record = std::move(changed);
+    return;
+  }
+  system::log_warning("container {}: {}; it counts as before until that is changed with pct set",
+                      record.container.name.str(), readable.error().message);
+}
+
+}  // namespace
 
 Result<> keep_snapshots(Work& work, const Target& target, runtimes::Snapshots& source,
                         const std::string& event, const system::Stop& stop) {
@@ -32,8 +54,7 @@ Result<> keep_snapshots(Work& work, const Target& target, runtimes::Snapshots& s
     ContainerRecord record = TRY(container_record_from(row->container));
     const Resources before = record.container.spec.resources;
     record.snapshots = snapshots;
-    record.container.spec.resources = limits;
-    runtimes::take_in(sizes, record.container.spec);
+    take_in_guest(limits, sizes, record);
     const Resources now = record.container.spec.resources;
     row->container = json::write(to_json(record));
     TRY(books.journal().put_container(*row));

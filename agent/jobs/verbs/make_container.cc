@@ -72,7 +72,12 @@ class Making {
       record_.container.spec.resources = *provided.resources;
     }
     runtimes::take_in(provided.sizes, record_.container.spec);
-    return {};
+    // What it is made of may have limits that an admin has set, by pct or with another program.
+    const Result<> readable = check_readable(record_);
+    return readable ? Result<>()
+                    : fail(readable.error().code,
+                           "make container {} of {}: {}; name other limits in its spec (resources)",
+                           row_.name, record_.container.spec.image, readable.error().message);
   }
 
   /// Writes and tells the status, unless an earlier run of the job has come that far.

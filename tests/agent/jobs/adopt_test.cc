@@ -100,6 +100,22 @@ TEST_F(AdoptTest, ItsInterfacesAndDisksAreThoseThatItHasWhateverTheSpecSays) {
   EXPECT_EQ(record().container.spec.volumes[1].size_mib, 4096U);
 }
 
+TEST_F(AdoptTest, OneInterfacesAddressAndGatewayAreOfOneVersion) {
+  api_.guests[7001].config.set("net0",
+                               "name=eth0,bridge=vmbr0,ip=dhcp,ip6=2001:db8::5/64,gw6=2001:db8::1");
+  api_.guests[7001].config.set(
+      "net1", "name=eth1,bridge=vmbr0,ip=192.0.2.9/24,ip6=2001:db8::6/64,gw6=2001:db8::1");
+  ASSERT_EQ(run(adopt("j1")).state, JobState::succeeded);
+  const ContainerRecord known = record();
+  ASSERT_EQ(known.interfaces.size(), 2U);
+  for (std::size_t at = 0; at < 2; ++at) {
+    EXPECT_EQ(known.interfaces.at(at).address, known.container.spec.networks->at(at).address);
+    EXPECT_EQ(known.interfaces.at(at).gateway, known.container.spec.networks->at(at).gateway);
+  }
+  EXPECT_EQ(known.interfaces.at(0).gateway, "2001:db8::1");
+  EXPECT_EQ(known.interfaces.at(1).gateway, "");
+}
+
 TEST_F(AdoptTest, ItsLimitsCanBeChangedThoughNobodyKnowsItsImage) {
   api_.guests[7001].config.set("mp0", "/srv/of/the/node,mp=/data");
   ASSERT_EQ(run(adopt("j1")).state, JobState::succeeded);
