@@ -6,6 +6,22 @@
 
 namespace drover::jobs {
 
+namespace {
+
+/// The event of a snapshot that the books have, and that is gone; "" for any other.
+Result<std::string> loss_of(Work& work, const Target& target, runtimes::Snapshots& source) {
+  const auto has = [&](const std::vector<runtimes::Snapshot>& snapshots) {
+    return std::any_of(snapshots.begin(), snapshots.end(), [&](const runtimes::Snapshot& one) {
+      return one.name == work.request().options.snapshot;
+    });
+  };
+  const std::vector<runtimes::Snapshot> left =
+      TRY(source.list_snapshots(target.container(), work.agent_stop()));
+  return std::string(has(target.record.snapshots) && !has(left) ? "snapshot_deleted" : "");
+}
+
+}  // namespace
+
 Result<json::Value> snapshot_container(Work& work, const Node& node) {
   const Target target = TRY(find_target(work, node));
   runtimes::Snapshots* source = TRY(snapshots_of(work, target));
@@ -37,7 +53,9 @@ Result<> undo_snapshot(Work& work, const Node& node, const Target& target) {
           TRY(work.take_turn(turn_of_root(node, *target.runtime), work.agent_stop()));
       TRY(source->remove_snapshot(target.container(), step.subject, work.agent_stop()));
     }
-    TRY(keep_snapshots(work, target, *source, "", work.agent_stop()));
+    // It may have been told of, before the job had to end.
+    const std::string loss = TRY(loss_of(work, target, *source));
+    TRY(keep_snapshots(work, target, *source, loss, work.agent_stop()));
     TRY(work.step_undone(step));
   }
   return {};
@@ -62,22 +80,13 @@ Result<json::Value> delete_snapshot(Work& work, const Node& node) {
 }
 
 Result<> undo_delete_snapshot(Work& work, const Target& target) {
-  const JobRequest& request = work.request();
-  const std::vector<StepRow> steps = TRY(work.steps(request.id.str()));
+  const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   if (steps.empty()) {
     return {};
   }
   runtimes::Snapshots* source = TRY(snapshots_of(work, target));
-  const auto has = [&](const std::vector<runtimes::Snapshot>& snapshots) {
-    return std::any_of(snapshots.begin(), snapshots.end(), [&](const runtimes::Snapshot& one) {
-      return one.name == request.options.snapshot;
-    });
-  };
-  const std::vector<runtimes::Snapshot> left =
-      TRY(source->list_snapshots(target.container(), work.agent_stop()));
-  const bool is_news = has(target.record.snapshots) && !has(left);
-  return keep_snapshots(work, target, *source, is_news ? "snapshot_deleted" : "",
-                        work.agent_stop());
+  const std::string loss = TRY(loss_of(work, target, *source));
+  return keep_snapshots(work, target, *source, loss, work.agent_stop());
 }
 
 }  // namespace drover::jobs

@@ -204,5 +204,35 @@ TEST_F(SnapshotsTest, ARollbackThatIsTriedAgainTellsOnceThatItWasDone) {
   EXPECT_EQ(std::count(all.begin(), all.end(), "rolled_back"), 1);
 }
 
+TEST_F(SnapshotsTest, OneThatWasToldOfAndIsTakenBackAfterACrashIsToldToBeGone) {
+  run(run_job("j1", "web-1"));
+  ASSERT_EQ(take("j2", "one").state, JobState::succeeded);
+  // As a kill -9 leaves it before the step's end is written, and with it a cancel.
+  StepRow step = std::vector<StepRow>(journal_->steps("j2").value()).back();
+  step.state = StepState::intent;
+  ASSERT_TRUE(journal_->put_step(step));
+  ASSERT_TRUE(journal_->set_job("j2", JobState::running, "null", 0));
+  ASSERT_TRUE(journal_->begin_job("j2"));
+  ASSERT_TRUE(journal_->ask_to_end("j2", "cancelled"));
+  ASSERT_TRUE(journal_->commit());
+  restart_agent();
+  EXPECT_EQ(await("j2").state, JobState::cancelled);
+  EXPECT_THAT(recorded(), testing::IsEmpty());
+  EXPECT_EQ(told("container", "web-1").back(), "snapshot_deleted");
+}
+
+TEST_F(SnapshotsTest, LimitsThatNoSpecCanSayDoNotSpoilTheRecord) {
+  json::Object request = run_job("j1", "web-1");
+  request.find("spec")->object()->set("resources", json::Object{{"memory_mib", std::int64_t{64}}});
+  run(request);
+  runtime_.set_limits("web-1", {.memory_mib = 64, .cpus = 4000, .pids = 0});
+  EXPECT_EQ(take("j2", "one").state, JobState::succeeded);
+  EXPECT_EQ(record().container.spec.resources, (Resources{64, 0, 0}));
+  EXPECT_THAT(recorded(), ElementsAre("one"));
+  runtime_.set_limits("web-1", {.memory_mib = 64, .cpus = 2, .pids = 0});
+  EXPECT_EQ(take("j3", "two").state, JobState::succeeded);
+  EXPECT_EQ(record().container.spec.resources, (Resources{64, 2, 0}));
+}
+
 }  // namespace
 }  // namespace drover::jobs
