@@ -129,4 +129,27 @@ Result<proxmox::GuestInfo> GuestRuntime::find_copy(const Container& container,
   return fail(Code::not_found, "there is no {}", label(container));
 }
 
+Result<> GuestRuntime::settle_copy(const Container& container, const Stop& stop) {
+  const std::string stamp = stamp_of_copy(container);
+  const std::optional<Vmid> tried = number_of(container);
+  const std::vector<proxmox::GuestInfo> guests = TRY(guests_.list(stop));
+  for (const proxmox::GuestInfo& guest : guests) {
+    // Its task tells the source only; but Proxmox writes the copy's configuration before.
+    if (guest.lock != "create" || guest.vmid < options_.first || options_.last < guest.vmid) {
+      continue;
+    }
+    const Result<json::Value> config = client_.get(config_path(guest.vmid), {}, stop);
+    if (!config && config.error().code != Code::not_found) {
+      return Failure(config.error());
+    }
+    // At first there is nothing in it but the lock.
+    const bool may_be_it = config && config->at("description").string_or("").empty() &&
+                           (!tried || guest.vmid == *tried);
+    if (config && (may_be_it || has_stamp(*config, stamp))) {
+      return guests_.settle_copies(*container.source, stop);
+    }
+  }
+  return {};
+}
+
 }  // namespace drover::runtimes

@@ -96,7 +96,7 @@ Result<> GuestRuntime::make(const Container& container, const Stop& stop) {
   const std::optional<Vmid> tried = number_of(container);
   Result<> settled;
   if (container.source) {
-    settled = guests_.settle_copies(*container.source, patient);
+    settled = settle_copy(container, patient);
   } else if (tried) {
     settled = guests_.settle(tried, *tried, *tried, patient);
   }

@@ -169,7 +169,7 @@ Result<proxmox::GuestInfo> GuestRuntime::find_settled(const Container& container
   if (guest || guest.error().code != Code::not_found || !container.source) {
     return guest;
   }
-  TRY(guests_.settle_copies(*container.source, stop));
+  TRY(settle_copy(container, stop));
   return find(container, stop);
 }
 

@@ -111,6 +111,9 @@ class GuestRuntime final : public Runtime,
   Result<proxmox::GuestInfo> find_copy(const Container& container,
                                        const std::vector<proxmox::GuestInfo>& guests,
                                        const Stop& stop);
+  /// Waits for the copy that this job has asked for, if it is in the making. Of another copy of the
+  /// same source, which is somebody's, nothing is awaited.
+  Result<> settle_copy(const Container& container, const Stop& stop);
   /// By its tags.
   Result<proxmox::GuestInfo> find_tagged(const Container& container,
                                          std::vector<proxmox::GuestInfo>& guests, const Stop& stop);

@@ -108,5 +108,34 @@ TEST_F(CopiesTest, WhoseAnswerWasLostAreMadeOnceAndThoseThatCameToNothingAreTrie
   EXPECT_EQ(api_.guests.size(), 2U);
 }
 
+TEST_F(CopiesTest, OfOneWithLimitsThatNoSpecCanSayItIsToldWhatToDo) {
+  have_source();
+  api_.guests.at(5000).config.set("cpulimit", "4000");
+  const JobRow row = run(create("j2", "web-2", {{"image", "container:web-1"}}));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"refused\""));
+  EXPECT_THAT(row.result, HasSubstr("/spec/resources/cpus must be"));
+  EXPECT_THAT(row.result, HasSubstr("name other limits in its spec"));
+  EXPECT_FALSE(journal_->container("web-2").value());
+  EXPECT_EQ(api_.guests.size(), 1U);
+  const JobRow named = run(create(
+      "j3", "web-2", {{"image", "container:web-1"}, {"resources", json::Object{{"cpus", 2.0}}}}));
+  ASSERT_EQ(named.state, JobState::succeeded) << named.result;
+  EXPECT_EQ(record("web-2").container.spec.resources.cpus, 2.0);
+}
+
+TEST_F(CopiesTest, ACopyOfSomebodyElseIsNotWaitedFor) {
+  have_source();
+  bool awaited = false;
+  // By the same user, as one who logs in with a password may be.
+  api_.begin_task("vzclone", "5000", [&] { awaited = true; });
+  api_.fail_next("POST /nodes/pve1/lxc/5000/clone",
+                 Error{Code::timed_out, "the connection was lost", {}});
+  json::Object request = create("j2", "web-2", {{"image", "container:web-1"}});
+  request.set("attempts", std::int64_t{1});
+  EXPECT_EQ(run(request).state, JobState::failed);
+  EXPECT_FALSE(awaited);
+}
+
 }  // namespace
 }  // namespace drover::jobs
