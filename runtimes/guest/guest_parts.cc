@@ -3,24 +3,21 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxmox/guest_disks.h"
 #include "runtimes/guest/property_string.h"
 
 namespace drover::runtimes {
-namespace {
 
-/// One that is no address says how to get one: "dhcp", "auto", "manual".
-std::string address_in(std::map<std::string, std::string>& net) {
-  for (const char* key : {"ip", "ip6"}) {
-    if (net[key].find('/') != std::string::npos) {
-      return net[key];
+NetAddress address_in(std::map<std::string, std::string>& net) {
+  for (const auto& [address, gateway] : {std::pair("ip", "gw"), std::pair("ip6", "gw6")}) {
+    if (net[address].find('/') != std::string::npos) {
+      return {net[address], net[gateway]};
     }
   }
-  return "";
+  return {};
 }
-
-}  // namespace
 
 Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value& config) {
   Provided parts{vmid, {}, {}};
@@ -30,9 +27,9 @@ Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value&
     if (net["name"].empty()) {
       continue;
     }
+    NetAddress own = address_in(net);
     parts.interfaces.push_back({net["name"], fmt::format("veth{}i{}", vmid.value, i), net["bridge"],
-                                address_in(net), net["gw"].empty() ? net["gw6"] : net["gw"],
-                                net["hwaddr"]});
+                                std::move(own.address), std::move(own.gateway), net["hwaddr"]});
   }
   for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
     auto disk = properties(config.at("mp" + std::to_string(i)).string_or(""));

@@ -4,8 +4,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxmox/guest_disks.h"
+#include "runtimes/guest/guest_parts.h"
 #include "runtimes/guest/guest_request.h"
 #include "runtimes/guest/property_string.h"
 
@@ -17,13 +19,9 @@ NetworkSpec network_of(std::string_view text) {
   NetworkSpec network;
   network.interface = net["name"];
   network.bridge = net["bridge"];
-  // Others say how to get one: "dhcp", "auto", "manual".
-  for (const auto& [address, gateway] : {std::pair("ip", "gw"), std::pair("ip6", "gw6")}) {
-    if (network.address.empty() && net[address].find('/') != std::string::npos) {
-      network.address = net[address];
-      network.gateway = net[gateway];
-    }
-  }
+  NetAddress own = address_in(net);
+  network.address = std::move(own.address);
+  network.gateway = std::move(own.gateway);
   network.vlan = static_cast<std::uint32_t>(json::Value(net["tag"]).integer_or(0));
   return network;
 }
