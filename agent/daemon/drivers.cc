@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "agent/doctor/examine_node_storage.h"
 #include "agent/doctor/proxmox_endpoint.h"
 #include "agent/system/log.h"
 #include "runtimes/guest/guest_runtime.h"
@@ -30,9 +31,7 @@ path lxc_program(const Config& config) {
 }
 
 proxmox::NodeStorage node_storage(const Config& config) {
-  return proxmox::NodeStorage(config.bus.storage_program.empty()
-                                  ? path(DROVER_LIBEXEC_DIR) / "drover-storage"
-                                  : config.bus.storage_program);
+  return proxmox::NodeStorage(doctor::storage_program(config));
 }
 
 }  // namespace

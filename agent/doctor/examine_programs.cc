@@ -14,11 +14,6 @@ struct Program {
   const char* purpose;
 };
 
-bool is_program(const path& file) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(file, error) && access(file.c_str(), X_OK) == 0;
-}
-
 std::string found_in(const std::vector<path>& folders, const std::string& name) {
   for (const path& folder : folders) {
     if (is_program(folder / name)) {
@@ -40,6 +35,11 @@ Finding examine(const Program& program, const std::vector<path>& folders) {
 }
 
 }  // namespace
+
+bool is_program(const path& file) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(file, error) && access(file.c_str(), X_OK) == 0;
+}
 
 std::vector<Finding> examine_programs(const Config& config) {
   std::vector<Finding> findings;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "agent/doctor/examine_node_storage.h"
 #include "agent/doctor/examine_privileges.h"
 #include "agent/doctor/needed_privileges.h"
 #include "agent/doctor/proxmox_endpoint.h"
@@ -124,6 +125,8 @@ std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
   for (const std::string& storage : config.storage.template_storages) {
     findings.push_back(examine_storage(client, clock, storage, "vztmpl", stop));
   }
+  std::vector<Finding> more = examine_node_storage(client, config, clock, stop);
+  std::move(more.begin(), more.end(), std::back_inserter(findings));
   if (!name.empty()) {
     findings.push_back(
         {"network", bridge.has_value(),

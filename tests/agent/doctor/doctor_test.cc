@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "agent/doctor/examine_node_storage.h"
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
 #include "agent/doctor/needed_privileges.h"
+#include "fakes/fake_proxmox.h"
 #include "fakes/pveum.h"
 #include "fakes/separate_token.h"
 
@@ -253,6 +255,32 @@ TEST(ExaminePrograms, WhatIsThereAndWhatIsNot) {
   EXPECT_THAT(findings, Not(Contains(fault("programs", "/no/such/runc")))) << "nobody asks for it";
   config.runtime.rules.push_back({"db-*", RuntimeKind::runc});
   EXPECT_THAT(examine_programs(config), Contains(fault("programs", "/no/such/runc")));
+}
+
+TEST(ExamineNodeStorage, IsMissedWhereAStorageNeedsItOnly) {
+  const fakes::TempFolder folder;
+  fakes::FakeProxmox api(folder.path() / "pve");
+  system::SystemClock clock;
+  const system::Stop stop;
+  Config config;
+  config.bus.storage_program = folder.path() / "drover-storage";
+  config.storage.default_storage = "local";
+  const auto examine = [&] { return examine_node_storage(api, config, clock, stop); };
+  api.storages = {{"local", {}}};
+  EXPECT_THAT(examine(), IsEmpty()) << "nobody needs it";
+  api.storages["thin"].type = "lvmthin";
+  EXPECT_THAT(examine(), ElementsAre(AllOf(Field(&Finding::ok, true),
+                                           Field(&Finding::message, HasSubstr("on thin are not")))))
+      << "only jobs may name that storage";
+  config.storage.default_storage = "thin";
+  EXPECT_THAT(
+      examine(),
+      ElementsAre(AllOf(fault("programs", "drover-storage is missing or cannot be run"),
+                        Field(&Finding::commands, ElementsAre("apt install --reinstall drover")))));
+  std::ofstream(config.bus.storage_program) << "#!/bin/sh\n";
+  EXPECT_THAT(examine(), ElementsAre(Field(&Finding::ok, false))) << "it cannot be run";
+  std::filesystem::permissions(config.bus.storage_program, std::filesystem::perms::owner_all);
+  EXPECT_THAT(examine(), ElementsAre(Field(&Finding::ok, true)));
 }
 
 }  // namespace
