@@ -30,27 +30,6 @@ class Lines {
   std::string text_;
 };
 
-/// A path in a mount entry, in which blanks end a field (fstab(5)).
-std::string field(std::string_view path) {
-  std::string text;
-  for (const char c : path) {
-    switch (c) {
-      case ' ':
-        text += "\\040";
-        break;
-      case '\t':
-        text += "\\011";
-        break;
-      case '\\':
-        text += "\\134";
-        break;
-      default:
-        text.push_back(c);
-    }
-  }
-  return text;
-}
-
 bool has_unified_cgroups() {
   std::error_code error;
   return std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers", error);
@@ -87,7 +66,21 @@ Result<> add_process(Lines& lines, const Spec& spec) {
   return lines.add("lxc.no_new_privs", "1");
 }
 
-Result<> add_mounts(Lines& lines, const Container& container) {
+/// A word of the command line that liblxc hands to a shell.
+std::string word(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+  std::string quoted;
+  for (const char c : text) {
+    if (kPlain.find(c) == std::string_view::npos) {
+      quoted.push_back('\\');
+    }
+    quoted.push_back(c);
+  }
+  return quoted;
+}
+
+Result<> add_mounts(Lines& lines, const Path& monitor_program, const Path& home) {
   TRY(lines.add("lxc.mount.auto", "proc:mixed sys:ro cgroup:ro"));
   for (const char* hidden : {"proc/kcore", "proc/keys", "proc/timer_list", "proc/sched_debug"}) {
     TRY(lines.add("lxc.mount.entry", fmt::format("/dev/null {} none bind,optional 0 0", hidden)));
@@ -95,13 +88,10 @@ Result<> add_mounts(Lines& lines, const Container& container) {
   TRY(lines.add("lxc.mount.entry", "tmpfs sys/firmware tmpfs ro,nosuid,nodev,noexec,optional 0 0"));
   TRY(lines.add("lxc.mount.entry",
                 "tmpfs dev/shm tmpfs nosuid,nodev,noexec,size=64m,create=dir,optional 0 0"));
-  for (const BindMount& mount : container.mounts) {
-    // The target is relative to the container's root; liblxc follows no link on the way to it.
-    TRY(lines.add(
-        "lxc.mount.entry",
-        fmt::format("{} {} none bind,nosuid,nodev{},create=dir 0 0", field(mount.source.native()),
-                    field(mount.target.substr(1)), mount.read_only ? ",ro" : "")));
-  }
+  // Volumes are ours to mount (prepare_root.h). "create=dir" above is made on liblxc's own /dev.
+  TRY(lines.add("lxc.hook.version", "1"));
+  TRY(lines.add("lxc.hook.mount", fmt::format("{} --prepare {}", word(monitor_program.native()),
+                                              word(home.native()))));
   return {};
 }
 
@@ -163,7 +153,8 @@ std::string lxc_cgroup(const ContainerName& name) {
   return "drover-lxc." + name.str();
 }
 
-Result<std::string> make_lxc_config(const Container& container, const Spec& spec) {
+Result<std::string> make_lxc_config(const Container& container, const Spec& spec,
+                                    const Path& monitor_program, const Path& home) {
   Lines lines;
   TRY(lines.add("lxc.uts.name", spec.hostname()));
   TRY(lines.add("lxc.rootfs.path", "dir:" + container.rootfs.native()));
@@ -181,7 +172,7 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
     TRY(lines.add("lxc.seccomp.profile", kSeccompProfile.native()));
   }
   TRY(add_process(lines, spec));
-  TRY(add_mounts(lines, container));
+  TRY(add_mounts(lines, monitor_program, home));
   TRY(add_limits(lines, spec));
   return lines.take();
 }

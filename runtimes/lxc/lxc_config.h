@@ -12,8 +12,10 @@
 namespace drover::runtimes {
 
 /// The text of lxc.container.conf(5). `refused` naming what LXC cannot be told: its file has one
-/// line for a value, so a variable with a line break in it cannot be given.
-Result<std::string> make_lxc_config(const Container& container, const Spec& spec);
+/// line for a value, so a variable with a line break in it cannot be given. `monitor_program` is
+/// drover-lxc, which also mounts the volumes, as the bundle in `home` has them.
+Result<std::string> make_lxc_config(const Container& container, const Spec& spec,
+                                    const Path& monitor_program, const Path& home);
 
 /// The limits as keys of the container's control group and their values, as lxc-cgroup(1) sets
 /// them; all of them, also those that are none.

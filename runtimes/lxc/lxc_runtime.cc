@@ -147,8 +147,9 @@ BundleOptions LxcRuntime::bundle_options() const {
 }
 
 Result<> LxcRuntime::write_config(const Container& container, const Spec& spec) const {
-  const std::string config = TRY(make_lxc_config(container, spec));
   const Path folder = home(container.name);
+  const std::string config =
+      TRY(make_lxc_config(container, spec, options_.monitor_program, folder));
   TRY(system::make_folders(folder, 0700));
   TRY(system::write_atomically(folder / "config.json", spec.emit(), 0600));
   return system::write_atomically(folder / "config", config, 0600);
@@ -156,7 +157,9 @@ Result<> LxcRuntime::write_config(const Container& container, const Spec& spec) 
 
 Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   TRY(require(container, "start", {Status::created, Status::stopped}, stop));
-  const Path folder = home(container.name);
+  // Written anew: one that an older agent has left may still let liblxc mount the volumes.
+  const Spec spec = TRY(read_bundle(home(container.name)));
+  TRY(write_config(container, spec));
   std::error_code error;
   std::filesystem::remove(layout_.exit_file(container.name), error);
   TRY(system::make_folders(layout_.exits(), 0700));

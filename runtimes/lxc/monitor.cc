@@ -18,6 +18,7 @@
 
 #include "agent/system/clock.h"
 #include "agent/system/process.h"
+#include "runtimes/lxc/prepare_root.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/output_log.h"
 
@@ -89,8 +90,12 @@ Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> argumen
   _exit(0);
 }
 
-/// liblxc's last complaint.
+/// What went wrong in our part of the start, else liblxc's first complaint.
 std::string why_not(const MonitorPlan& plan) {
+  if (Result<std::string> ours = system::read_file(prepare_error(plan.lxc_path / plan.name));
+      ours && !ours->empty()) {
+    return std::move(*ours);
+  }
   const Result<std::string> log = system::read_file(plan.lxc_path / plan.name / "log");
   std::string last;
   for (std::string_view text = log ? *log : std::string_view(); !text.empty();) {
@@ -125,6 +130,7 @@ class Monitor {
     out_ = TRY(make_pipe());
     err_ = TRY(make_pipe());
     outcome_ = TRY(make_pipe());
+    ::unlink(prepare_error(plan_.lxc_path / plan_.name).c_str());
     TRY(stamp());
     const pid_t starter = fork();
     if (starter < 0) {

@@ -2,6 +2,7 @@
 //
 // Called by droverd. It returns when the container's program runs (0) or cannot be run (1, with why
 // on standard error), and leaves behind the monitor: nobody's child, in a session of its own.
+// Called by liblxc with "--prepare FOLDER" it is that start's hook (prepare_root.h).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,10 +11,13 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "runtimes/lxc/monitor.h"
+#include "runtimes/lxc/prepare_root.h"
 
 namespace {
 
@@ -59,9 +63,23 @@ int wait_for_answer(int answer) {
   return 1;
 }
 
+int be_hook(const system::Path& home) {
+  const char* const root = std::getenv("LXC_ROOTFS_MOUNT");
+  const Result<> prepared = root == nullptr ? fail(Code::broken, "LXC names no root to prepare")
+                                            : lxc::prepare_root(root, home);
+  if (!prepared) {
+    [[maybe_unused]] const Result<> told =
+        system::write_atomically(lxc::prepare_error(home), prepared.error().message, 0600);
+  }
+  return prepared ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--prepare") {
+    return be_hook(argv[2]);
+  }
   CLI::App app("drover-lxc: starts one LXC container and stays with it; called by droverd");
   lxc::MonitorPlan plan;
   std::string lxc_path;

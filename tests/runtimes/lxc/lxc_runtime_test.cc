@@ -198,6 +198,40 @@ TEST_F(LxcRuntimeTest, AVariableWithALineBreakIsRefusedByName) {
   EXPECT_THAT(accepted.error().message, HasSubstr("TWO"));
 }
 
+TEST_F(LxcRuntimeTest, AConfigurationOfAnOlderAgentDoesNotLetLxcMountTheVolumes) {
+  const Path node = folder_ / "node";
+  std::filesystem::create_directories(node);
+  std::filesystem::create_directories(folder_ / "volume");
+  std::filesystem::create_symlink(node, folder_ / "root/data");
+  std::filesystem::create_directories(folder_ / "root" / node.relative_path());
+  container_.mounts = {{folder_ / "volume", "/data/new", false}};
+  make("echo x > /data/new/made");
+  const Path config = layout_.lxc() / container_.name.str() / "config";
+  std::string text = system::read_file(config).value();
+  text.erase(text.find("lxc.hook.mount"), text.find('\n', text.find("lxc.hook.mount")));
+  text += fmt::format("lxc.mount.entry = {} data/new none bind,create=dir 0 0\n",
+                      (folder_ / "volume").native());
+  ASSERT_TRUE(system::write_atomically(config, text, 0600));
+  const auto started = runtime_->start(container_, stop_);
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_EQ(await_end().code, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "volume/made"));
+  EXPECT_FALSE(std::filesystem::exists(node / "new"));
+}
+
+TEST_F(LxcRuntimeTest, VolumesAreMountedAlsoBelowAFolderOfAnOddName) {
+  const Path odd = folder_ / "o'dd \"$(touch made) ;\\ &|#ü\tx";
+  std::filesystem::create_directories(odd / "volume");
+  Layout layout = layout_;
+  layout.state = odd;
+  runtime_ = std::make_unique<LxcRuntime>(layout, LxcOptions{DROVER_LXC, 0, 0});
+  container_.mounts = {{odd / "volume", "/data", false}, {odd / "volume", "/seen", true}};
+  run("touch /data/made && ! touch /seen/more");
+  EXPECT_EQ(await_end().code, 0);
+  EXPECT_TRUE(std::filesystem::exists(odd / "volume/made"));
+  ASSERT_TRUE(runtime_->remove(container_, true, stop_));
+}
+
 TEST_F(LxcRuntimeTest, LimitsChangeWhileItRunsAndHoldAfterItsNextStart) {
   container_.spec.resources = {64, 0, 20};
   run(kServe);
