@@ -79,6 +79,20 @@ Result<> mount_volume(const Path& root, const json::Value& mount) {
   return {};
 }
 
+/// liblxc finds it there later and enters it by its name. In /dev it would still put links beside.
+Result<> make_working_folder(const Path& root, const Path& inside) {
+  const Result<UniqueFd> there = system::open_in_root(root, inside, O_PATH | O_DIRECTORY);
+  const bool missing = !there && there.error().code == Code::not_found;
+  if (!there && !missing) {
+    return Failure(there.error());
+  }
+  const Folder folder = TRY(make_folder(root, inside));
+  if (missing && is_below(folder.path, root / "dev")) {
+    return fail(Code::refused, "it leads into /dev of the container, where no folder is made");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> prepare_root(const Path& root, const Path& home) {
@@ -93,7 +107,8 @@ Result<> prepare_root(const Path& root, const Path& home) {
               .context(fmt::format("volume at {}", mount.at("destination").string_or(""))));
     }
   }
-  return {};
+  return make_working_folder(top, Path(spec.cwd()))
+      .context(fmt::format("working folder {}", spec.cwd()));
 }
 
 Path prepare_error(const Path& home) {

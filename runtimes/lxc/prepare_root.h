@@ -1,4 +1,4 @@
-// What stands inside a container of LXC before its program starts: its volumes.
+// What stands inside a container of LXC before its program starts: volumes and its working folder.
 #pragma once
 
 #include "agent/core/result.h"
@@ -10,9 +10,10 @@ namespace drover::lxc {
 /// all of liblxc's mounts in place below `root` and before it becomes "/".
 ///
 /// liblxc itself would make the folder of a mount by its name on the node, following the image's
-/// links. So volumes are mounted here, where every link ends inside `root` and those of /proc lead
-/// nowhere. `home` is the container's folder below lxcpath. `refused` for what would stand in the
-/// way of the kernel's own folders.
+/// links, and enter a working folder that is a link to one of the files it has open (/proc/self/fd,
+/// as in CVE-2024-21626). So both are done here, where every link ends inside `root` and those of
+/// /proc lead nowhere. `home` is the container's folder below lxcpath. `refused` for what would
+/// stand in the way of the kernel's own folders.
 Result<> prepare_root(const system::Path& root, const system::Path& home);
 
 /// Where `prepare_root` leaves why it failed, because liblxc keeps only that it did.

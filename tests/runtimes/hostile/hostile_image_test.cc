@@ -373,5 +373,62 @@ TEST_P(HostileImageTest, ARootWithoutTheKernelsFoldersIsGivenThem) {
   EXPECT_THAT(log(), HasSubstr("cat"));
 }
 
+TEST_P(HostileImageTest, AWorkingFolderThatIsALinkIsMadeInside) {
+  for (const std::string& where : {victim_.native(), up_to(victim_)}) {
+    renew_root();
+    link(where, "desk");
+    container_.spec.command.clear();
+    container_.image = {{"sh", "-c"}, {"cat secret ../secret; true"}, {}, "/desk/new", "", ""};
+    mount_root();
+    watch();
+    [[maybe_unused]] const auto ended = run();
+    expect_node_untouched();
+    EXPECT_THAT(log(), Not(HasSubstr("of the node")));
+    clean_up();
+  }
+}
+
+/// Of each file that whoever enters has open one may be a folder of the node (CVE-2024-21626).
+TEST_P(HostileImageTest, AWorkingFolderThatIsALinkToAnOpenFileShowsNothingOfTheNode) {
+  for (int fd = 3; fd < 16; ++fd) {
+    renew_root();
+    link(fmt::format("/proc/self/fd/{}", fd), "desk");
+    container_.spec.command.clear();
+    container_.image = {{"sh", "-c"}, {fmt::format("cat {}; true", up_to(victim_ / "secret"))},
+                        {},           "/desk",
+                        "",           ""};
+    mount_root();
+    [[maybe_unused]] const auto ended = run();
+    EXPECT_THAT(log(), Not(HasSubstr("of the node"))) << fd;
+    clean_up();
+  }
+}
+
+TEST_P(HostileImageTest, ACommandInAFolderThatIsALinkToAnOpenFileSeesNothingOfTheNode) {
+  // As the agent has folders open, by one path or another.
+  std::vector<system::UniqueFd> open_folders;
+  for (int i = 0; i < 8; ++i) {
+    open_folders.emplace_back(open(victim_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  container_.spec.command = {"sleep", "100"};
+  mount_root();
+  ASSERT_TRUE(runtime_->create(container_, never_));
+  ASSERT_TRUE(runtime_->start(container_, never_));
+  for (int fd = 0; fd < 48; ++fd) {
+    std::string printed;
+    const Sink sink = [&](std::string_view chunk) { printed += chunk; };
+    [[maybe_unused]] const auto code = runtime_->exec(
+        container_,
+        {{"sh", "-c", "cat secret ../node/secret ../sys/kernel/core_pattern; ls ..; touch here"},
+         {},
+         fmt::format("/proc/self/fd/{}", fd),
+         ""},
+        sink, sink, never_);
+    EXPECT_THAT(printed, Not(HasSubstr("of the node"))) << fd;
+    EXPECT_THAT(printed, Not(HasSubstr("core\n"))) << fd << ": " << printed;
+  }
+  EXPECT_FALSE(std::filesystem::exists(victim_ / "here"));
+}
+
 }  // namespace
 }  // namespace drover::runtimes
