@@ -1,5 +1,8 @@
 #include "runtimes/oci/bundle.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -53,6 +56,29 @@ Result<std::vector<std::string>> arguments_of(const Container& container) {
                 container.name.str());
   }
   return args;
+}
+
+/// runc makes links and removes "ptmx" in whatever /dev of the root leads to, on the node
+/// (setupDevSymlinks and setupPtmx of runc 1.1).
+Result<> check_kernel_folders(const Path& rootfs) {
+  for (const char* folder : {"/dev", "/proc", "/sys"}) {
+    const Result<system::UniqueFd> there =
+        system::open_in_root(rootfs, folder, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (!there && there.error().code == Code::not_found) {
+      continue;  // the runtime makes it
+    }
+    if (!there) {
+      return Failure(there.error());
+    }
+    struct stat facts {};
+    if (fstat(there->get(), &facts) != 0 || !S_ISDIR(facts.st_mode)) {
+      return fail(Code::refused,
+                  "{} of its root is a {}; it must be a folder, because the runtime puts the "
+                  "kernel's own files there",
+                  folder, S_ISLNK(facts.st_mode) ? "link" : "file");
+    }
+  }
+  return {};
 }
 
 std::string folder_of(const Container& container) {
@@ -115,6 +141,7 @@ void set_limits(Spec& spec, const Resources& whole) {
 Result<Spec> make_spec(const Container& container, const BundleOptions& options) {
   const ContainerSpec& wish = container.spec;
   Spec spec;
+  TRY(check_kernel_folders(container.rootfs).context("container " + container.name.str()));
   const std::vector<std::string> args = TRY(arguments_of(container));
   const ImageUser user =
       TRY(find_image_user(container.rootfs, wish.user.empty() ? container.image.user : wish.user)

@@ -346,6 +346,26 @@ TEST_P(HostileImageTest, ARootThatItsProgramTurnedIntoLinksStartsInsideAgain) {
   EXPECT_THAT(log(), HasSubstr("content of volume"));
 }
 
+TEST_P(HostileImageTest, ALinkInPlaceOfTheKernelsFoldersIsRefused) {
+  // runc itself removes it, and puts links of its own beside it.
+  std::ofstream(victim_ / "ptmx") << "of the node\n";
+  for (const char* folder : {"proc", "sys", "dev"}) {
+    for (const std::string& where :
+         {victim_.native(), up_to(victim_), up_to(victim_ / "new"), std::string("tmp")}) {
+      renew_root();
+      link(where, folder);
+      mount_root();
+      watch();
+      const auto ended = run();
+      expect_node_untouched();
+      ASSERT_FALSE(ended) << folder << " to " << where;
+      EXPECT_THAT(ended.error().message,
+                  HasSubstr(fmt::format("/{} of its root is a link; it must be a folder", folder)));
+      clean_up();
+    }
+  }
+}
+
 TEST_P(HostileImageTest, LinksBelowTheKernelsFoldersMakeNothingOnTheNode) {
   for (const char* folder : {"dev/shm", "dev/pts", "dev/ptmx", "dev/console", "proc/kcore",
                              "proc/sys", "sys/firmware", "sys/fs", "etc"}) {
