@@ -16,6 +16,7 @@
 #include "runtimes/exit_file.h"
 #include "runtimes/lxc/lxc_config.h"
 #include "runtimes/oci/bundle.h"
+#include "runtimes/volume_targets.h"
 
 namespace drover::runtimes {
 namespace {
@@ -82,7 +83,7 @@ Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
                   name);
     }
   }
-  return {};
+  return check_volume_targets(spec, kind());
 }
 
 std::optional<system::UniqueFd> LxcRuntime::monitor(const ContainerName& name) const {

@@ -9,6 +9,7 @@
 
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/wait_for.h"
+#include "runtimes/volume_targets.h"
 
 namespace drover::runtimes {
 namespace {
@@ -26,11 +27,6 @@ constexpr std::chrono::seconds kExitFileTime{10};
 void send(const system::UniqueFd& process, int signal) {
   // A process that has ended meanwhile is what a signal of ours is for.
   syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0U);
-}
-
-bool is_below(std::string_view path, std::string_view folder) {
-  return path == folder ||
-         (path.starts_with(folder) && path.substr(folder.size()).starts_with('/'));
 }
 
 }  // namespace
@@ -71,16 +67,7 @@ Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
                 "firewall: Proxmox filters for its own guests only; {} has none (runtime pve-lxc)",
                 to_string(kind()));
   }
-  for (const VolumeSpec& volume : spec.volumes) {
-    // The normal form of "/dev/" keeps its last slash.
-    const std::string target = (Path(volume.target) / "").lexically_normal().parent_path();
-    if (is_below(target, "/proc") || is_below(target, "/sys") || target == "/dev" ||
-        target == "/") {
-      return fail(Code::refused, "volumes: {} cannot have a volume at {}", to_string(kind()),
-                  volume.target);
-    }
-  }
-  return {};
+  return check_volume_targets(spec, kind());
 }
 
 Result<LiveState> OciRuntime::live(const Container& container, const Stop& stop) const {

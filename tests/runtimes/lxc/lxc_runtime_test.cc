@@ -31,7 +31,7 @@ class LxcRuntimeTest : public testing::Test {
       std::filesystem::create_directories(root / name);
     }
     std::filesystem::copy_file("/bin/busybox", root / "bin/busybox");
-    for (const char* name : {"sh", "sleep", "cat", "env", "id"}) {
+    for (const char* name : {"sh", "sleep", "cat", "env", "id", "mkdir", "dd", "touch", "kill"}) {
       std::filesystem::create_symlink("busybox", root / "bin" / name);
     }
     ASSERT_TRUE(networks_.make_namespace(container_.name, stop_));
@@ -196,6 +196,19 @@ TEST_F(LxcRuntimeTest, AVariableWithALineBreakIsRefusedByName) {
   ASSERT_FALSE(accepted);
   EXPECT_EQ(accepted.error().code, Code::refused);
   EXPECT_THAT(accepted.error().message, HasSubstr("TWO"));
+}
+
+TEST_F(LxcRuntimeTest, AVolumeInPlaceOfTheKernelsFoldersIsRefusedByName) {
+  for (const char* target : {"/proc", "/proc/sys", "/sys/", "/dev", "/srv/../dev/"}) {
+    container_.spec.volumes = {{}};
+    container_.spec.volumes.front().target = target;
+    const auto accepted = runtime_->accepts(container_.spec);
+    ASSERT_FALSE(accepted) << target;
+    EXPECT_EQ(accepted.error().code, Code::refused);
+    EXPECT_THAT(accepted.error().message, HasSubstr(target));
+  }
+  container_.spec.volumes.front().target = "/device";
+  EXPECT_TRUE(runtime_->accepts(container_.spec));
 }
 
 TEST_F(LxcRuntimeTest, AConfigurationOfAnOlderAgentDoesNotLetLxcMountTheVolumes) {
