@@ -5,6 +5,7 @@
 #include <lxc/lxccontainer.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #include "agent/system/child.h"
 #include "runtimes/lxc/lxc_tools.h"
+#include "runtimes/oci/bundle.h"
 
 namespace drover::runtimes {
 namespace {
@@ -71,6 +73,7 @@ int become(void* argument) {
   if (poll(&ended, 1, 0) > 0) {
     _exit(128 + SIGKILL);
   }
+  umask(kProgramUmask);
   // The worker's own blocked signals are not the program's.
   sigset_t none;
   sigemptyset(&none);

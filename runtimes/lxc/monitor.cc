@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <lxc/lxccontainer.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,8 @@ Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> argumen
   dup2(outcome.write.get(), kOutcome);
   close_range(kOutcome + 1, ~0U, 0);
   fcntl(kOutcome, F_SETFD, FD_CLOEXEC);
+  // The container inherits it; the monitor's own is for files of the node.
+  umask(runtimes::kProgramUmask);
   const Outcome result = start_and_wait(plan, std::move(arguments));
   [[maybe_unused]] const ssize_t written = ::write(kOutcome, &result, sizeof result);
   _exit(0);

@@ -151,7 +151,7 @@ Result<Spec> make_spec(const Container& container, const BundleOptions& options)
   spec.set_env(environment_of(container));
   spec.set_cwd(folder_of(container));
   spec.set_user(user);
-  spec.set({"process", "user", "umask"}, 022);
+  spec.set({"process", "user", "umask"}, std::int64_t{kProgramUmask});
   spec.set_root(container.rootfs, false);
   spec.set_hostname(wish.hostname.empty() ? container.name.str() : wish.hostname);
   add_kernel_mounts(spec);

@@ -1,6 +1,8 @@
 // Bundle: the folder from which runc or crun makes a container.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 #include "runtimes/container.h"
@@ -12,6 +14,8 @@ namespace drover::runtimes {
 /// Annotations that stamp a container as ours.
 inline constexpr std::string_view kNameAnnotation = "org.drover.name";
 inline constexpr std::string_view kJobAnnotation = "org.drover.job";
+/// Of every program in a container, whatever the agent's or the monitor's own is.
+inline constexpr mode_t kProgramUmask = 022;
 
 struct BundleOptions {
   bool systemd_cgroup = false;  ///< the runtime asks systemd for the cgroup, instead of making it

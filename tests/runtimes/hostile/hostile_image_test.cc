@@ -326,6 +326,10 @@ TEST_P(HostileImageTest, AVolumeInAVolumeStandsInIt) {
   EXPECT_THAT(log(), HasSubstr("content of other"));
   EXPECT_THAT(log(), HasSubstr("Read-only file system"));
   EXPECT_TRUE(std::filesystem::is_directory(folder_ / "volume/in/it"));
+  // Who may do what in it; crun makes it sticky, too.
+  EXPECT_EQ(
+      std::filesystem::status(folder_ / "volume/in").permissions() & std::filesystem::perms{0777},
+      std::filesystem::perms{0755});
   EXPECT_TRUE(std::filesystem::exists(folder_ / "volume/new"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other/x"));
 }

@@ -2,6 +2,7 @@
 #include "runtimes/lxc/lxc_runtime.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -209,6 +210,20 @@ TEST_F(LxcRuntimeTest, AVolumeInPlaceOfTheKernelsFoldersIsRefusedByName) {
   }
   container_.spec.volumes.front().target = "/device";
   EXPECT_TRUE(runtime_->accepts(container_.spec));
+}
+
+TEST_F(LxcRuntimeTest, ItsProgramsHaveTheUmaskThatTheOtherRuntimesGive) {
+  const mode_t before = umask(0077);
+  run("umask; mkdir /made; " + std::string(kServe));
+  std::string out;
+  const Sink sink = [&](std::string_view text) { out += text; };
+  const auto code =
+      runtime_->exec(container_, {{"sh", "-c", "umask"}, {}, "", ""}, sink, sink, stop_);
+  umask(before);
+  ASSERT_TRUE(code) << code.error().message;
+  EXPECT_EQ(out, "0022\n");
+  ASSERT_TRUE(runtime_->stop(container_, SIGTERM, milliseconds(5000), stop_));
+  EXPECT_THAT(system::read_file(layout_.log(container_.name)).value(), HasSubstr(" F 0022\n"));
 }
 
 TEST_F(LxcRuntimeTest, AConfigurationOfAnOlderAgentDoesNotLetLxcMountTheVolumes) {
