@@ -102,6 +102,10 @@ Result<> add_limits(Lines& lines, const Spec& spec) {
   if (const std::int64_t memory = resources.at("memory").at("limit").integer_or(0); memory > 0) {
     TRY(lines.add(key + (unified ? "memory.max" : "memory.limit_in_bytes"),
                   std::to_string(memory)));
+    if (can_limit_swap()) {
+      TRY(lines.add(key + (unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes"),
+                    unified ? "0" : std::to_string(memory)));
+    }
   }
   if (const std::int64_t pids = resources.at("pids").at("limit").integer_or(0); pids > 0) {
     TRY(lines.add(key + "pids.max", std::to_string(pids)));
@@ -138,15 +142,30 @@ std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& who
   };
   const std::string pids = number("pids", "limit", "max");
   const std::string period = number("cpu", "period", "100000");
+  const bool swap = can_limit_swap();
+  std::vector<std::pair<std::string, std::string>> all;
   if (unified) {
-    return {{"memory.max", number("memory", "limit", "max")},
-            {"pids.max", pids},
-            {"cpu.max", number("cpu", "quota", "max") + " " + period}};
+    all = {{"memory.max", number("memory", "limit", "max")},
+           {"pids.max", pids},
+           {"cpu.max", number("cpu", "quota", "max") + " " + period}};
+    if (swap) {
+      // Of swap alone, where the document has memory and swap together: none of it.
+      all.emplace_back("memory.swap.max", whole.memory_mib != 0 ? "0" : "max");
+    }
+    return all;
   }
-  return {{"memory.limit_in_bytes", number("memory", "limit", "-1")},
-          {"pids.max", pids},
-          {"cpu.cfs_period_us", period},
-          {"cpu.cfs_quota_us", number("cpu", "quota", "-1")}};
+  if (swap) {
+    // The one may never be above the other, whichever way both go.
+    all.emplace_back("memory.memsw.limit_in_bytes", "-1");
+  }
+  all.emplace_back("memory.limit_in_bytes", number("memory", "limit", "-1"));
+  if (swap) {
+    all.emplace_back("memory.memsw.limit_in_bytes", number("memory", "swap", "-1"));
+  }
+  all.emplace_back("pids.max", pids);
+  all.emplace_back("cpu.cfs_period_us", period);
+  all.emplace_back("cpu.cfs_quota_us", number("cpu", "quota", "-1"));
+  return all;
 }
 
 std::string lxc_cgroup(const ContainerName& name) {

@@ -18,7 +18,7 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
                                     const Path& monitor_program, const Path& home);
 
 /// The limits as keys of the container's control group and their values, as lxc-cgroup(1) sets
-/// them; all of them, also those that are none.
+/// them, in this order; all of them, also those that are none.
 std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& whole);
 
 /// LXC's own cgroups are named by container alone, for the whole host: ours must not meet those of

@@ -13,6 +13,7 @@
 #include "fakes/temp_folder.h"
 #include "runtimes/images/image_store.h"
 #include "runtimes/network/network.h"
+#include "runtimes/oci/bundle.h"
 
 namespace drover::runtimes {
 namespace {
@@ -55,6 +56,19 @@ class LxcRuntimeTest : public testing::Test {
     make(script);
     const auto started = runtime_->start(container_, stop_);
     ASSERT_TRUE(started) << started.error().message;
+  }
+  /// What stands in a file of its control group; "" where there is none.
+  std::string in_group(const std::string& controller, const std::string& file) {
+    const pid_t pid = runtime_->state(container_, stop_).value().pid;
+    const std::string groups =
+        system::read_file(Path("/proc") / std::to_string(pid) / "cgroup").value();
+    const std::string own = ":" + controller + ":";
+    const bool v1 = groups.find(own) != std::string::npos;
+    const std::size_t at = v1 ? groups.find(own) + own.size() : groups.find("0::") + 3;
+    const std::string group = groups.substr(at, groups.find('\n', at) - at);
+    return system::read_file(Path("/sys/fs/cgroup") / (v1 ? controller : "") / group.substr(1) /
+                             file)
+        .value_or("");
   }
   Status status() { return runtime_->state(container_, stop_).value().status; }
   /// Waits for an end that comes by itself.
@@ -260,20 +274,34 @@ TEST_F(LxcRuntimeTest, VolumesAreMountedAlsoBelowAFolderOfAnOddName) {
   ASSERT_TRUE(runtime_->remove(container_, true, stop_));
 }
 
+TEST_F(LxcRuntimeTest, MemoryIsBoundedWithSwapAsRuncAndCrunHaveIt) {
+  if (!can_limit_swap()) {
+    GTEST_SKIP() << "this kernel cannot limit swap";
+  }
+  container_.spec.resources = {64, 0, 0};
+  run(kServe);
+  const auto swap = [&] {
+    const std::string group = in_group("memory", "memory.swap.max");
+    return group.empty() ? in_group("memory", "memory.memsw.limit_in_bytes") : group;
+  };
+  const bool v2 = !in_group("memory", "memory.swap.max").empty();
+  const std::string unbounded = v2 ? "max\n" : "9223372036854771712\n";
+  EXPECT_EQ(swap(), v2 ? "0\n" : "67108864\n");
+  // More, less, none and some again.
+  for (const std::uint64_t mib : {128, 32, 0, 64}) {
+    const auto updated = runtime_->update(container_, {mib, 0, 0}, stop_);
+    ASSERT_TRUE(updated) << updated.error().message;
+    EXPECT_EQ(swap(), mib == 0 ? unbounded : v2 ? "0\n" : std::to_string(mib << 20) + "\n");
+  }
+  ASSERT_TRUE(runtime_->stop(container_, SIGTERM, milliseconds(5000), stop_));
+  ASSERT_TRUE(runtime_->start(container_, stop_));
+  EXPECT_EQ(swap(), v2 ? "0\n" : "67108864\n");
+}
+
 TEST_F(LxcRuntimeTest, LimitsChangeWhileItRunsAndHoldAfterItsNextStart) {
   container_.spec.resources = {64, 0, 20};
   run(kServe);
-  const auto pids = [&] {
-    const pid_t pid = runtime_->state(container_, stop_).value().pid;
-    const std::string groups =
-        system::read_file(Path("/proc") / std::to_string(pid) / "cgroup").value();
-    const bool v1 = groups.find(":pids:") != std::string::npos;
-    const std::size_t at = v1 ? groups.find(":pids:") + 6 : groups.find("0::") + 3;
-    const std::string group = groups.substr(at, groups.find('\n', at) - at);
-    return system::read_file(Path(v1 ? "/sys/fs/cgroup/pids" : "/sys/fs/cgroup") / group.substr(1) /
-                             "pids.max")
-        .value();
-  };
+  const auto pids = [&] { return in_group("pids", "pids.max"); };
   EXPECT_EQ(pids(), "20\n");
   const auto updated = runtime_->update(container_, {128, 0.5, 40}, stop_);
   ASSERT_TRUE(updated) << updated.error().message;
