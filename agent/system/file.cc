@@ -224,6 +224,26 @@ Result<UniqueFd> open_in_root(const Path& root, const Path& relative, int flags,
   return fd;
 }
 
+Result<UniqueFd> open_beneath(const Path& root, const Path& relative, int flags) {
+  const UniqueFd folder(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) {
+    return failed("open", root, errno);
+  }
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  UniqueFd fd(
+      static_cast<int>(syscall(SYS_openat2, folder.get(), relative.c_str(), &how, sizeof how)));
+  if (!fd.valid()) {
+    if (errno == EXDEV) {
+      return fail(Code::refused, "open {}: a link on the way leads out of {}",
+                  (root / relative).native(), root.native());
+    }
+    return failed("open", root / relative, errno);
+  }
+  return fd;
+}
+
 Result<Path> make_folders_in_root(const Path& root, const Path& relative, mode_t mode) {
   UniqueFd folder = TRY(open_in_root(root, "/", O_PATH | O_DIRECTORY));
   Path walked = "/";

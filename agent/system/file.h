@@ -43,6 +43,10 @@ Result<> remove_tree(const Path& path);
 /// (openat2(2), RESOLVE_IN_ROOT). For every path that an image or a job names.
 Result<UniqueFd> open_in_root(const Path& root, const Path& relative, int flags, mode_t mode = 0);
 
+/// Opens `relative`, a path below `root` and no other: a symlink that leads out of it, as every one
+/// to an absolute path does, is `refused`, and so are those of /proc (openat2(2), RESOLVE_BENEATH).
+Result<UniqueFd> open_beneath(const Path& root, const Path& relative, int flags);
+
 /// Makes the folder `relative` with its parents inside `root`, resolved as `open_in_root` does, and
 /// returns its path on the host, free of symlinks.
 Result<Path> make_folders_in_root(const Path& root, const Path& relative, mode_t mode = 0755);

@@ -34,6 +34,11 @@ std::string escaped(const Path& path) {
   return text;
 }
 
+/// Names what is open itself, and not whatever has its name by now.
+Path path_of(const system::UniqueFd& opened) {
+  return fmt::format("/proc/self/fd/{}", opened.get());
+}
+
 /// Everything below `folder` to the disk: after a power cut, a name that stands must not name a
 /// root that is half there.
 Result<> sync_folder(const Path& folder) {
@@ -80,12 +85,20 @@ Result<> unpack(const ImageReference& reference, const std::string& digest, cons
                 const Path& folder, const system::Stop& stop) {
   TRY(system::remove_tree(unfinished));
   TRY(system::make_folders(unfinished, 0700));
+  // By number, as it may have been opened.
+  constexpr int kLayout = 3;
+  const Path& where = reference.opened.empty() ? reference.layout : reference.opened;
+  const system::UniqueFd layout(open(where.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!layout.valid()) {
+    return fail(Code::broken, "open {}: {}", reference.layout.native(), std::strerror(errno));
+  }
   system::RunOptions options;
   options.timeout = kUnpackTimeout;
-  TRY(system::run_ok(
-      {"umoci", "raw", "unpack", "--image", reference.layout.native() + ":" + reference.tag,
-       (unfinished / "rootfs").native()},
-      stop, options));
+  options.child.descriptors = {{layout.get(), kLayout}};
+  TRY(system::run_ok({"umoci", "raw", "unpack", "--image",
+                      fmt::format("/proc/self/fd/{}:{}", kLayout, reference.tag),
+                      (unfinished / "rootfs").native()},
+                     stop, options));
   // umoci takes tags only, and the tag may have been moved meanwhile.
   if (const ImageManifest now = TRY(read_image(reference)); now.digest != digest) {
     return fail(Code::unavailable, "it was changed from {} to {} meanwhile", digest, now.digest);
@@ -161,6 +174,18 @@ Result<> ImageStore::remove_unfinished(const Path& folder) {
 
 Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& stop) {
   const ImageReference reference = TRY(parse_image_reference(text));
+  return ensure(text, reference, stop);
+}
+
+Result<Image> ImageStore::ensure(const std::string& text, const system::UniqueFd& layout,
+                                 const system::Stop& stop) {
+  ImageReference reference = TRY(parse_image_reference(text));
+  reference.opened = path_of(layout);
+  return ensure(text, reference, stop);
+}
+
+Result<Image> ImageStore::ensure(const std::string& text, const ImageReference& reference,
+                                 const system::Stop& stop) {
   ImageManifest manifest = TRY(read_image(reference));
   const Path folder = layout_.image(manifest.digest);
   const std::shared_ptr<Root> root = root_named(folder.filename());
@@ -244,27 +269,33 @@ Result<> ImageStore::sweep(const system::Stop& stop) {
 }
 
 Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower) {
-  const Path target = layout_.rootfs(name);
-  const Path upper = layout_.container(name) / "upper";
-  const Path work = layout_.container(name) / "work";
-  std::error_code error;
-  if (!std::filesystem::is_directory(lower, error)) {
+  const system::UniqueFd opened(open(lower.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.valid()) {
     return fail(Code::not_found, "the root of container {} shall be {}, which is no folder",
                 name.str(), lower.native());
   }
+  return mount_root(name, lower, opened);
+}
+
+Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower,
+                                const system::UniqueFd& opened) {
+  const Path target = layout_.rootfs(name);
+  const Path upper = layout_.container(name) / "upper";
+  const Path work = layout_.container(name) / "work";
   for (const Path& folder : {target, upper, work}) {
     TRY(system::make_folders(folder));
   }
   if (TRY(is_mounted(target))) {
     return {};
   }
-  const std::string options = fmt::format("lowerdir={},upperdir={},workdir={}", escaped(lower),
-                                          escaped(upper), escaped(work));
+  const std::string options = fmt::format("lowerdir={},upperdir={},workdir={}",
+                                          path_of(opened).native(), escaped(upper), escaped(work));
   if (options.size() >= static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
     return fail(Code::refused, "mount the root of container {}: its paths are too long together",
                 name.str());
   }
-  if (::mount("overlay", target.c_str(), "overlay", MS_NODEV, options.c_str()) != 0) {
+  // The source of an overlay is a mere name; the mount table tells by it what lies below.
+  if (::mount(lower.c_str(), target.c_str(), "overlay", MS_NODEV, options.c_str()) != 0) {
     const int number = errno;
     return fail(Code::broken, "mount an overlay of {} at {}: {}", lower.native(), target.native(),
                 number == EINVAL

@@ -10,6 +10,7 @@
 
 #include "agent/system/stop.h"
 #include "runtimes/container.h"
+#include "runtimes/images/oci_layout.h"
 
 namespace drover::runtimes {
 
@@ -30,6 +31,9 @@ class ImageStore {
   /// The image of "oci:/path/to/layout:tag", unpacked by umoci when this digest was not here yet.
   /// Two callers for one digest unpack once. `not_found` names what is missing.
   Result<Image> ensure(const std::string& reference, const system::Stop& stop);
+  /// The same of a layout that is open already, whatever stands at its path now.
+  Result<Image> ensure(const std::string& reference, const system::UniqueFd& layout,
+                       const system::Stop& stop);
   /// Whether `ensure` would find it unpacked. False also for what names no image.
   bool has(const std::string& reference) const;
   /// Takes the root of this digest away, at once and whole, when `may_go` says so, which is asked
@@ -50,6 +54,8 @@ class ImageStore {
   /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout's upper folder.
   /// Mounted already is success.
   Result<> mount_root(const ContainerName& name, const Path& lower);
+  /// The same of a folder that is open already, whatever stands at `lower`, its path, now.
+  Result<> mount_root(const ContainerName& name, const Path& lower, const system::UniqueFd& opened);
   /// Unmounts it and removes what was written. Absent is success.
   Result<> unmount_root(const ContainerName& name, const system::Stop& stop);
 
@@ -60,6 +66,8 @@ class ImageStore {
     std::weak_ptr<const void> pin;  // guarded by busy
   };
   std::shared_ptr<Root> root_named(const std::string& folder);
+  Result<Image> ensure(const std::string& text, const ImageReference& reference,
+                       const system::Stop& stop);
   /// All that lie in the store.
   Result<std::vector<Path>> folders() const;
 

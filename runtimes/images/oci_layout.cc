@@ -45,10 +45,11 @@ std::string sha256(std::string_view data) {
   return text;
 }
 
-Result<std::string> read_in_layout(const Path& layout, const Path& relative) {
+Result<std::string> read_in_layout(const ImageReference& image, const Path& relative) {
+  const Path& layout = image.layout;
   // The layout may be anybody's: a link in it must not lead out of it.
-  const system::UniqueFd file =
-      TRY(system::open_in_root(layout, relative, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const system::UniqueFd file = TRY(system::open_in_root(
+      image.opened.empty() ? layout : image.opened, relative, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   std::string text;
   std::array<char, 65536> buffer{};
   for (;;) {
@@ -67,13 +68,14 @@ Result<std::string> read_in_layout(const Path& layout, const Path& relative) {
   }
 }
 
-Result<json::Value> read_blob(const Path& layout, std::string_view digest) {
+Result<json::Value> read_blob(const ImageReference& image, std::string_view digest) {
+  const Path& layout = image.layout;
   if (!is_digest(digest)) {
     return fail(Code::invalid, "image layout {} names a blob \"{}\", which is no sha256 digest",
                 layout.native(), digest.substr(0, 100));
   }
   const std::string text =
-      TRY(read_in_layout(layout, Path("blobs/sha256") / digest.substr(digest.find(':') + 1)));
+      TRY(read_in_layout(image, Path("blobs/sha256") / digest.substr(digest.find(':') + 1)));
   if (const std::string found = sha256(text); found != digest) {
     return fail(Code::invalid, "blob {} of image layout {} has digest {}: the layout is damaged",
                 digest, layout.native(), found);
@@ -142,7 +144,7 @@ ImageConfig read_image_config(const json::Value& configuration) {
 }
 
 Result<ImageManifest> read_image(const ImageReference& reference) {
-  const std::string text = TRY(read_in_layout(reference.layout, "index.json")
+  const std::string text = TRY(read_in_layout(reference, "index.json")
                                    .context("read image layout " + reference.layout.native()));
   json::Value document = TRY(
       json::parse(text).context("read index.json of image layout " + reference.layout.native()));
@@ -153,10 +155,10 @@ Result<ImageManifest> read_image(const ImageReference& reference) {
   }
   std::string digest(entry->at("digest").string_or(""));
   for (int depth = 0; depth < kMostNesting; ++depth) {
-    document = TRY(read_blob(reference.layout, digest));
+    document = TRY(read_blob(reference, digest));
     if (document.find("config") != nullptr) {
       const json::Value configuration =
-          TRY(read_blob(reference.layout, document.at("config").at("digest").string_or("")));
+          TRY(read_blob(reference, document.at("config").at("digest").string_or("")));
       return ImageManifest{digest, read_image_config(configuration)};
     }
     entry = manifest_for_this_machine(document);

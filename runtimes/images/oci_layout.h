@@ -11,6 +11,8 @@ namespace drover::runtimes {
 struct ImageReference {
   Path layout;
   std::string tag;
+  /// Where to find the layout, for one that is held open ("/proc/self/fd/N"); "" for where it lies.
+  Path opened{};
 };
 
 /// `invalid` for every other form, and for a path that is not absolute.

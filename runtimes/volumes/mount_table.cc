@@ -76,6 +76,10 @@ std::vector<MountPoint> parse_mount_table(std::string_view text) {
     MountPoint point{decoded(fields[4]), decoded(hyphen[1]), decoded(hyphen[2])};
     if (point.type == "overlay" && fields.end() - hyphen > 3) {
       point.lower = lower_in(hyphen[3]);
+      // It was mounted by a descriptor, and its source names it (ImageStore::mount_root).
+      if (point.lower.starts_with("/proc/self/fd/")) {
+        point.lower = point.source;
+      }
     }
     table.push_back(std::move(point));
   }

@@ -1,9 +1,13 @@
 #include "agent/jobs/verbs/images.h"
 
+#include <fcntl.h>
+
 #include <optional>
 
+#include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/container_record.h"
 #include "runtimes/images/disk_usage.h"
+#include "runtimes/images/oci_layout.h"
 
 namespace drover::jobs {
 namespace {
@@ -28,6 +32,14 @@ Result<std::map<std::string, std::vector<std::string>>> image_users(
     }
   }
   return users;
+}
+
+Result<runtimes::Image> ensure_image(const Node& node, const std::string& reference,
+                                     const system::Stop& stop) {
+  const path layout = TRY(runtimes::parse_image_reference(reference)).layout;
+  const system::UniqueFd opened = TRY(open_allowed(node.config, layout, O_PATH | O_DIRECTORY)
+                                          .context("read image layout " + layout.native()));
+  return node.images.ensure(reference, opened, stop);
 }
 
 Result<ImageRow> name_image(Work& work, const runtimes::Image& image,

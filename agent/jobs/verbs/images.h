@@ -7,10 +7,16 @@
 #include <vector>
 
 #include "agent/jobs/journal/journal.h"
+#include "agent/jobs/node.h"
 #include "agent/jobs/work.h"
 #include "runtimes/images/image_store.h"
 
 namespace drover::jobs {
+
+/// The image of the name, whose layout must lie in a folder that jobs may name
+/// (allowed_folders.h): held open, so that no link put in its place meanwhile is followed.
+Result<runtimes::Image> ensure_image(const Node& node, const std::string& reference,
+                                     const system::Stop& stop);
 
 /// Names of containers by the digest of the image below their roots. Loop's thread.
 Result<std::map<std::string, std::vector<std::string>>> image_users(Journal& journal,

@@ -1,9 +1,11 @@
 #include "agent/jobs/verbs/provision.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
+#include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/standing_volumes.h"
@@ -238,15 +240,11 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
 Result<> Provision::choose_root() {
   runtimes::Container& container = record_.container;
   if (!container.spec.rootfs.empty()) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(container.spec.rootfs, error)) {
-      return fail(Code::not_found, "container {}: this node has no folder {} to be its root",
-                  container.name.str(), container.spec.rootfs);
-    }
     record_.lower = container.spec.rootfs;
+    TRY(open_lower());
     return {};
   }
-  const runtimes::Image image = TRY(node_.images.ensure(container.spec.image, work_.stop()));
+  const runtimes::Image image = TRY(ensure_image(node_, container.spec.image, work_.stop()));
   record_.lower = image.rootfs;
   container.image = image.config;
   TRY(name_image(work_, image, [&](Journal& journal) -> Result<> {
@@ -260,11 +258,32 @@ Result<> Provision::choose_root() {
   return {};
 }
 
+/// A folder that a job has named is held against what the node allows each time that it is mounted,
+/// and mounted as it was opened: whoever may write above it can put a link in its place meanwhile.
+Result<system::UniqueFd> Provision::open_lower() {
+  const runtimes::Path images = node_.layout.images() / "";
+  const std::string& lower = record_.lower.native();
+  Result<system::UniqueFd> opened =
+      record_.container.spec.rootfs.empty() && lower.starts_with(images.native())
+          ? system::open_in_root(node_.layout.images(), lower.substr(images.native().size()),
+                                 O_PATH | O_DIRECTORY)
+          : open_allowed(node_.config, record_.lower, O_PATH | O_DIRECTORY);
+  if (!opened && opened.error().code == Code::not_found) {
+    return fail(Code::not_found, "container {}: this node has no folder {} to be its root",
+                record_.container.name.str(), lower);
+  }
+  return opened;
+}
+
 Result<> Provision::mount_root() {
   runtimes::Container& container = record_.container;
   TRY(work_.once({.name = "rootfs.mount",
                   .act = [&]() -> Result<json::Value> {
-                    TRY(node_.images.mount_root(container.name, record_.lower));
+                    if (TRY(runtimes::is_mounted(node_.layout.rootfs(container.name)))) {
+                      return json::Value();
+                    }
+                    const system::UniqueFd lower = TRY(open_lower());
+                    TRY(node_.images.mount_root(container.name, record_.lower, lower));
                     return json::Value();
                   },
                   .again = true}));

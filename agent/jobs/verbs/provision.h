@@ -50,6 +50,7 @@ class Provision {
   Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed, bool again);
   Result<> mount_root();
   Result<> choose_root();
+  Result<system::UniqueFd> open_lower();
 
   Work& work_;
   const Node& node_;

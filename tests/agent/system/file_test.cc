@@ -314,6 +314,22 @@ TEST_F(InRootTest, DotsInFoldersToMakeStayInside) {
   }
 }
 
+TEST_F(InRootTest, BeneathItNoLinkIsFollowedOut) {
+  std::filesystem::create_symlink("etc", root_ / "inside");
+  std::filesystem::create_symlink("/etc", root_ / "absolute");
+  std::filesystem::create_symlink("..", root_ / "up");
+  EXPECT_TRUE(open_beneath(root_, "inside", O_PATH | O_DIRECTORY));
+  EXPECT_TRUE(open_beneath(root_, ".", O_PATH | O_DIRECTORY));
+  for (const char* out : {"absolute", "up", "up/x", "..", "etc/../..", "/etc"}) {
+    const auto opened = open_beneath(root_, out, O_PATH);
+    ASSERT_FALSE(opened) << out;
+    EXPECT_EQ(opened.error().code, Code::refused) << out;
+  }
+  EXPECT_EQ(open_beneath(root_, "missing", O_PATH).error().code, Code::not_found);
+  EXPECT_EQ(open_beneath(folder_ / "missing", "x", O_PATH).error().code, Code::not_found);
+  EXPECT_FALSE(open_beneath("/", "proc/self/cwd", O_PATH));
+}
+
 TEST_F(InRootTest, AFileInTheWayIsTold) {
   EXPECT_FALSE(make_folders_in_root(root_, "/etc/inside/x"));
   EXPECT_FALSE(make_folders_in_root(folder_ / "missing", "/x"));

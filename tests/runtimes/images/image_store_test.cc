@@ -1,5 +1,6 @@
 #include "runtimes/images/image_store.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -52,6 +53,36 @@ class ImageStoreTest : public testing::Test {
   Layout layout_;
   std::string reference_;
 };
+
+TEST_F(ImageStoreTest, MountsTheFolderThatWasOpenedWhateverHasItsNameNow) {
+  for (const char* name : {"root", "other"}) {
+    std::filesystem::create_directories(folder_ / name);
+    std::ofstream(folder_ / name / "text") << name;
+  }
+  const Path lower = folder_ / "root";
+  const system::UniqueFd opened(open(lower.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::filesystem::rename(lower, folder_ / "was");
+  std::filesystem::create_directory_symlink("other", lower);
+  ImageStore store(layout_);
+  const auto mounted = store.mount_root(web(), lower, opened);
+  ASSERT_TRUE(mounted) << mounted.error().message;
+  EXPECT_EQ(system::read_file(layout_.rootfs(web()) / "text").value(), "root");
+  // What the journal would be made of again.
+  EXPECT_EQ(mounted_at(layout_.rootfs(web())).value().value().lower, lower.native());
+  ASSERT_TRUE(store.unmount_root(web(), stop_));
+}
+
+TEST_F(ImageStoreTest, UnpacksTheLayoutThatWasOpenedWhateverHasItsNameNow) {
+  const Path layout = folder_ / "image";
+  const system::UniqueFd opened(open(layout.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::filesystem::rename(layout, folder_ / "was");
+  std::filesystem::create_directories(layout);
+  ImageStore store(layout_);
+  EXPECT_FALSE(store.ensure(reference_, stop_));
+  const auto image = store.ensure(reference_, opened, stop_);
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(system::read_file(image->rootfs / "etc/motd").value(), "hello\n");
+}
 
 TEST_F(ImageStoreTest, UnpacksAnImageAndReadsWhatItRuns) {
   ImageStore store(layout_);

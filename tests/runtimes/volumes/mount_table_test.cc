@@ -35,13 +35,16 @@ TEST(MountTableTest, OfAnOverlayItReadsTheFolderBelow) {
       "1 2 0:5 / /a rw - overlay overlay rw,lowerdir=/images/a,upperdir=/u,workdir=/w\n"
       "1 2 0:5 / /b rw - overlay overlay "
       "rw,upperdir=/u,lowerdir=/a\\040b\\134:c\\134\\054d:/second\n"
+      "1 2 0:5 / /x rw - overlay /images/f\\040,g rw,lowerdir=/proc/self/fd/7,upperdir=/u\n"
       "1 2 0:5 / /c rw - overlay overlay rw\n"
       "1 2 0:5 / /d rw - overlay overlay\n"
       "1 2 0:5 / /e rw - tmpfs tmpfs rw,lowerdir=/x\n");
-  ASSERT_EQ(table.size(), 5U);
+  ASSERT_EQ(table.size(), 6U);
   EXPECT_EQ(table[0].lower, "/images/a");
   EXPECT_EQ(table[1].lower, "/a b:c,d");
-  for (std::size_t i = 2; i < table.size(); ++i) {
+  // One that was mounted by a descriptor says by its source what that was.
+  EXPECT_EQ(table[2].lower, "/images/f ,g");
+  for (std::size_t i = 3; i < table.size(); ++i) {
     EXPECT_EQ(table[i].lower, "");
   }
 }
