@@ -1,5 +1,6 @@
 #include "runtimes/exit_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <charconv>
@@ -26,6 +27,11 @@ Exit read_exit_file(const system::Path& path) {
     exit.at_unix_ms = std::int64_t{found.st_mtim.tv_sec} * 1000 + found.st_mtim.tv_nsec / 1'000'000;
   }
   return exit;
+}
+
+void note_kill(const system::Path& folder) {
+  const system::Path note = folder / kKilledNote;
+  const system::UniqueFd made(open(note.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
 
 }  // namespace drover::runtimes

@@ -194,8 +194,9 @@ Exit Monitor::read_exit(const ContainerName& name) const {
   // conmon notes that something in the container was ended for want of memory; only a SIGKILL of
   // the first process was that one's end.
   std::error_code failed;
-  exit.oom =
-      exit.code == 128 + SIGKILL && std::filesystem::exists(layout_.bundle(name) / "oom", failed);
+  exit.oom = exit.code == 128 + SIGKILL &&
+             std::filesystem::exists(layout_.bundle(name) / "oom", failed) &&
+             !std::filesystem::exists(layout_.bundle(name) / kKilledNote, failed);
   return exit;
 }
 

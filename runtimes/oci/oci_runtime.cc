@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "runtimes/exit_file.h"
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/wait_for.h"
 #include "runtimes/volume_targets.h"
@@ -153,6 +154,9 @@ Result<> OciRuntime::kill(const Container& container, int signal, const Stop& st
                 signal);
   }
   const LiveState now = TRY(require(container, "kill", {Status::running, Status::paused}, stop));
+  if (signal == SIGKILL) {
+    note_kill(layout_.bundle(container.name));
+  }
   // As a number: crun takes a name that it does not know for 0 and says that it is done.
   TRY(act(container, {"kill", container.name.str(), std::to_string(signal)}, stop));
   if (signal == SIGKILL && now.status == Status::paused) {
@@ -186,6 +190,7 @@ Result<Exit> OciRuntime::stop(const Container& container, int signal,
     }
   }
   if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + grace))) {
+    note_kill(layout_.bundle(name));
     send(first, SIGKILL);
     if (!TRY(wait_for(first.get(), stop, std::chrono::steady_clock::now() + kStopKillTime))) {
       return fail(Code::timed_out, "stop container {}: it did not end by SIGKILL within {} s",
@@ -256,7 +261,9 @@ Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) cons
   TRY(monitor_.wait(name, stop, kExitFileTime));
   Exit exit = monitor_.read_exit(name);
   // On cgroup v1 conmon often ends before it has looked; the group itself remembers.
-  if (exit.code == 128 + SIGKILL && had_lack_of_memory(cgroup_of(name, false))) {
+  std::error_code error;
+  if (exit.code == 128 + SIGKILL && had_lack_of_memory(cgroup_of(name, false)) &&
+      !std::filesystem::exists(layout_.bundle(name) / kKilledNote, error)) {
     exit.oom = true;
   }
   return exit;

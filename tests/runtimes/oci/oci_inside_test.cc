@@ -160,6 +160,37 @@ TEST_P(OciInsideTest, MemoryIsLimitedAndItsLackIsTold) {
   EXPECT_FALSE(std::filesystem::exists("oom")) << "conmon notes it where it was started";
 }
 
+TEST_P(OciInsideTest, AStopAfterOneOfItsProcessesLackedMemoryIsNoEndForWantOfIt) {
+  Telling telling(node_.folder / "telling");
+  Container container = node_.shell(
+      "trap '' TERM; dd if=/dev/zero of=/dev/null bs=200M count=1; echo over > /telling/told; "
+      "while :; do sleep 0.1; done");
+  container.spec.resources.memory_mib = 32;
+  container.mounts = {telling.mount()};
+  node_.expect_started(container);
+  ASSERT_EQ(telling.line(), "over");
+  const auto exit = runtime_.stop(container, SIGTERM, std::chrono::milliseconds(100), node_.never);
+  ASSERT_TRUE(exit) << to_text(exit.error());
+  EXPECT_EQ(exit->code, 137);
+  EXPECT_FALSE(exit->oom);
+}
+
+TEST_P(OciInsideTest, AKillAfterOneOfItsProcessesLackedMemoryIsNoEndForWantOfIt) {
+  Telling telling(node_.folder / "telling");
+  Container container = node_.shell(
+      "dd if=/dev/zero of=/dev/null bs=200M count=1; echo over > /telling/told; "
+      "while :; do sleep 0.1; done");
+  container.spec.resources.memory_mib = 32;
+  container.mounts = {telling.mount()};
+  node_.expect_started(container);
+  ASSERT_EQ(telling.line(), "over");
+  const pid_t first = node_.state(container).pid;
+  ASSERT_TRUE(runtime_.kill(container, SIGKILL, node_.never));
+  ASSERT_TRUE(wait_for_end_of(first));
+  EXPECT_EQ(node_.exit(container).code, 137);
+  EXPECT_FALSE(node_.exit(container).oom);
+}
+
 TEST_P(OciInsideTest, ProcessesAreLimited) {
   Container container = node_.shell("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; exit 0");
   container.spec.resources.pids = 5;
