@@ -92,7 +92,8 @@ Result<> add_mounts(Lines& lines, const Path& monitor_program, const Path& home)
   TRY(lines.add("lxc.hook.version", "1"));
   TRY(lines.add("lxc.hook.mount", fmt::format("{} --prepare {}", word(monitor_program.native()),
                                               word(home.native()))));
-  return {};
+  return lines.add("lxc.hook.stop", fmt::format("{} --ended {}", word(monitor_program.native()),
+                                                word(home.native())));
 }
 
 Result<> add_limits(Lines& lines, const Spec& spec) {
@@ -166,6 +167,10 @@ std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& who
   all.emplace_back("cpu.cfs_period_us", period);
   all.emplace_back("cpu.cfs_quota_us", number("cpu", "quota", "-1"));
   return all;
+}
+
+Path lack_of_memory_note(const Path& home) {
+  return home / "oom";
 }
 
 std::string lxc_cgroup(const ContainerName& name) {

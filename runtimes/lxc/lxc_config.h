@@ -21,6 +21,11 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
 /// them, in this order; all of them, also those that are none.
 std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& whole);
 
+/// In the container's folder below lxcpath: there when the kernel has ended a process of its last
+/// run for want of memory. drover-lxc leaves it as liblxc's hook "stop", while the control group is
+/// there still.
+Path lack_of_memory_note(const Path& home);
+
 /// LXC's own cgroups are named by container alone, for the whole host: ours must not meet those of
 /// the node's admin.
 std::string lxc_cgroup(const ContainerName& name);

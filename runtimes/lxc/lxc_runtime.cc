@@ -111,7 +111,12 @@ Result<State> LxcRuntime::state_of(const ContainerName& name, const Stop& stop) 
     return State{status, life.init, {}};
   }
   if (std::filesystem::exists(home(name) / "monitor", error)) {
-    return State{Status::stopped, 0, read_exit_file(layout_.exit_file(name))};
+    Exit exit = read_exit_file(layout_.exit_file(name));
+    // Only a SIGKILL of the first process, which is not ours, was that one's end.
+    exit.oom = exit.code == 128 + SIGKILL &&
+               std::filesystem::exists(lack_of_memory_note(home(name)), error) &&
+               !std::filesystem::exists(home(name) / kKilledNote, error);
+    return State{Status::stopped, 0, exit};
   }
   return State{Status::created, 0, {}};
 }
@@ -159,10 +164,14 @@ Result<> LxcRuntime::write_config(const Container& container, const Spec& spec) 
 Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   TRY(require(container, "start", {Status::created, Status::stopped}, stop));
   // Written anew: one that an older agent has left may still let liblxc mount the volumes.
-  const Spec spec = TRY(read_bundle(home(container.name)));
+  const Path folder = home(container.name);
+  const Spec spec = TRY(read_bundle(folder));
   TRY(write_config(container, spec));
   std::error_code error;
-  std::filesystem::remove(layout_.exit_file(container.name), error);
+  for (const Path& left :
+       {layout_.exit_file(container.name), lack_of_memory_note(folder), folder / kKilledNote}) {
+    std::filesystem::remove(left, error);
+  }
   TRY(system::make_folders(layout_.exits(), 0700));
   TRY(system::make_folders(layout_.pids(), 0700));
   system::RunOptions options;
@@ -188,6 +197,9 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
 Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& stop) {
   const State state = TRY(require(container, "kill", {Status::running, Status::paused}, stop));
   const system::UniqueFd init = TRY(open_init(state.pid));
+  if (signal == SIGKILL) {
+    note_kill(home(container.name));
+  }
   return send_signal(init, signal);
 }
 
@@ -207,6 +219,7 @@ Result<> LxcRuntime::end(const Container& container, const State& state, int sig
       }
     }
     if (!TRY(await_end(*init, grace, stop))) {
+      note_kill(home(container.name));
       TRY(send_signal(*init, SIGKILL));
       if (!TRY(await_end(*init, kKillTimeout, stop))) {
         return fail(Code::timed_out, "stop container {}: process {} does not end even by SIGKILL",

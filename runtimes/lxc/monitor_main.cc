@@ -2,7 +2,8 @@
 //
 // Called by droverd. It returns when the container's program runs (0) or cannot be run (1, with why
 // on standard error), and leaves behind the monitor: nobody's child, in a session of its own.
-// Called by liblxc with "--prepare FOLDER" it is that start's hook (prepare_root.h).
+// Called by liblxc with "--prepare FOLDER" it is that start's hook (prepare_root.h), with "--ended
+// FOLDER" the one of the end (lack_of_memory_note).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,8 +17,10 @@
 #include <string>
 #include <string_view>
 
+#include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/monitor.h"
 #include "runtimes/lxc/prepare_root.h"
+#include "runtimes/oci/cgroup.h"
 
 namespace {
 
@@ -74,11 +77,23 @@ int be_hook(const system::Path& home) {
   return prepared ? 0 : 1;
 }
 
+int be_end_hook(const system::Path& home) {
+  const Result<ContainerName> name = ContainerName::parse(home.filename().native());
+  if (name && runtimes::had_lack_of_memory("/" + runtimes::lxc_cgroup(*name))) {
+    [[maybe_unused]] const Result<> noted =
+        system::write_atomically(runtimes::lack_of_memory_note(home), "", 0600);
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--prepare") {
     return be_hook(argv[2]);
+  }
+  if (argc == 3 && std::string_view(argv[1]) == "--ended") {
+    return be_end_hook(argv[2]);
   }
   CLI::App app("drover-lxc: starts one LXC container and stays with it; called by droverd");
   lxc::MonitorPlan plan;

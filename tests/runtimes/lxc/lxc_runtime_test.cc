@@ -298,6 +298,36 @@ TEST_F(LxcRuntimeTest, MemoryIsBoundedWithSwapAsRuncAndCrunHaveIt) {
   EXPECT_EQ(swap(), v2 ? "0\n" : "67108864\n");
 }
 
+TEST_F(LxcRuntimeTest, AnEndForWantOfMemoryIsTold) {
+  container_.spec.resources = {32, 0, 0};
+  run("exec dd if=/dev/zero of=/dev/null bs=200M count=1");
+  const Exit exit = await_end();
+  EXPECT_EQ(exit.code, 137);
+  EXPECT_TRUE(exit.oom);
+  // Of its last run only.
+  container_.spec.resources = {};
+  ASSERT_TRUE(runtime_->update(container_, {}, stop_));
+  ASSERT_TRUE(runtime_->start(container_, stop_));
+  EXPECT_FALSE(await_end().oom);
+}
+
+TEST_F(LxcRuntimeTest, AStopAfterOneOfItsProcessesLackedMemoryIsNoEndForWantOfIt) {
+  container_.spec.resources = {32, 0, 0};
+  run("trap '' TERM; dd if=/dev/zero of=/dev/null bs=200M count=1; echo over; "
+      "while :; do sleep 0.1; done");
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (system::read_file(layout_.log(container_.name)).value().find("over") ==
+             std::string::npos &&
+         std::chrono::steady_clock::now() < limit) {
+    std::this_thread::yield();
+  }
+  const auto exit = runtime_->stop(container_, SIGTERM, milliseconds(100), stop_);
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->code, 137);
+  EXPECT_FALSE(exit->oom);
+  EXPECT_TRUE(std::filesystem::exists(layout_.lxc() / container_.name.str() / "oom"));
+}
+
 TEST_F(LxcRuntimeTest, LimitsChangeWhileItRunsAndHoldAfterItsNextStart) {
   container_.spec.resources = {64, 0, 20};
   run(kServe);
