@@ -82,6 +82,10 @@ class Networks {
   /// them; `conflict` for an address that is the bridge's own. Without side effects.
   Result<> check(const NetworkSpec& spec, const system::Stop& stop) const;
 
+  /// Whether anything there is for `spec.gateway` to be the gateway of: `invalid` for one without
+  /// an address on a bridge that gives none out. What Proxmox leases is an address, too.
+  Result<> check_gateway(const NetworkSpec& spec) const;
+
   /// The pinned namespace Layout::netns(name), loopback up. One that is there already is success.
   Result<> make_namespace(const ContainerName& name, const system::Stop& stop);
   Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);

@@ -261,6 +261,15 @@ Result<> Networks::check(const NetworkSpec& spec, const system::Stop& stop) cons
   return check_bridge(spec, options_.with_proxmox, stop);
 }
 
+Result<> Networks::check_gateway(const NetworkSpec& spec) const {
+  if (spec.gateway.empty() || !spec.address.empty() || range_on(spec.bridge)) {
+    return {};
+  }
+  return fail(Code::invalid,
+              "interface {} with gateway {}: bridge {} gives out no addresses; give one (address)",
+              spec.interface, spec.gateway, spec.bridge);
+}
+
 Path Networks::reservation(const NetworkSpec& spec) const {
   return layout_.cni() / network_name(spec.bridge) / address_of(spec.address);
 }
@@ -296,7 +305,7 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
                       host,
                       spec.bridge,
                       made.address,
-                      spec.gateway.empty() ? made.gateway : spec.gateway,
+                      spec.gateway.empty() || made.address.empty() ? made.gateway : spec.gateway,
                       made.mac};
   };
   Result<Attachment> plugged = plug();

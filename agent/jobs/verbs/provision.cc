@@ -61,8 +61,11 @@ Result<> Provision::renew(bool network) {
 Result<> Provision::check() {
   const auto act = [&]() -> Result<json::Value> {
     for (const NetworkSpec& spec : networks_of(record_)) {
-      TRY(require_bridge(spec));
+      const proxmox::Bridge bridge = TRY(require_bridge(spec));
       TRY(node_.networks.check(spec, work_.stop()));
+      if (!leases_on(bridge, spec)) {
+        TRY(node_.networks.check_gateway(spec));
+      }
     }
     const Turns::Turn turn =
         TRY(work_.take_turn(turn_of_image(node_, record_.container.spec.image), work_.stop()));
@@ -193,10 +196,13 @@ Result<> Provision::make_network(bool renewed) {
   return {};
 }
 
-Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec) {
+bool Provision::leases_on(const proxmox::Bridge& bridge, const NetworkSpec& spec) const {
   // A VLAN on a vnet has subnets of its own.
-  const proxmox::Bridge bridge = TRY(known_bridge(spec));
-  if (node_.leases == nullptr || !bridge.has_ipam || spec.vlan != 0) {
+  return node_.leases != nullptr && bridge.has_ipam && spec.vlan == 0;
+}
+
+Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec) {
+  if (!leases_on(TRY(known_bridge(spec)), spec)) {
     return std::optional<runtimes::Lease>();
   }
   const runtimes::Container& container = record_.container;

@@ -44,6 +44,7 @@ class Provision {
   Result<> mount(const runtimes::Volume& volume);
   Result<> make_namespace();
   Result<> make_network(bool renewed);
+  bool leases_on(const proxmox::Bridge& bridge, const NetworkSpec& spec) const;
   /// None where nobody keeps addresses for the cluster.
   Result<std::optional<runtimes::Lease>> lease(const NetworkSpec& spec);
   /// `again`: also where the job has done it before.

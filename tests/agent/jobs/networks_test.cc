@@ -155,6 +155,22 @@ TEST_F(OwnNetworksTest, AnAddressThatNobodyCanHaveThereIsRefusedBeforeItIsAccept
   }
 }
 
+TEST_F(OwnNetworksTest, AGatewayWithoutAnAddressIsInvalidBeforeAnythingIsMade) {
+  ASSERT_EQ(system::run({"ip", "link", "add", "bare", "type", "bridge"}, system::Stop())
+                .value()
+                .ending.code,
+            0);
+  json::Object request = run_job("j1", "web-1");
+  request.find("spec")->object()->set(
+      "networks", json::Array{json::Object{
+                      {"interface", "eth0"}, {"bridge", "bare"}, {"gateway", "10.84.0.1"}}});
+  const JobRow row = run(request);
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("bridge bare gives out no addresses"));
+  EXPECT_THAT(row.result, HasSubstr("invalid"));
+  EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
 TEST_F(OwnNetworksTest, ABridgeDeletedByHandIsToldListedAndMadeAgainWithItsContainersOnIt) {
   ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
   ASSERT_EQ(run(run_on("j2", "web-1", "")).state, JobState::succeeded);

@@ -175,6 +175,34 @@ TEST_F(NetworksTest, ABridgeWithoutARangeGivesAnInterfaceWithoutAddress) {
   run({"ip", "link", "delete", "vmbr7"});
 }
 
+TEST_F(NetworksTest, AGatewayWithoutAnAddressIsInvalidAndNotReported) {
+  run({"ip", "link", "add", "vmbr7", "type", "bridge"});
+  NetworkSpec spec;
+  spec.bridge = "vmbr7";
+  spec.gateway = "10.99.0.1";
+  const auto refused = networks_->check_gateway(spec);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::invalid);
+  EXPECT_THAT(refused.error().message, HasSubstr("bridge vmbr7 gives out no addresses"));
+  // One that has been made so is plugged in again after a reboot.
+  const auto without = attach("web-3", spec);
+  ASSERT_TRUE(without) << without.error().message;
+  EXPECT_EQ(without->gateway, "");
+  spec.address = "10.99.0.9/24";
+  const auto made = attach("web-1", spec);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->gateway, "10.99.0.1");
+  EXPECT_THAT(inside("web-1", {"ip", "route"}), HasSubstr("default via 10.99.0.1"));
+  run({"ip", "link", "delete", "vmbr7"});
+  // Of the addresses that a bridge gives out it is the gateway.
+  spec = {};
+  spec.gateway = "10.83.0.2";
+  spec.bridge = "vmbr0";
+  EXPECT_TRUE(networks_->check_gateway(spec));
+  ASSERT_TRUE(attach("web-2", spec));
+  EXPECT_THAT(inside("web-2", {"ip", "route"}), HasSubstr("default via 10.83.0.2"));
+}
+
 TEST_F(NetworksTest, ABridgeIsNeverMade) {
   NetworkSpec spec;
   spec.bridge = "vmbr9";
