@@ -1,6 +1,7 @@
 // lxc-attach(1) would leave the program running when it is stopped, and cannot set its working
 // folder, so this one verb is liblxc's own: the program then is a child of this process.
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
 #include <poll.h>
@@ -22,6 +23,10 @@
 
 namespace drover::runtimes {
 namespace {
+
+/// As a shell says it of a program that it does not find, and of one that it cannot run.
+constexpr int kNoProgram = 127;
+constexpr int kCannotRun = 126;
 
 struct Put {
   void operator()(lxc_container* container) const { lxc_container_put(container); }
@@ -59,8 +64,19 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 struct Program {
   char** argv;
+  const char* folder;
   int agent;  ///< pidfd
 };
+
+/// Async-signal-safe. No link of /proc is followed: this process still has all that the agent has
+/// open, and an image may name one of those (CVE-2024-21626).
+bool enter(const char* folder) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+  const int fd = static_cast<int>(syscall(SYS_openat2, AT_FDCWD, folder, &how, sizeof how));
+  return fd >= 0 && fchdir(fd) == 0;
+}
 
 /// Becomes the program; runs inside the guest, in the process that liblxc has made there.
 int become(void* argument) {
@@ -81,11 +97,14 @@ int become(void* argument) {
   for (int number = 1; number < 32; ++number) {
     std::signal(number, SIG_DFL);
   }
+  if (!enter(program.folder)) {
+    dprintf(STDERR_FILENO, "%s: %s\n", program.folder, std::strerror(errno));
+    _exit(kCannotRun);
+  }
   execvp(argv[0], argv);
   const int error = errno;
   dprintf(STDERR_FILENO, "%s: %s\n", argv[0], std::strerror(error));
-  // As a shell says it of a program that it cannot run.
-  _exit(error == ENOENT ? 127 : 126);
+  _exit(error == ENOENT ? kNoProgram : kCannotRun);
 }
 
 struct Pipe {
@@ -124,20 +143,22 @@ Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
   for (const auto& [variable, value] : request.env) {
     environment.push_back(variable + "=" + value);
   }
-  std::string folder = request.cwd.empty() ? "/" : request.cwd;
+  const std::string folder = request.cwd.empty() ? "/" : request.cwd;
+  std::string top = "/";
   std::vector<char*> argv = pointers(command);
   std::vector<char*> extra = pointers(environment);
 
   lxc_attach_options_t options = LXC_ATTACH_OPTIONS_DEFAULT;
   options.env_policy = LXC_ATTACH_CLEAR_ENV;
   options.extra_env_vars = extra.data();
-  options.initial_cwd = folder.data();
+  // liblxc would take the top where it cannot enter another one, and only warn.
+  options.initial_cwd = top.data();
   options.stdin_fd = input.get();
   options.stdout_fd = out_pipe.write.get();
   options.stderr_fd = err_pipe.write.get();
   TRY(set_user(request.user, options).context(what));
   const system::UniqueFd agent(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
-  Program program{argv.data(), agent.get()};
+  Program program{argv.data(), folder.c_str(), agent.get()};
   pid_t pid = -1;
   if (guest->attach(guest.get(), become, &program, &options, &pid) != 0) {
     return fail(Code::broken, "{}: liblxc could not enter it: {}", what, std::strerror(errno));

@@ -176,6 +176,25 @@ TEST_F(LxcRuntimeTest, ExecGivesOutputAndCodeWithTheContainersEnvironment) {
   EXPECT_EQ(err, "oops\n");
 }
 
+TEST_F(LxcRuntimeTest, ACommandRunsInItsFolderOrNotAtAll) {
+  run("mkdir -p /srv/here; " + std::string(kServe));
+  std::string printed;
+  const Sink sink = [&](std::string_view text) { printed += text; };
+  const auto in = [&](const char* folder) {
+    printed.clear();
+    return runtime_->exec(container_, {{"sh", "-c", "pwd"}, {}, folder, ""}, sink, sink, stop_)
+        .value_or(-1);
+  };
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (in("/srv/here") != 0 && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::yield();  // until its program has made it
+  }
+  EXPECT_EQ(printed, "/srv/here\n");
+  EXPECT_EQ(in("/missing"), 126);
+  EXPECT_EQ(printed, "/missing: No such file or directory\n");
+  EXPECT_EQ(in("/proc/self/cwd"), 126);
+}
+
 TEST_F(LxcRuntimeTest, KeepsWhatItPrints) {
   run("echo hello; echo oops >&2; printf end");
   await_end();
