@@ -128,10 +128,10 @@ Result<> GuestFirewall::set_options(const std::string& options, const FirewallSp
   std::string others;
   if (const json::Object* object = there.object()) {
     for (const auto& [key, value] : *object) {
-      const bool is_ours =
-          key == "digest" || std::any_of(form.begin(), form.end(), [&key](const auto& parameter) {
-            return parameter.first == key;
-          });
+      const bool is_ours = key == "digest" || std::any_of(form.begin(), form.end(),
+                                                          [&name = key](const auto& parameter) {
+                                                            return parameter.first == name;
+                                                          });
       if (!is_ours) {
         others += (others.empty() ? "" : ",") + key;
       }

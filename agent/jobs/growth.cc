@@ -37,7 +37,7 @@ Result<> check_growth(const runtimes::Runtime& runtime, const ContainerSpec& spe
   for (const auto& [name, size_mib] : options.volumes) {
     const auto found =
         std::find_if(spec.volumes.begin(), spec.volumes.end(),
-                     [&name](const VolumeSpec& volume) { return volume.name == name; });
+                     [&wanted = name](const VolumeSpec& volume) { return volume.name == wanted; });
     if (found == spec.volumes.end()) {
       std::vector<std::string_view> names;
       for (const VolumeSpec& volume : spec.volumes) {

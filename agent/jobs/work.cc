@@ -144,7 +144,8 @@ Result<json::Value> Work::act(const Step& step, const StepRow& row, bool before)
 }
 
 Result<json::Value> Work::once(const Step& step) {
-  auto [row, before] = TRY(begin(step));
+  Begun begun = TRY(begin(step));
+  StepRow& row = begun.row;
   if (row.state == StepState::done) {
     return done_before(step, std::move(row));
   }
@@ -155,7 +156,7 @@ Result<json::Value> Work::once(const Step& step) {
     return books.tell(event_of(row, "step_started"));
   }));
   crash_point(row, "after intent");
-  Result<json::Value> acted = act(step, row, before);
+  Result<json::Value> acted = act(step, row, begun.before);
   crash_point(row, "after act");
   if (!acted) {
     // Only told: to the undo a step that failed is one that was begun.

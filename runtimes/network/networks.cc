@@ -198,7 +198,7 @@ Result<json::Value> Networks::plugin_config(const NetworkSpec& spec) const {
     }
     ipam = {{"type", "host-local"},
             {"dataDir", layout_.cni().native()},
-            {"ranges", json::Array{json::Array{std::move(subnet)}}}};
+            {"ranges", json::Array{json::Value(json::Array{std::move(subnet)})}}};
   }
   if (!ipam.empty() && !gateway.empty()) {
     const bool six = gateway.find(':') != std::string::npos;

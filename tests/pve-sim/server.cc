@@ -125,8 +125,8 @@ struct Server::Http {
             request.method + " " + target.substr(std::min(kRoot.size(), target.size())),
             request_begin, now_ns());
     });
-    server.set_pre_routing_handler([this](const httplib::Request& request,
-                                          httplib::Response& response) {
+    server.set_pre_routing_handler([](const httplib::Request& request,
+                                      httplib::Response& response) {
       request_begin = now_ns();
       if (request.method != "HEAD" && request.method != "OPTIONS" && request.method != "PATCH") {
         return httplib::Server::HandlerResponse::Unhandled;
