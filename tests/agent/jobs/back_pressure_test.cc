@@ -11,7 +11,7 @@ namespace {
 
 /// A sanitizer's program is some ten times slower, and keeps what was freed for a while: a tenth of
 /// the submissions there shows as much.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef DROVER_SANITIZED
 constexpr int kSubmissions = 100'000;
 constexpr double kMostGrowthMib = 512;
 #else
