@@ -25,11 +25,49 @@ function(drover_compile_settings target)
   endif()
 endfunction()
 
+# drover_rapidjson(TARGET): for those that include RapidJSON (tests/sanitizers.ignore).
+function(drover_rapidjson target)
+  target_include_directories(${target} PRIVATE ${RAPIDJSON_INCLUDE_DIRS})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND DROVER_SANITIZE MATCHES "undefined")
+    target_compile_options(${target} PRIVATE
+                           "-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/tests/sanitizers.ignore")
+  endif()
+endfunction()
+
+# The standard library's large headers and fmt: clang, which does so for each unit in 1.5 s, compiles them
+# once. gcc is no faster with them. A file that lacks an include shows only in a build that does not join
+# files (docs/decisions/0011-unity-builds.md), so it is done only where they are joined.
+set(DROVER_SHARED_HEADERS
+    <algorithm> <array> <charconv> <chrono> <condition_variable> <cstring> <deque> <filesystem> <fstream>
+    <functional> <future> <map> <memory> <mutex> <optional> <random> <set> <string> <string_view> <thread>
+    <unordered_map> <utility> <variant> <vector> <fmt/format.h> <fmt/ranges.h> <tl/expected.hpp>)
+
+# drover_headers(NAME [LINKS lib...] HEADERS header...): compiles headers for `REUSE_FROM NAME`.
+function(drover_headers name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;LINKS")
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/${name}.cc" CONTENT "")
+  add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/${name}.cc")
+  drover_compile_settings(${name})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS})
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+endfunction()
+
+function(drover_share_headers target)
+  if(NOT CMAKE_UNITY_BUILD OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    return()
+  endif()
+  if(NOT TARGET shared_headers)
+    drover_headers(shared_headers LINKS fmt::fmt tl::expected HEADERS ${DROVER_SHARED_HEADERS})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM shared_headers)
+endfunction()
+
 # drover_library(NAME [LINKS lib...] SOURCES file...): a static library of the calling folder.
 function(drover_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
   add_library(${name} STATIC ${arg_SOURCES})
   drover_compile_settings(${name})
+  drover_share_headers(${name})
   file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   set(root "${PROJECT_BINARY_DIR}/include/${name}")
   get_filename_component(parent "${root}/${folder}" DIRECTORY)
@@ -41,6 +79,11 @@ endfunction()
 
 # drover_program(NAME [LINKS lib...] SOURCES file...): an executable.
 function(drover_program name)
+  drover_executable(${name} ${ARGN})
+  drover_share_headers(${name})
+endfunction()
+
+function(drover_executable name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
   add_executable(${name} ${arg_SOURCES})
   drover_compile_settings(${name})
@@ -61,15 +104,10 @@ add_custom_target(node_programs)
 function(drover_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS")
   if(NOT TARGET test_headers)
-    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/test_headers.cc" CONTENT "")
-    add_library(test_headers OBJECT "${PROJECT_BINARY_DIR}/test_headers.cc")
-    drover_compile_settings(test_headers)
-    target_link_libraries(test_headers PRIVATE GTest::gmock)
-    target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <algorithm>
-                              <chrono> <filesystem> <fstream> <functional> <map> <optional> <string>
-                              <thread> <vector>)
+    drover_headers(test_headers LINKS core GTest::gmock
+                   HEADERS <gmock/gmock.h> <gtest/gtest.h> ${DROVER_SHARED_HEADERS})
   endif()
-  drover_program(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  drover_executable(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM test_headers)
   target_include_directories(${name} PRIVATE "${PROJECT_BINARY_DIR}/include/tests")
   add_test(NAME ${name} COMMAND ${name})
