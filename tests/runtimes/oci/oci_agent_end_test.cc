@@ -203,10 +203,11 @@ TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
   const pid_t agent = fork();
   if (agent == 0) {
     const auto ignore = [](std::string_view) {};
-    // It ignores the polite signal.
+    // It ignores the polite signal. The number is longer than that of any process, which names of
+    // containers here have in them.
     (void)node_.runtime
         ->exec(container,
-               {{"sh", "-c", "trap '' TERM; echo ready > /telling/told; sleep 998 & wait"},
+               {{"sh", "-c", "trap '' TERM; echo ready > /telling/told; sleep 998001998 & wait"},
                 {},
                 "",
                 ""},
@@ -232,14 +233,15 @@ TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
   }
   ASSERT_EQ(::kill(agent, SIGKILL), 0);
   ASSERT_EQ(waitpid(agent, nullptr, 0), agent);
-  EXPECT_THAT(OciNode::processes_of(container), Contains(HasSubstr("998")));
+  EXPECT_THAT(OciNode::processes_of(container), Contains(HasSubstr("998001998")));
   make_fresh_runtime();
   node_.runtime->end_left_execs();
   std::vector<std::string> left;
   do {
     left = OciNode::processes_of(container);
-    std::erase_if(
-        left, [](const std::string& process) { return process.find("998") == std::string::npos; });
+    std::erase_if(left, [](const std::string& process) {
+      return process.find("998001998") == std::string::npos;
+    });
   } while (!left.empty() && std::chrono::steady_clock::now() < limit);
   EXPECT_THAT(left, IsEmpty());
   EXPECT_FALSE(is_noted());
