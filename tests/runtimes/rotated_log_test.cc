@@ -1,0 +1,159 @@
+#include "runtimes/rotated_log.h"
+
+#include <gtest/gtest.h>
+#include <sys/xattr.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "fakes/temp_folder.h"
+
+namespace drover::runtimes {
+namespace {
+
+class RotatedLogTest : public testing::Test {
+ protected:
+  void write(const std::string& text) { std::ofstream(log_, std::ios::app) << text; }
+  /// As LXC does it once the file is full.
+  void rotate() {
+    std::filesystem::rename(log_, older_part(log_));
+    write("");
+  }
+  static std::string rest(RotatedLog& log, std::uint64_t& offset) {
+    std::string text;
+    std::array<char, 3> chunk{};
+    for (;;) {
+      const Result<std::size_t> size = log.read(offset, chunk.data(), chunk.size());
+      EXPECT_TRUE(size);
+      if (!size || *size == 0) {
+        return text;
+      }
+      text.append(chunk.data(), *size);
+      offset += *size;
+    }
+  }
+  std::string all(std::uint64_t offset, bool in_parts = true) {
+    Result<RotatedLog> log = RotatedLog::open(log_, in_parts, offset);
+    EXPECT_TRUE(log);
+    return log ? rest(*log, offset) : "";
+  }
+  bool has_marks() {
+    std::ofstream(folder_ / "probe").flush();
+    return setxattr((folder_ / "probe").c_str(), "trusted.drover.probe", "1", 1, 0) == 0;
+  }
+
+  fakes::TempFolder folder_;
+  const system::Path log_ = folder_ / "log";
+};
+
+TEST_F(RotatedLogTest, BothPartsAreOneLog) {
+  EXPECT_EQ(RotatedLog::open(log_, true, 0).error().code, Code::not_found);
+  ASSERT_TRUE(begin_rotated_log(log_));
+  EXPECT_EQ(all(0), "");
+  write("0123456789");
+  ASSERT_TRUE(begin_rotated_log(log_));
+  EXPECT_EQ(all(0), "0123456789");
+  rotate();
+  write("abc");
+  EXPECT_EQ(all(0), "0123456789abc");
+  EXPECT_EQ(all(8), "89abc");
+  EXPECT_EQ(all(11), "bc");
+  EXPECT_EQ(all(13), "");
+}
+
+TEST_F(RotatedLogTest, AReaderFollowsOverRotations) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  std::uint64_t offset = 0;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  for (const char* text : {"one ", "two ", "three ", "four "}) {
+    write(text);
+    EXPECT_EQ(rest(*log, offset), text);
+    write("and ");  // read after the rotation only
+    rotate();
+    EXPECT_EQ(rest(*log, offset), "and ");
+  }
+  EXPECT_EQ(offset, 35U);
+}
+
+TEST_F(RotatedLogTest, WhoReadsSlowlyMissesOnlyWhatIsGone) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  std::uint64_t offset = 0;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  write("one ");
+  rotate();
+  write("two ");
+  rotate();
+  write("three ");
+  EXPECT_EQ(rest(*log, offset), "one two three ");
+}
+
+TEST_F(RotatedLogTest, BytesKeepTheirNumbersWhileOthersGo) {
+  if (!has_marks()) {
+    GTEST_SKIP() << "this file system has no trusted attributes for whoever runs this";
+  }
+  ASSERT_TRUE(begin_rotated_log(log_));
+  write("0123");
+  rotate();
+  write("4567");
+  EXPECT_EQ(all(6), "67") << "which counts the parts";
+  rotate();
+  write("89");
+  std::uint64_t offset = 0;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  char first = 0;
+  ASSERT_EQ(log->read(offset, &first, 1).value(), 1U);
+  EXPECT_EQ(first, '4');
+  EXPECT_EQ(offset, 4U) << "those before are gone";
+  EXPECT_EQ(all(7), "789");
+}
+
+TEST_F(RotatedLogTest, AfterRotationsThatNobodySawAllThatIsKeptIsNew) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  write("0123");
+  EXPECT_EQ(all(0), "0123");
+  for (const char* text : {"45", "67", "89"}) {
+    rotate();
+    write(text);
+  }
+  EXPECT_EQ(all(4), "6789");
+}
+
+TEST_F(RotatedLogTest, JoinedItIsOneFileWithTheSameNumbers) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  write("0123");
+  rotate();
+  write("45");
+  const system::Path kept = folder_ / "kept";
+  ASSERT_TRUE(join_rotated_log(log_, kept));
+  EXPECT_FALSE(std::filesystem::exists(log_));
+  EXPECT_FALSE(std::filesystem::exists(older_part(log_)));
+  EXPECT_EQ(system::read_file(kept).value(), "012345");
+  std::uint64_t offset = 3;
+  Result<RotatedLog> log = RotatedLog::open(kept, true, offset);
+  ASSERT_TRUE(log);
+  EXPECT_EQ(rest(*log, offset), "345");
+  EXPECT_TRUE(join_rotated_log(log_, kept)) << "there is nothing any more";
+  EXPECT_EQ(system::read_file(kept).value(), "012345");
+}
+
+TEST_F(RotatedLogTest, WhatCannotBeJoinedStaysAsItWas) {
+  write("0123");
+  rotate();
+  write("45");
+  EXPECT_FALSE(join_rotated_log(log_, folder_ / "no" / "folder"));
+  EXPECT_EQ(all(0), "012345");
+  EXPECT_FALSE(std::filesystem::exists(log_.native() + ".whole"));
+}
+
+TEST_F(RotatedLogTest, AFileThatOnlyGrowsIsReadAsItIs) {
+  write("0123");
+  std::ofstream(older_part(log_)) << "of somebody else";
+  EXPECT_EQ(all(1, false), "123");
+}
+
+}  // namespace
+}  // namespace drover::runtimes
