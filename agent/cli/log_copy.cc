@@ -42,7 +42,7 @@ Result<> copy_log(messaging::Client& client, messaging::Stream& stream, const sy
       return Failure(data.error());
     }
     if (*data) {
-      decoder.feed(**data);
+      decoder.feed(**data, stream.raw());
       std::fflush(stdout);
       complete = false;
       continue;

@@ -40,11 +40,17 @@ std::optional<LogLine> parse(std::string_view text) {
 }  // namespace
 
 void LogDecoder::line(std::string_view text) {
+  if (raw_) {
+    text.remove_suffix(text.ends_with('\r') ? 1 : 0);
+    take_(LogLine{{}, false, true, text});
+    return;
+  }
   const std::optional<LogLine> parsed = parse(text);
   take_(parsed ? *parsed : LogLine{{}, false, true, text});
 }
 
-void LogDecoder::feed(std::string_view bytes) {
+void LogDecoder::feed(std::string_view bytes, bool raw) {
+  raw_ = raw;
   for (;;) {
     const std::size_t end = bytes.find('\n');
     if (end == std::string_view::npos) {

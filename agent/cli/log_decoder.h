@@ -1,6 +1,6 @@
 // LogDecoder: the k8s-file format that conmon(8) and droverd write logs in, line by line
 //     2026-11-24T14:03:05.123456789+01:00 stdout F text
-// F: a whole line; P: a part of one, whose rest follows.
+// F: a whole line; P: a part of one, whose rest follows. And lines as a terminal was given them.
 #pragma once
 
 #include <functional>
@@ -21,8 +21,9 @@ class LogDecoder {
   /// The views passed to `take` live as long as the call.
   explicit LogDecoder(std::function<void(const LogLine&)> take) : take_(std::move(take)) {}
 
-  /// The next bytes of the log, however they are cut.
-  void feed(std::string_view bytes);
+  /// The next bytes of the log, however they are cut. Those that are `raw` hold nothing but text,
+  /// with a carriage return before each newline.
+  void feed(std::string_view bytes, bool raw = false);
   /// The log is at its end: what waits for its newline is passed on as it is.
   void finish();
 
@@ -31,6 +32,7 @@ class LogDecoder {
 
   std::function<void(const LogLine&)> take_;
   std::string waiting_;
+  bool raw_ = false;
 };
 
 }  // namespace drover::cli

@@ -1,6 +1,4 @@
 // drover logs: what a container printed.
-#include <fmt/format.h>
-
 #include <CLI/App.hpp>
 #include <memory>
 
@@ -8,7 +6,6 @@
 #include "agent/cli/exit_code.h"
 #include "agent/cli/log_copy.h"
 #include "agent/cli/log_follow.h"
-#include "agent/core/container_spec.h"
 #include "agent/core/container_status.h"
 #include "agent/core/verb.h"
 #include "messaging/client/stream.h"
@@ -21,18 +18,6 @@ struct LogsOptions {
   bool follow = false;
   bool times = false;
 };
-
-/// The console of a guest is Proxmox's, and nobody writes down what comes there.
-Result<> refuse_guest(const json::Value& container, const std::string& name) {
-  if (container.at("runtime").string_or("") != to_string(RuntimeKind::pve_lxc)) {
-    return {};
-  }
-  const std::int64_t vmid = container.at("vmid").integer_or(0);
-  return fail(Code::refused,
-              "logs {0}: it is a guest of Proxmox (pve-lxc), whose output is not captured: look at "
-              "its console (pct console {1}) or at its journal (drover exec {0} -- journalctl)",
-              name, vmid == 0 ? "VMID" : fmt::format("{}", vmid));
-}
 
 Result<int> follow(messaging::Client& client, const LogsOptions& options,
                    const system::Stop& stop) {
@@ -52,7 +37,6 @@ Result<int> show_logs(Session& session, const LogsOptions& options) {
   const system::Stop& stop = session.interrupt.first();
   // A name that does not exist is an error; one that printed nothing is not.
   const json::Value container = TRY(client.container_or_deleted(options.name, stop));
-  TRY(refuse_guest(container, options.name));
   const bool is_gone = status_from(container.at("status").string_or("")) == Status::gone;
   if (options.follow && !is_gone) {
     return follow(client, options, stop);
@@ -71,7 +55,8 @@ void add_logs(CLI::App& app, Action& action) {
   command->add_option("NAME", options->name, "The container")->required();
   command->add_flag("-f,--follow", options->follow,
                     "Go on until it has stopped for good, also over its restarts");
-  command->add_flag("-t,--times", options->times, "The time in front of each line");
+  command->add_flag("-t,--times", options->times,
+                    "The time in front of each line; what a guest of Proxmox prints has none");
   command->footer(kExitStatus);
   command->callback([&action, options] {
     action = [options](Session& session) {

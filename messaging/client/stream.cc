@@ -149,6 +149,13 @@ Result<std::optional<std::string>> Stream::take_data(const json::Object& header,
   }
   const std::uint64_t start = static_cast<std::uint64_t>(*at);
   TRY(give_credit(data.size()));
+  const json::Value* gone = header.find("gone");
+  const std::int64_t missing = gone == nullptr ? 0 : gone->integer_or(0);
+  if (missing > 0 && start > offset_ && start - offset_ <= static_cast<std::uint64_t>(missing)) {
+    offset_ = start;  // the node does not have them any more
+  }
+  const json::Value* raw = header.find("raw");
+  raw_ = raw != nullptr && raw->boolean_or(false);
   if (start > offset_) {
     // Bytes are missing: a new stream from where we are.
     TRY(channel_->send_now("stream.close", rq_, "{}"));

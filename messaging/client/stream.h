@@ -39,6 +39,9 @@ class Stream {
   bool ended() const { return ended_; }
   /// Of the next byte `next` will give.
   std::uint64_t offset() const { return offset_; }
+  /// Whether the bytes that `next` gave last are as a terminal was given them, and no records with
+  /// a time and a stream: a guest of Proxmox is logged so.
+  bool raw() const { return raw_; }
 
  private:
   Stream(const Client& client, json::Object what, const StreamOptions& options);
@@ -63,6 +66,7 @@ class Stream {
   system::Instant alone_since_;
   bool was_open_ = false;
   bool ended_ = false;
+  bool raw_ = false;
 };
 
 }  // namespace drover::messaging

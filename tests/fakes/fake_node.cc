@@ -212,6 +212,8 @@ bool FakeNode::pump_one(Stream& stream) {
     return true;
   }
   const auto& [text, grows] = *log;
+  const std::size_t gone = faults_.begins > stream.offset ? faults_.begins - stream.offset : 0;
+  stream.offset += gone;
   while (stream.offset < text.size() && stream.credit > 0) {
     if (faults_.break_at != 0 && stream.offset >= faults_.break_at) {
       faults_.break_at = 0;
@@ -223,7 +225,13 @@ bool FakeNode::pump_one(Stream& stream) {
     if (lost) {
       faults_.skip_at = 0;
     } else {
-      const json::Object more{{"offset", static_cast<std::uint64_t>(stream.offset)}};
+      json::Object more{{"offset", static_cast<std::uint64_t>(stream.offset)}};
+      if (faults_.begins != 0) {
+        more.set("raw", true);
+      }
+      if (gone > 0 && stream.offset == faults_.begins) {
+        more.set("gone", static_cast<std::uint64_t>(gone));
+      }
       streams_.send(zmq::buffer(stream.peer.identity), zmq::send_flags::sndmore);
       streams_.send(zmq::buffer(messaging::write_header("stream.data", stream.peer.rq, more)),
                     zmq::send_flags::sndmore);

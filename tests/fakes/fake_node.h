@@ -34,6 +34,7 @@ class FakeNode {
     std::size_t break_at =
         0;                    ///< the stream socket is made anew before this byte is sent; 0: never
     std::size_t skip_at = 0;  ///< a chunk from this byte on is lost once; 0: none
+    std::size_t begins = 0;  ///< the bytes of a guest's log before this one are gone; 0: no guest's
     std::string not_written;  ///< the log of this container or job does not exist yet
   };
 

@@ -103,6 +103,24 @@ TEST_F(ClientStream, ALostEndOfTheLogIsAskedForAgain) {
   EXPECT_EQ(read(stream), log_);
 }
 
+TEST_F(ClientStream, GoesOnBehindWhatIsGone) {
+  fault([](auto& faults) { faults.begins = 250; });
+  Stream stream = open({.offset = 100});
+  EXPECT_EQ(read(stream), log_.substr(250));
+  EXPECT_TRUE(stream.raw());
+  EXPECT_EQ(stream.offset(), log_.size());
+  EXPECT_EQ(node_.count("stream.open"), 1U);
+}
+
+TEST_F(ClientStream, BytesThatWereLostBehindThoseThatAreGoneAreAskedForAgain) {
+  fault([](auto& faults) {
+    faults.begins = 250;
+    faults.skip_at = 250;
+  });
+  Stream stream = open({});
+  EXPECT_EQ(read(stream), log_.substr(250));
+}
+
 TEST_F(ClientStream, WaitsForALogThatIsFollowedAndNotWrittenYet) {
   fault([](auto& faults) { faults.not_written = "web-1"; });
   Stream stream = open({.follow = true});

@@ -3,15 +3,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <set>
 #include <system_error>
 
 #include "agent/jobs/queries/views.h"
 #include "agent/system/log.h"
+#include "runtimes/rotated_log.h"
 
 namespace drover::jobs {
 
@@ -22,9 +20,8 @@ void keep_log(const Node& node, const ContainerRecord& record) {
   const system::Path from = node.layout.log(record.container.name);
   const system::Path to = node.layout.kept_log(record.container.job);
   Result<> made = system::make_folders(node.layout.kept_logs(), 0700);
-  if (made && std::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {
-    made =
-        fail(Code::broken, "rename {} to {}: {}", from.native(), to.native(), std::strerror(errno));
+  if (made) {
+    made = runtimes::join_rotated_log(from, to);
   }
   if (!made) {
     system::log_warning("the log of container {} is not kept: {}", record.container.name.str(),

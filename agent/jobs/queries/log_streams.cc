@@ -1,6 +1,5 @@
 #include "agent/jobs/queries/log_streams.h"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <system_error>
 
 #include "agent/core/fields.h"
+#include "agent/jobs/journal/kept_log.h"
 #include "messaging/record.h"
 
 namespace drover::jobs {
@@ -45,11 +45,12 @@ Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::
       return fail(Code::not_found, "open the log of job {}: there is no such job", object);
     }
     const JobId id = TRY(JobId::parse(object));
-    return Source{layout_.job_log(id), !is_final(row->state)};
+    return Source{layout_.job_log(id), !is_final(row->state), false};
   }
   if (const auto row = TRY(journal_.container(object))) {
     const ContainerName name = TRY(ContainerName::parse(object));
-    return Source{layout_.log(name), row->status != Status::stopped};
+    return Source{layout_.log(name), row->status != Status::stopped,
+                  row->runtime == to_string(RuntimeKind::pve_lxc)};
   }
   const auto kept = TRY(journal_.deleted(object));
   if (!kept) {
@@ -57,7 +58,9 @@ Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::
                 object);
   }
   const JobId job = TRY(JobId::parse(kept->job));
-  return Source{layout_.kept_log(job), false};
+  const json::Value view = TRY(view_of(*kept));
+  return Source{layout_.kept_log(job), false,
+                view.at("runtime").string_or("") == to_string(RuntimeKind::pve_lxc)};
 }
 
 Result<> LogStreams::open(const Address& address, const json::Value& body) {
@@ -81,27 +84,40 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
                 streams_.size());
   }
   const Source source = TRY(find(kind, stream.object));
-  const bool growing = source.grows;
-  const runtimes::Path& path = source.path;
-  stream.follow = stream.follow && growing;
-  stream.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!stream.file.valid()) {
-    return fail(errno == ENOENT ? (growing ? Code::unavailable : Code::not_found) : Code::broken,
+  stream.follow = stream.follow && source.grows;
+  stream.raw = source.raw;
+  Result<runtimes::RotatedLog> log =
+      runtimes::RotatedLog::open(source.path, source.raw, stream.offset);
+  if (!log) {
+    const bool absent = log.error().code == Code::not_found;
+    return fail(absent && (source.grows || source.raw) ? Code::unavailable : log.error().code,
                 "open the log of {} {}: {}", kind, stream.object,
-                errno == ENOENT ? "nothing was written yet" : std::strerror(errno));
+                !absent      ? log.error().message
+                : source.raw ? "nothing was kept: what a guest of Proxmox prints is kept from its "
+                               "next start on"
+                             : "nothing was written yet");
   }
+  stream.log = std::move(*log);
   if (stream.follow) {
-    // Streams of one file share the kernel's watch; it goes with the last of them.
-    stream.watch = inotify_add_watch(inotify_.get(), path.c_str(), IN_MODIFY | IN_DELETE_SELF);
-    if (stream.watch < 0) {
-      return fail(Code::broken, "watch {}: {}", path.native(), std::strerror(errno));
-    }
+    stream.watch = TRY(watch(source));
   }
   const auto placed = streams_.emplace(address, std::move(stream)).first;
   if (pump(address, placed->second)) {
     drop(placed);
   }
   return {};
+}
+
+/// Streams of one file share the kernel's watch; it goes with the last of them.
+Result<int> LogStreams::watch(const Source& source) {
+  // A file that is begun anew has no watch yet, and its folder tells of it.
+  const runtimes::Path path = source.raw ? source.path.parent_path() : source.path;
+  const std::uint32_t what = source.raw ? IN_MODIFY | IN_CREATE : IN_MODIFY | IN_DELETE_SELF;
+  const int number = inotify_add_watch(inotify_.get(), path.c_str(), what);
+  if (number < 0) {
+    return fail(Code::broken, "watch {}: {}", path.native(), std::strerror(errno));
+  }
+  return number;
 }
 
 Result<> LogStreams::credit(const Address& address, const json::Value& body) {
@@ -167,27 +183,51 @@ void LogStreams::changed() {
 bool LogStreams::pump(const Address& address, Stream& stream) {
   while (stream.credit > 0) {
     std::string data(std::min<std::uint64_t>(stream.credit, messaging::kMostData), '\0');
-    const ssize_t size =
-        ::pread(stream.file.get(), data.data(), data.size(), static_cast<off_t>(stream.offset));
-    if (size < 0) {
+    const std::uint64_t wanted = stream.offset;
+    const Result<std::size_t> size = stream.log->read(stream.offset, data.data(), data.size());
+    if (!size) {
       send_(address, "stream.end", {},
-            json::write(json::Object{{"offset", stream.offset}, {"error", std::strerror(errno)}}),
+            json::write(json::Object{{"offset", stream.offset}, {"error", size.error().message}}),
             "");
       return true;
     }
-    if (size == 0) {
+    if (*size == 0) {
       if (stream.follow) {
         return false;
+      }
+      if (stream.raw && goes_on_in_kept(stream)) {
+        continue;
       }
       send_(address, "stream.end", {}, json::write(json::Object{{"offset", stream.offset}}), "");
       return true;
     }
-    data.resize(static_cast<std::size_t>(size));
-    send_(address, "stream.data", {{"offset", stream.offset}}, "{}", std::move(data));
-    stream.offset += static_cast<std::uint64_t>(size);
-    stream.credit -= static_cast<std::uint64_t>(size);
+    data.resize(*size);
+    json::Object header{{"offset", stream.offset}};
+    if (stream.raw) {
+      header.set("raw", true);
+    }
+    if (stream.offset != wanted) {
+      header.set("gone", stream.offset - wanted);
+    }
+    send_(address, "stream.data", std::move(header), "{}", std::move(data));
+    stream.offset += *size;
+    stream.credit -= *size;
   }
   return false;
+}
+
+bool LogStreams::goes_on_in_kept(Stream& stream) {
+  const Result<Source> source = find(stream.kind, stream.object);
+  if (stream.kept || !source || source->path.parent_path() != layout_.kept_logs()) {
+    return false;
+  }
+  Result<runtimes::RotatedLog> log = runtimes::RotatedLog::open(source->path, true, stream.offset);
+  if (!log) {
+    return false;
+  }
+  stream.log = std::move(*log);
+  stream.kept = true;
+  return true;
 }
 
 void LogStreams::pump_all(const std::function<bool(const Stream&)>& which) {

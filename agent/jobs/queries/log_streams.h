@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "agent/system/loop.h"
 #include "agent/system/unique_fd.h"
 #include "runtimes/layout.h"
+#include "runtimes/rotated_log.h"
 
 namespace drover::jobs {
 
@@ -47,23 +49,30 @@ class LogStreams {
 
  private:
   struct Stream {
-    system::UniqueFd file;
+    std::optional<runtimes::RotatedLog> log;
     std::string kind;  // of what: "container" or "job"
     std::string object;
     std::uint64_t offset = 0;
     std::uint64_t credit = 0;
     bool follow = false;
-    int watch = -1;  // inotify's, -1 for none
+    bool raw = false;   // as a terminal was given it, without times
+    bool kept = false;  // what is read was moved away when its container was deleted
+    int watch = -1;     // inotify's, -1 for none
   };
 
   struct Source {
     runtimes::Path path;
     bool grows;
+    bool raw;  // of a guest of Proxmox, whose terminal LXC logs in two files by turns
   };
   Result<Source> find(const std::string& kind, const std::string& object);
+  Result<int> watch(const Source& source);
   void changed();
   /// Sends what there is and what the client takes; true when the stream has come to its end.
   bool pump(const Address& address, Stream& stream);
+  /// For one that reads the older of two parts while its container is deleted, which makes one file
+  /// of both.
+  bool goes_on_in_kept(Stream& stream);
   void pump_all(const std::function<bool(const Stream&)>& which);
   void drop(std::map<Address, Stream>::iterator stream);
 

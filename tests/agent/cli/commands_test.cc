@@ -247,19 +247,6 @@ TEST_F(Commands, DrainAndUndrainSayWhatHappened) {
   EXPECT_EQ(drover({"undrain"}).out, "fake was not drained: it takes containers\n");
 }
 
-TEST_F(Commands, LogsOfAGuestAreRefusedWithWhereToLook) {
-  have_container("web-1", "echo hello; sleep");
-  node_.call([](State& state, Faults&) { state.containers.at("web-1").runtime = "pve-lxc"; });
-  for (const char* follow : {"-t", "-f"}) {
-    const system::Output output = drover({"logs", follow, "web-1"});
-    EXPECT_EQ(output.ending.code, 1);
-    EXPECT_NE(output.err.find("a guest of Proxmox (pve-lxc), whose output is not captured"),
-              std::string::npos)
-        << output.err;
-    EXPECT_NE(output.err.find("pct console"), std::string::npos) << output.err;
-  }
-}
-
 TEST_F(Commands, LogsFollowOverRestartsUntilItHasStoppedForGood) {
   have_container("web-1", "echo first; sleep");
   std::future<system::Output> logs = std::async(std::launch::async, [&] {

@@ -41,6 +41,20 @@ TEST(LogDecoder, GivesTheSameHoweverTheBytesAreCut) {
   }
 }
 
+TEST(LogDecoder, WhatATerminalWasGivenIsPassedOnLineByLine) {
+  std::string out;
+  LogDecoder decoder([&](const LogLine& line) {
+    EXPECT_EQ(line.time, "");
+    out += std::string(line.text) + "|";
+  });
+  const std::string_view text = "one\r\n2026-11-24T14:03:05.1Z stderr F two\r\n\r\nthree";
+  for (const char c : text) {
+    decoder.feed({&c, 1}, true);
+  }
+  decoder.finish();
+  EXPECT_EQ(out, "one|2026-11-24T14:03:05.1Z stderr F two||three|");
+}
+
 TEST(LogDecoder, TellsTheTimeOfEachLine) {
   EXPECT_TRUE(decode(kLog, 10).times.starts_with("2026-11-24T14:03:05.123456789+01:00;"));
 }

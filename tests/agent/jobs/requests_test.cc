@@ -7,6 +7,7 @@
 
 #include "messaging/message.h"
 #include "node_fixture.h"
+#include "runtimes/rotated_log.h"
 
 namespace drover::jobs {
 namespace {
@@ -233,6 +234,35 @@ TEST_F(RequestsTest, AFollowedLogGrowsUntilItsContainerHasStopped) {
   ASSERT_EQ(sent_.size(), 3U);
   EXPECT_EQ(sent_.at(1).data, "end");
   EXPECT_EQ(kind_of(sent_.at(2)), "stream.end");
+}
+
+TEST_F(RequestsTest, AGuestsLogIsOneOverItsRotations) {
+  run(run_job("j1", "web-1"));
+  ContainerRow row = journal_->container("web-1").value().value();
+  row.runtime = "pve-lxc";
+  ASSERT_TRUE(journal_->put_container(row));
+  const auto log = layout_.log(*ContainerName::parse("web-1"));
+  EXPECT_EQ(refusal("submit", "stream.open", R"({"name":"web-1"})"), "unavailable");
+  ASSERT_TRUE(runtimes::begin_rotated_log(log));
+  ask("submit", "stream.open", R"({"name":"web-1","follow":true,"credit":1000})");
+  std::string seen;
+  for (const char* text : {"one\r\n", "two\r\n", "three\r\n"}) {
+    write_log("web-1", text);
+    std::filesystem::rename(log, runtimes::older_part(log));
+    write_log("web-1", "");
+    for (sent_.clear(); sent_.empty();) {
+      loop_->turn(std::chrono::seconds(60));
+    }
+    EXPECT_EQ(sent_.at(0).data, text);
+    EXPECT_TRUE(sent_.at(0).header.find("raw")->boolean_or(false));
+    EXPECT_EQ(sent_.at(0).header.find("gone"), nullptr);
+  }
+  ask("submit", "stream.close", "");
+  const auto late = ask("submit", "stream.open", R"({"name":"web-1","credit":1000})", 2);
+  ASSERT_EQ(late.size(), 2U);
+  EXPECT_EQ(late.at(0).data, "three\r\n");
+  EXPECT_EQ(late.at(0).header.find("offset")->integer_or(0), 10);
+  EXPECT_EQ(late.at(0).header.find("gone")->integer_or(0), 10);
 }
 
 TEST_F(RequestsTest, StreamsHaveABoundAndCloseMakesRoom) {
