@@ -41,7 +41,8 @@ class Simulator:
         words = self.start()
         self.argv += ["--port", words["url"].rsplit(":", 1)[1]]
         self.config = {"url": words["url"], "token_file": words["token"], "fingerprint": words["fingerprint"],
-                       "lxc_path": str(self.lxc_path)}
+                       "lxc_path": str(self.lxc_path), "unit_folder": str(self.folder / "units"),
+                       "guest_folder": str(self.folder / "configs")}
 
     def start(self):
         """At the same port as before, with all that was there; what it says of itself."""

@@ -14,6 +14,7 @@
 #include "agent/system/file.h"
 #include "tests/pve-sim/backup_tasks.h"
 #include "tests/pve-sim/clone_task.h"
+#include "tests/pve-sim/guest_unit.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/migrate_task.h"
@@ -215,14 +216,7 @@ Result<> start_guest(const Place& place, const std::string& vmid, const Stop& st
     started = system::write_atomically(file, text);
   }
   if (started) {
-    std::vector<std::string> argv{"lxc-start",   "-P", place.lxc_path.string(),
-                                  "-n",          vmid, "-f",
-                                  file.string(), "-o", (place.lxc_path / vmid / "log").string(),
-                                  "-d",          "--"};
-    const std::vector<std::string> words = program_words(config);
-    argv.insert(argv.end(), words.begin(), words.end());
-    const Result<std::string> ran = system::run_ok(argv, stop);
-    if (!ran) {
+    if (!start_unit(place, vmid, config, program_words(config), stop)) {
       started = fail(Code::broken, "startup for container '{}' failed", vmid);
     }
   }
@@ -288,6 +282,7 @@ Result<> destroy_guest(const Place& place, const std::string& vmid) {
     TRY(unmount_guest(place, vmid, *config));
   }
   TRY(system::remove_tree(place.lxc_path / vmid));
+  TRY(system::remove_tree(place.guest_configs() / (vmid + ".conf")));
   for (const auto& [storage, config] : configured_storages(place)) {
     TRY(system::remove_tree(place.images(storage) / vmid));
     TRY(system::remove_tree(place.snapshots(storage) / vmid));

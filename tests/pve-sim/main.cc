@@ -14,6 +14,7 @@
 #include "agent/system/signals.h"
 #include "tests/pve-sim/certificate.h"
 #include "tests/pve-sim/guest_tasks.h"
+#include "tests/pve-sim/guest_unit.h"
 #include "tests/pve-sim/interfaces.h"
 #include "tests/pve-sim/peers.h"
 #include "tests/pve-sim/sdn_apply.h"
@@ -120,8 +121,11 @@ int serve(const Arguments& arguments) {
       throw std::runtime_error(to_text(made.error()));
     }
   }
-  if (const Result<> told = pve_sim::write_own_place(place); !told) {
-    throw std::runtime_error(to_text(told.error()));
+  for (const Result<>& done :
+       {pve_sim::write_own_place(place), pve_sim::make_guest_units(place)}) {
+    if (!done) {
+      throw std::runtime_error(to_text(done.error()));
+    }
   }
   // As a node that comes back: guests, volumes, tasks, its certificate and the token are as they
   // were.

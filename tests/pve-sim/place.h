@@ -33,6 +33,9 @@ struct Place {
   path templates() const { return storage() / "template" / "cache"; }
   path uploads() const { return directory / "uploads"; }
   path guests() const { return directory / "guests"; }
+  path units() const { return directory / "units"; }            ///< see guest_unit.h
+  path guest_configs() const { return directory / "configs"; }  ///< VMID.conf of those started
+  path ended() const { return directory / "ended"; }            ///< exit codes of guests' units
   path tasks() const { return directory / "tasks"; }
   path access() const { return directory / "access.json"; }  ///< see users.h
   path firewall(const std::string& vmid) const { return directory / "firewall" / vmid; }
