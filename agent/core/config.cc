@@ -156,6 +156,8 @@ ProxmoxConfig read_proxmox(const json::Value& value, std::string at, Faults& fau
     fields.fault("volume_owner", "must lie outside first_vmid to last_vmid: no guest may have it");
   }
   proxmox.lxc_path = read_absolute(fields, "lxc_path", proxmox.lxc_path);
+  proxmox.unit_folder = read_absolute(fields, "unit_folder", proxmox.unit_folder);
+  proxmox.guest_folder = read_absolute(fields, "guest_folder", proxmox.guest_folder);
   fields.finish();
   return proxmox;
 }
@@ -239,6 +241,7 @@ LogConfig read_log(const json::Value& value, std::string at, Faults& faults) {
   log.keep_deleted_s = fields.integer("keep_deleted_s", log.keep_deleted_s, 0, 31'536'000);
   log.keep_deleted = fields.integer("keep_deleted", log.keep_deleted, 1, 100'000);
   log.keep_deleted_mib = fields.integer("keep_deleted_mib", log.keep_deleted_mib, 1, 1'048'576);
+  log.guest_mib = fields.integer("guest_mib", log.guest_mib, 2, 1'048'576);
   fields.finish();
   return log;
 }

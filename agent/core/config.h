@@ -57,6 +57,8 @@ struct ProxmoxConfig {
   std::int64_t first_vmid = 900'000;        ///< range for guests
   std::int64_t last_vmid = 909'999;
   path lxc_path = "/var/lib/lxc";
+  path unit_folder = "/etc/systemd/system";  ///< of drop-ins that have guests' output kept
+  path guest_folder = "/etc/pve/lxc";        ///< where Proxmox keeps its guests' configurations
 };
 
 /// Section "storage".
@@ -115,6 +117,7 @@ struct LogConfig {
   std::int64_t keep_deleted_s = 86'400;  ///< 0: nothing is kept
   std::int64_t keep_deleted = 1000;      ///< containers, and ...
   std::int64_t keep_deleted_mib = 256;   ///< ... their logs together
+  std::int64_t guest_mib = 16;           ///< of one guest of Proxmox, in two files
 };
 
 /// Section "reconcile": what the node has, held against what it should have.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <bit>
 #include <utility>
 
 #include "agent/doctor/examine_node_storage.h"
@@ -32,6 +33,12 @@ path lxc_program(const Config& config) {
 
 proxmox::NodeStorage node_storage(const Config& config) {
   return proxmox::NodeStorage(doctor::storage_program(config));
+}
+
+/// LXC knows powers of two only.
+std::uint64_t guest_log_bytes(const Config& config) {
+  constexpr unsigned kHalfAMib = 19;
+  return std::bit_floor(static_cast<std::uint64_t>(config.log.guest_mib) << kHalfAMib);
 }
 
 }  // namespace
@@ -110,11 +117,15 @@ void Drivers::add_runtimes(system::Clock& clock) {
   if (client_ != nullptr) {
     runtimes_.push_back(std::make_unique<runtimes::GuestRuntime>(
         *client_, clock,
-        runtimes::GuestOptions{config_.storage.guest_storage, config_.storage.guest_root_mib,
+        runtimes::GuestOptions{config_.storage.guest_storage,
+                               config_.storage.guest_root_mib,
                                Vmid{static_cast<std::uint32_t>(config_.proxmox.first_vmid)},
                                Vmid{static_cast<std::uint32_t>(config_.proxmox.last_vmid)},
-                               config_.proxmox.lxc_path, config_.network.default_bridge,
-                               config_.storage.default_storage}));
+                               config_.proxmox.lxc_path,
+                               config_.network.default_bridge,
+                               config_.storage.default_storage,
+                               {config_.proxmox.unit_folder, config_.proxmox.guest_folder, layout_,
+                                guest_log_bytes(config_)}}));
   }
 }
 

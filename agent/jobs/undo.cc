@@ -68,6 +68,12 @@ Result<> give_lease_back(const Node& node, const ContainerRecord& record, const 
                                 stop);
 }
 
+/// With the log in it.
+Result<> remove_folder(const Node& node, const ContainerRecord& record) {
+  keep_log(node, record);
+  return system::remove_tree(node.layout.container(record.container.name));
+}
+
 using Undo = std::function<Result<>(const Node&, const ContainerRecord&, const StepRow&,
                                     const system::Stop&)>;
 
@@ -76,11 +82,8 @@ const std::map<std::string, Undo, std::less<>>& undos() {
       // Has made nothing, but that an image is here now.
       {"container.check", [](const Node&, const ContainerRecord&, const StepRow&,
                              const system::Stop&) { return Result<>(); }},
-      {"folder.make",
-       [](const Node& node, const ContainerRecord& record, const StepRow&, const system::Stop&) {
-         keep_log(node, record);
-         return system::remove_tree(node.layout.container(record.container.name));
-       }},
+      {"folder.make", [](const Node& node, const ContainerRecord& record, const StepRow&,
+                         const system::Stop&) { return remove_folder(node, record); }},
       {"volume.allocate", release_volume},
       {"volume.mount",
        [](const Node& node, const ContainerRecord& record, const StepRow& step,
@@ -104,7 +107,9 @@ const std::map<std::string, Undo, std::less<>>& undos() {
        [](const Node& node, const ContainerRecord& record, const StepRow&,
           const system::Stop& stop) -> Result<> {
          runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
-         return runtime->remove(record.container, true, stop);
+         TRY(runtime->remove(record.container, true, stop));
+         return runtime->capabilities().provisions_itself ? remove_folder(node, record)
+                                                          : Result<>();
        }},
       // What was started goes with the undo of its create.
       {"runtime.start", [](const Node&, const ContainerRecord&, const StepRow&,

@@ -19,7 +19,17 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
     TRY(grow_root(container, stop));
   }
   TRY(set_program(container, stop));
+  system::crash_point("guest before its output");
+  TRY(keep_output(container, stop));
   return set_firewall(container, stop);
+}
+
+Result<> GuestRuntime::keep_output(const Container& container, const Stop& stop) {
+  std::optional<Vmid> vmid = number_of(container);
+  if (!vmid) {
+    vmid = TRY(find(container, stop)).vmid;
+  }
+  return output_.keep(container, *vmid);
 }
 
 Result<> GuestRuntime::set_firewall(const Container& container, const Stop& stop) {

@@ -6,6 +6,7 @@
 
 #include "agent/core/ids.h"
 #include "agent/system/file.h"
+#include "runtimes/guest/guest_output.h"
 
 namespace drover::runtimes {
 
@@ -17,6 +18,7 @@ struct GuestOptions {
   system::Path lxc_path = "/var/lib/lxc";  ///< where Proxmox keeps its guests' LXC state
   std::string default_bridge;              ///< "" for none
   std::string default_storage;             ///< of volumes that name none
+  GuestOutputOptions output{};
 };
 
 }  // namespace drover::runtimes

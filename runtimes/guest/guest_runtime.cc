@@ -39,12 +39,13 @@ GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestO
       disk_calls_(client, tasks_, guests_),
       migration_calls_(client, tasks_, guests_),
       storage_(client, tasks_),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      output_(options_.output) {}
 
 Capabilities GuestRuntime::capabilities() const {
   return {.restartable = true,
           .provisions_itself = true,
-          .keeps_output = false,
+          .keeps_output = output_.why_not().empty(),
           .knows_exit_code = false,
           .no_checkpoints = "the API of Proxmox restores no checkpoint of a container",
           .no_snapshots = "",
@@ -264,6 +265,9 @@ Result<> GuestRuntime::start(const Container& container, const Stop& stop) {
     return fail(Code::conflict, "start {}: it is {}", label(container),
                 to_string(guest.state.status));
   }
+  // Of one that was made before Drover kept any, or has another number now. No guest stays down
+  // for it.
+  (void)output_.keep(container, guest.vmid).has_value();
   // Before the start: a guest that has run and does not say so would be taken for a new one.
   TRY(mark_started(guest.vmid, stop));
   return guests_.start(guest.vmid, stop).context("start " + label(container));
@@ -357,7 +361,8 @@ Result<> GuestRuntime::remove(const Container& container, bool force, const Stop
 Result<> GuestRuntime::take_away(const Container& container, bool force, const Stop& stop) {
   const Result<Live> found = live(container, stop);
   if (!found) {
-    return found.error().code == Code::not_found ? Result<>() : Failure(found.error());
+    return found.error().code == Code::not_found ? output_.forget(container)
+                                                 : Failure(found.error());
   }
   const Status status = found->state.status;
   const std::string what = "remove " + label(container);
@@ -367,7 +372,8 @@ Result<> GuestRuntime::take_away(const Container& container, bool force, const S
   if (status == Status::paused) {
     TRY(lxc_thaw(options_.lxc_path, guest_name(found->vmid), stop).context(what));
   }
-  return guests_.remove(found->vmid, force, stop).context(what);
+  TRY(guests_.remove(found->vmid, force, stop).context(what));
+  return output_.forget(container);
 }
 
 Result<std::vector<Found>> GuestRuntime::inventory(const Stop& stop) {

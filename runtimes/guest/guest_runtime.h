@@ -58,6 +58,7 @@ class GuestRuntime final : public Runtime,
                    const Sink& err, const Stop& stop) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<std::vector<std::string>> pending(const Container& container, const Stop& stop) override;
+  Result<> keep_output(const Container& container, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Snapshots* snapshots() override { return this; }
@@ -164,6 +165,7 @@ class GuestRuntime final : public Runtime,
   proxmox::MigrationCalls migration_calls_;
   proxmox::Storage storage_;
   GuestOptions options_;
+  GuestOutput output_;
   mutable std::mutex mutex_;
   /// By job: of guests that were made or asked for here and whose containers were not told yet.
   /// Guarded by mutex_.

@@ -65,6 +65,8 @@ def leftovers(node, name):
     }
     if node.simulator:
         found["guests"] = _entries(node.simulator.folder / "guests") + _entries(node.simulator.lxc_path)
+        found["units"] = _files(node.simulator.folder / "units")
+        found["units"].remove(str(node.simulator.folder / "units/pve-container@.service"))
         found["pve volumes"] = [file for storage in ("local", "fast") for part in ("images", "snapshots")
                                 for file in _files(node.simulator.folder / storage / part)]
     return {kind: things for kind, things in found.items() if things}

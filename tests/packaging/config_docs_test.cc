@@ -99,6 +99,8 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   EXPECT_EQ(sample->proxmox.first_vmid, otherwise.proxmox.first_vmid);
   EXPECT_EQ(sample->proxmox.last_vmid, otherwise.proxmox.last_vmid);
   EXPECT_EQ(sample->proxmox.lxc_path, otherwise.proxmox.lxc_path);
+  EXPECT_EQ(sample->proxmox.unit_folder, otherwise.proxmox.unit_folder);
+  EXPECT_EQ(sample->proxmox.guest_folder, otherwise.proxmox.guest_folder);
   EXPECT_EQ(sample->storage.default_storage, otherwise.storage.default_storage);
   EXPECT_EQ(sample->storage.guest_storage, otherwise.storage.guest_storage);
   EXPECT_EQ(sample->storage.guest_root_mib, otherwise.storage.guest_root_mib);
@@ -115,6 +117,7 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   EXPECT_EQ(sample->log.keep_deleted_s, otherwise.log.keep_deleted_s);
   EXPECT_EQ(sample->log.keep_deleted, otherwise.log.keep_deleted);
   EXPECT_EQ(sample->log.keep_deleted_mib, otherwise.log.keep_deleted_mib);
+  EXPECT_EQ(sample->log.guest_mib, otherwise.log.guest_mib);
 }
 
 TEST(ConfigDocs, ThePageAndTheSampleTellTheSame) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/system/log.h"
+#include "runtimes/guest/guest_output.h"
 #include "runtimes/leftovers.h"
 
 namespace drover::jobs {
@@ -189,6 +190,22 @@ Part image_roots_of(runtimes::ImageStore& images) {
   return {"unpacked images", "root", "", list, remove};
 }
 
+/// By which Proxmox's guests of containers are started (guest_output.h).
+Part drop_ins_in(const system::Path& units) {
+  const auto list = [&units](const Stop& stop) -> Result<Listing> {
+    TRY(stop.check("list units"));
+    Listing listing{{}, {""}};
+    for (const runtimes::FoundDropIn& found : runtimes::found_drop_ins(units)) {
+      listing.things.push_back({"unit", "", found.file, found.container, found.job});
+    }
+    return listing;
+  };
+  const auto remove = [](const Thing& thing, const MayGo&, const Stop&) {
+    return runtimes::remove_drop_in(thing.name);
+  };
+  return {"units", "unit", "", list, remove};
+}
+
 Part job_logs_of(const runtimes::Layout& layout) {
   const auto list = [&layout](const Stop& stop) -> Result<Listing> {
     TRY(stop.check("list logs of jobs"));
@@ -225,6 +242,9 @@ std::vector<Part> inventory_parts(const Node& node) {
   parts.push_back(volumes_of(node.local_images, "volumes in files", "local-image"));
   if (node.proxmox_volumes != nullptr) {
     parts.push_back(volumes_of(*node.proxmox_volumes, "volumes of Proxmox", ""));
+  }
+  if (node.config.proxmox.enabled) {
+    parts.push_back(drop_ins_in(node.config.proxmox.unit_folder));
   }
   parts.push_back(leftovers(
       "folders", "folder", [&layout] { return runtimes::container_folders(layout); }, remove_path));

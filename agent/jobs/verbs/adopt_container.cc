@@ -9,6 +9,7 @@
 #include "agent/jobs/reconcile/unrecorded.h"
 #include "agent/jobs/target.h"
 #include "agent/jobs/verbs/verbs.h"
+#include "agent/system/log.h"
 
 namespace drover::jobs {
 namespace {
@@ -140,6 +141,9 @@ Result<json::Value> adopt_container(Work& work, const Node& node) {
                            [&](Journal& journal) { return take_in(journal, record); }));
   }
   const Target target = TRY(find_target(work, node));
+  if (const Result<> kept = runtime->keep_output(target.container(), work.stop()); !kept) {
+    system::log_warning("{}: {}", what, kept.error().message);
+  }
   const bool ended = guest.state.status == Status::stopped;
   TRY(note(work, target, guest.state.status,
            ended && !guest.state.exit ? Exit{} : guest.state.exit));

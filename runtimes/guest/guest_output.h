@@ -1,0 +1,64 @@
+// GuestOutput: has what guests of Proxmox print kept in Layout::log, as other runtimes' is.
+//
+// Proxmox starts a guest by the unit pve-container@VMID.service, which runs lxc-start(1). A drop-in
+// of this one instance, on this node only, has LXC log the guest's console too: of a guest it is
+// what its programs have as standard output and error (docs/decisions/0035-output-of-guests.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtimes/container.h"
+#include "runtimes/layout.h"
+
+namespace drover::runtimes {
+
+struct GuestOutputOptions {
+  system::Path units;                     ///< of systemd's, for drop-ins; "" keeps no output
+  system::Path configs = "/etc/pve/lxc";  ///< VMID.conf of each guest
+  Layout layout{};
+  std::uint64_t file_bytes = std::uint64_t{8} << 20;  ///< of each of two files, a power of two
+};
+
+/// A drop-in of ours, whole or not. What it says of itself is all that it tells.
+struct FoundDropIn {
+  system::Path file;
+  std::string container;  ///< with the job "" of one that has no text
+  std::string job;
+};
+
+/// Those below `units`.
+std::vector<FoundDropIn> found_drop_ins(const system::Path& units);
+/// Takes it away with its folder. Absent is success.
+Result<> remove_drop_in(const system::Path& file);
+
+/// The program that the text of a unit starts a guest by, when it does it as is known here:
+/// "PROGRAM -F -n %i". "" otherwise: nobody could say what a drop-in would take from it.
+std::string start_program(std::string_view unit);
+
+/// Thread-safe: it keeps no state but on the node.
+class GuestOutput {
+ public:
+  explicit GuestOutput(GuestOutputOptions options) : options_(std::move(options)) {}
+
+  /// Has the output of this guest kept from its next start on. Done already is success; nothing on
+  /// a node that keeps none.
+  Result<> keep(const Container& container, Vmid vmid) const;
+  /// Takes away what `keep` has made for the container, under whichever numbers it had, but not its
+  /// log and the folder of that.
+  Result<> forget(const Container& container) const;
+  /// Why no output of guests is kept on this node; "" when it is.
+  std::string why_not() const;
+
+ private:
+  /// The program of Proxmox's unit on this node.
+  std::string program() const;
+  std::string drop_in(const Container& container, Vmid vmid, const std::string& program) const;
+  system::Path drop_in_file(Vmid vmid) const;
+
+  GuestOutputOptions options_;
+};
+
+}  // namespace drover::runtimes
