@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "agent/doctor/examine_node_storage.h"
 #include "agent/doctor/examine_privileges.h"
@@ -12,6 +13,7 @@
 #include "proxmox/cluster.h"
 #include "proxmox/network.h"
 #include "proxmox/storage.h"
+#include "runtimes/guest/guest_output.h"
 
 namespace drover::doctor {
 namespace {
@@ -106,6 +108,18 @@ std::vector<Finding> examine_servers(const proxmox::Endpoint& endpoint, system::
   return findings;
 }
 
+/// It is no fault: guests run as well without.
+Finding examine_output(const Config& config) {
+  runtimes::GuestOutputOptions options;
+  options.units = config.proxmox.unit_folder;
+  options.configs = config.proxmox.guest_folder;
+  options.layout.state = config.runtime.state_folder;
+  const std::string why_not = runtimes::GuestOutput(std::move(options)).why_not();
+  return {
+      "proxmox", true,
+      why_not.empty() ? "what guests print is kept" : "what guests print is not kept: " + why_not};
+}
+
 /// What the client may and can do at the node.
 std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
                                   system::Clock& clock, const Stop& stop) {
@@ -121,6 +135,7 @@ std::vector<Finding> examine_node(proxmox::Client& client, const Config& config,
   if (config.routes_to(RuntimeKind::pve_lxc)) {
     findings.push_back(
         examine_storage(client, clock, config.storage.guest_storage, "rootdir", stop));
+    findings.push_back(examine_output(config));
   }
   for (const std::string& storage : config.storage.template_storages) {
     findings.push_back(examine_storage(client, clock, storage, "vztmpl", stop));

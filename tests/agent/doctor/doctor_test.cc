@@ -283,5 +283,13 @@ TEST(ExamineNodeStorage, IsMissedWhereAStorageNeedsItOnly) {
   EXPECT_THAT(examine(), ElementsAre(Field(&Finding::ok, true)));
 }
 
+TEST_F(DoctorTest, TellsWhetherWhatGuestsPrintIsKept) {
+  config_.proxmox.unit_folder = node_.folder() / "units";
+  EXPECT_THAT(examine(), Contains(Field(&Finding::message, "what guests print is kept")));
+  config_.proxmox.unit_folder.clear();
+  EXPECT_THAT(examine(), Contains(AllOf(Field(&Finding::ok, true),
+                                        Field(&Finding::message, HasSubstr("is not kept")))));
+}
+
 }  // namespace
 }  // namespace drover::doctor
