@@ -111,13 +111,16 @@ Result<SealedRecord> record_of(Work& work, const Node& node, runtimes::Runtime& 
   return sealed;
 }
 
-/// What its deletion goes by comes with it. It is no leak any more.
+/// What its deletion goes by comes with it. Neither it nor what is here for it is a leak any more.
 Result<> take_in(Journal& journal, const SealedRecord& record) {
   TRY(put_maker(journal, record));
   const std::vector<LeakRow> leaks = TRY(journal.leaks());
   for (const LeakRow& leak : leaks) {
-    const bool is_it = leak.kind == "container" && leak.container == record.container.name &&
-                       leak.job == record.container.job;
+    const bool is_its_own =
+        leak.kind == "container" || leak.kind == "folder" || leak.kind == "unit";
+    // A folder tells no job.
+    const bool is_it = is_its_own && leak.container == record.container.name &&
+                       (leak.job.empty() || leak.job == record.container.job);
     TRY(is_it ? journal.erase_leak(leak) : Result<>());
   }
   return {};

@@ -109,10 +109,11 @@ TEST_F(GuestUnit, OtherGuestsHaveNone) {
 TEST_F(GuestUnit, AFailedUnitTakesItToo) {
   const Container guest = make_guest(103, "web-3");
   const Path config = "/var/lib/lxc/103/config";
-  std::filesystem::rename(config, "/run/config");
+  const Path away = config.native() + ".away";
+  std::filesystem::rename(config, away);
   EXPECT_FALSE(start(103));
   EXPECT_EQ(show(103, "ActiveState"), "failed\n");
-  std::filesystem::rename("/run/config", config);
+  std::filesystem::rename(away, config);
   ASSERT_TRUE(GuestOutput(options_).keep(guest, Vmid{103}));
   EXPECT_TRUE(start(103));
   EXPECT_EQ(log(guest), "hello from web-3\r\noops\r\n");
