@@ -133,6 +133,8 @@ class Runtime {
   /// Has what it prints kept in Layout::log from its next start on, as create and start do: for one
   /// that was made elsewhere.
   virtual Result<> keep_output(const Container& /*container*/, const Stop& /*stop*/) { return {}; }
+  /// Takes away what keeps it, but the log: of one that goes on elsewhere.
+  virtual Result<> forget_output(const Container& /*container*/) { return {}; }
   /// The spec of a container that is as this one is, which has a spec nobody here knows.
   virtual Result<ContainerSpec> spec_of(const Container& container, const Stop& /*stop*/) {
     return fail(Code::refused, "container {}: runtime {} does not tell what it was asked for",

@@ -59,6 +59,7 @@ class GuestRuntime final : public Runtime,
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<std::vector<std::string>> pending(const Container& container, const Stop& stop) override;
   Result<> keep_output(const Container& container, const Stop& stop) override;
+  Result<> forget_output(const Container& container) override { return output_.forget(container); }
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Snapshots* snapshots() override { return this; }

@@ -86,11 +86,15 @@ class MigrateLife(unittest.TestCase):
         self.assertEqual(self.told_of("web")[-3:], ["stopping", "migrated", "gone"])
         self.assertNotIn("web", self.node.names())
         self.assertNotIn("web", drover("leaks").stdout)
+        drop_in = f"units/pve-container@{before['vmid']}.service.d"
+        self.assertFalse((self.node.simulator.folder / drop_in).exists())
+        self.assertFalse((self.node.work / "state/containers/web").exists())
         adopt = [BUILD / "agent/cli/drover", "--bus", self.other.bus, "adopt", "web", "--file", "/dev/stdin"]
         subprocess.run(adopt, input=moved.stdout, text=True, check=True, stdout=subprocess.DEVNULL)
         after = self.other.inspect("web")
         self.assertEqual((after["status"], after["vmid"], after["spec"]),
                          ("running", before["vmid"], {**before["spec"], "hostname": "web"}))
+        self.assertTrue((self.other.simulator.folder / drop_in / "drover.conf").exists())
         self.assertEqual(self.other.drover("exec", "web", "cat", "/data/note").stdout, "kept\n")
 
         self.other.drover("rm", "--force", "web")

@@ -69,6 +69,13 @@ Result<std::optional<json::Value>> find_moved(Work& work, const Target& target,
 /// From here on it is the other node's.
 Result<> let_go(Work& work, const Node& node, const Target& target, const json::Value& data) {
   keep_log(node, target.record);
+  for (const Result<>& gone :
+       {target.runtime->forget_output(target.container()),
+        system::remove_tree(node.layout.container(target.record.container.name))}) {
+    if (!gone) {
+      system::log_warning("container {}: {}", target.row.name, gone.error().message);
+    }
+  }
   const auto kept = remember(node, target.row, work.clock().unix_ms());
   if (!kept) {
     system::log_warning("keep the log of container {}: {}", target.row.name, kept.error().message);
