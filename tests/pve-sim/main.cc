@@ -121,8 +121,7 @@ int serve(const Arguments& arguments) {
       throw std::runtime_error(to_text(made.error()));
     }
   }
-  for (const Result<>& done :
-       {pve_sim::write_own_place(place), pve_sim::make_guest_units(place)}) {
+  for (const Result<>& done : {pve_sim::write_own_place(place), pve_sim::make_guest_units(place)}) {
     if (!done) {
       throw std::runtime_error(to_text(done.error()));
     }
