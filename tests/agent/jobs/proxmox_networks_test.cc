@@ -183,7 +183,9 @@ TEST_F(ProxmoxNetworksTest, WithProxmoxTurnedOffWhatItHasStillIsNotCalledRemoved
   EXPECT_EQ(row.state, JobState::failed);
   EXPECT_THAT(row.result, HasSubstr("\"refused\""));
   EXPECT_THAT(row.result, HasSubstr("set proxmox.enabled, or strike it off by force"));
-  EXPECT_EQ(journal_->network("vmbr5").value()->busy, "");
+  const std::optional<NetworkRow> kept = journal_->network("vmbr5").value();
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->busy, "");
   EXPECT_EQ(run(job("j4", "network.remove", "vmbr5", {{"force", true}})).state,
             JobState::succeeded);
   EXPECT_THAT(journal_->networks().value(), IsEmpty());
@@ -206,7 +208,9 @@ TEST_F(ProxmoxNetworksTest, OneThatIsBeingMadeIsNotForgottenWithProxmoxTurnedOff
   node_->network_configuration = nullptr;
   restart_agent();
   EXPECT_EQ(await("j1").state, JobState::cancelled);
-  EXPECT_EQ(journal_->network("vmbr5").value()->busy, "");
+  const std::optional<NetworkRow> kept = journal_->network("vmbr5").value();
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->busy, "");
 }
 
 }  // namespace
