@@ -54,7 +54,7 @@ const std::vector<Wrong>& wrong_lines() {
       {{"adopt", "web-1", "--file", "/no/such/spec.json"}, "--file"},
       {{"migrate", "web-1"}, "--to is required"},
       {{"migrate", "web-1", "--to", "no node"}, "/options/to"},
-      {{"migrate", "web-1", "--to", "pve2", "--grace", "5"}, "/options/grace_s"},
+      {{"migrate", "web-1", "--to", "pve2", "--grace", "5"}, "--grace"},
       {{"backup", "web-1"}, "--storage is required"},
       {{"backup", "--storage", "local", "--mode", "fast", "web-1"}, "--mode"},
       {{"backup", "--storage", "local", "--compress", "rar", "web-1"}, "--compress"},
