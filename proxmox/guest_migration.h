@@ -1,7 +1,6 @@
 // Migrations of guests: from this node to another of its cluster.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 
@@ -10,26 +9,23 @@
 
 namespace drover::proxmox {
 
-/// What POST /nodes/N/lxc/VMID/migrate is given.
-struct MigrationRequest {
-  std::string node;               ///< where to
-  bool restart = false;           ///< one that runs is ended here, and started there
-  std::chrono::seconds grace{0};  ///< for its programs to end, when it runs
-  std::string storage;            ///< there, of all its volumes; "" for those they are on here
-};
-
 /// Thread-safe as far as the client is.
 class MigrationCalls {
  public:
   MigrationCalls(Client& client, Tasks& tasks, Guests& guests)
       : client_(client), tasks_(tasks), guests_(guests) {}
 
-  /// Returns when it is there, with what Proxmox complains about all the same ("" for nothing), as
-  /// of a start there that has failed. After an error it is here, unless that says that nobody
-  /// knows: a guest moves all at once. `conflict` for one that the HA manager has in its hands,
-  /// which would decide itself, and for one that runs, without `restart`. Nothing breaks it off; on
-  /// `stop` it goes on by itself.
-  Result<std::string> migrate(Vmid vmid, const MigrationRequest& request, const Stop& stop);
+  /// `not_found` for a node that the cluster does not have, `unavailable` for one that is offline,
+  /// and `conflict` for a guest that the HA manager has in its hands, which would decide itself.
+  Result<> check(Vmid vmid, const std::string& node, const Stop& stop);
+  /// Of a guest at rest, with its volumes on `storage` there, "" for those they are on here.
+  /// Returns when it is there, with what Proxmox complains about all the same ("" for nothing).
+  /// After an error it is here, unless that says that nobody knows: a guest moves all at once.
+  /// Nothing breaks it off; on `stop` it goes on by itself.
+  Result<std::string> migrate(Vmid vmid, const std::string& node, const std::string& storage,
+                              const Stop& stop);
+  /// Starts one that is on that node now. One that runs is success.
+  Result<> start_there(Vmid vmid, const std::string& node, const Stop& stop);
 
   struct Placed {
     std::string node;
@@ -42,7 +38,7 @@ class MigrationCalls {
  private:
   Result<> check_unmanaged(Vmid vmid, const std::string& node, const Stop& stop);
   /// Asks for it and waits; how it ended tells no more than that nothing goes on any longer.
-  Result<> migrate_now(Vmid vmid, const MigrationRequest& request, const Stop& stop);
+  Result<> migrate_now(Vmid vmid, const Form& form, const Stop& stop);
 
   Client& client_;
   Tasks& tasks_;

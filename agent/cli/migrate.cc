@@ -27,7 +27,7 @@ Result<JobRequest> request_to_migrate(const MigrateOptions& options) {
 }
 
 void tell_where(const std::string& name, const json::Value& result) {
-  const std::string node(result.at("node").string_or(""));
+  const std::string node(result.at("to").string_or(""));
   const std::string_view warning = result.at("warning").string_or("");
   if (!warning.empty()) {
     fmt::print(stderr, "{}\n",

@@ -41,7 +41,10 @@ Result<> write_end(Books& books, const std::string& job, const std::string& targ
   json::Object data{{"target", target}};
   if (result.object() != nullptr) {
     for (const auto& [key, value] : *result.object()) {
-      data.set(key, value);
+      // Of container.migrate; whoever wants it asks for the job.
+      if (key != "spec") {
+        data.set(key, value);
+      }
     }
   }
   return books.tell(Event{.kind = "job",

@@ -89,8 +89,12 @@ class GuestRuntime final : public Runtime,
   Result<> check_grown(const Container& container, const std::string& volume,
                        std::uint64_t size_mib, const Stop& stop) override;
   Result<DiskSizes> disk_sizes(const Container& container, const Stop& stop) override;
+  Result<> check_migration(const Container& container, const std::string& node,
+                           const Stop& stop) override;
   Result<std::string> migrate(const Container& container, const MigrationWish& wish,
                               const Stop& stop) override;
+  Result<> start_there(const Container& container, const std::string& node,
+                       const Stop& stop) override;
   Result<std::string> other_node_of(const Container& container, const Stop& stop) override;
 
   /// For messages.

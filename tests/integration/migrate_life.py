@@ -10,6 +10,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 from whole_node import Client, EventStream, Node
@@ -83,7 +84,7 @@ class MigrateLife(unittest.TestCase):
         moved = drover("migrate", "web", "--to", "other", "--restart", "--grace", "5")
         self.assertIn("web is on node other now", moved.stderr)
         self.expect_only_at(self.other, before["vmid"])
-        self.assertEqual(self.told_of("web")[-3:], ["stopping", "migrated", "gone"])
+        self.assertEqual(self.told_of("web")[-4:], ["stopping", "stopped", "migrated", "gone"])
         self.assertNotIn("web", self.node.names())
         self.assertNotIn("web", drover("leaks").stdout)
         drop_in = f"units/pve-container@{before['vmid']}.service.d"
@@ -104,6 +105,9 @@ class MigrateLife(unittest.TestCase):
         vmid = self.run_guest("moved")["vmid"]
         self.node.drover("stop", "moved")
         self.move_by_hand(self.node, self.other, vmid)
+        # Once a new one was made, of the same name and address, with empty disks.
+        self.assertIn("is on node other now", self.node.drover("start", "moved", check=False).stderr)
+        self.assertEqual(list((self.node.simulator.folder / "guests").iterdir()), [])
         self.node.drover("migrate", "moved", "--to", "other")
         self.assertNotIn("moved", self.node.names())
         self.other.drover("adopt", "moved")
@@ -116,6 +120,15 @@ class MigrateLife(unittest.TestCase):
         drover("stop", "returns")
         drover("migrate", "returns", "--to", "other")
         self.move_by_hand(self.other, self.node, vmid)
+        # Once it was taken for what a failed job had left, and destroyed ten minutes later.
+        self.node.end()
+        self.node.start()
+        until = time.monotonic() + 30
+        while not (leaks := [leak for leak in json.loads(drover("leaks", "--json").stdout) if leak["container"] == "returns"]):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+        self.assertEqual([(leak["kind"], leak["collect_at"]) for leak in leaks], [("container", None)])
+        self.assertIn("has left this node, and its guest has come back", leaks[0]["message"])
         drover("adopt", "returns")
         self.assertEqual(self.node.inspect("returns")["status"], "stopped")
         drover("start", "returns")
@@ -157,7 +170,7 @@ class MigrateLife(unittest.TestCase):
         # Once the undo took it for one that has arrived.
         self.assertIn("it is there already", refusal("stays", "--to", "node1"))
         self.assertIn("stays", self.node.names())
-        self.assertIn("no such cluster node 'nowhere'", refusal("stays", "--to", "nowhere", "--restart"))
+        self.assertIn("the cluster has no node nowhere; it has node1, other", refusal("stays", "--to", "nowhere", "--restart"))
         drover("pause", "stays")
         self.assertIn("it is paused", refusal("stays", "--to", "other", "--restart"))
         drover("resume", "stays")
@@ -182,13 +195,10 @@ class MigrateLife(unittest.TestCase):
         drover("run", "--runtime", "pve-lxc", "--name", "lame", "--image", "local:vztmpl/busybox.tar.gz",
                "--network", "eth0=vmbr0,address=10.83.0.212/24")
         vmid = self.node.inspect("lame")["vmid"]
-        place = self.other.simulator.folder / "place.json"
-        known = place.read_text()
-        place.write_text(json.dumps({**json.loads(known), "bridges": []}))
+        self.other.simulator.fault("nospace 1 vzstart")
         moved = drover("migrate", "lame", "--to", "other", "--restart")
-        place.write_text(known)
-        self.assertIn("migration problems", moved.stderr)
-        self.assertIn("bridge 'vmbr0' does not exist", moved.stderr)
+        self.assertIn("lame is on node other, but: start guest of container lame on other", moved.stderr)
+        self.assertIn("No space left on device", moved.stderr)
         self.expect_only_at(self.other, vmid)
         self.other.drover("adopt", "lame")
         self.assertEqual(self.other.inspect("lame")["status"], "stopped")
@@ -222,6 +232,7 @@ class MigrateLife(unittest.TestCase):
         self.expect_only_at(self.other, vmid)
         self.assertNotIn("wanted", self.node.names())
         self.other.drover("adopt", "wanted")
+        self.assertEqual(self.other.inspect("wanted")["status"], "running")
         self.other.drover("rm", "--force", "wanted")
 
         vmid = self.run_guest("unheard")["vmid"]

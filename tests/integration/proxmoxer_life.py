@@ -15,7 +15,7 @@ from proxmoxer import ProxmoxAPI
 from proxmoxer.backends.https import AuthenticationError
 from proxmoxer.core import ResourceException
 
-from whole_node import Simulator, make_own_mounts, sh, show_own_interfaces
+from whole_node import Simulator, make_bridge, make_own_mounts, sh, show_own_interfaces
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 
@@ -26,6 +26,7 @@ class ProxmoxerLife(unittest.TestCase):
         cls.work = pathlib.Path(tempfile.mkdtemp(prefix="drover-proxmoxer-"))
         make_own_mounts()
         show_own_interfaces()
+        make_bridge()
         sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(cls.work))
         cls.simulator = Simulator(BUILD, cls.work, cls.work / "image")
         cls.addClassCleanup(sh, "umount", "-l", str(cls.work))

@@ -8,6 +8,7 @@
 #include "tests/pve-sim/checked.h"
 #include "tests/pve-sim/guest_config.h"
 #include "tests/pve-sim/node_figures.h"
+#include "tests/pve-sim/peers.h"
 #include "tests/pve-sim/quorum.h"
 
 namespace drover::pve_sim {
@@ -131,6 +132,9 @@ Answer Api::answer(const std::string& method, const std::string& target, const F
   if (parts[1] == "other" && target == "/nodes/other/network" && has_quorum(place_)) {
     CHECKED("GET /nodes/{node}/network", {});
     return with_data(json::Array{});
+  }
+  if (const std::optional<Place> peer = find_peer(place_, parts[1]); peer && has_quorum(place_)) {
+    return Api(*peer, users_).node(method, parts, form, user);
   }
   if (parts[1] != place_.node) {
     return error(

@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "agent/system/child.h"
 #include "agent/system/file.h"
-#include "tests/pve-sim/guest_networks.h"
 #include "tests/pve-sim/guest_tasks.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/peers.h"
@@ -93,7 +91,7 @@ class Migration {
       const json::Value* const timeout = details_.find("timeout");
       TRY(stop_guest(place_, vmid_,
                      timeout == nullptr ? kShutdownSeconds : timeout->integer_or(kShutdownSeconds),
-                     true, stop));
+                     false, stop));
     }
     return {};
   }
@@ -214,13 +212,6 @@ class Migration {
       return {};
     }
     log_.line("start container on target node");
-    for (const auto& [key, value] : *config) {
-      const std::string bridge = read_property_string(value.string_or(""))["bridge"];
-      if (is_network(key) &&
-          std::find(peer_.bridges.begin(), peer_.bridges.end(), bridge) == peer_.bridges.end()) {
-        return fail(Code::not_found, "bridge '{}' does not exist", bridge);
-      }
-    }
     return start_guest(peer_, vmid_, Stop());
   }
 

@@ -104,6 +104,13 @@ Result<std::string> Leaks::why_left(const Thing& thing, bool first_look) const {
           thing.container, thing.job);
     }
   }
+  const std::optional<JobRow> maker = TRY(books_.journal().job(thing.job));
+  if (thing.kind == "container" && thing.place == to_string(RuntimeKind::pve_lxc) && maker &&
+      maker->state == JobState::succeeded) {
+    return fmt::format(
+        "container {} of job {} has left this node, and its guest has come back: adopt it",
+        thing.container, thing.job);
+  }
   if (!node_.config.reconcile.collect) {
     return std::string("reconcile.collect is false");
   }

@@ -25,8 +25,9 @@ bool has_a_program(Status status) {
 /// Whether the job decides itself what becomes of its container.
 bool decides(const JobRow& job) {
   const std::optional<Verb> verb = verb_from(job.verb);
-  return verb && (makes_container(*verb) || starts_container(*verb) ||
-                  *verb == Verb::container_stop || *verb == Verb::container_delete);
+  return verb &&
+         (makes_container(*verb) || starts_container(*verb) || *verb == Verb::container_stop ||
+          *verb == Verb::container_migrate || *verb == Verb::container_delete);
 }
 
 Result<std::vector<std::string>> unseen(Journal& journal) {

@@ -24,6 +24,20 @@ struct Need {
   std::optional<Exit> ended;
 };
 
+/// One that an admin, or Proxmox's HA manager, has moved would be there twice.
+Result<> check_not_elsewhere(Work& work, const Target& target) {
+  runtimes::Migrations* const migrations = target.runtime->migrations();
+  if (migrations == nullptr) {
+    return {};
+  }
+  const std::string node = TRY(migrations->other_node_of(target.container(), work.stop()));
+  return node.empty() ? Result<>()
+                      : fail(Code::conflict,
+                             "start container {}: its guest is on node {} now, where drover adopt "
+                             "takes it in; drover rm strikes it off here",
+                             target.row.name, node);
+}
+
 Result<Need> ask_runtime(Work& work, const Target& target) {
   const Result<runtimes::State> now = target.runtime->state(target.container(), work.stop());
   if (!now && now.error().code != Code::not_found) {
@@ -36,6 +50,9 @@ Result<Need> ask_runtime(Work& work, const Target& target) {
   // runc and crun forget nothing of an ended container and start it never again; it is made anew
   // from what is still mounted. After a reboot they do not have it at all.
   const bool ended = now && now->status == Status::stopped;
+  if (!now) {
+    TRY(check_not_elsewhere(work, target));
+  }
   if (!now || (ended && !target.runtime->capabilities().restartable)) {
     return Need{true, std::nullopt};
   }
