@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <thread>
 
@@ -307,7 +308,7 @@ TEST_F(LxcRuntimeTest, MemoryIsBoundedWithSwapAsRuncAndCrunHaveIt) {
   const std::string unbounded = v2 ? "max\n" : "9223372036854771712\n";
   EXPECT_EQ(swap(), v2 ? "0\n" : "67108864\n");
   // More, less, none and some again.
-  for (const std::uint64_t mib : {128, 32, 0, 64}) {
+  for (const std::uint64_t mib : std::array<std::uint64_t, 4>{128, 32, 0, 64}) {
     const auto updated = runtime_->update(container_, {mib, 0, 0}, stop_);
     ASSERT_TRUE(updated) << updated.error().message;
     EXPECT_EQ(swap(), mib == 0 ? unbounded : v2 ? "0\n" : std::to_string(mib << 20) + "\n");
