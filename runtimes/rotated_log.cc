@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "agent/core/json.h"
+#include "agent/system/crash_point.h"
 
 namespace drover::runtimes {
 namespace {
@@ -21,6 +22,7 @@ using system::Path;
 using system::UniqueFd;
 
 constexpr const char* kBegins = "trusted.drover.begins";
+constexpr const char* kSeen = "trusted.drover.seen";
 
 Failure failed_on(std::string_view what, const Path& path) {
   const int error = errno;
@@ -37,9 +39,7 @@ Result<UniqueFd> open_part(const Path& path) {
   return file;
 }
 
-std::optional<std::uint64_t> begins(const UniqueFd& file) {
-  std::array<char, 24> text{};
-  const ssize_t size = fgetxattr(file.get(), kBegins, text.data(), text.size());
+std::optional<std::uint64_t> number_in(const std::array<char, 24>& text, ssize_t size) {
   if (size <= 0) {
     return std::nullopt;
   }
@@ -48,10 +48,28 @@ std::optional<std::uint64_t> begins(const UniqueFd& file) {
   return number < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(number));
 }
 
+std::optional<std::uint64_t> begins(const UniqueFd& file) {
+  std::array<char, 24> text{};
+  return number_in(text, fgetxattr(file.get(), kBegins, text.data(), text.size()));
+}
+
+std::optional<std::uint64_t> seen_in(const Path& folder) {
+  std::array<char, 24> text{};
+  return number_in(text, lgetxattr(folder.c_str(), kSeen, text.data(), text.size()));
+}
+
 /// A file system without extended attributes loses only the count.
 void mark(const UniqueFd& file, std::uint64_t where) {
   const std::string text = std::to_string(where);
   (void)fsetxattr(file.get(), kBegins, text.data(), text.size(), 0);
+}
+
+void mark_seen(const Path& folder, std::uint64_t where) {
+  const std::optional<std::uint64_t> seen = seen_in(folder);
+  if (!seen || *seen < where) {
+    const std::string text = std::to_string(where);
+    (void)lsetxattr(folder.c_str(), kSeen, text.data(), text.size(), 0);
+  }
 }
 
 bool is_at(const struct stat& file, const Path& path) {
@@ -66,6 +84,62 @@ Result<struct stat> status_of(const UniqueFd& file) {
     return fail(Code::broken, "look at a log: {}", std::strerror(errno));
   }
   return found;
+}
+
+std::uint64_t size_of(const struct stat& file) {
+  return static_cast<std::uint64_t>(file.st_size);
+}
+
+/// Those that are there, of one moment, and the numbers of their first bytes.
+struct Parts {
+  UniqueFd older;
+  UniqueFd newer;
+  std::uint64_t first = 0;   ///< of the older
+  std::uint64_t second = 0;  ///< of the newer
+};
+
+/// Where there is an older part both are marked. What a reader has come to counts for nothing here:
+/// it may be any number.
+Result<Parts> open_parts(const Path& log) {
+  const Path older_path = older_part(log);
+  const Path folder = log.parent_path();
+  for (;;) {
+    Parts parts;
+    parts.older = TRY(open_part(older_path));
+    parts.newer = TRY(open_part(log));
+    const std::optional<std::uint64_t> seen = seen_in(folder);
+    if (!parts.older.valid()) {
+      const UniqueFd renamed = TRY(open_part(older_path));
+      if (renamed.valid()) {
+        continue;
+      }
+      parts.second = parts.newer.valid() ? begins(parts.newer).value_or(seen.value_or(0)) : 0;
+      return parts;
+    }
+    const struct stat older = TRY(status_of(parts.older));
+    if (!is_at(older, older_path)) {
+      continue;  // renamed over in between
+    }
+    // Without a mark it is not the one that was seen last but one after that, which had as many
+    // bytes, being full: the next or a later one. The one more is told as gone to who has read to
+    // the end of that.
+    parts.first = begins(parts.older).value_or(seen ? *seen + size_of(older) + 1 : 0);
+    parts.second = parts.first + size_of(older);
+    mark(parts.older, parts.first);
+    if (parts.newer.valid()) {
+      mark(parts.newer, parts.second);
+    }
+    mark_seen(folder, parts.second);
+    return parts;
+  }
+}
+
+Result<> move_log(const Path& from, const Path& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0) {
+    return fail(Code::broken, "rename {} to {}: {}", from.native(), to.native(),
+                std::strerror(errno));
+  }
+  return {};
 }
 
 Result<> append(const UniqueFd& to, const UniqueFd& from) {
@@ -91,49 +165,91 @@ Path older_part(const Path& log) {
 Result<> begin_rotated_log(const Path& log) {
   const UniqueFd file(
       ::open(log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.valid()) {
-    return errno == EEXIST ? Result<>() : failed_on("make", log);
+  if (!file.valid() && errno != EEXIST) {
+    return failed_on("make", log);
   }
-  mark(file, 0);
+  const Parts parts = TRY(open_parts(log));
+  if (parts.newer.valid() && !parts.older.valid()) {
+    mark(parts.newer, parts.second);
+    mark_seen(log.parent_path(), parts.second);
+  }
   return {};
 }
 
-Result<> join_rotated_log(const Path& log, const Path& to) {
-  const UniqueFd older = TRY(open_part(older_part(log)));
-  if (!older.valid()) {
-    if (std::rename(log.c_str(), to.c_str()) != 0 && errno != ENOENT) {
-      return fail(Code::broken, "rename {} to {}: {}", log.native(), to.native(),
-                  std::strerror(errno));
-    }
+Result<> turn_rotated_log(const Path& log, std::uint64_t most) {
+  const Parts parts = TRY(open_parts(log));
+  if (!parts.newer.valid()) {
     return {};
   }
-  const UniqueFd newer = TRY(open_part(log));
-  const Path whole = log.native() + ".whole";
+  const struct stat status = TRY(status_of(parts.newer));
+  if (size_of(status) <= most) {
+    return {};
+  }
+  mark(parts.newer, parts.second);  // also of one that LXC has made alone
+  if (std::rename(log.c_str(), older_part(log).c_str()) != 0) {
+    return failed_on("rename", log);
+  }
+  system::crash_point("log turned before the next part");
+  return begin_rotated_log(log);
+}
+
+namespace {
+
+Result<> join(const Parts& parts, const Path& whole, const Path& to) {
   const UniqueFd joined(
       ::open(whole.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!joined.valid()) {
     return failed_on("make", whole);
   }
-  mark(joined, begins(older).value_or(0));
-  Result<> done = append(joined, older);
-  if (done && newer.valid()) {
-    done = append(joined, newer);
+  mark(joined, parts.first);
+  TRY(append(joined, parts.older));
+  TRY(append(joined, parts.newer));
+  return move_log(whole, to);
+}
+
+}  // namespace
+
+Result<> join_rotated_log(const Path& log, const Path& to) {
+  const Path older = older_part(log);
+  const Parts parts = TRY(open_parts(log));
+  if (!parts.older.valid()) {
+    return parts.newer.valid() ? move_log(log, to) : Result<>();
   }
-  if (done && std::rename(whole.c_str(), to.c_str()) != 0) {
-    done = fail(Code::broken, "rename {} to {}: {}", whole.native(), to.native(),
-                std::strerror(errno));
+  if (!parts.newer.valid()) {
+    struct stat made {};
+    if (lstat(to.c_str(), &made) != 0) {
+      return move_log(older, to);
+    }
+    ::unlink(older.c_str());  // what a crash has left below
+    return {};
   }
-  ::unlink(done ? older_part(log).c_str() : whole.c_str());
-  if (done) {
-    ::unlink(log.c_str());
+  const Path whole = log.native() + ".whole";
+  Result<> done = join(parts, whole, to);
+  if (!done) {
+    ::unlink(whole.c_str());
+    if (::link(log.c_str(), to.c_str()) != 0 && errno != EEXIST) {
+      return done;
+    }
+    done = Failure(Error(done.error()).context("only its newer part"));
   }
+  // Who reads either part must not take the other for the next one, nor the next run for a log that
+  // is to be joined yet.
+  (void)std::rename(log.c_str(), older.c_str());
+  system::crash_point("log joined before its parts go");
+  ::unlink(older.c_str());
   return done;
 }
 
 Result<RotatedLog> RotatedLog::open(const Path& log, bool in_parts, std::uint64_t offset) {
   if (in_parts) {
-    Part part = TRY(choose(log, offset));
-    return RotatedLog(std::move(part), log);
+    Parts parts = TRY(open_parts(log));
+    if (!parts.older.valid() && !parts.newer.valid()) {
+      return fail(Code::not_found, "open {}: nothing was written yet", log.native());
+    }
+    const bool in_older = parts.older.valid() && (offset < parts.second || !parts.newer.valid());
+    return RotatedLog(in_older ? Part{std::move(parts.older), parts.first}
+                               : Part{std::move(parts.newer), parts.second},
+                      log);
   }
   UniqueFd file = TRY(open_part(log));
   if (!file.valid()) {
@@ -142,33 +258,11 @@ Result<RotatedLog> RotatedLog::open(const Path& log, bool in_parts, std::uint64_
   return RotatedLog({std::move(file), 0}, {});
 }
 
-Result<RotatedLog::Part> RotatedLog::choose(const Path& log, std::uint64_t offset) {
-  const Path older_path = older_part(log);
-  for (;;) {
-    UniqueFd older = TRY(open_part(older_path));
-    UniqueFd newer = TRY(open_part(log));
-    if (!older.valid() && !newer.valid()) {
-      return fail(Code::not_found, "open {}: nothing was written yet", log.native());
-    }
-    if (!older.valid()) {
-      const std::uint64_t first = begins(newer).value_or(0);
-      return Part{std::move(newer), first};
-    }
-    const struct stat status = TRY(status_of(older));
-    if (!is_at(status, older_path)) {
-      continue;  // renamed over in between
-    }
-    // Without a mark more than one part has gone unseen, and nobody knows how many bytes: whoever
-    // has come to `offset` has seen none of what is there.
-    const std::uint64_t first = begins(older).value_or(offset);
-    const std::uint64_t second = first + static_cast<std::uint64_t>(status.st_size);
-    mark(older, first);
-    if (newer.valid()) {
-      mark(newer, second);
-    }
-    return offset < second || !newer.valid() ? Part{std::move(older), first}
-                                             : Part{std::move(newer), second};
+Result<> RotatedLog::count_parts() const {
+  if (!log_.empty()) {
+    TRY(open_parts(log_));
   }
+  return {};
 }
 
 Result<bool> RotatedLog::is_full() const {
@@ -178,15 +272,19 @@ Result<bool> RotatedLog::is_full() const {
 
 Result<bool> RotatedLog::step_on() {
   const struct stat own = TRY(status_of(part_.file));
-  const std::uint64_t end = part_.begins + static_cast<std::uint64_t>(own.st_size);
+  const std::uint64_t end = part_.begins + size_of(own);
+  Parts parts = TRY(open_parts(log_));
   // Of two that came after this one the first may be gone as well.
-  UniqueFd next = TRY(open_part(is_at(own, older_part(log_)) ? log_ : older_part(log_)));
+  bool in_older = parts.older.valid();
+  if (in_older) {
+    const struct stat older = TRY(status_of(parts.older));
+    in_older = older.st_ino != own.st_ino || older.st_dev != own.st_dev;
+  }
+  UniqueFd& next = in_older ? parts.older : parts.newer;
   if (!next.valid()) {
     return false;
   }
-  const std::uint64_t first = std::max(begins(next).value_or(end), end);
-  mark(next, first);
-  part_ = {std::move(next), first};
+  part_ = {std::move(next), std::max(in_older ? parts.first : parts.second, end)};
   return true;
 }
 

@@ -112,14 +112,82 @@ TEST_F(RotatedLogTest, BytesKeepTheirNumbersWhileOthersGo) {
 }
 
 TEST_F(RotatedLogTest, AfterRotationsThatNobodySawAllThatIsKeptIsNew) {
+  if (!has_marks()) {
+    GTEST_SKIP() << "this file system has no trusted attributes for whoever runs this";
+  }
   ASSERT_TRUE(begin_rotated_log(log_));
   write("0123");
   EXPECT_EQ(all(0), "0123");
-  for (const char* text : {"45", "67", "89"}) {
+  for (const char* text : {"4567", "89ab", "cd"}) {
     rotate();
     write(text);
   }
-  EXPECT_EQ(all(4), "6789");
+  std::uint64_t offset = 4;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  EXPECT_EQ(rest(*log, offset), "89abcd");
+  EXPECT_EQ(offset, 11U) << "at least one byte is told as gone";
+}
+
+TEST_F(RotatedLogTest, WhatAReaderClaimsToHaveReadIsNotBelieved) {
+  if (!has_marks()) {
+    GTEST_SKIP() << "this file system has no trusted attributes for whoever runs this";
+  }
+  ASSERT_TRUE(begin_rotated_log(log_));
+  for (const char* text : {"0123", "4567", "89ab", "cd"}) {
+    write(text);
+    if (text != std::string("cd")) {
+      rotate();
+    }
+  }
+  EXPECT_EQ(all(1'000'000), "");
+  EXPECT_EQ(all(0), "89abcd");
+  std::uint64_t offset = 9;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  rotate();
+  write("ef");
+  EXPECT_EQ(rest(*log, offset), "cdef") << "a follower reads on";
+}
+
+TEST_F(RotatedLogTest, CountsNeverRunBack) {
+  if (!has_marks()) {
+    GTEST_SKIP() << "this file system has no trusted attributes for whoever runs this";
+  }
+  ASSERT_TRUE(begin_rotated_log(log_));
+  std::uint64_t before = 0;
+  for (int turn = 0; turn < 5; ++turn) {
+    for (int unseen = 0; unseen < 3; ++unseen) {
+      write("0123");
+      rotate();
+    }
+    write("01");
+    std::uint64_t offset = before;
+    Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+    ASSERT_TRUE(log);
+    EXPECT_EQ(rest(*log, offset), "012301") << turn;
+    EXPECT_GT(offset, before + 6) << turn;
+    before = offset;
+    write("23");
+    rotate();
+  }
+}
+
+TEST_F(RotatedLogTest, ALogLargerThanItsBoundIsTurned) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  write("0123");
+  ASSERT_TRUE(turn_rotated_log(log_, 4));
+  EXPECT_FALSE(std::filesystem::exists(older_part(log_))) << "LXC turns one that is full";
+  ASSERT_TRUE(turn_rotated_log(log_, 3));
+  EXPECT_EQ(system::read_file(log_).value(), "");
+  write("45");
+  EXPECT_EQ(all(0), "012345");
+  EXPECT_EQ(all(5), "5");
+  std::filesystem::remove(log_);
+  EXPECT_TRUE(turn_rotated_log(log_, 3)) << "as a crash leaves it";
+  ASSERT_TRUE(begin_rotated_log(log_));
+  write("ab");
+  EXPECT_EQ(all(3), "3ab");
 }
 
 TEST_F(RotatedLogTest, JoinedItIsOneFileWithTheSameNumbers) {
@@ -147,6 +215,58 @@ TEST_F(RotatedLogTest, WhatCannotBeJoinedStaysAsItWas) {
   EXPECT_FALSE(join_rotated_log(log_, folder_ / "no" / "folder"));
   EXPECT_EQ(all(0), "012345");
   EXPECT_FALSE(std::filesystem::exists(log_.native() + ".whole"));
+}
+
+TEST_F(RotatedLogTest, JoinedAgainAfterACrashItIsStillWhole) {
+  const system::Path kept = folder_ / "kept";
+  write("0123");
+  rotate();
+  write("45");
+  std::ofstream(kept) << "012345";
+  ASSERT_TRUE(join_rotated_log(log_, kept)) << "nothing was taken away yet";
+  EXPECT_EQ(system::read_file(kept).value(), "012345");
+  std::ofstream(older_part(log_)) << "45";
+  ASSERT_TRUE(join_rotated_log(log_, kept)) << "one part was left";
+  EXPECT_EQ(system::read_file(kept).value(), "012345");
+  EXPECT_FALSE(std::filesystem::exists(older_part(log_)));
+}
+
+TEST_F(RotatedLogTest, WhereThereIsNoRoomForBothTheNewerPartIsKept) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  write("0123");
+  rotate();
+  write("45");
+  std::filesystem::create_directory(log_.native() + ".whole");
+  std::ofstream(system::Path(log_.native() + ".whole") / "in the way");
+  const system::Path kept = folder_ / "kept";
+  const Result<> joined = join_rotated_log(log_, kept);
+  ASSERT_FALSE(joined);
+  EXPECT_NE(joined.error().message.find("only its newer part"), std::string::npos);
+  EXPECT_EQ(system::read_file(kept).value(), "45");
+  EXPECT_FALSE(std::filesystem::exists(log_));
+  EXPECT_FALSE(std::filesystem::exists(older_part(log_)));
+}
+
+TEST_F(RotatedLogTest, AnOlderPartAloneIsKept) {
+  write("0123");
+  std::filesystem::rename(log_, older_part(log_));
+  const system::Path kept = folder_ / "kept";
+  ASSERT_TRUE(join_rotated_log(log_, kept));
+  EXPECT_EQ(system::read_file(kept).value(), "0123");
+}
+
+TEST_F(RotatedLogTest, WhoReadsItWhileItIsJoinedReadsNothingTwice) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  write("0123");
+  rotate();
+  write("45");
+  std::uint64_t offset = 4;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  EXPECT_EQ(rest(*log, offset), "45");
+  std::filesystem::rename(log_, older_part(log_));  // the joining's last step but one
+  EXPECT_EQ(rest(*log, offset), "");
+  EXPECT_EQ(offset, 6U);
 }
 
 TEST_F(RotatedLogTest, AFileThatOnlyGrowsIsReadAsItIs) {

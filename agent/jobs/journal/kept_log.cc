@@ -24,8 +24,8 @@ void keep_log(const Node& node, const ContainerRecord& record) {
     made = runtimes::join_rotated_log(from, to);
   }
   if (!made) {
-    system::log_warning("the log of container {} is not kept: {}", record.container.name.str(),
-                        made.error().message);
+    system::log_warning("the log of container {} is not kept as it was: {}",
+                        record.container.name.str(), made.error().message);
   }
 }
 
