@@ -90,7 +90,7 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
       runtimes::RotatedLog::open(source.path, source.raw, stream.offset);
   if (!log) {
     const bool absent = log.error().code == Code::not_found;
-    return fail(absent && (source.grows || source.raw) ? Code::unavailable : log.error().code,
+    return fail(absent && source.grows ? Code::unavailable : log.error().code,
                 "open the log of {} {}: {}", kind, stream.object,
                 !absent      ? log.error().message
                 : source.raw ? "nothing was kept: what a guest of Proxmox prints is kept from its "
@@ -163,6 +163,7 @@ void LogStreams::ended(std::string_view kind, const std::string& object) {
 void LogStreams::changed() {
   alignas(inotify_event) std::array<char, 4096> buffer{};
   std::vector<int> touched;
+  std::vector<int> rotated;
   for (;;) {
     const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
     if (size <= 0) {
@@ -172,7 +173,18 @@ void LogStreams::changed() {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
       touched.push_back(event.wd);
+      if ((event.mask & IN_CREATE) != 0) {
+        rotated.push_back(event.wd);
+      }
       at += sizeof event + event.len;
+    }
+  }
+  // Also for those who take nothing now: a part may come and go before they do.
+  for (const auto& [address, stream] : streams_) {
+    const auto found = std::find(rotated.begin(), rotated.end(), stream.watch);
+    if (found != rotated.end()) {
+      (void)stream.log->count_parts().has_value();
+      rotated.erase(std::remove(rotated.begin(), rotated.end(), stream.watch), rotated.end());
     }
   }
   pump_all([&](const Stream& stream) {

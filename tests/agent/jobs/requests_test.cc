@@ -265,6 +265,40 @@ TEST_F(RequestsTest, AGuestsLogIsOneOverItsRotations) {
   EXPECT_EQ(late.at(0).header.find("gone")->integer_or(0), 10);
 }
 
+TEST_F(RequestsTest, ASlowFollowerOfAGuestIsToldWhatIsGone) {
+  run(run_job("j1", "web-1"));
+  ContainerRow row = journal_->container("web-1").value().value();
+  row.runtime = "pve-lxc";
+  ASSERT_TRUE(journal_->put_container(row));
+  const auto log = layout_.log(*ContainerName::parse("web-1"));
+  ASSERT_TRUE(runtimes::begin_rotated_log(log));
+  write_log("web-1", "one\r\n");
+  ask("submit", "stream.open", R"({"name":"web-1","follow":true,"credit":0})");
+  for (const char* next : {"two\r\n", "three\r\n", "four\r\n"}) {
+    std::filesystem::rename(log, runtimes::older_part(log));
+    write_log("web-1", next);
+    loop_->turn(std::chrono::milliseconds(0));
+  }
+  ask("submit", "stream.credit", R"({"bytes":1000})");
+  ASSERT_GE(sent_.size(), 3U);
+  const Record& after = *(sent_.end() - 2);
+  EXPECT_EQ((sent_.end() - 3)->data, "one\r\n");
+  EXPECT_EQ(after.data, "three\r\n");
+  ASSERT_NE(after.header.find("gone"), nullptr);
+  EXPECT_EQ(after.header.find("gone")->integer_or(0), 5);
+  EXPECT_EQ(sent_.back().data, "four\r\n");
+  EXPECT_EQ(sent_.back().header.find("gone"), nullptr);
+}
+
+TEST_F(RequestsTest, OfAStoppedGuestThatNothingWasKeptOfThereIsNothingToWaitFor) {
+  run(run_job("j1", "web-1"));
+  ContainerRow row = journal_->container("web-1").value().value();
+  row.runtime = "pve-lxc";
+  row.status = Status::stopped;
+  ASSERT_TRUE(journal_->put_container(row));
+  EXPECT_EQ(refusal("submit", "stream.open", R"({"name":"web-1","follow":true})"), "not_found");
+}
+
 TEST_F(RequestsTest, StreamsHaveABoundAndCloseMakesRoom) {
   run(run_job("j1", "web-1"));
   write_log("web-1", "x");
