@@ -125,7 +125,8 @@ void Drivers::add_runtimes(system::Clock& clock) {
                                config_.network.default_bridge,
                                config_.storage.default_storage,
                                {config_.proxmox.unit_folder, config_.proxmox.guest_folder, layout_,
-                                guest_log_bytes(config_)}}));
+                                guest_log_bytes(config_),
+                                [](std::string_view why) { system::log_warning("{}", why); }}}));
   }
 }
 

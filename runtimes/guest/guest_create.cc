@@ -20,7 +20,10 @@ Result<> GuestRuntime::create(const Container& container, const Stop& stop) {
   }
   TRY(set_program(container, stop));
   system::crash_point("guest before its output");
-  TRY(keep_output(container, stop));
+  // A full or read-only /etc keeps no guest from being made.
+  if (const Result<> kept = keep_output(container, stop); !kept) {
+    output_.warn(kept.error().message);
+  }
   return set_firewall(container, stop);
 }
 

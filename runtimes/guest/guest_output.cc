@@ -192,10 +192,15 @@ std::string GuestOutput::drop_in(const Container& container, Vmid vmid,
 }
 
 Result<> GuestOutput::keep(const Container& container, Vmid vmid) const {
+  const std::string what = "keep the output of container " + container.name.str();
   if (!why_not().empty()) {
+    const bool has_one = read_drop_in(drop_in_file(vmid)).has_value();
+    TRY(forget(container).context(what));
+    if (has_one) {
+      system::forget_failed_unit(service_of(vmid));
+    }
     return {};
   }
-  const std::string what = "keep the output of container " + container.name.str();
   const std::string text = drop_in(container, vmid, program());
   const Path file = drop_in_file(vmid);
   TRY(system::make_folders(options_.layout.container(container.name), 0700).context(what));
@@ -207,6 +212,16 @@ Result<> GuestOutput::keep(const Container& container, Vmid vmid) const {
   TRY(replace(file, text).context(what));
   system::forget_failed_unit(service_of(vmid));
   return {};
+}
+
+void GuestOutput::keep_for_start(const Container& container, Vmid vmid) const {
+  Result<> kept = keep(container, vmid);
+  if (kept && why_not().empty()) {
+    kept = turn_rotated_log(options_.layout.log(container.name), options_.file_bytes);
+  }
+  if (!kept) {
+    warn(kept.error().message);
+  }
 }
 
 Result<> GuestOutput::forget(const Container& container) const {

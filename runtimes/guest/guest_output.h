@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@ struct GuestOutputOptions {
   system::Path configs = "/etc/pve/lxc";  ///< VMID.conf of each guest
   Layout layout{};
   std::uint64_t file_bytes = std::uint64_t{8} << 20;  ///< of each of two files, a power of two
+  /// Is told why the output of a guest that is made or started is not kept, by any thread.
+  std::function<void(std::string_view)> warn = [](std::string_view) {};
 };
 
 /// A drop-in of ours, whole or not. What it says of itself is all that it tells.
@@ -43,9 +46,14 @@ class GuestOutput {
  public:
   explicit GuestOutput(GuestOutputOptions options) : options_(std::move(options)) {}
 
-  /// Has the output of this guest kept from its next start on. Done already is success; nothing on
-  /// a node that keeps none.
+  /// Has the output of this guest kept from its next start on. Done already is success. On a node
+  /// that keeps none what was made before goes: its command may be no longer the unit's.
   Result<> keep(const Container& container, Vmid vmid) const;
+  /// The same of one that is about to be started, and runs nowhere: a log that is larger than its
+  /// bound now is turned, LXC would write nothing to it. What fails is warned of only: no guest
+  /// stays down for its output.
+  void keep_for_start(const Container& container, Vmid vmid) const;
+  void warn(std::string_view why) const { options_.warn(why); }
   /// Takes away what `keep` has made for the container, under whichever numbers it had, but not its
   /// log and the folder of that.
   Result<> forget(const Container& container) const;

@@ -265,9 +265,8 @@ Result<> GuestRuntime::start(const Container& container, const Stop& stop) {
     return fail(Code::conflict, "start {}: it is {}", label(container),
                 to_string(guest.state.status));
   }
-  // Of one that was made before Drover kept any, or has another number now. No guest stays down
-  // for it.
-  (void)output_.keep(container, guest.vmid).has_value();
+  // Of one that was made before Drover kept any, or has another number now.
+  output_.keep_for_start(container, guest.vmid);
   // Before the start: a guest that has run and does not say so would be taken for a new one.
   TRY(mark_started(guest.vmid, stop));
   return guests_.start(guest.vmid, stop).context("start " + label(container));

@@ -112,6 +112,33 @@ TEST_F(GuestOutputTest, AnotherSizeIsWrittenAndTheSameOneLeftAlone) {
   EXPECT_THAT(text(101), HasSubstr("lxc.console.size=8192"));
 }
 
+TEST_F(GuestOutputTest, ALogLargerThanASmallerBoundIsTurnedBeforeAStartOnly) {
+  const system::Path log = options_.layout.log(web_.name);
+  ASSERT_TRUE(GuestOutput(options_).keep(web_, Vmid{101}));
+  write(log, std::string(4096, 'x'));
+  options_.file_bytes = 2048;
+  ASSERT_TRUE(GuestOutput(options_).keep(web_, Vmid{101}));
+  EXPECT_EQ(std::filesystem::file_size(log), 4096U) << "the guest may run and write there";
+  GuestOutput(options_).keep_for_start(web_, Vmid{101});
+  EXPECT_EQ(std::filesystem::file_size(log), 0U);
+  EXPECT_EQ(std::filesystem::file_size(log.native() + ".1"), 4096U);
+  write(log, std::string(2048, 'y'));
+  GuestOutput(options_).keep_for_start(web_, Vmid{101});
+  EXPECT_EQ(std::filesystem::file_size(log), 2048U) << "full is not too large";
+}
+
+TEST_F(GuestOutputTest, OnceTheUnitIsNotAsKnownADropInWithItsOldCommandGoes) {
+  const Container other = container("web-2", "Job-2");
+  ASSERT_TRUE(GuestOutput(options_).keep(web_, Vmid{101}));
+  ASSERT_TRUE(GuestOutput(options_).keep(other, Vmid{102}));
+  write(options_.units / "pve-container@.service",
+        "[Service]\nExecStart=/opt/sim/lxc-start -F -n %i --new-flag\n");
+  ASSERT_TRUE(GuestOutput(options_).keep(web_, Vmid{101}));
+  EXPECT_FALSE(std::filesystem::exists(drop_in(101)));
+  EXPECT_TRUE(std::filesystem::exists(drop_in(102)));
+  EXPECT_TRUE(std::filesystem::exists(options_.layout.log(web_.name))) << "what it has said stays";
+}
+
 TEST_F(GuestOutputTest, AllOfAContainerGoAndNothingElse) {
   const GuestOutput output(options_);
   const Container other = container("web-2", "Job-2");
@@ -201,19 +228,22 @@ TEST_F(GuestFixture, AGuestsDropInComesAndGoesWithIt) {
   EXPECT_THAT(found_drop_ins(units), IsEmpty()) << "of one that an admin has removed";
 }
 
-TEST_F(GuestFixture, AGuestStartsWhereNoDropInCanBeMade) {
+TEST_F(GuestFixture, AGuestIsMadeAndStartsWhereNoDropInCanBeMade) {
   const system::Path units = folder_ / "units";
   std::filesystem::create_directories(units);
   std::ofstream(units / "pve-container@.service") << kUnit;
+  std::ofstream(units / "pve-container@5000.service.d") << "in the way";
+  std::vector<std::string> warnings;
   GuestOptions options{
       "local",         512,     Vmid{5000}, Vmid{5002},
       folder_ / "lxc", "vmbr0", "local",    {units, folder_ / "configs", {}, 4096}};
   options.output.layout.state = folder_ / "state";
+  options.output.warn = [&](std::string_view why) { warnings.emplace_back(why); };
   GuestRuntime runtime(api_, clock_, options);
-  ASSERT_TRUE(runtime.create(web_, stop_));
-  std::filesystem::remove_all(units / "pve-container@5000.service.d");
-  std::ofstream(units / "pve-container@5000.service.d") << "in the way";
+  EXPECT_TRUE(runtime.create(web_, stop_));
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("keep the output of container web-1")));
   EXPECT_TRUE(runtime.start(web_, stop_));
+  EXPECT_EQ(warnings.size(), 2U);
 }
 
 }  // namespace
