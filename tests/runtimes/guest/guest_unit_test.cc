@@ -130,5 +130,19 @@ TEST_F(GuestUnit, AGuestStartsWithoutItsLogsFolder) {
   EXPECT_EQ(log(guest), "");
 }
 
+TEST_F(GuestUnit, ALogLargerThanItsBoundSilencesNoGuest) {
+  const Container guest = make_guest(105, "web-5");
+  options_.file_bytes = 4096;
+  const GuestOutput output(options_);
+  ASSERT_TRUE(output.keep(guest, Vmid{105}));
+  const std::string before(8192, 'x');
+  std::ofstream(options_.layout.log(guest.name)) << before;
+  EXPECT_TRUE(start(105));
+  EXPECT_EQ(log(guest), before) << "LXC writes to such a log now: it need not be turned";
+  output.keep_for_start(guest, Vmid{105});
+  EXPECT_TRUE(start(105));
+  EXPECT_EQ(log(guest), "hello from web-5\r\noops\r\n");
+}
+
 }  // namespace
 }  // namespace drover::runtimes
