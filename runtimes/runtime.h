@@ -27,7 +27,6 @@ using system::Stop;
 struct Capabilities {
   bool restartable = false;        ///< start works again after the container has stopped
   bool provisions_itself = false;  ///< makes its own root, volumes and network (Proxmox guests)
-  bool keeps_output = true;        ///< stdout and stderr are in Layout::log
   bool knows_exit_code = true;
   /// Why it writes no processes to the disk, and restores none; of one that does, "".
   std::string_view no_checkpoints = "nothing restores what it would write";
@@ -80,7 +79,10 @@ class Runtime {
  public:
   virtual ~Runtime() = default;
   virtual RuntimeKind kind() const = 0;
+  /// Asked at every turn: it looks nowhere.
   virtual Capabilities capabilities() const = 0;
+  /// Whether stdout and stderr are in Layout::log on this node as it is now.
+  virtual bool keeps_output() const { return true; }
 
   /// Waits for what an earlier agent has begun with the container and what goes on without it, as a
   /// task of Proxmox does. Whoever takes up a job in its middle calls it before any other verb.

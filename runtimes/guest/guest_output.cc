@@ -139,29 +139,34 @@ std::string start_program(std::string_view unit) {
   return program;
 }
 
-std::string GuestOutput::program() const {
-  const std::string name = fmt::format("{}.service", kUnit);
-  for (const Path& folder :
-       {options_.units, Path("/usr/lib/systemd/system"), Path("/lib/systemd/system")}) {
-    if (const Result<std::string> text = system::read_file(folder / name, kMostBytes)) {
-      return start_program(*text);
-    }
-  }
-  return "";
-}
-
-std::string GuestOutput::why_not() const {
+Result<std::string> GuestOutput::program() const {
   if (options_.units.empty()) {
-    return "the node has no folder for units";
+    return fail(Code::refused, "the node has no folder for units");
   }
   if (!is_plain(options_.units) || !is_plain(options_.configs) ||
       !is_plain(options_.layout.state)) {
-    return "one of proxmox.unit_folder, proxmox.guest_folder and runtime.state_folder has "
-           "characters that a unit cannot name";
+    return fail(Code::refused,
+                "one of proxmox.unit_folder, proxmox.guest_folder and runtime.state_folder has "
+                "characters that a unit cannot name");
   }
-  return program().empty() ? "the unit pve-container@.service is not there, or does not start "
-                             "guests by lxc-start -F -n %i"
-                           : "";
+  const std::string name = fmt::format("{}.service", kUnit);
+  std::string program;
+  for (const Path& folder :
+       {options_.units, Path("/usr/lib/systemd/system"), Path("/lib/systemd/system")}) {
+    if (const Result<std::string> text = system::read_file(folder / name, kMostBytes)) {
+      program = start_program(*text);
+      break;
+    }
+  }
+  return program.empty() ? fail(Code::refused,
+                                "the unit pve-container@.service is not there, or does not start "
+                                "guests by lxc-start -F -n %i")
+                         : Result<std::string>(std::move(program));
+}
+
+std::string GuestOutput::why_not() const {
+  const Result<std::string> known = program();
+  return known ? std::string() : known.error().message;
 }
 
 Path GuestOutput::drop_in_file(Vmid vmid) const {
@@ -192,35 +197,45 @@ std::string GuestOutput::drop_in(const Container& container, Vmid vmid,
 }
 
 Result<> GuestOutput::keep(const Container& container, Vmid vmid) const {
+  TRY(keep_where_possible(container, vmid));
+  return {};
+}
+
+Result<bool> GuestOutput::keep_where_possible(const Container& container, Vmid vmid) const {
   const std::string what = "keep the output of container " + container.name.str();
-  if (!why_not().empty()) {
+  const Result<std::string> known = program();
+  if (!known) {
     const bool has_one = read_drop_in(drop_in_file(vmid)).has_value();
     TRY(forget(container).context(what));
     if (has_one) {
       system::forget_failed_unit(service_of(vmid));
     }
-    return {};
+    return false;
   }
-  const std::string text = drop_in(container, vmid, program());
+  const std::string text = drop_in(container, vmid, *known);
   const Path file = drop_in_file(vmid);
   TRY(system::make_folders(options_.layout.container(container.name), 0700).context(what));
   TRY(begin_rotated_log(options_.layout.log(container.name)).context(what));
   if (system::read_file(file, kMostBytes).value_or("") == text) {
-    return {};
+    return true;
   }
   TRY(system::make_folders(file.parent_path()).context(what));
   TRY(replace(file, text).context(what));
   system::forget_failed_unit(service_of(vmid));
-  return {};
+  return true;
 }
 
 void GuestOutput::keep_for_start(const Container& container, Vmid vmid) const {
-  Result<> kept = keep(container, vmid);
-  if (kept && why_not().empty()) {
-    kept = turn_rotated_log(options_.layout.log(container.name), options_.file_bytes);
-  }
+  const Result<bool> kept = keep_where_possible(container, vmid);
   if (!kept) {
     warn(kept.error().message);
+    return;
+  }
+  const Result<> turned =
+      *kept ? turn_rotated_log(options_.layout.log(container.name), options_.file_bytes)
+            : Result<>();
+  if (!turned) {
+    warn(turned.error().message);
   }
 }
 

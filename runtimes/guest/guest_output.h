@@ -61,8 +61,10 @@ class GuestOutput {
   std::string why_not() const;
 
  private:
-  /// The program of Proxmox's unit on this node.
-  std::string program() const;
+  /// The program of Proxmox's unit on this node; `refused`, with why, where no output is kept.
+  Result<std::string> program() const;
+  /// What `keep` does; whether the output is kept then.
+  Result<bool> keep_where_possible(const Container& container, Vmid vmid) const;
   std::string drop_in(const Container& container, Vmid vmid, const std::string& program) const;
   system::Path drop_in_file(Vmid vmid) const;
 

@@ -45,7 +45,6 @@ GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestO
 Capabilities GuestRuntime::capabilities() const {
   return {.restartable = true,
           .provisions_itself = true,
-          .keeps_output = output_.why_not().empty(),
           .knows_exit_code = false,
           .no_checkpoints = "the API of Proxmox restores no checkpoint of a container",
           .no_snapshots = "",

@@ -38,6 +38,7 @@ class GuestRuntime final : public Runtime,
 
   RuntimeKind kind() const override { return RuntimeKind::pve_lxc; }
   Capabilities capabilities() const override;
+  bool keeps_output() const override { return output_.why_not().empty(); }
   Result<> settle(const Container& container, const Stop& stop) override;
   Result<> accepts(const ContainerSpec& spec) const override;
   /// One that this very job has made before is success.

@@ -213,7 +213,7 @@ TEST_F(GuestFixture, AGuestsDropInComesAndGoesWithIt) {
       folder_ / "lxc", "vmbr0", "local",    {units, folder_ / "configs", {}, 4096}};
   options.output.layout.state = folder_ / "state";
   GuestRuntime runtime(api_, clock_, options);
-  EXPECT_TRUE(runtime.capabilities().keeps_output);
+  EXPECT_TRUE(runtime.keeps_output());
   ASSERT_TRUE(runtime.create(web_, stop_));
   ASSERT_EQ(found_drop_ins(units).size(), 1U);
   std::filesystem::remove_all(units / "pve-container@5000.service.d");

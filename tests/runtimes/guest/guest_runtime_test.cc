@@ -359,7 +359,7 @@ TEST_F(GuestRuntimeTest, SaysWhatItCan) {
   const Capabilities can = runtime_.capabilities();
   EXPECT_TRUE(can.restartable);
   EXPECT_TRUE(can.provisions_itself);
-  EXPECT_FALSE(can.keeps_output);
+  EXPECT_FALSE(runtime_.keeps_output());
   EXPECT_FALSE(can.knows_exit_code);
   EXPECT_EQ(runtime_.kind(), RuntimeKind::pve_lxc);
 }

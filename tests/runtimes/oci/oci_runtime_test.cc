@@ -34,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, OciRuntimeTest,
 TEST_P(OciRuntimeTest, RuntimeInit) {
   EXPECT_EQ(runtime_.kind(), GetParam());
   EXPECT_FALSE(runtime_.capabilities().restartable);
-  EXPECT_TRUE(runtime_.capabilities().keeps_output);
+  EXPECT_TRUE(runtime_.keeps_output());
   const auto found = runtime_.inventory(never_);
   ASSERT_TRUE(found) << to_text(found.error());
   EXPECT_THAT(*found, IsEmpty());
