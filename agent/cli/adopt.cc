@@ -7,7 +7,6 @@
 #include "agent/cli/exit_code.h"
 #include "agent/cli/job_flags.h"
 #include "agent/cli/job_run.h"
-#include "agent/cli/job_watch.h"
 #include "agent/cli/spec_file.h"
 
 namespace drover::cli {
@@ -29,18 +28,8 @@ Result<JobRequest> request_of(const AdoptOptions& options) {
 }
 
 Result<int> adopt(Session& session, const AdoptOptions& options) {
-  const Result<JobRequest> request = request_of(options);
-  if (!request) {
-    return wrong_usage(request.error());
-  }
-  messaging::Client client = TRY(session.connect());
-  JobWatch watch = TRY(JobWatch::submit(session, client, *request, options.flags.quiet));
-  const json::Value job = TRY(watch.wait());
-  if (const Result<> outcome = outcome_of(job); !outcome) {
-    return failed_job(outcome.error(), session.interrupt.first());
-  }
-  fmt::print("{}\n", request->target);
-  return kDone;
+  return run_one(session, request_of(options), options.flags.quiet,
+                 [](const std::string& name, const json::Value&) { fmt::print("{}\n", name); });
 }
 
 }  // namespace

@@ -45,6 +45,21 @@ Result<> outcome_of(const json::Value& job) {
   return Failure(messaging::read_error(json::write(job.at("error"))));
 }
 
+Result<int> run_one(
+    Session& session, const Result<JobRequest>& request, bool quiet,
+    const std::function<void(const std::string& target, const json::Value& result)>& tell) {
+  if (!request) {
+    return wrong_usage(request.error());
+  }
+  messaging::Client client = TRY(session.connect());
+  const json::Value job = TRY(run(session, client, *request, quiet));
+  if (const Result<> outcome = outcome_of(job); !outcome) {
+    return failed_job(outcome.error(), session.interrupt.first());
+  }
+  tell(request->target, job.at("result"));
+  return kDone;
+}
+
 Result<int> run_for_each(Session& session, Verb verb, const std::vector<std::string>& names,
                          const JobOptions& options, const JobFlags& flags, const Remark& remark) {
   const Result<std::vector<JobRequest>> requests = requests_for(verb, names, options, flags);

@@ -13,6 +13,11 @@ namespace drover::cli {
 /// The error of a job that failed or was cancelled; success for one that succeeded.
 Result<> outcome_of(const json::Value& job);
 
+/// One job to its end, in words of `tell` when it has succeeded.
+Result<int> run_one(
+    Session& session, const Result<JobRequest>& request, bool quiet,
+    const std::function<void(const std::string& target, const json::Value& result)>& tell);
+
 /// What the result of a job that succeeded has to say, for standard error, beside the name of its
 /// target; "" for nothing.
 using Remark = std::function<std::string(const std::string& target, const json::Value& result)>;

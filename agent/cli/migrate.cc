@@ -7,7 +7,6 @@
 #include "agent/cli/exit_code.h"
 #include "agent/cli/job_flags.h"
 #include "agent/cli/job_run.h"
-#include "agent/cli/job_watch.h"
 #include "agent/cli/text.h"
 
 namespace drover::cli {
@@ -41,22 +40,14 @@ void tell_where(const std::string& name, const json::Value& result) {
 }
 
 Result<int> migrate(Session& session, const MigrateOptions& options) {
-  const Result<JobRequest> request = request_to_migrate(options);
-  if (!request) {
-    return wrong_usage(request.error());
-  }
-  messaging::Client client = TRY(session.connect());
-  JobWatch watch = TRY(JobWatch::submit(session, client, *request, options.flags.quiet));
-  const json::Value job = TRY(watch.wait());
-  if (const Result<> outcome = outcome_of(job); !outcome) {
-    return failed_job(outcome.error(), session.interrupt.first());
-  }
-  const json::Value& result = job.at("result");
-  if (!options.flags.quiet) {
-    tell_where(request->target, result);
-  }
-  fmt::print("{}\n", json::write_pretty(result.at("spec")));
-  return kDone;
+  const bool quiet = options.flags.quiet;
+  return run_one(session, request_to_migrate(options), quiet,
+                 [quiet](const std::string& name, const json::Value& result) {
+                   if (!quiet) {
+                     tell_where(name, result);
+                   }
+                   fmt::print("{}\n", json::write_pretty(result.at("spec")));
+                 });
 }
 
 }  // namespace
