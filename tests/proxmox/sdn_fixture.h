@@ -29,6 +29,20 @@ class SdnFixture : public testing::Test {
   void admin_makes_vnet(const std::string& name, const std::string& zone) {
     admin(client_->post("/cluster/sdn/vnets", {{"vnet", name}, {"zone", zone}}, stop_));
   }
+  /// Guest 105, "shop". It does not run, so that the kernel's bridge has no port that would tell of
+  /// it.
+  void admin_makes_guest_on(const std::string& vnet) {
+    node_.add_small_template();
+    const Result<json::Value> created = client_->post("/nodes/pve1/lxc",
+                                                      {{"vmid", "105"},
+                                                       {"hostname", "shop"},
+                                                       {"ostemplate", "local:vztmpl/small.tar.gz"},
+                                                       {"rootfs", "local:0"},
+                                                       {"net0", "name=eth0,bridge=" + vnet}},
+                                                      stop_);
+    admin(created);
+    ASSERT_TRUE(tasks_.wait(*created, std::chrono::seconds(20), stop_));
+  }
   void admin_applies() {
     const Result<json::Value> upid = client_->put("/cluster/sdn", {}, stop_);
     ASSERT_TRUE(upid) << upid.error().message;

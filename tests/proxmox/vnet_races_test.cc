@@ -50,21 +50,10 @@ TEST_F(VnetRacesTest, WhatAnAdminHasTakenOverBeforeTheLockWasHadStays) {
 }
 
 TEST_F(VnetRacesTest, OneThatAGuestWasPutOnBeforeTheLockWasHadStays) {
-  node_.add_small_template();
   ASSERT_TRUE(vnets_.make(kMade, stop_));
   meddled_.before = [&](const std::string& line) {
     if (line == "POST /cluster/sdn/lock") {
-      // One that does not run, so that the kernel's bridge has no port that would tell of it.
-      const Result<json::Value> created =
-          client_->post("/nodes/pve1/lxc",
-                        {{"vmid", "105"},
-                         {"hostname", "shop"},
-                         {"ostemplate", "local:vztmpl/small.tar.gz"},
-                         {"rootfs", "local:0"},
-                         {"net0", "name=eth0,bridge=web"}},
-                        stop_);
-      admin(created);
-      ASSERT_TRUE(tasks_.wait(*created, std::chrono::seconds(20), stop_));
+      admin_makes_guest_on("web");
     }
   };
   const Result<> removed = ours_.remove("web", stop_);

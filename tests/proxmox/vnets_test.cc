@@ -276,17 +276,8 @@ TEST_F(VnetsTest, WhatSomethingIsPluggedIntoIsPutBack) {
 }
 
 TEST_F(VnetsTest, OneThatAGuestIsOnStays) {
-  node_.add_small_template();
   ASSERT_TRUE(vnets_.make(kWeb, stop_));
-  const Result<json::Value> created = client_->post("/nodes/pve1/lxc",
-                                                    {{"vmid", "105"},
-                                                     {"hostname", "shop"},
-                                                     {"ostemplate", "local:vztmpl/small.tar.gz"},
-                                                     {"rootfs", "local:0"},
-                                                     {"net0", "name=eth0,bridge=web"}},
-                                                    stop_);
-  admin(created);
-  ASSERT_TRUE(tasks_.wait(*created, std::chrono::seconds(20), stop_));
+  admin_makes_guest_on("web");
   const Result<> removed = vnets_.remove("web", stop_);
   ASSERT_FALSE(removed);
   EXPECT_EQ(removed.error().code, Code::conflict);

@@ -10,7 +10,18 @@ namespace {
 
 using testing::HasSubstr;
 
-class HostileVolumeTest : public HostileNode {};
+class HostileVolumeTest : public HostileNode {
+ protected:
+  /// Its program finds the volume, and nothing of the node has changed.
+  void expect_volume_inside() {
+    mount_root();
+    watch();
+    const auto ended = run();
+    expect_node_untouched();
+    ASSERT_TRUE(ended) << to_text(ended.error());
+    EXPECT_THAT(log(), HasSubstr("content of volume"));
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(Kinds, HostileVolumeTest, kHostileKinds,
                          [](const auto& kind) { return std::string(to_string(kind.param)); });
@@ -20,12 +31,7 @@ TEST_P(HostileVolumeTest, AVolumeBelowALinkToTheRootMakesNoFolderOnTheNode) {
   const std::string target = "/data/" + container_.name.str();
   container_.mounts = {{folder_ / "volume", target, false}};
   container_.spec.command = {"cat", target + "/mark"};
-  mount_root();
-  watch();
-  const auto ended = run();
-  expect_node_untouched();
-  ASSERT_TRUE(ended) << to_text(ended.error());
-  EXPECT_THAT(log(), HasSubstr("content of volume"));
+  expect_volume_inside();
 }
 
 TEST_P(HostileVolumeTest, AVolumeBelowAnAbsoluteLinkStandsInsideTheRoot) {
@@ -33,12 +39,7 @@ TEST_P(HostileVolumeTest, AVolumeBelowAnAbsoluteLinkStandsInsideTheRoot) {
   have_inside(victim_);
   container_.mounts = {{folder_ / "volume", "/data/new/one", false}};
   container_.spec.command = {"cat", victim_ / "new/one/mark"};
-  mount_root();
-  watch();
-  const auto ended = run();
-  expect_node_untouched();
-  ASSERT_TRUE(ended) << to_text(ended.error());
-  EXPECT_THAT(log(), HasSubstr("content of volume"));
+  expect_volume_inside();
 }
 
 TEST_P(HostileVolumeTest, AVolumeBelowALinkUpwardsStandsInsideTheRoot) {
@@ -46,12 +47,7 @@ TEST_P(HostileVolumeTest, AVolumeBelowALinkUpwardsStandsInsideTheRoot) {
   have_inside(victim_);
   container_.mounts = {{folder_ / "volume", "/srv/data/new/one", false}};
   container_.spec.command = {"cat", victim_ / "new/one/mark"};
-  mount_root();
-  watch();
-  const auto ended = run();
-  expect_node_untouched();
-  ASSERT_TRUE(ended) << to_text(ended.error());
-  EXPECT_THAT(log(), HasSubstr("content of volume"));
+  expect_volume_inside();
 }
 
 TEST_P(HostileVolumeTest, AVolumeBelowAChainOfLinksStandsInsideTheRoot) {
@@ -61,12 +57,7 @@ TEST_P(HostileVolumeTest, AVolumeBelowAChainOfLinksStandsInsideTheRoot) {
   container_.mounts = {{folder_ / "volume", "/first/new", false}};
   container_.spec.command = {"cat", victim_ / "new/mark"};
   have_inside(victim_ / "below");
-  mount_root();
-  watch();
-  const auto ended = run();
-  expect_node_untouched();
-  ASSERT_TRUE(ended) << to_text(ended.error());
-  EXPECT_THAT(log(), HasSubstr("content of volume"));
+  expect_volume_inside();
 }
 
 TEST_P(HostileVolumeTest, AVolumeAtALinkOutOfTheRootIsNotMountedOnTheNode) {
