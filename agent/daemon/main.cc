@@ -34,6 +34,7 @@ void keep_memory_small() {
   constexpr int kMappedFrom = 128 << 10;
   mallopt(M_ARENA_MAX, 2);
   mallopt(M_MMAP_THRESHOLD, kMappedFrom);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 Result<> serve(const path& file) {

@@ -28,14 +28,18 @@ void Books::serve() {
 
 void Books::perform(const RequestPtr& request) {
   Result<> changed = request->change(*this);
-  after_commit([this, request, changed = std::move(changed)](const Result<>& committed) {
+  writers_.emplace_back(request, std::move(changed));
+}
+
+void Books::wake_writers(const Result<>& committed) {
+  for (const auto& [request, changed] : std::exchange(writers_, {})) {
     if (!committed && committed.error().code == Code::unavailable && !closed_) {
       stalled_.push_back(request);
       why_stalled_ = committed.error().message;
     } else {
       request->done.set_value(committed ? changed : committed);
     }
-  });
+  }
 }
 
 void Books::try_again() {
@@ -45,10 +49,12 @@ void Books::try_again() {
 }
 
 void Books::commit() {
-  if (!journal_.dirty() && waiting_.empty()) {
+  if (!journal_.dirty() && waiting_.empty() && writers_.empty()) {
     return;
   }
   const Result<> committed = journal_.commit();
+  // They wait on their threads, and what they do next comes by the inbox: after what is told here.
+  wake_writers(committed);
   const std::vector<Event> told = std::exchange(told_, {});
   if (committed && !told.empty()) {
     publish_(told);

@@ -68,6 +68,8 @@ class Books {
   using RequestPtr = std::shared_ptr<Request>;
 
   void perform(const RequestPtr& request);
+  /// Those of the last commit.
+  void wake_writers(const Result<>& committed);
   void refuse_waiting();
 
   Journal& journal_;
@@ -75,6 +77,7 @@ class Books {
   std::function<void(const std::set<std::string>&)> containers_changed_;
   std::vector<Event> told_;  // since the last commit
   std::vector<std::function<void(const Result<>&)>> waiting_;
+  std::vector<std::pair<RequestPtr, Result<>>> writers_;  ///< and what their changes came to
   std::vector<RequestPtr> stalled_;
   std::string why_stalled_;
   std::atomic<bool> closed_ = false;
