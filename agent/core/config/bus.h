@@ -1,0 +1,28 @@
+// The configuration's section "bus".
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "agent/core/fields.h"
+
+namespace drover {
+
+using std::filesystem::path;
+
+/// Section "bus".
+struct BusConfig {
+  path folder;  ///< "" for RUN/bus
+  std::string front_user = "drover-front";
+  path front_program;           ///< "" for the installed one
+  path lxc_program;             ///< "" for the installed one
+  path storage_program;         ///< "" for the installed one
+  std::int64_t queue = 10'000;  ///< jobs waiting; beyond it the answer is busy
+  std::int64_t queue_mib = 64;  ///< their requests' sizes together; beyond it the same
+};
+
+/// The section, with every fault in it and its pointer below `at`.
+BusConfig read_bus_section(const json::Value& value, std::string at, Faults& faults);
+
+}  // namespace drover
