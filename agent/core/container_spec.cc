@@ -1,60 +1,20 @@
 #include "agent/core/container_spec.h"
 
-#include <sys/signal.h>
-
 #include <algorithm>
-#include <charconv>
-#include <csignal>
 #include <set>
 
 #include "agent/core/ascii.h"
 #include "agent/core/ip_address.h"
+#include "agent/core/json_members.h"
 #include "agent/core/program_fields.h"
+#include "agent/core/signal_name.h"
 
 namespace drover {
 namespace {
 
-constexpr std::size_t kMostVolumes = 32;
 constexpr std::size_t kMostNetworks = 8;
 constexpr std::size_t kMostLabels = 64;
 constexpr std::size_t kMostProbes = 8;
-
-void read_standing_volume(Fields& fields, const std::string& from) {
-  if (!VolumeName::parse(from)) {
-    fields.fault("from", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
-  }
-  for (const std::string_view own : {"storage", "size_mib"}) {
-    if (fields.has(own)) {
-      fields.fault(own, "must not be given together with from: the volume has its own");
-    }
-  }
-}
-
-VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& faults) {
-  Fields fields(value, std::move(pointer), faults);
-  VolumeSpec volume;
-  fields.require("name");
-  volume.name = fields.string("name");
-  if (value.at("name").string() != nullptr) {
-    if (Result<ContainerName> name = ContainerName::parse(volume.name); !name) {
-      fields.fault("name", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
-    }
-  }
-  fields.require("target");
-  volume.target = read_path(fields, "target");
-  if (volume.target == "/") {
-    fields.fault("target", "must not be the root itself");
-  }
-  volume.from = fields.string("from");
-  volume.storage = fields.string("storage");
-  volume.size_mib = static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
-  if (!volume.from.empty()) {
-    read_standing_volume(fields, volume.from);
-  }
-  volume.read_only = fields.boolean("read_only", false);
-  fields.finish();
-  return volume;
-}
 
 NetworkSpec read_network(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
@@ -108,24 +68,6 @@ void read_process(Fields& fields, ContainerSpec& spec) {
   }
 }
 
-void read_volumes(Fields& fields, ContainerSpec& spec, Faults& faults) {
-  fields.each("volumes", kMostVolumes, [&](const json::Value& element, std::string at) {
-    spec.volumes.push_back(read_volume(element, std::move(at), faults));
-  });
-  std::set<std::string> names;
-  std::set<std::string> targets;
-  for (const VolumeSpec& volume : spec.volumes) {
-    if (!volume.name.empty() && !names.insert(volume.name).second) {
-      fields.fault("volumes",
-                   fmt::format("must have different names; \"{}\" stands twice", volume.name));
-    }
-    if (!volume.target.empty() && !targets.insert(volume.target).second) {
-      fields.fault("volumes",
-                   fmt::format("must have different targets; \"{}\" stands twice", volume.target));
-    }
-  }
-}
-
 void read_networks(Fields& fields, ContainerSpec& spec, Faults& faults) {
   if (!fields.has("networks")) {
     fields.any("networks");
@@ -174,33 +116,7 @@ void read_stop(Fields& fields, ContainerSpec& spec, Faults& faults) {
   });
 }
 
-template <class Map>
-json::Value object_of(const Map& map) {
-  json::Object object;
-  for (const auto& [key, value] : map) {
-    object.append(key, value);
-  }
-  return object;
-}
-
-void set_unless_empty(json::Object& object, std::string_view key, const std::string& text) {
-  if (!text.empty()) {
-    object.set(key, text);
-  }
-}
-
-json::Value to_json(const VolumeSpec& volume) {
-  json::Object object{{"name", volume.name}, {"target", volume.target}};
-  set_unless_empty(object, "from", volume.from);
-  set_unless_empty(object, "storage", volume.storage);
-  if (volume.size_mib != 0) {
-    object.set("size_mib", volume.size_mib);
-  }
-  if (volume.read_only) {
-    object.set("read_only", true);
-  }
-  return object;
-}
+}  // namespace
 
 json::Value to_json(const NetworkSpec& network) {
   json::Object object{{"interface", network.interface}};
@@ -213,52 +129,13 @@ json::Value to_json(const NetworkSpec& network) {
   return object;
 }
 
-template <class Items>
-json::Value array_of(const Items& items) {
-  json::Array array;
-  for (const auto& item : items) {
-    array.push_back(to_json(item));
-  }
-  return array;
-}
-
-}  // namespace
-
-std::string_view to_string(RuntimeKind kind) {
-  switch (kind) {
-    case RuntimeKind::runc:
-      return "runc";
-    case RuntimeKind::crun:
-      return "crun";
-    case RuntimeKind::lxc:
-      return "lxc";
-    case RuntimeKind::pve_lxc:
-      return "pve-lxc";
-  }
-  return "unknown";
-}
-
-std::optional<RuntimeKind> runtime_kind_from(std::string_view name) {
-  for (const RuntimeKind kind :
-       {RuntimeKind::runc, RuntimeKind::crun, RuntimeKind::lxc, RuntimeKind::pve_lxc}) {
-    if (to_string(kind) == name) {
-      return kind;
-    }
-  }
-  return std::nullopt;
-}
-
-bool is_local_storage(std::string_view storage) {
-  return storage == "local-folder" || storage == "local-image";
-}
-
 ContainerSpec read_container_spec(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
   ContainerSpec spec;
   read_runtime(fields, spec);
   read_root(fields, spec);
   read_process(fields, spec);
-  read_volumes(fields, spec, faults);
+  spec.volumes = read_volumes(fields, faults);
   read_networks(fields, spec, faults);
   if (const json::Value* firewall = fields.any("firewall")) {
     spec.firewall =
@@ -324,41 +201,6 @@ json::Value to_json(const ContainerSpec& spec) {
     object.set("labels", object_of(spec.labels));
   }
   return object;
-}
-
-std::optional<int> signal_from(std::string_view text) {
-  const auto number_of = [](std::string_view digits) -> std::optional<int> {
-    int number = 0;
-    const auto [stop, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    return error == std::errc() && stop == digits.data() + digits.size() && !digits.empty()
-               ? std::optional<int>(number)
-               : std::nullopt;
-  };
-  if (const std::optional<int> number = number_of(text)) {
-    return *number >= 1 && *number <= 64 ? number : std::nullopt;
-  }
-  if (text.starts_with("SIG")) {
-    text.remove_prefix(3);
-  }
-  // The kernel's real-time range starts at 32; glibc keeps the first two, so "RTMIN" is 34 to it
-  // and to every init that documents RTMIN+3.
-  constexpr int kRtMin = 34;
-  if (text.starts_with("RTMIN")) {
-    const std::string_view rest = text.substr(5);
-    if (rest.empty()) {
-      return kRtMin;
-    }
-    const std::optional<int> plus = rest.front() == '+' ? number_of(rest.substr(1)) : std::nullopt;
-    return plus && *plus >= 0 && *plus <= 64 - kRtMin ? std::optional<int>(kRtMin + *plus)
-                                                      : std::nullopt;
-  }
-  for (int number = 1; number < 32; ++number) {
-    if (const char* name = sigabbrev_np(number); name != nullptr && text == name) {
-      return number;
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace drover

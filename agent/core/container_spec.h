@@ -17,33 +17,11 @@
 #include "agent/core/resources.h"
 #include "agent/core/restart_policy.h"
 #include "agent/core/result.h"
+#include "agent/core/runtime_kind.h"
+#include "agent/core/signal_name.h"
+#include "agent/core/volume_spec.h"
 
 namespace drover {
-
-enum class RuntimeKind { runc, crun, lxc, pve_lxc };
-
-std::string_view to_string(RuntimeKind kind);
-std::optional<RuntimeKind> runtime_kind_from(std::string_view name);
-
-/// Whether the storage is one that this node makes itself, "local-folder" or "local-image"; others
-/// are Proxmox's.
-bool is_local_storage(std::string_view storage);
-
-inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
-
-/// Storage that is made for the container and goes with it, or a volume that outlives it.
-struct VolumeSpec {
-  std::string name;    ///< a DNS label, unique in the container
-  std::string target;  ///< absolute path inside the container
-  /// Proxmox storage id, "local-folder", "local-image", "" for the node's default
-  std::string storage;
-  std::uint64_t size_mib = 0;  ///< 0 for a folder, which has none
-  bool read_only = false;
-  /// Name of a volume that a job volume.create has made and that outlives the container; storage
-  /// and size are then its own and not given here. "" for one of the container's own.
-  std::string from{};
-  bool operator==(const VolumeSpec&) const = default;
-};
 
 /// One network interface of the container.
 struct NetworkSpec {
@@ -54,6 +32,8 @@ struct NetworkSpec {
   std::uint32_t vlan = 0;  ///< tag 1 to 4094, 0 for none
   bool operator==(const NetworkSpec&) const = default;
 };
+
+json::Value to_json(const NetworkSpec& network);
 
 struct ContainerSpec {
   std::optional<RuntimeKind> runtime;  ///< none: the node's routing rules decide by name
@@ -84,9 +64,5 @@ struct ContainerSpec {
 ContainerSpec read_container_spec(const json::Value& value, std::string pointer, Faults& faults);
 /// The inverse; what has its default is left out.
 json::Value to_json(const ContainerSpec& spec);
-
-/// A signal's number 1 to 64 from a number or a name with or without "SIG" ("15", "TERM",
-/// "SIGTERM", "RTMIN+3"); nothing when it is none.
-std::optional<int> signal_from(std::string_view text);
 
 }  // namespace drover

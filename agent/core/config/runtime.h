@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/container_spec.h"
+#include "agent/core/runtime_kind.h"
 #include "agent/core/fields.h"
 
 namespace drover {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "agent/core/container_spec.h"
+#include "agent/core/volume_spec.h"
 
 namespace drover {
 
