@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/core/annotations.h"
 #include "agent/core/ascii.h"
 #include "agent/core/ip_address.h"
 #include "agent/core/json_members.h"
+#include "agent/core/oci_patch.h"
 #include "agent/core/program_fields.h"
 #include "agent/core/signal_name.h"
+#include "agent/core/sysctls.h"
 
 namespace drover {
 namespace {
@@ -58,6 +61,7 @@ void read_root(Fields& fields, ContainerSpec& spec) {
 
 void read_process(Fields& fields, ContainerSpec& spec) {
   spec.command = read_command(fields);
+  spec.args = read_arguments(fields, "args");
   spec.env = read_environment(fields);
   spec.cwd = read_path(fields, "cwd");
   spec.user = fields.string("user");
@@ -136,12 +140,17 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   read_root(fields, spec);
   read_process(fields, spec);
   spec.volumes = read_volumes(fields, faults);
+  spec.mounts = read_mounts(fields, spec.volumes, faults);
   read_networks(fields, spec, faults);
   if (const json::Value* firewall = fields.any("firewall")) {
     spec.firewall =
         read_firewall(*firewall, json::pointer_join(fields.pointer(), "firewall"), faults);
   }
   spec.resources = read_resources(fields, faults);
+  spec.rlimits = read_process_limits(fields, faults);
+  spec.sysctls = read_sysctls(fields);
+  spec.devices = read_devices(fields, faults);
+  spec.security = read_security(fields, faults);
   read_stop(fields, spec, faults);
   spec.restart = read_restart_policy(fields, faults);
   read_probes(fields, spec, faults);
@@ -149,6 +158,9 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   if (spec.labels.size() > kMostLabels) {
     fields.fault("labels", fmt::format("must have at most {} members", kMostLabels));
   }
+  spec.annotations = read_annotations(fields);
+  spec.log = read_log_policy(fields, faults);
+  spec.oci = read_oci_patch(fields);
   fields.finish();
   return spec;
 }
@@ -163,6 +175,9 @@ json::Value to_json(const ContainerSpec& spec) {
   if (!spec.command.empty()) {
     object.set("command", json::Array(spec.command.begin(), spec.command.end()));
   }
+  if (!spec.args.empty()) {
+    object.set("args", json::Array(spec.args.begin(), spec.args.end()));
+  }
   if (!spec.env.empty()) {
     object.set("env", object_of(spec.env));
   }
@@ -171,6 +186,9 @@ json::Value to_json(const ContainerSpec& spec) {
   set_unless_empty(object, "hostname", spec.hostname);
   if (!spec.volumes.empty()) {
     object.set("volumes", array_of(spec.volumes));
+  }
+  if (!spec.mounts.empty()) {
+    object.set("mounts", array_of(spec.mounts));
   }
   if (spec.networks) {
     object.set("networks", array_of(*spec.networks));
@@ -181,6 +199,16 @@ json::Value to_json(const ContainerSpec& spec) {
   if (json::Object resources = to_json(spec.resources); !resources.empty()) {
     object.set("resources", std::move(resources));
   }
+  if (!spec.rlimits.empty()) {
+    object.set("rlimits", to_json(spec.rlimits));
+  }
+  if (!spec.sysctls.empty()) {
+    object.set("sysctls", object_of(spec.sysctls));
+  }
+  if (!spec.devices.empty()) {
+    object.set("devices", array_of(spec.devices));
+  }
+  set_security(object, spec.security);
   json::Object stop;
   if (spec.stop_signal != 0) {
     stop.set("signal", std::to_string(spec.stop_signal));
@@ -199,6 +227,15 @@ json::Value to_json(const ContainerSpec& spec) {
   }
   if (!spec.labels.empty()) {
     object.set("labels", object_of(spec.labels));
+  }
+  if (!spec.annotations.empty()) {
+    object.set("annotations", object_of(spec.annotations));
+  }
+  if (json::Object log = to_json(spec.log); !log.empty()) {
+    object.set("log", std::move(log));
+  }
+  if (!spec.oci.empty()) {
+    object.set("oci", spec.oci);
   }
   return object;
 }

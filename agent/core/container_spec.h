@@ -9,15 +9,20 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/core/device_spec.h"
 #include "agent/core/fields.h"
 #include "agent/core/firewall_spec.h"
 #include "agent/core/ids.h"
 #include "agent/core/json.h"
+#include "agent/core/log_policy.h"
+#include "agent/core/mount_spec.h"
 #include "agent/core/probe_spec.h"
+#include "agent/core/process_limits.h"
 #include "agent/core/resources.h"
 #include "agent/core/restart_policy.h"
 #include "agent/core/result.h"
 #include "agent/core/runtime_kind.h"
+#include "agent/core/security_spec.h"
 #include "agent/core/signal_name.h"
 #include "agent/core/volume_spec.h"
 
@@ -41,22 +46,33 @@ struct ContainerSpec {
   /// "container:NAME[@SNAPSHOT]". "" when `rootfs` is given, or for the node's default image.
   std::string image;
   std::string rootfs;  ///< absolute path of a directory used read-only below an overlay
-  std::vector<std::string>
-      command;  ///< replaces the image's entrypoint and command; empty keeps them
+  /// Replaces the image's entrypoint and command; empty keeps them.
+  std::vector<std::string> command;
+  /// Behind `command`, or else behind the image's entrypoint in place of its command; empty keeps
+  /// that.
+  std::vector<std::string> args;
   std::map<std::string, std::string> env;
   std::string cwd;       ///< absolute; "" for the image's
   std::string user;      ///< "uid[:gid]" or a name in the image; "" for the image's
   std::string hostname;  ///< "" for the container's name
   std::vector<VolumeSpec> volumes;
+  std::vector<MountSpec> mounts;
   std::optional<std::vector<NetworkSpec>>
       networks;                          ///< none: the node's default; []: loopback only
   std::optional<FirewallSpec> firewall;  ///< none: everything is let through
   Resources resources;
+  ProcessLimits rlimits;
+  std::map<std::string, std::string> sysctls;
+  std::vector<DeviceSpec> devices;
+  SecuritySpec security;
   int stop_signal = 0;  ///< 1 to 64; 0 for the image's, else SIGTERM
   std::chrono::seconds stop_grace{10};
   RestartPolicy restart;
   std::vector<ProbeSpec> probes;
   std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> annotations;
+  LogPolicy log;
+  json::Object oci;  ///< a merge patch for the OCI configuration; empty for none
   bool operator==(const ContainerSpec&) const = default;
 };
 

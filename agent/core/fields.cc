@@ -70,7 +70,9 @@ Fields::Fields(const json::Value& value, std::string pointer, Faults& faults)
 }
 
 const json::Value* Fields::ask(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
+    known_.emplace_back(key);
+  }
   return value_.find(key);
 }
 

@@ -54,8 +54,10 @@ void read_limits(Fields& fields, const json::Value& value, JobOptions& options, 
     return value.at(key).is_null() || (given != nullptr && given->empty());
   };
   if (names_none("resources") && names_none("volumes")) {
-    fields.fault("resources",
-                 "must name at least one of memory_mib, cpus, pids and disk_mib, or volumes one");
+    fields.fault(
+        "resources",
+        "must name at least one of memory_mib, swap_mib, cpus, cpuset, cpu_shares, pids, io, "
+        "hugetlb_mib and disk_mib, or volumes one");
   }
 }
 

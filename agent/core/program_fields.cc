@@ -31,20 +31,37 @@ std::string read_path(Fields& fields, std::string_view key) {
   return path;
 }
 
+std::string read_place(Fields& fields, std::string_view key) {
+  fields.require(key);
+  const json::Value* given = fields.any(key);
+  std::string path = read_path(fields, key);
+  if (given != nullptr && given->string() != nullptr && given->string()->empty()) {
+    fields.fault(key, "must be an absolute path, and is empty");
+  } else if (!path.empty() && path.find_first_not_of("/.") == std::string::npos) {
+    fields.fault(key, "must not be the root itself");
+  }
+  return path;
+}
+
 void refuse_nul(Fields& fields, std::string_view key, std::string_view text) {
   if (text.find('\0') != std::string_view::npos) {
     fields.fault(key, "must not hold a NUL character");
   }
 }
 
+std::vector<std::string> read_arguments(Fields& fields, std::string_view key) {
+  std::vector<std::string> arguments = fields.strings(key);
+  if (arguments.size() > kMostArguments) {
+    fields.fault(key, fmt::format("must have at most {} elements", kMostArguments));
+  }
+  for (const std::string& argument : arguments) {
+    refuse_nul(fields, key, argument);
+  }
+  return arguments;
+}
+
 std::vector<std::string> read_command(Fields& fields) {
-  std::vector<std::string> command = fields.strings("command");
-  if (command.size() > kMostArguments) {
-    fields.fault("command", fmt::format("must have at most {} elements", kMostArguments));
-  }
-  for (const std::string& argument : command) {
-    refuse_nul(fields, "command", argument);
-  }
+  std::vector<std::string> command = read_arguments(fields, "command");
   if (!command.empty() && command.front().empty()) {
     fields.fault("command", "must name a program first, not an empty string");
   }

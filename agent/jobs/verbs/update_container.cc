@@ -18,6 +18,19 @@ Resources with_changes(Resources limits, const Resources& wish) {
   if (wish.pids != 0) {
     limits.pids = wish.pids;
   }
+  if (wish.swap_mib != 0) {
+    limits.swap_mib = wish.swap_mib;
+  }
+  if (!wish.cpuset.empty()) {
+    limits.cpuset = wish.cpuset;
+  }
+  if (wish.cpu_shares != 0) {
+    limits.cpu_shares = wish.cpu_shares;
+  }
+  limits.io = drover::with_changes(std::move(limits.io), wish.io);
+  for (const auto& [size, mib] : wish.hugetlb_mib) {
+    limits.hugetlb_mib[size] = mib;
+  }
   return limits;
 }
 

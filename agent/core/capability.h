@@ -1,0 +1,17 @@
+// Capabilities of Linux by their names (capabilities(7)).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// Stands for every one of them.
+inline constexpr std::string_view kEveryCapability = "ALL";
+
+/// "CAP_NET_ADMIN" of "CAP_NET_ADMIN" or "NET_ADMIN", and kEveryCapability; nothing when it is none
+/// that Linux 6.1 has.
+std::optional<std::string> capability_from(std::string_view name);
+
+}  // namespace drover
