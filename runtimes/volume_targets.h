@@ -1,4 +1,4 @@
-// Where in a container a volume may stand.
+// Where in a container volumes and mounts may stand.
 #pragma once
 
 #include "agent/core/container_spec.h"
@@ -6,8 +6,8 @@
 
 namespace drover::runtimes {
 
-/// `refused` naming a volume whose target is the root itself, /dev, or lies in /proc or /sys, which
-/// are the kernel's. For runc, crun and lxc.
+/// `refused` naming a volume or mount whose target is the root itself, /dev, or lies in /proc or
+/// /sys, which are the kernel's. For runc, crun and lxc.
 Result<> check_volume_targets(const ContainerSpec& spec, RuntimeKind kind);
 
 }  // namespace drover::runtimes

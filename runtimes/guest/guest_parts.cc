@@ -10,7 +10,7 @@
 
 namespace drover::runtimes {
 
-NetAddress address_in(std::map<std::string, std::string>& net) {
+NetAddress net_address_of(std::map<std::string, std::string>& net) {
   for (const auto& [address, gateway] : {std::pair("ip", "gw"), std::pair("ip6", "gw6")}) {
     if (net[address].find('/') != std::string::npos) {
       return {net[address], net[gateway]};
@@ -27,7 +27,7 @@ Provided parts_of_guest(Vmid vmid, const ContainerSpec& spec, const json::Value&
     if (net["name"].empty()) {
       continue;
     }
-    NetAddress own = address_in(net);
+    NetAddress own = net_address_of(net);
     parts.interfaces.push_back({net["name"], fmt::format("veth{}i{}", vmid.value, i), net["bridge"],
                                 std::move(own.address), std::move(own.gateway), net["hwaddr"]});
   }

@@ -22,7 +22,7 @@ struct NetAddress {
   std::string address;
   std::string gateway;
 };
-NetAddress address_in(std::map<std::string, std::string>& net);
+NetAddress net_address_of(std::map<std::string, std::string>& net);
 
 /// The key that the configuration has for a volume of the spec, or for the root disk (""): "mp0",
 /// "rootfs". None for what is no volume of it.

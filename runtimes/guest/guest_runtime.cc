@@ -14,6 +14,7 @@
 #include "runtimes/guest/guest_parts.h"
 #include "runtimes/guest/guest_request.h"
 #include "runtimes/guest/guest_spec.h"
+#include "runtimes/guest/refused_members.h"
 
 namespace drover::runtimes {
 namespace {
@@ -54,6 +55,7 @@ Capabilities GuestRuntime::capabilities() const {
 }
 
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {
+  TRY(refuse_guest_members(spec));
   if (spec.image.empty() && spec.rootfs.empty()) {
     // One that was adopted: what it was made of nobody knows, and only its limits can be changed.
     TRY(limits_form(spec.resources));

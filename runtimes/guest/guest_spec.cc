@@ -19,7 +19,7 @@ NetworkSpec network_of(std::string_view text) {
   NetworkSpec network;
   network.interface = net["name"];
   network.bridge = net["bridge"];
-  NetAddress own = address_in(net);
+  NetAddress own = net_address_of(net);
   network.address = std::move(own.address);
   network.gateway = std::move(own.gateway);
   network.vlan = static_cast<std::uint32_t>(json::Value(net["tag"]).integer_or(0));

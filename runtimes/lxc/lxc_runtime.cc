@@ -15,6 +15,7 @@
 #include "agent/system/child.h"
 #include "runtimes/exit_file.h"
 #include "runtimes/lxc/lxc_config.h"
+#include "runtimes/lxc/refused_members.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/volume_targets.h"
 
@@ -67,16 +68,7 @@ Capabilities LxcRuntime::capabilities() const {
 }
 
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
-  if (spec.resources.disk_mib != 0) {
-    return fail(Code::refused,
-                "resources.disk_mib: the root of a container of lxc has no disk of its own; it "
-                "shares one of the node (runtime pve-lxc has)");
-  }
-  if (spec.firewall) {
-    return fail(
-        Code::refused,
-        "firewall: Proxmox filters for its own guests only; lxc has none (runtime pve-lxc)");
-  }
+  TRY(refuse_lxc_members(spec));
   for (const auto& [name, value] : spec.env) {
     if (value.find_first_of("\n\r") != std::string::npos) {
       return fail(Code::refused, "runtime lxc cannot give variable {} a value with a line break",

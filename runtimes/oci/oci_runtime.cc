@@ -9,6 +9,7 @@
 
 #include "runtimes/exit_file.h"
 #include "runtimes/oci/cgroup.h"
+#include "runtimes/oci/refused_members.h"
 #include "runtimes/oci/wait_for.h"
 #include "runtimes/volume_targets.h"
 
@@ -57,17 +58,7 @@ Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
     return fail(Code::refused, "image: {} runs images of the form oci:/PATH/OF/LAYOUT:TAG only",
                 to_string(kind()));
   }
-  if (spec.resources.disk_mib != 0) {
-    return fail(Code::refused,
-                "resources.disk_mib: the root of a container of {} has no disk of its own; it "
-                "shares one of the node (runtime pve-lxc has)",
-                to_string(kind()));
-  }
-  if (spec.firewall) {
-    return fail(Code::refused,
-                "firewall: Proxmox filters for its own guests only; {} has none (runtime pve-lxc)",
-                to_string(kind()));
-  }
+  TRY(refuse_oci_members(spec, kind()));
   return check_volume_targets(spec, kind());
 }
 

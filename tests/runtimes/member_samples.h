@@ -1,0 +1,18 @@
+// MemberSamples: for each member of a container's spec, two specs that differ in nothing else.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace drover::runtimes {
+
+struct MemberSample {
+  std::string member;   ///< "resources.io.weight", as the schema has it
+  std::string with;     ///< a spec's members, as JSON
+  std::string without;  ///< those that `with` cannot do without, or other values
+};
+
+/// Of every member, in the order of the schema.
+std::vector<MemberSample> member_samples();
+
+}  // namespace drover::runtimes
