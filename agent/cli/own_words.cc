@@ -54,17 +54,26 @@ constexpr std::array<CommandOf, 29> kCommands = {{
 }};
 
 /// Fields that the node's texts name.
-constexpr std::array<Word, 6> kFields = {{
+constexpr std::array<Word, 15> kFields = {{
     {"resources.memory_mib", "--memory"},
     {"resources.pids", "--pids"},
     {"resources.cpus", "--cpus"},
     {"resources.disk_mib", "--disk"},
+    {"resources.swap_mib", "--swap"},
+    {"resources.cpuset", "--cpuset"},
+    {"resources.cpu_shares", "--cpu-shares"},
+    {"mounts.bind", "--mount type=bind"},
+    {"mounts.tmpfs", "--tmpfs"},
+    {"rlimits", "--ulimit"},
+    {"sysctls", "--sysctl"},
+    {"no_new_privileges", "--new-privileges"},
+    {"user_namespace", "--userns"},
     {"stop.signal", "--stop-signal"},
     {"size_mib", "--size"},
 }};
 
 /// By the pointer behind "/spec" or "/options".
-constexpr std::array<Word, 28> kFlags = {{
+constexpr std::array<Word, 41> kFlags = {{
     {"/runtime", "--runtime"},
     {"/image", "--image"},
     {"/rootfs", "--rootfs"},
@@ -75,11 +84,24 @@ constexpr std::array<Word, 28> kFlags = {{
     {"/user", "--user"},
     {"/hostname", "--hostname"},
     {"/volumes", "--volume or --mount"},
+    {"/mounts", "--mount or --tmpfs"},
     {"/networks", "--network"},
+    {"/rlimits", "--ulimit"},
+    {"/sysctls", "--sysctl"},
+    {"/devices", "--device"},
+    {"/capabilities/add", "--cap-add"},
+    {"/capabilities/drop", "--cap-drop"},
+    {"/seccomp", "--seccomp"},
+    {"/apparmor", "--apparmor"},
+    {"/no_new_privileges", "--new-privileges"},
+    {"/user_namespace", "--userns"},
     {"/probes", "--probe-http, --probe-tcp or --probe-exec"},
-    {"/resources", "--memory, --cpus, --pids or --disk"},
+    {"/resources", "--memory, --swap, --cpus, --cpuset, --cpu-shares, --pids or --disk"},
     {"/resources/memory_mib", "--memory (in MiB)"},
+    {"/resources/swap_mib", "--swap (in MiB)"},
     {"/resources/cpus", "--cpus"},
+    {"/resources/cpuset", "--cpuset"},
+    {"/resources/cpu_shares", "--cpu-shares"},
     {"/resources/pids", "--pids"},
     {"/resources/disk_mib", "--disk (in MiB)"},
     {"/stop/signal", "--stop-signal"},

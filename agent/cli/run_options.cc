@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/cli/container_name.h"
+#include "agent/cli/mount_options.h"
 #include "agent/cli/spec_file.h"
 #include "agent/cli/spec_options.h"
 
@@ -62,7 +63,14 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
     spec.volumes.push_back(TRY(read_volume(text)));
   }
   for (const std::string& text : options.mounts) {
-    spec.volumes.push_back(TRY(read_mount(text)));
+    if (names_mount_type(text)) {
+      spec.mounts.push_back(TRY(read_typed_mount(text)));
+    } else {
+      spec.volumes.push_back(TRY(read_mount(text)));
+    }
+  }
+  for (const std::string& text : options.tmpfs) {
+    spec.mounts.push_back(TRY(read_tmpfs(text)));
   }
   if (!options.networks.empty()) {
     spec.networks.emplace();
@@ -75,6 +83,13 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
   }
   if (!options.memory.empty()) {
     spec.resources.memory_mib = TRY(read_size("--memory", options.memory));
+  }
+  if (!options.swap.empty()) {
+    spec.resources.swap_mib = TRY(read_size("--swap", options.swap));
+  }
+  set_unless_empty(spec.resources.cpuset, options.cpuset);
+  if (options.cpu_shares != 0) {
+    spec.resources.cpu_shares = options.cpu_shares;
   }
   if (options.cpus != 0) {
     spec.resources.cpus = options.cpus;
@@ -117,6 +132,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
   TRY(set_root(options, spec));
   TRY(set_process(options, spec));
   TRY(set_resources(options, spec));
+  TRY(set_confinement(options.confinement, spec));
   TRY(set_keeping(options, spec));
   JobRequest request = TRY(make_request(
       options.verb, options.name.empty() ? generate_name() : options.name, options.flags));
@@ -151,13 +167,24 @@ void add_container_options(CLI::App& command, RunOptions& options) {
   many("-v,--volume", options.volumes, "NAME:TARGET[:SIZE[:STORAGE]][:ro]",
        "A new volume that goes with the container; may be repeated");
   many("--mount", options.mounts, "VOLUME:TARGET[:ro]",
-       "A volume that outlives containers (`drover volume`); may be repeated");
+       "A volume that outlives containers (`drover volume`); or a folder of the node as "
+       "type=bind,source=PATH,target=PATH[,readonly]; may be repeated");
+  many("--tmpfs", options.tmpfs, "TARGET[,size=SIZE][,mode=MODE]",
+       "Memory in place of a disk, 64M unless it is told; may be repeated");
   many("--network", options.networks, "IF=BRIDGE",
        "An interface, with ,address=CIDR ,gateway=IP ,vlan=TAG behind it as needed; may be "
        "repeated; \"none\" for loopback only");
   text("-m,--memory", options.memory, "SIZE", "Limit, as 256M or 2G")->check(size_fault);
+  text("--swap", options.swap, "SIZE", "That much swap beside the limit of memory (default: none)")
+      ->check(size_fault);
   command.add_option("--cpus", options.cpus, "Limit in cores' worth of time, as 0.5")
       ->check(CLI::Range(0.01, 1024.0))
+      ->type_name("NUMBER");
+  text("--cpuset", options.cpuset, "LIST", "The node's CPUs that it may run on, as 0-1,3");
+  command
+      .add_option("--cpu-shares", options.cpu_shares,
+                  "Against others that want the same CPUs, who usually have 1024")
+      ->check(CLI::Range(2, 262144))
       ->type_name("NUMBER");
   command.add_option("--pids", options.pids, "Limit of processes")
       ->check(CLI::Range(1, 4194304))
@@ -183,6 +210,7 @@ void add_container_options(CLI::App& command, RunOptions& options) {
       ->check(CLI::Range(0, 255))
       ->allow_extra_args(false)
       ->type_name("CODES");
+  add_confinement_options(command, options.confinement);
   add_probe_options(command, options.probes);
   text("--id", options.id, "ID", "The job's id: the same id again is the same job");
   add_job_flags(command, options.flags);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/confinement_options.h"
 #include "agent/cli/job_flags.h"
 #include "agent/cli/probe_options.h"
 #include "agent/core/container_spec.h"
@@ -24,7 +25,11 @@ struct RunOptions {
   std::vector<std::string> mounts;
   std::vector<std::string> networks;
   std::vector<std::string> labels;
+  std::vector<std::string> tmpfs;
   std::string memory;
+  std::string swap;
+  std::string cpuset;
+  std::uint64_t cpu_shares = 0;
   double cpus = 0;
   std::uint64_t pids = 0;
   std::string disk;
@@ -35,6 +40,7 @@ struct RunOptions {
   std::optional<std::int64_t> grace_s;
   std::string restart;
   std::vector<int> exempt_codes;
+  ConfinementOptions confinement;
   ProbeOptions probes;
   bool wait = false;
   bool remove = false;

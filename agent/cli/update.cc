@@ -44,8 +44,24 @@ void add_update(CLI::App& app, Action& action) {
           "Limit, as 256M or 2G")
       ->check(size_fault)
       ->type_name("SIZE");
+  named
+      ->add_option_function<std::string>(
+          "--swap",
+          [&limits](const std::string& text) {
+            limits.swap_mib = read_size("--swap", text).value_or(0);
+          },
+          "That much swap beside the limit of memory")
+      ->check(size_fault)
+      ->type_name("SIZE");
   named->add_option("--cpus", limits.cpus, "Limit in cores' worth of time, as 0.5")
       ->check(CLI::Range(0.01, 1024.0))
+      ->type_name("NUMBER");
+  named->add_option("--cpuset", limits.cpuset, "The node's CPUs that it may run on, as 0-1,3")
+      ->type_name("LIST");
+  named
+      ->add_option("--cpu-shares", limits.cpu_shares,
+                   "Against others that want the same CPUs, who usually have 1024")
+      ->check(CLI::Range(2, 262144))
       ->type_name("NUMBER");
   named->add_option("--pids", limits.pids, "Limit of processes")
       ->check(CLI::Range(1, 4194304))

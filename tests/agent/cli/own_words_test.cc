@@ -13,6 +13,7 @@ TEST(OwnWords, VerbsAreShownAsCommands) {
   EXPECT_EQ(in_own_words("volume.create data: give a size (size_mib); no less"),
             "volume create data: give a size (--size); no less");
   EXPECT_EQ(in_own_words("pve-lxc, resources.pids: none"), "pve-lxc, --pids: none");
+  EXPECT_EQ(in_own_words("crun, mounts.tmpfs: none"), "crun, --tmpfs: none");
 }
 
 TEST(OwnWords, WhatIsNoVerbStays) {
@@ -29,6 +30,8 @@ TEST(OwnWords, PointersAreShownAsFlags) {
   EXPECT_EQ(flag_of("/options/resources/memory_mib"), "--memory (in MiB)");
   EXPECT_EQ(flag_of("/spec/volumes/1/target"), "--volume or --mount number 2, target");
   EXPECT_EQ(flag_of("/spec/networks/0"), "--network number 1");
+  EXPECT_EQ(flag_of("/spec/mounts/0/mode"), "--mount or --tmpfs number 1, mode");
+  EXPECT_EQ(flag_of("/spec/devices/1/permissions"), "--device number 2, permissions");
   EXPECT_EQ(flag_of("/volumes/0/target"), "/volumes/0/target");
   EXPECT_EQ(flag_of("/spec/unknown/0"), "/spec/unknown/0");
   EXPECT_EQ(flag_of(""), "");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/cli/confinement_options.h"
+#include "agent/cli/mount_options.h"
 #include "agent/cli/probe_options.h"
 #include "agent/cli/run_options.h"
 #include "agent/system/file.h"
@@ -46,6 +48,69 @@ TEST(Network, HasInterfaceBridgeAndMore) {
   for (const char* text : {"", "eth0", "=vmbr0", "eth0=", "eth0=vmbr0,vlan=0", "eth0=vmbr0,vlan=x",
                            "eth0=vmbr0,mtu=9000", "eth0=vmbr0,address"}) {
     EXPECT_FALSE(read_network(text) && !read_network(text)->address.empty()) << text;
+  }
+}
+
+TEST(Mount, IsAVolumeUnlessItSaysItsType) {
+  EXPECT_FALSE(names_mount_type("data:/data"));
+  EXPECT_TRUE(names_mount_type("type=bind,source=/a,target=/b"));
+  EXPECT_EQ(read_typed_mount("type=bind,source=/a,target=/b,readonly").value(),
+            (MountSpec{MountSpec::Kind::bind, "/b", "/a", true}));
+  EXPECT_EQ(read_typed_mount("type=tmpfs,target=/b,size=1G,mode=700").value(),
+            (MountSpec{MountSpec::Kind::tmpfs, "/b", "", false, 1024, "700"}));
+  EXPECT_EQ(read_tmpfs("/b").value(),
+            (MountSpec{MountSpec::Kind::tmpfs, "/b", "", false, 64, "1777"}));
+  EXPECT_EQ(read_tmpfs("/b,mode=755,size=8M").value(),
+            (MountSpec{MountSpec::Kind::tmpfs, "/b", "", false, 8, "755"}));
+  for (const char* text : {"type=", "type=nfs,target=/b", "type=bind,target=/b",
+                           "type=bind,source=/a", "type=bind,source=/a,target=/b,size=1",
+                           "type=tmpfs,target=/b,readonly", "type=tmpfs,target=/b,size=much",
+                           "type=tmpfs,target=/b,source=/a", "type=tmpfs,target=/b,x"}) {
+    EXPECT_FALSE(read_typed_mount(text)) << text;
+  }
+  for (const char* text : {"", "b", "/b,readonly", "/b,target=/c", "/b,size=0"}) {
+    EXPECT_FALSE(read_tmpfs(text)) << text;
+  }
+}
+
+TEST(Confinement, IsAddedToWhatTheSpecHas) {
+  ContainerSpec spec;
+  spec.security.capabilities_add = {"CAP_KILL"};
+  spec.sysctls = {{"net.a", "1"}};
+  ASSERT_TRUE(set_confinement({}, spec));
+  EXPECT_TRUE(spec.security.no_new_privileges);
+  ConfinementOptions options;
+  options.add = {"NET_ADMIN"};
+  options.drop = {"ALL"};
+  options.seccomp = "unconfined";
+  options.apparmor = "mine";
+  options.new_privileges = true;
+  options.user_namespace = "auto";
+  options.limits = {"nofile=1024:4096", "core=unlimited"};
+  options.sysctls = {"net.b=2"};
+  options.devices = {"/dev/fuse", "/dev/a:/dev/b", "/dev/a:/dev/c:r"};
+  ASSERT_TRUE(set_confinement(options, spec));
+  EXPECT_EQ(spec.security.capabilities_add, (std::vector<std::string>{"CAP_KILL", "NET_ADMIN"}));
+  EXPECT_EQ(spec.security.capabilities_drop, std::vector<std::string>{"ALL"});
+  EXPECT_EQ(spec.security.seccomp, "unconfined");
+  EXPECT_EQ(spec.security.apparmor, "mine");
+  EXPECT_FALSE(spec.security.no_new_privileges);
+  EXPECT_EQ(spec.security.user_namespace, "auto");
+  EXPECT_EQ(spec.rlimits.at("nofile"), (ProcessLimit{1024, 4096}));
+  EXPECT_EQ(spec.rlimits.at("core"), (ProcessLimit{ProcessLimit::kNone, ProcessLimit::kNone}));
+  EXPECT_EQ(spec.sysctls.size(), 2U);
+  EXPECT_EQ(spec.devices, (std::vector<DeviceSpec>{{"/dev/fuse", "/dev/fuse", "rwm"},
+                                                   {"/dev/a", "/dev/b", "rwm"},
+                                                   {"/dev/a", "/dev/c", "r"}}));
+  for (const char* wrong : {"nofile", "=1", "nofile=", "nofile=1:", "nofile=-1", "nofile=1:2:3"}) {
+    ConfinementOptions one;
+    one.limits = {wrong};
+    EXPECT_FALSE(set_confinement(one, spec)) << wrong;
+  }
+  for (const char* wrong : {"", ":", "/dev/a:", "/dev/a::r", "/dev/a:/dev/b:r:w"}) {
+    ConfinementOptions one;
+    one.devices = {wrong};
+    EXPECT_FALSE(set_confinement(one, spec)) << wrong;
   }
 }
 
