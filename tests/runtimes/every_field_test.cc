@@ -29,11 +29,11 @@ namespace {
 /// for all below it.
 const std::map<std::string, std::string>& seen_to_elsewhere() {
   static const std::map<std::string, std::string> members = {
-      {"runtime", "decides who is asked: jobs/verbs_test"},
-      {"stop", "the verbs stop by it: jobs/verbs_test, oci/oci_runtime_test"},
-      {"restart", "the agent starts it again: jobs/keep_test"},
-      {"probes", "the agent asks them: jobs/keep_test"},
-      {"labels", "drover inspect shows them: jobs/verbs_test"},
+      {"runtime", "decides who is asked: agent/jobs/verbs_test"},
+      {"stop", "the verbs stop by it: agent/jobs/verbs_test, oci_runtime_test"},
+      {"restart", "the agent starts it again: agent/jobs/keeper_test"},
+      {"probes", "the agent asks them: agent/jobs/prober_test"},
+      {"labels", "drover inspect shows them: agent/jobs/verbs_test"},
   };
   return members;
 }
@@ -41,9 +41,9 @@ const std::map<std::string, std::string>& seen_to_elsewhere() {
 /// The same of runc, crun and LXC, for which the agent provisions.
 const std::map<std::string, std::string>& provisioned() {
   static const std::map<std::string, std::string> members = {
-      {"image", "becomes the root: images_test, jobs/verbs_test"},
-      {"rootfs", "becomes the root: jobs/verbs_test"},
-      {"volumes", "are made and become Container::mounts: volumes_test, jobs/verbs_test"},
+      {"image", "becomes the root: images_test, agent/jobs/verbs_test"},
+      {"rootfs", "becomes the root: agent/jobs/verbs_test"},
+      {"volumes", "are made and become Container::mounts: volumes_test, agent/jobs/verbs_test"},
       {"networks", "are in the network namespace: networks_test"},
   };
   return members;
@@ -262,6 +262,45 @@ TEST_P(EveryFieldTest, TheSmallSpecIsAccepted) {
   const auto accepted = accepts(spec_of("{}"));
   EXPECT_TRUE(accepted) << to_text(accepted.error());
   EXPECT_TRUE(given(spec_of("{}")));
+}
+
+/// What docs/container-spec.md says in the runtime's column, by member: "yes", "no" or "in part".
+std::map<std::string, std::string> told(RuntimeKind kind) {
+  const std::size_t column = kind == RuntimeKind::lxc ? 3 : kind == RuntimeKind::pve_lxc ? 4 : 2;
+  std::ifstream file(std::string(DROVER_SOURCE_DIR) + "/docs/container-spec.md");
+  std::map<std::string, std::string> told;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("| `")) {
+      continue;
+    }
+    std::vector<std::string> cells;
+    for (std::size_t at = 2; at < line.size();) {
+      const std::size_t end = std::min(line.find(" |", at), line.size());
+      cells.push_back(line.substr(at, end - at));
+      at = end + 3;
+    }
+    if (cells.size() == 5) {
+      told[cells.front().substr(1, cells.front().size() - 2)] = cells.at(column);
+    }
+  }
+  return told;
+}
+
+TEST_P(EveryFieldTest, ThePageTellsWhichRuntimeDoesIt) {
+  const std::map<std::string, std::string> page = told(GetParam());
+  EXPECT_EQ(page.size(), 19U);
+  for (const MemberSample& sample : member_samples()) {
+    const bool is_bind = sample.with.find("\"bind\"") != std::string::npos;
+    const std::string member = sample.member.starts_with("mounts.")
+                                   ? std::string(is_bind ? "mounts.bind" : "mounts.tmpfs")
+                                   : sample.member;
+    for (const auto& [name, does] : page) {
+      if ((member == name || member.starts_with(name + ".")) && does != "in part") {
+        EXPECT_EQ(accepts(spec_of(sample.with)) ? "yes" : "no", does)
+            << sample.member << " of " << to_string(GetParam());
+      }
+    }
+  }
 }
 
 class GuestFieldTest : public EveryFieldTest {};

@@ -48,6 +48,25 @@ TEST_F(UpdateTest, WhatIsNamedChangesAndTheRestStays) {
   EXPECT_THAT(told("container", "web-1"), Contains("updated"));
 }
 
+TEST_F(UpdateTest, EveryLimitChangesByItself) {
+  json::Object request = run_job("j1", "web-1");
+  const auto limits = [](const char* text) { return *json::parse(text).value().object(); };
+  request.find("spec")->object()->set("resources", limits(R"({"swap_mib":8,"cpuset":"0",
+      "cpu_shares":512,"io":{"weight":100,"devices":[{"path":"/dev/sda","read_bps":1}]},
+      "hugetlb_mib":{"2MB":64}})"));
+  run(request);
+  run(update("j2", limits(R"({"cpuset":"1","io":{"devices":[{"path":"/dev/sda","write_bps":2}]},
+      "hugetlb_mib":{"1GB":1024}})")));
+  EXPECT_EQ(json::write(to_json(recorded())),
+            R"({"swap_mib":8,"cpuset":"1","cpu_shares":512,"io":{"weight":100,"devices":)"
+            R"([{"path":"/dev/sda","read_bps":1,"write_bps":2}]},)"
+            R"("hugetlb_mib":{"1GB":1024,"2MB":64}})");
+  run(update("j3", limits(R"({"swap_mib":16,"cpu_shares":2})")));
+  EXPECT_EQ(recorded().swap_mib, 16U);
+  EXPECT_EQ(recorded().cpu_shares, 2U);
+  EXPECT_EQ(runtime_.limits("web-1"), recorded());
+}
+
 TEST_F(UpdateTest, TheLimitsHoldAfterTheNextStart) {
   run(run_job("j1", "web-1"));
   run(update("j2", {{"pids", std::int64_t{50}}}));
