@@ -34,7 +34,19 @@ TEST(JobSchemaTest, TakesWhatTheReaderTakes) {
             "volumes":[{"name":"d","target":"/d","size_mib":1,"read_only":true}],
             "networks":[{"interface":"eth0","vlan":7}],
             "resources":{"memory_mib":64,"cpus":0.5,"pids":10,"disk_mib":512},
-            "stop":{"signal":"TERM","grace_s":1},"labels":{"a":"b"}}})"}) {
+            "stop":{"signal":"TERM","grace_s":1},"labels":{"a":"b"}}})",
+        R"({"id":"a","verb":"container.run","target":"web","spec":{"rootfs":"/r","args":["-v"],
+            "mounts":[{"type":"bind","source":"/s","target":"/s","read_only":true},
+                      {"type":"tmpfs","target":"/t","size_mib":8,"mode":"700"}],
+            "resources":{"swap_mib":32,"cpuset":"0-1,3","cpu_shares":2,"hugetlb_mib":{"2MB":64},
+                         "io":{"weight":10,"devices":[{"path":"/dev/sda","read_bps":1,
+                               "write_bps":2,"read_iops":3,"write_iops":4}]}},
+            "rlimits":{"nofile":{"soft":0,"hard":"unlimited"}},"sysctls":{"net.a":"1"},
+            "devices":[{"path":"/dev/a","target":"/dev/b","permissions":"rw"}],
+            "capabilities":{"add":["NET_ADMIN"],"drop":["ALL"]},"seccomp":"unconfined",
+            "apparmor":"mine","no_new_privileges":false,"user_namespace":"auto",
+            "annotations":{"a":"b"},"log":{"driver":"file","max_size_mib":1,"max_files":1},
+            "oci":{"process":null}}})"}) {
     const auto checked = schema.check(good);
     EXPECT_TRUE(checked) << good << checked.error().message;
     EXPECT_TRUE(read_job(json::parse(good).value())) << good;
@@ -54,7 +66,12 @@ TEST(JobSchemaTest, RefusesWithThePointerOfEveryFault) {
   EXPECT_THAT(pointers, testing::UnorderedElementsAre("/spec/env", "/spec/comand"));
   for (const char* bad : {"", "[]", "{}", R"({"id":"a","verb":"fly","target":"web"})",
                           R"({"id":7,"verb":"container.stop","target":"web"})",
-                          R"({"id":"a","verb":"container.stop","target":"web","more":1})"}) {
+                          R"({"id":"a","verb":"container.stop","target":"web","more":1})",
+                          R"({"id":"a","verb":"container.run","target":"web",
+                              "spec":{"rlimits":{"nofile":{"soft":"none","hard":1}}}})",
+                          R"({"id":"a","verb":"container.run","target":"web","spec":{"oci":[]}})",
+                          R"({"id":"a","verb":"container.run","target":"web",
+                              "spec":{"mounts":[{"type":"volume","target":"/a"}]}})"}) {
     EXPECT_EQ(schema.check(bad).error().code, Code::invalid) << bad;
   }
   EXPECT_EQ(schema.check(std::string(10'000, '[')).error().code, Code::invalid);
