@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/runtime_kind.h"
 #include "agent/core/fields.h"
+#include "agent/core/runtime_kind.h"
 
 namespace drover {
 
