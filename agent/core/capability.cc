@@ -6,7 +6,7 @@
 namespace drover {
 namespace {
 
-constexpr std::string_view kPrefix = "CAP_";
+constexpr std::string_view kCap = "CAP_";
 /// In the order of their numbers (linux/capability.h).
 constexpr std::array<std::string_view, 41> kCapabilities = {"CHOWN",
                                                             "DAC_OVERRIDE",
@@ -56,13 +56,13 @@ std::optional<std::string> capability_from(std::string_view name) {
   if (name == kEveryCapability) {
     return std::string(name);
   }
-  if (name.starts_with(kPrefix)) {
-    name.remove_prefix(kPrefix.size());
+  if (name.starts_with(kCap)) {
+    name.remove_prefix(kCap.size());
   }
   if (std::find(kCapabilities.begin(), kCapabilities.end(), name) == kCapabilities.end()) {
     return std::nullopt;
   }
-  return std::string(kPrefix).append(name);
+  return std::string(kCap).append(name);
 }
 
 }  // namespace drover
