@@ -25,7 +25,8 @@
 //     ipam/VNET/ADDRESS             addresses that Proxmox keeps for containers of this node
 //   RUN (/run/drover)               gone after a reboot
 //     runc/ crun/                   the runtimes' own state
-//     pids/NAME                     pid files
+//     pids/NAME                     pid files; of its monitor NAME.monitor; and the start times
+//                                   (proc_pid_stat(5)) of both, by their name and ".start"
 //     growing/VOLUME                locked while resize2fs works on it
 //     bus/                          sockets of drover-front, 0700
 //     droverd.lock                  one agent a node

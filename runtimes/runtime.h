@@ -107,8 +107,8 @@ class Runtime {
   /// Signal 1 to 64 to its first process. `conflict` when it is not running or paused.
   virtual Result<> kill(const Container& container, int signal, const Stop& stop) = 0;
   /// `signal`, then after `grace` SIGKILL; a paused one is resumed for it. Returns when it has
-  /// ended, with how. One that is stopped already is success. Not for one that was never started,
-  /// of which runtimes make different things.
+  /// ended, with how. One that is stopped already is success. `conflict` for one that was never
+  /// started: nothing of it has begun that could end, and `remove` takes it away.
   virtual Result<Exit> stop(const Container& container, int signal, std::chrono::milliseconds grace,
                             const Stop& stop) = 0;
   /// Legal from running.

@@ -90,8 +90,9 @@ function(drover_executable name)
   target_link_libraries(${name} PRIVATE ${arg_LINKS})
 endfunction()
 
-# drover_test(NAME [LINKS lib...] [LABELS label...] SOURCES file...): a GoogleTest program that is one
-# test of ctest's (its own output names the cases). The target threads_tests builds those labelled
+# drover_test(NAME [LINKS lib...] [LABELS label...] [FOR kind...] SOURCES file...): a GoogleTest program
+# that is one test of ctest's (its own output names the cases); with FOR one for each kind, NAME.KIND,
+# of the cases with that parameter. The target threads_tests builds those labelled
 # "threads", node_programs what the tests labelled "node" need.
 #
 # A folder's tests are one program where they can be: most of the time of compiling one goes into what
@@ -102,7 +103,7 @@ endfunction()
 add_custom_target(threads_tests)
 add_custom_target(node_programs)
 function(drover_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS;FOR")
   if(NOT TARGET test_headers)
     drover_headers(test_headers LINKS core GTest::gmock
                    HEADERS <gmock/gmock.h> <gtest/gtest.h> ${DROVER_SHARED_HEADERS})
@@ -110,9 +111,17 @@ function(drover_test name)
   drover_executable(${name} SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM test_headers)
   target_include_directories(${name} PRIVATE "${PROJECT_BINARY_DIR}/include/tests")
-  add_test(NAME ${name} COMMAND ${name})
+  set(tests ${name})
+  if(arg_FOR)
+    list(TRANSFORM arg_FOR PREPEND "${name}." OUTPUT_VARIABLE tests)
+    foreach(kind IN LISTS arg_FOR)
+      add_test(NAME ${name}.${kind} COMMAND ${name} "--gtest_filter=*/${kind}")
+    endforeach()
+  else()
+    add_test(NAME ${name} COMMAND ${name})
+  endif()
   if(arg_LABELS)
-    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
+    set_tests_properties(${tests} PROPERTIES LABELS "${arg_LABELS}")
     if("threads" IN_LIST arg_LABELS)
       add_dependencies(threads_tests ${name})
     endif()

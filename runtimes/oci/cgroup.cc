@@ -58,11 +58,15 @@ std::string cgroup_of(const ContainerName& name, bool systemd) {
   return systemd ? "drover.slice:drover:" + name.str() : "/drover/" + name.str();
 }
 
+std::string cgroup_path_of(const ContainerName& name, bool systemd) {
+  return systemd ? "/drover.slice/drover-" + name.str() + ".scope" : "/drover/" + name.str();
+}
+
 bool is_in_cgroup(pid_t pid, const ContainerName& name) {
   // Lines of "number:controllers:/path" (cgroups(7)); the container may have made groups of its own
   // below its group.
   const std::string groups = system::read_file(fmt::format("/proc/{}/cgroup", pid)).value_or("");
-  for (const std::string& group : {cgroup_of(name, false), "/drover-" + name.str() + ".scope"}) {
+  for (const std::string& group : {cgroup_path_of(name, false), cgroup_path_of(name, true)}) {
     for (const char end : {'\n', '/'}) {
       if (groups.find(group + end) != std::string::npos) {
         return true;

@@ -137,20 +137,20 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
     return Failure(
         Error(created.error()).context(runtime.program().filename().native() + " create"));
   }
-  return {};
+  // Both are there now, so that their numbers are nobody else's.
+  TRY(keep_start_time(layout_.pid_file(name)));
+  return keep_start_time(pid_file(name));
 }
 
 system::UniqueFd Monitor::find(const ContainerName& name) const {
+  system::UniqueFd fd = open_in(pid_file(name));
   const pid_t pid = pid_in(pid_file(name));
-  if (pid == 0) {
-    return {};
+  std::error_code error;
+  if (!fd.valid() || std::filesystem::exists(start_file(pid_file(name)), error)) {
+    return fd;
   }
-  system::UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!fd.valid()) {
-    return {};
-  }
-  // The number may be another process's by now; a monitor says whose it is. One that has ended says
-  // nothing any more.
+  // It creates the container still, for an agent that may have ended since. It says whose it is;
+  // one that has ended says nothing any more.
   const std::string words = content_of(fmt::format("/proc/{}/cmdline", pid));
   const auto has = [&words](const std::string& option, const std::string& value) {
     const std::string wanted = '\0' + option + '\0' + value + '\0';
@@ -202,7 +202,9 @@ Exit Monitor::read_exit(const ContainerName& name) const {
 
 Result<> Monitor::forget(const ContainerName& name) const {
   TRY(system::remove_tree(layout_.bundle(name)));
-  for (const Path& file : {layout_.exit_file(name), layout_.pid_file(name), pid_file(name)}) {
+  const Path first = layout_.pid_file(name);
+  for (const Path& file : {layout_.exit_file(name), first, start_file(first), pid_file(name),
+                           start_file(pid_file(name))}) {
     if (unlink(file.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
       return fail(Code::broken, "remove {}: {}", file.native(), std::strerror(errno));
     }

@@ -1,13 +1,10 @@
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 #include <filesystem>
 
 #include "agent/core/ids.h"
-#include "agent/system/process.h"
 #include "runtimes/oci/oci_runtime.h"
 #include "runtimes/oci/pid_file.h"
 
@@ -40,42 +37,18 @@ std::string new_stem(const Path& bundle) {
   return bundle / (std::string(kStem) + make_uuid7(static_cast<std::uint64_t>(since_1970.count())));
 }
 
-double seconds_of(const timespec& time) {
-  constexpr double kNano = 1e-9;
-  return static_cast<double>(time.tv_sec) + kNano * static_cast<double>(time.tv_nsec);
-}
-
-/// Whether the process was there when the file was written: a pid that is in use again is a younger
-/// one's. Both ages are by now, because the file's clock may have been set since the boot.
-bool was_there(pid_t pid, const Path& file) {
-  const Result<std::uint64_t> ticks = system::start_time_of(pid);
-  struct stat written {};
-  timespec now{};
-  timespec up{};
-  if (!ticks || stat(file.c_str(), &written) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
-      clock_gettime(CLOCK_BOOTTIME, &up) != 0) {
-    return false;
-  }
-  const double started = static_cast<double>(*ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  // Clocks are set by small steps all the time, and pids do not come again within seconds.
-  constexpr double kSlack = 5;
-  return seconds_of(up) - started + kSlack >= seconds_of(now) - seconds_of(written.st_mtim);
-}
-
 Path namespace_of(pid_t pid) {
   std::error_code error;
   return std::filesystem::read_symlink(fmt::format("/proc/{}/ns/pid", pid), error);
 }
 
-/// SIGKILL to a process of the container whose first process is `first`, and to its children.
-void end_inside(pid_t pid, pid_t first) {
-  if (pid <= 0 || first <= 0) {
-    return;
-  }
-  const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  // The numbers may be other processes' by now, but then not ones of this container.
+/// SIGKILL to the process that `pid_file` means, of the container whose first process is `first`,
+/// and to its children.
+void end_inside(const Path& pid_file, pid_t first) {
+  const system::UniqueFd process = open_in(pid_file);
+  const pid_t pid = pid_in(pid_file);
   const Path inside = namespace_of(pid);
-  if (!process.valid() || inside.empty() || inside != namespace_of(first) ||
+  if (!process.valid() || first <= 0 || inside.empty() || inside != namespace_of(first) ||
       inside == namespace_of(getpid())) {
     return;
   }
@@ -133,10 +106,9 @@ void OciRuntime::end_left_execs() {
         continue;
       }
       const ExecFiles files(file.replace_extension());
-      const pid_t pid = pid_in(files.pid);
       // The runtime is not asked: it may hang, and nothing begins before this has ended.
-      if (was_there(pid, files.pid)) {
-        end_inside(pid, pid_in(layout_.pid_file(*name)));
+      if (open_in(layout_.pid_file(*name)).valid()) {
+        end_inside(files.pid, pid_in(layout_.pid_file(*name)));
       }
     }
   }
@@ -146,7 +118,7 @@ void OciRuntime::end_exec(const ContainerName& name, const Path& pid_file) const
   const Stop never;
   const Result<std::optional<LiveState>> now = ask_live_state(runtime_, name.str(), never);
   if (now && now->has_value()) {
-    end_inside(pid_in(pid_file), (*now)->pid);
+    end_inside(pid_file, (*now)->pid);
   }
 }
 

@@ -17,11 +17,8 @@ constexpr std::chrono::seconds kRemovedMonitorTime{10};
 
 /// Kills the process that `pid_file` names, if it is one of the container's still.
 Result<> end_process_in(const Path& pid_file, const ContainerName& name, const Stop& stop) {
+  const system::UniqueFd process = open_in(pid_file);
   const pid_t pid = pid_in(pid_file);
-  if (pid == 0) {
-    return {};
-  }
-  const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!process.valid() || !is_in_cgroup(pid, name)) {
     return {};
   }
@@ -70,7 +67,7 @@ Result<> OciRuntime::end_processes(const ContainerName& name, const Stop& stop) 
     // ends with it, wherever it was.
     TRY(monitor_.end(name, stop, std::chrono::milliseconds(0)));
     TRY(end_process_in(layout_.pid_file(name), name, stop));
-    TRY(remove_cgroup(cgroup_of(name, false), stop));
+    TRY(remove_cgroup(cgroup_path_of(name, options_.systemd_cgroup), stop));
     return {};
   }
   // A runtime that cannot say what it has may still have left it running.
@@ -89,7 +86,7 @@ Result<> OciRuntime::take_away(const ContainerName& name, const Stop& stop) cons
     // Half made: the runtime has a folder that it cannot read itself. It clears away what it can.
     (void)runtime_.run({"delete", "--force", name.str()}, stop).has_value();
     TRY(system::remove_tree(runtime_.root() / name.str()));
-    TRY(remove_cgroup(cgroup_of(name, false), stop));
+    TRY(remove_cgroup(cgroup_path_of(name, options_.systemd_cgroup), stop));
   }
   TRY(monitor_.end(name, stop, kRemovedMonitorTime));
   return monitor_.forget(name);

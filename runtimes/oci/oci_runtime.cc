@@ -165,15 +165,13 @@ Result<Exit> OciRuntime::stop(const Container& container, int signal,
   }
   const ContainerName& name = container.name;
   const LiveState now =
-      TRY(require(container, "stop",
-                  {Status::created, Status::running, Status::paused, Status::stopped}, stop));
+      TRY(require(container, "stop", {Status::running, Status::paused, Status::stopped}, stop));
   const system::UniqueFd first =
       now.status == Status::stopped ? system::UniqueFd() : TRY(open_first_process(name, stop));
   if (!first.valid()) {
     return ended(name, stop);
   }
-  // In a created one only the runtime's own process waits, which has nothing to say goodbye to.
-  send(first, now.status == Status::created ? SIGKILL : signal);
+  send(first, signal);
   if (now.status == Status::paused) {
     const Result<> resumed = act(container, {"resume", name.str()}, stop);
     if (!resumed && resumed.error().code != Code::conflict) {
@@ -253,7 +251,8 @@ Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) cons
   Exit exit = monitor_.read_exit(name);
   // On cgroup v1 conmon often ends before it has looked; the group itself remembers.
   std::error_code error;
-  if (exit.code == 128 + SIGKILL && had_lack_of_memory(cgroup_of(name, false)) &&
+  if (exit.code == 128 + SIGKILL &&
+      had_lack_of_memory(cgroup_path_of(name, options_.systemd_cgroup)) &&
       !std::filesystem::exists(layout_.bundle(name) / kKilledNote, error)) {
     exit.oom = true;
   }

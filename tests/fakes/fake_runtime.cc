@@ -119,6 +119,9 @@ Result<Exit> FakeRuntime::stop(const runtimes::Container& container, int signal,
                                std::chrono::milliseconds, const Stop& stop) {
   return perform("stop", stop, [&]() -> Result<Exit> {
     runtimes::State* state = TRY(find(container));
+    if (state->status == Status::created) {
+      return fail(Code::conflict, "stop container {}: it is created", container.name.str());
+    }
     if (state->status != Status::stopped) {
       *state = stopped(128 + signal);
     }
