@@ -5,8 +5,6 @@
 
 #include <cstdint>
 
-#include "agent/system/process.h"
-
 namespace drover::runtimes {
 namespace {
 
@@ -33,18 +31,6 @@ std::optional<int> exit_code_of(int pidfd) {
     return 128 + WTERMSIG(info.exit_status);
   }
   return WEXITSTATUS(info.exit_status);
-}
-
-system::UniqueFd open_guest_init(pid_t init) {
-  if (init <= 0) {
-    return {};
-  }
-  const Result<std::uint64_t> start = system::start_time_of(init);
-  if (!start) {
-    return {};
-  }
-  Result<system::UniqueFd> fd = system::open_process({init, *start});
-  return fd ? std::move(*fd) : system::UniqueFd();
 }
 
 }  // namespace drover::runtimes

@@ -1,19 +1,12 @@
 // How a process ended that is not our child.
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
-
-#include "agent/system/unique_fd.h"
 
 namespace drover::runtimes {
 
 /// The exit code, 128 + N for signal N, of the process behind `pidfd` once its parent has reaped it
 /// (PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15). Nothing while it runs and on older kernels.
 std::optional<int> exit_code_of(int pidfd);
-
-/// A pidfd of the guest's init, while it has one.
-system::UniqueFd open_guest_init(pid_t init);
 
 }  // namespace drover::runtimes

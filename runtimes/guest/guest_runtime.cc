@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstring>
 
-#include "agent/system/process.h"
 #include "runtimes/guest/exit_status.h"
 #include "runtimes/guest/guest_config.h"
 #include "runtimes/guest/guest_parts.h"
@@ -288,12 +287,12 @@ Result<> GuestRuntime::kill(const Container& container, int signal, const Stop& 
     }
     return guests_.stop(guest.vmid, stop).context(what);
   }
-  const system::UniqueFd init = open_guest_init(guest.state.pid);
-  if (!init.valid()) {
+  const Result<system::UniqueFd> init = lxc_open_init(options_.lxc_path, guest_name(guest.vmid));
+  if (!init) {
     return fail(Code::unavailable, "{}: LXC on this node names no init of guest {}", what,
                 guest.vmid.value);
   }
-  if (syscall(SYS_pidfd_send_signal, init.get(), signal, nullptr, 0U) != 0) {
+  if (syscall(SYS_pidfd_send_signal, init->get(), signal, nullptr, 0U) != 0) {
     return fail(errno == ESRCH ? Code::conflict : Code::broken, "{}: {}", what,
                 std::strerror(errno));
   }
@@ -308,11 +307,14 @@ Result<Exit> GuestRuntime::stop(const Container& container, int signal,
                 label(container), signal);
   }
   const Live guest = TRY(live(container, stop));
-  if (guest.state.status == Status::created || guest.state.status == Status::stopped) {
+  const std::string what = "stop " + label(container);
+  if (guest.state.status == Status::created) {
+    return fail(Code::conflict, "{}: it is created", what);
+  }
+  if (guest.state.status == Status::stopped) {
     return Exit{};
   }
-  const std::string what = "stop " + label(container);
-  const system::UniqueFd init = open_guest_init(guest.state.pid);
+  const Result<system::UniqueFd> init = lxc_open_init(options_.lxc_path, guest_name(guest.vmid));
   if (guest.state.status == Status::paused) {
     TRY(lxc_thaw(options_.lxc_path, guest_name(guest.vmid), stop).context(what));
   }
@@ -323,8 +325,8 @@ Result<Exit> GuestRuntime::stop(const Container& container, int signal,
     TRY(guests_.shutdown(guest.vmid, seconds, stop).context(what));
   }
   Exit exit;
-  if (init.valid()) {
-    exit.code = exit_code_of(init.get());
+  if (init) {
+    exit.code = exit_code_of(init->get());
   }
   return exit;
 }

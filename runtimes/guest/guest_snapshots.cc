@@ -59,7 +59,8 @@ Result<std::optional<Exit>> GuestRuntime::roll_back(const Container& container,
   const Live guest = TRY(live(container, stop));
   const Status before = guest.state.status;
   const bool has_ended_before = before == Status::created || before == Status::stopped;
-  const system::UniqueFd init = open_guest_init(guest.state.pid);
+  const Result<system::UniqueFd> init =
+      lxc_open_init(options_.lxc_path, std::to_string(guest.vmid.value));
   // Proxmox ends the guest itself, once it has seen that the storage can do it; and by SIGKILL,
   // which a frozen one does not outlive either.
   TRY(snapshot_calls_.roll_back(guest.vmid, name, stop).context(what));
@@ -71,8 +72,8 @@ Result<std::optional<Exit>> GuestRuntime::roll_back(const Container& container,
     return std::optional<Exit>();
   }
   Exit ended;
-  if (init.valid()) {
-    ended.code = exit_code_of(init.get());
+  if (init) {
+    ended.code = exit_code_of(init->get());
   }
   return std::optional(ended);
 }

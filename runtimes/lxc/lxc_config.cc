@@ -35,10 +35,11 @@ bool has_unified_cgroups() {
   return std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers", error);
 }
 
+char to_small(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
 Result<> add_process(Lines& lines, const Spec& spec) {
-  for (const std::string& variable : spec.env()) {
-    TRY(lines.add("lxc.environment", variable));
-  }
   TRY(lines.add("lxc.init.cwd", spec.cwd()));
   const json::Value& process = spec.document().at("process");
   const json::Value& user = process.at("user");
@@ -57,12 +58,23 @@ Result<> add_process(Lines& lines, const Spec& spec) {
   if (const json::Array* bounding = process.at("capabilities").at("bounding").array()) {
     for (const json::Value& capability : *bounding) {
       std::string name(capability.string_or(""));
-      std::transform(name.begin(), name.end(), name.begin(),
-                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      std::transform(name.begin(), name.end(), name.begin(), to_small);
       kept += (kept.empty() ? "" : " ") + name.substr(name.starts_with("cap_") ? 4 : 0);
     }
   }
   TRY(lines.add("lxc.cap.keep", kept.empty() ? "none" : kept));
+  if (const json::Array* limits = process.at("rlimits").array()) {
+    for (const json::Value& limit : *limits) {
+      std::string name(limit.at("type").string_or(""));
+      std::transform(name.begin(), name.end(), name.begin(), to_small);
+      constexpr std::string_view kPrefix = "rlimit_";
+      TRY(lines.add(
+          "lxc.prlimit." + name.substr(name.starts_with(kPrefix) ? kPrefix.size() : 0),
+          fmt::format("{}:{}", limit.at("soft").integer_or(0), limit.at("hard").integer_or(0))));
+    }
+  }
+  // The agent's own score may be low, and its children would inherit it.
+  TRY(lines.add("lxc.proc.oom_score_adj", std::to_string(process.at("oomScoreAdj").integer_or(0))));
   return lines.add("lxc.no_new_privs", "1");
 }
 

@@ -11,9 +11,10 @@
 
 namespace drover::runtimes {
 
-/// The text of lxc.container.conf(5). `refused` naming what LXC cannot be told: its file has one
-/// line for a value, so a variable with a line break in it cannot be given. `monitor_program` is
-/// drover-lxc, which also mounts the volumes, as the bundle in `home` has them.
+/// The text of lxc.container.conf(5), but for the program and its variables, which drover-lxc gives
+/// liblxc itself: the file has one line for a value. `refused` naming what LXC cannot be told so.
+/// `monitor_program` is drover-lxc, which also mounts the volumes, as the bundle in `home` has
+/// them.
 Result<std::string> make_lxc_config(const Container& container, const Spec& spec,
                                     const Path& monitor_program, const Path& home);
 

@@ -1,5 +1,6 @@
 // lxc-attach(1) would leave the program running when it is stopped, and cannot set its working
-// folder, so this one verb is liblxc's own: the program then is a child of this process.
+// folder, so this one verb is liblxc's own: the program then is a child of this process. No tool
+// gives a pidfd either.
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <lxc/attach_options.h>
@@ -120,7 +121,21 @@ Result<Pipe> make_pipe() {
   return Pipe{system::UniqueFd(ends[0]), system::UniqueFd(ends[1])};
 }
 
+using Guest = std::unique_ptr<lxc_container, Put>;
+
 }  // namespace
+
+Result<system::UniqueFd> lxc_open_init(const system::Path& lxc_path, const std::string& name) {
+  const Guest guest(lxc_container_new(name.c_str(), lxc_path.c_str()));
+  if (guest == nullptr) {
+    return fail(Code::broken, "first process of {}: LXC does not know it", name);
+  }
+  system::UniqueFd init(guest->init_pidfd(guest.get()));
+  if (!init.valid()) {
+    return fail(Code::conflict, "container {} has no first process any more", name);
+  }
+  return init;
+}
 
 Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
                      const ExecRequest& request, const Sink& out, const Sink& err,
@@ -130,8 +145,7 @@ Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
   }
   const std::string what = fmt::format("run {} in {}", request.command.front(), name);
   TRY(stop.check(what));
-  const std::unique_ptr<lxc_container, Put> guest(
-      lxc_container_new(name.c_str(), lxc_path.c_str()));
+  const Guest guest(lxc_container_new(name.c_str(), lxc_path.c_str()));
   if (guest == nullptr) {
     return fail(Code::broken, "{}: LXC does not know it", what);
   }

@@ -53,9 +53,11 @@ Result<bool> await_end(const system::UniqueFd& process, milliseconds timeout, co
   return false;
 }
 
-Result<system::UniqueFd> open_init(pid_t pid) {
-  const std::uint64_t start = TRY(system::start_time_of(pid));
-  return system::open_process({pid, start});
+Result<> check_signal(std::string_view verb, const ContainerName& name, int signal) {
+  if (signal < 1 || signal > 64) {
+    return fail(Code::invalid, "{} container {}: there is no signal {}", verb, name.str(), signal);
+  }
+  return {};
 }
 
 }  // namespace
@@ -69,12 +71,6 @@ Capabilities LxcRuntime::capabilities() const {
 
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
   TRY(refuse_lxc_members(spec));
-  for (const auto& [name, value] : spec.env) {
-    if (value.find_first_of("\n\r") != std::string::npos) {
-      return fail(Code::refused, "runtime lxc cannot give variable {} a value with a line break",
-                  name);
-    }
-  }
   return check_volume_targets(spec, kind());
 }
 
@@ -187,12 +183,25 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
 }
 
 Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& stop) {
+  TRY(check_signal("kill", container.name, signal));
   const State state = TRY(require(container, "kill", {Status::running, Status::paused}, stop));
-  const system::UniqueFd init = TRY(open_init(state.pid));
+  const std::string& name = container.name.str();
+  const system::UniqueFd init = TRY(lxc_open_init(layout_.lxc(), name));
   if (signal == SIGKILL) {
     note_kill(home(container.name));
   }
-  return send_signal(init, signal);
+  TRY(send_signal(init, signal));
+  if (signal == SIGKILL && state.status == Status::paused) {
+    TRY(thaw_or_end(container.name, init, stop));
+  }
+  return {};
+}
+
+/// SIGKILL may have ended it before it could be thawed, and so may a signal the thaw itself.
+Result<> LxcRuntime::thaw_or_end(const ContainerName& name, const system::UniqueFd& init,
+                                 const Stop& stop) const {
+  const Result<> thawed = lxc_thaw(layout_.lxc(), name.str(), stop);
+  return thawed || TRY(await_end(init, kThawRace, stop)) ? Result<>() : thawed;
 }
 
 /// Its first process first, which takes all others with it, then its monitor, which writes how it
@@ -200,15 +209,11 @@ Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& st
 Result<> LxcRuntime::end(const Container& container, const State& state, int signal,
                          milliseconds grace, const Stop& stop) {
   const std::optional<system::UniqueFd> watching = monitor(container.name);
-  const Result<system::UniqueFd> init = open_init(state.pid);
+  const Result<system::UniqueFd> init = lxc_open_init(layout_.lxc(), container.name.str());
   if (init) {
     TRY(send_signal(*init, signal));
     if (state.status == Status::paused) {
-      // SIGKILL may have ended it before it could be thawed, and so may a signal the thaw itself.
-      const Result<> thawed = lxc_thaw(layout_.lxc(), container.name.str(), stop);
-      if (!thawed && !TRY(await_end(*init, kThawRace, stop))) {
-        return Failure(thawed.error());
-      }
+      TRY(thaw_or_end(container.name, *init, stop));
     }
     if (!TRY(await_end(*init, grace, stop))) {
       note_kill(home(container.name));
@@ -228,6 +233,7 @@ Result<> LxcRuntime::end(const Container& container, const State& state, int sig
 
 Result<Exit> LxcRuntime::stop(const Container& container, int signal, milliseconds grace,
                               const Stop& stop) {
+  TRY(check_signal("stop", container.name, signal));
   const State state =
       TRY(require(container, "stop",
                   {Status::running, Status::paused, Status::stopping, Status::stopped}, stop));

@@ -52,6 +52,8 @@ class LxcRuntime final : public Runtime {
   /// The state, which must be one of these; else `conflict` naming the verb.
   Result<State> require(const Container& container, std::string_view verb,
                         std::initializer_list<Status> states, const Stop& stop) const;
+  Result<> thaw_or_end(const ContainerName& name, const system::UniqueFd& init,
+                       const Stop& stop) const;
   Result<> end(const Container& container, const State& state, int signal,
                std::chrono::milliseconds grace, const Stop& stop);
 

@@ -7,6 +7,7 @@
 #include "agent/core/container_status.h"
 #include "agent/core/result.h"
 #include "agent/system/file.h"
+#include "agent/system/unique_fd.h"
 #include "runtimes/runtime.h"
 
 namespace drover::runtimes {
@@ -19,6 +20,10 @@ struct LxcLife {
 /// The live state of container `name` below `lxc_path` (lxc-info(1)). `not_found` when LXC does not
 /// know it, as before its first start.
 Result<LxcLife> lxc_life(const system::Path& lxc_path, const std::string& name, const Stop& stop);
+/// A pidfd of its first process, by the monitor that is its parent: never of another one that has
+/// got its number meanwhile. `conflict` when it has none. Its command socket answers at once, or
+/// not at all where the monitor hangs; ask for `lxc_life` before.
+Result<system::UniqueFd> lxc_open_init(const system::Path& lxc_path, const std::string& name);
 Result<> lxc_freeze(const system::Path& lxc_path, const std::string& name, const Stop& stop);
 Result<> lxc_thaw(const system::Path& lxc_path, const std::string& name, const Stop& stop);
 /// Runs a program inside, as Runtime::exec. A user is "uid" or "uid:gid"; a name is `refused`.

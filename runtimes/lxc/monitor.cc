@@ -58,7 +58,7 @@ Container open_container(const MonitorPlan& plan) {
 
 /// Runs in a process of its own, because liblxc's start returns only when the container has ended.
 /// Its standard output and error are what the container inherits.
-Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> arguments) {
+Outcome start_and_wait(const MonitorPlan& plan, const runtimes::Spec& spec) {
   const Container container = open_container(plan);
   if (container == nullptr || !container->is_defined(container.get())) {
     return {};
@@ -66,7 +66,14 @@ Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> argumen
   container->set_config_item(container.get(), "lxc.log.file",
                              (plan.lxc_path / plan.name / "log").c_str());
   container->set_config_item(container.get(), "lxc.log.level", "WARN");
+  // Here and not in its file, where a value ends with its line.
+  for (const std::string& variable : spec.env()) {
+    if (!container->set_config_item(container.get(), "lxc.environment", variable.c_str())) {
+      return {};
+    }
+  }
   container->want_daemonize(container.get(), false);
+  std::vector<std::string> arguments = spec.args();
   std::vector<char*> argv;
   for (std::string& argument : arguments) {
     argv.push_back(argument.data());
@@ -78,8 +85,8 @@ Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> argumen
 
 /// The child's part of the fork below. It keeps nothing of the monitor's open but what it answers
 /// by: whoever waits for the other end of one of those pipes would wait for the container's end.
-[[noreturn]] void be_starter(const MonitorPlan& plan, std::vector<std::string> arguments,
-                             const Pipe& out, const Pipe& err, const Pipe& outcome) {
+[[noreturn]] void be_starter(const MonitorPlan& plan, const runtimes::Spec& spec, const Pipe& out,
+                             const Pipe& err, const Pipe& outcome) {
   constexpr int kOutcome = 3;
   dup2(out.write.get(), STDOUT_FILENO);
   dup2(err.write.get(), STDERR_FILENO);
@@ -88,7 +95,7 @@ Outcome start_and_wait(const MonitorPlan& plan, std::vector<std::string> argumen
   fcntl(kOutcome, F_SETFD, FD_CLOEXEC);
   // The container inherits it; the monitor's own is for files of the node.
   umask(runtimes::kProgramUmask);
-  const Outcome result = start_and_wait(plan, std::move(arguments));
+  const Outcome result = start_and_wait(plan, spec);
   [[maybe_unused]] const ssize_t written = ::write(kOutcome, &result, sizeof result);
   _exit(0);
 }
@@ -140,7 +147,7 @@ class Monitor {
       return fail(Code::unavailable, "fork: {}", std::strerror(errno));
     }
     if (starter == 0) {
-      be_starter(plan_, spec.args(), out_, err_, outcome_);
+      be_starter(plan_, spec, out_, err_, outcome_);
     }
     out_.write.reset();
     err_.write.reset();

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
+#include <string>
+#include <string_view>
 
 #include "runtimes/oci/bundle.h"
 
@@ -93,6 +96,32 @@ Result<> make_working_folder(const Path& root, const Path& inside) {
   return {};
 }
 
+bool is_there(const Path& root, const Path& program) {
+  const Result<UniqueFd> found = system::open_in_root(root, program, O_PATH);
+  return found || found.error().code != Code::not_found;
+}
+
+/// As execvp(3) will look for it. liblxc calls a container running before that, so that nobody
+/// would be told.
+Result<> check_program(const Path& root, const runtimes::Spec& spec) {
+  const std::string program = spec.args().empty() ? "" : spec.args().front();
+  bool found = false;
+  if (program.find('/') != std::string::npos) {
+    found = is_there(root, Path(spec.cwd()) / program);
+  } else {
+    constexpr std::string_view kVariable = "PATH=";
+    for (const std::string& variable : spec.env()) {
+      std::istringstream folders(variable.starts_with(kVariable) ? variable.substr(kVariable.size())
+                                                                 : "");
+      for (std::string folder; !found && std::getline(folders, folder, ':');) {
+        found = is_there(root, Path(spec.cwd()) / folder / program);
+      }
+    }
+  }
+  return found ? Result<>()
+               : fail(Code::invalid, "{}: no such file or directory in its root", program);
+}
+
 }  // namespace
 
 Result<> prepare_root(const Path& root, const Path& home) {
@@ -107,8 +136,9 @@ Result<> prepare_root(const Path& root, const Path& home) {
               .context(fmt::format("volume at {}", mount.at("destination").string_or(""))));
     }
   }
-  return make_working_folder(top, Path(spec.cwd()))
-      .context(fmt::format("working folder {}", spec.cwd()));
+  TRY(make_working_folder(top, Path(spec.cwd()))
+          .context(fmt::format("working folder {}", spec.cwd())));
+  return check_program(top, spec);
 }
 
 Path prepare_error(const Path& home) {

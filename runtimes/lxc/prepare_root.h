@@ -1,4 +1,5 @@
-// What stands inside a container of LXC before its program starts: volumes and its working folder.
+// What stands inside a container of LXC before its program starts: volumes, its working folder, and
+// the program itself.
 #pragma once
 
 #include "agent/core/result.h"
@@ -13,7 +14,7 @@ namespace drover::lxc {
 /// links, and enter a working folder that is a link to one of the files it has open (/proc/self/fd,
 /// as in CVE-2024-21626). So both are done here, where every link ends inside `root` and those of
 /// /proc lead nowhere. `home` is the container's folder below lxcpath. `refused` for what would
-/// stand in the way of the kernel's own folders.
+/// stand in the way of the kernel's own folders, `invalid` for a program that is not there.
 Result<> prepare_root(const system::Path& root, const system::Path& home);
 
 /// Where `prepare_root` leaves why it failed, because liblxc keeps only that it did.

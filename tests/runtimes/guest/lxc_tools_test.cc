@@ -43,24 +43,27 @@ TEST_F(LxcToolsTest, TellsTheLifeOfAGuest) {
   EXPECT_EQ(life->status, Status::running);
   EXPECT_GT(life->init, 1);
   EXPECT_EQ(kill(life->init, 0), 0);
+  const auto init = lxc_open_init(guest_.path(), guest_.name());
+  ASSERT_TRUE(init) << to_text(init.error());
+  // pidfd_open(2): the number stands in its fdinfo.
+  EXPECT_THAT(system::read_file(fmt::format("/proc/self/fdinfo/{}", init->get())).value_or(""),
+              HasSubstr(fmt::format("\nPid:\t{}\n", life->init)));
   ASSERT_TRUE(lxc_freeze(guest_.path(), guest_.name(), stop_));
   EXPECT_EQ(status(), Status::paused);
   ASSERT_TRUE(lxc_thaw(guest_.path(), guest_.name(), stop_));
   EXPECT_EQ(status(), Status::running);
 }
 
+TEST_F(LxcToolsTest, OneThatDoesNotRunHasNoFirstProcess) {
+  const auto init = lxc_open_init(guest_.path(), guest_.name());
+  ASSERT_FALSE(init);
+  EXPECT_EQ(init.error().code, Code::conflict);
+}
+
 TEST_F(LxcToolsTest, AGuestThatLxcDoesNotKnowIsNotFound) {
   const auto life = lxc_life(guest_.path(), "100", stop_);
   ASSERT_FALSE(life);
   EXPECT_EQ(life.error().code, Code::not_found);
-}
-
-TEST_F(LxcToolsTest, ExecRunsInsideAndTellsBothStreamsAndTheCode) {
-  guest_.start();
-  EXPECT_EQ(exec({{"sh", "-c", "echo out; echo err >&2; exit 7"}, {}, "", ""}), 7);
-  EXPECT_EQ(out_, "out\n");
-  EXPECT_EQ(err_, "err\n");
-  EXPECT_EQ(exec({{"sh", "-c", "kill -9 $$"}, {}, "", ""}), 128 + SIGKILL);
 }
 
 TEST_F(LxcToolsTest, ExecGivesFolderEnvironmentAndUser) {
