@@ -23,7 +23,7 @@ constexpr std::array kLxcRefusals = {
     Refusal{"resources.hugetlb_mib", "huge pages are not bounded; leave it out"},
     Refusal{"resources.disk_mib",
             "the root has no disk of its own; it shares one of the node (runtime pve-lxc has)"},
-    Refusal{"rlimits", "each process has the monitor's limits; leave it out"},
+    Refusal{"rlimits", "each process has the same limits; leave it out"},
     Refusal{"sysctls",
             "settings of the kernel cannot be given; have the program inside or the node's admin "
             "set them"},

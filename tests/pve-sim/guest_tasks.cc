@@ -14,6 +14,7 @@
 #include "agent/system/file.h"
 #include "tests/pve-sim/backup_tasks.h"
 #include "tests/pve-sim/clone_task.h"
+#include "tests/pve-sim/guest_limits.h"
 #include "tests/pve-sim/guest_unit.h"
 #include "tests/pve-sim/guest_volumes.h"
 #include "tests/pve-sim/interfaces.h"
@@ -156,7 +157,7 @@ Result<std::string> lxc_config(const Place& place, const std::string& vmid, json
       "lxc.apparmor.profile = unconfined\n",
       rootfs_of(place, vmid).string(), text("hostname", "CT" + vmid),
       text("entrypoint", "/sbin/init"));
-  out += lxc_program(config);
+  out += lxc_program(config) + lxc_limits_of(config);
   bool any = false;
   for (const auto& [key, value] : config) {
     if (!key.starts_with("net")) {

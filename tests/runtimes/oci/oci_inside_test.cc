@@ -51,46 +51,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, OciInsideTest,
                          testing::Values(RuntimeKind::runc, RuntimeKind::crun),
                          [](const auto& kind) { return std::string(to_string(kind.param)); });
 
-TEST_P(OciInsideTest, NameUserFolderAndEnvironment) {
-  Container container = node_.shell("hostname; id; pwd; echo $A $B $PATH");
-  container.spec.user = "web";
-  container.spec.cwd = "/made/for/it";
-  container.spec.env = {{"B", "job"}};
-  container.image.env = {"A=image", "B=image", "PATH=/bin:/image"};
-  EXPECT_EQ(output_of(container), container.name.str() +
-                                      "\nuid=33(web) gid=34(web) groups=44(video)\n/made/for/it\n"
-                                      "image job /bin:/image\n");
-}
-
-TEST_P(OciInsideTest, TheImageSaysWhatTheJobDoesNot) {
-  Container container = node_.container({});
-  container.image = {{"sh", "-c"}, {"id -u; pwd; exit 6"}, {}, "/tmp", "33", ""};
-  EXPECT_EQ(node_.run(container).code, 6);
-  EXPECT_EQ(printed(node_.log(container)), "33\n/tmp\n");
-}
-
 TEST_P(OciInsideTest, WithoutAProgramItIsInvalid) {
   const auto created = runtime_.create(node_.container({}), node_.never);
   ASSERT_FALSE(created);
   EXPECT_EQ(created.error().code, Code::invalid) << to_text(created.error());
-}
-
-TEST_P(OciInsideTest, ItIsConfined) {
-  const std::string text = output_of(node_.shell(
-      "exec 2>&1; grep -E '^(CapBnd|CapEff|CapInh|CapAmb|NoNewPrivs):' /proc/self/status;"
-      "echo pid $$; echo 1 > /proc/sys/kernel/panic && echo wrote; touch /sys/x && echo wrote;"
-      "mknod /tmp/n c 1 8 && echo wrote; cat /proc/kcore; cat /proc/self/oom_score_adj;"
-      "ulimit -n; umask; true"));
-  // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE,
-  // SYS_CHROOT and SETFCAP (capability.h).
-  EXPECT_THAT(text, HasSubstr("CapBnd:\t00000000800405fb"));
-  EXPECT_THAT(text, HasSubstr("CapEff:\t00000000800405fb"));
-  EXPECT_THAT(text, HasSubstr("CapInh:\t0000000000000000"));
-  EXPECT_THAT(text, HasSubstr("CapAmb:\t0000000000000000"));
-  EXPECT_THAT(text, HasSubstr("NoNewPrivs:\t1"));
-  EXPECT_THAT(text, HasSubstr("pid 1\n"));
-  EXPECT_THAT(text, Not(HasSubstr("wrote")));
-  EXPECT_THAT(text, HasSubstr("\n0\n1024\n0022\n"));
 }
 
 TEST_P(OciInsideTest, TheSeccompProfileFilters) {
@@ -106,12 +70,6 @@ TEST_P(OciInsideTest, TheSeccompProfileFilters) {
   ASSERT_TRUE(exit) << to_text(exit.error());
   EXPECT_EQ(exit->code, 1);
   EXPECT_THAT(node_.log(container), HasSubstr("Operation not permitted"));
-}
-
-TEST_P(OciInsideTest, AUserWhoIsNotRootHoldsNoCapability) {
-  Container container = node_.container({"grep", "CapEff", "/proc/self/status"});
-  container.spec.user = "5000:5000";
-  EXPECT_EQ(output_of(container), "CapEff:\t0000000000000000\n");
 }
 
 TEST_P(OciInsideTest, VolumesAreThereAndReadOnlyOnesCannotBeWritten) {
@@ -149,55 +107,6 @@ TEST_P(OciInsideTest, TheNamedNetworkNamespaceIsJoined) {
   umount2(netns.c_str(), MNT_DETACH);
 }
 
-TEST_P(OciInsideTest, MemoryIsLimitedAndItsLackIsTold) {
-  Container container = node_.shell("dd if=/dev/zero of=/dev/null bs=200M count=1");
-  container.spec.resources.memory_mib = 32;
-  // The program itself shall end, not a child of it.
-  container.spec.command = {"dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"};
-  const Exit exit = node_.run(container);
-  EXPECT_EQ(exit.code, 137);
-  EXPECT_TRUE(exit.oom);
-  EXPECT_FALSE(std::filesystem::exists("oom")) << "conmon notes it where it was started";
-}
-
-TEST_P(OciInsideTest, AStopAfterOneOfItsProcessesLackedMemoryIsNoEndForWantOfIt) {
-  Telling telling(node_.folder / "telling");
-  Container container = node_.shell(
-      "trap '' TERM; dd if=/dev/zero of=/dev/null bs=200M count=1; echo over > /telling/told; "
-      "while :; do sleep 0.1; done");
-  container.spec.resources.memory_mib = 32;
-  container.mounts = {telling.mount()};
-  node_.expect_started(container);
-  ASSERT_EQ(telling.line(), "over");
-  const auto exit = runtime_.stop(container, SIGTERM, std::chrono::milliseconds(100), node_.never);
-  ASSERT_TRUE(exit) << to_text(exit.error());
-  EXPECT_EQ(exit->code, 137);
-  EXPECT_FALSE(exit->oom);
-}
-
-TEST_P(OciInsideTest, AKillAfterOneOfItsProcessesLackedMemoryIsNoEndForWantOfIt) {
-  Telling telling(node_.folder / "telling");
-  Container container = node_.shell(
-      "dd if=/dev/zero of=/dev/null bs=200M count=1; echo over > /telling/told; "
-      "while :; do sleep 0.1; done");
-  container.spec.resources.memory_mib = 32;
-  container.mounts = {telling.mount()};
-  node_.expect_started(container);
-  ASSERT_EQ(telling.line(), "over");
-  const pid_t first = node_.state(container).pid;
-  ASSERT_TRUE(runtime_.kill(container, SIGKILL, node_.never));
-  ASSERT_TRUE(wait_for_end_of(first));
-  EXPECT_EQ(node_.exit(container).code, 137);
-  EXPECT_FALSE(node_.exit(container).oom);
-}
-
-TEST_P(OciInsideTest, ProcessesAreLimited) {
-  Container container = node_.shell("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; exit 0");
-  container.spec.resources.pids = 5;
-  node_.run(container);
-  EXPECT_THAT(node_.log(container), HasSubstr("fork"));
-}
-
 TEST_P(OciInsideTest, ACreateThatFailsSaysWhyAndLeavesNothing) {
   const Container container = node_.container({"/no/such/program"});
   const auto created = runtime_.create(container, node_.never);
@@ -209,27 +118,6 @@ TEST_P(OciInsideTest, ACreateThatFailsSaysWhyAndLeavesNothing) {
   EXPECT_THAT(OciNode::cgroups_of(container), testing::IsEmpty());
   EXPECT_FALSE(std::filesystem::exists(node_.layout.bundle(container.name)));
   EXPECT_TRUE(std::filesystem::is_empty(node_.layout.pids()));
-}
-
-TEST_P(OciInsideTest, ExecGivesCodeAndOutput) {
-  Container container = node_.container({"sleep", "1000"});
-  container.spec.env = {{"A", "container"}, {"B", "container"}};
-  node_.expect_started(container);
-  const Executed one =
-      execute(container, {{"sh", "-c", "echo $A $B; pwd; id -u; echo err >&2; exit 9"},
-                          {{"B", "exec"}},
-                          "/tmp",
-                          "web"});
-  ASSERT_TRUE(one.code) << to_text(one.code.error());
-  EXPECT_EQ(*one.code, 9);
-  EXPECT_EQ(one.out, "container exec\n/tmp\n33\n");
-  EXPECT_EQ(one.err, "err\n");
-  EXPECT_EQ(execute(container, {{"sh", "-c", "kill -9 $$"}, {}, "", ""}).code.value_or(0), 137);
-  EXPECT_EQ(execute(container, {{"sh", "-c", "exit 255"}, {}, "", ""}).code.value_or(0), 255);
-  const Executed long_one =
-      execute(container, {{"dd", "if=/dev/zero", "bs=1M", "count=8"}, {}, "", ""});
-  EXPECT_EQ(long_one.code.value_or(1), 0);
-  EXPECT_EQ(long_one.out.size(), std::size_t{8} << 20);
 }
 
 TEST_P(OciInsideTest, ExecThatCannotBeIsAnErrorNotACode) {

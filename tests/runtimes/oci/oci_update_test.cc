@@ -1,8 +1,7 @@
 // Limits of a container of runc or crun that runs, as its own control group shows them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <thread>
+#include <poll.h>
 
 #include "oci_node.h"
 #include "runtimes/resources_held.h"
@@ -74,7 +73,7 @@ TEST_P(OciUpdateTest, LessMemoryThanItsProgramsHoldIsAConflictAndNothingChanges)
       started("dd if=/dev/zero of=/dev/shm/held bs=1M count=40 2>/dev/null; echo ready; sleep 100",
               {256, 0, 50});
   while (node_.log(container).find("ready") == std::string::npos) {
-    std::this_thread::yield();
+    poll(nullptr, 0, 5);
   }
   EXPECT_GE(memory_held(pid_of(container)).value_or(0), std::uint64_t{40} << 20U);
   const auto less = runtime_.update(container, {16, 0, 50}, node_.never);
@@ -91,7 +90,7 @@ TEST_P(OciUpdateTest, FewerProcessesThanItHasIsAConflictWithTheirNumberAndNothin
   const Container container =
       started("for i in 1 2 3 4 5; do sleep 100 & done; echo ready; wait", {64, 0, 50});
   while (node_.log(container).find("ready") == std::string::npos) {
-    std::this_thread::yield();
+    poll(nullptr, 0, 5);
   }
   EXPECT_EQ(pids_held(pid_of(container)).value_or(0), 6U);
   const auto fewer = runtime_.update(container, {64, 0, 5}, node_.never);
