@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/core/ascii.h"
+#include "agent/core/image_reference.h"
 
 namespace drover::proxmox {
 namespace {
@@ -55,84 +56,6 @@ Result<> check_url(std::string_view url, bool has_checksum) {
   return {};
 }
 
-bool is_lower_or_digit(char c) {
-  return is_lower(c) || is_digit(c);
-}
-
-/// Calls `each` for the parts of `text` between the separators; whether it agrees to all.
-template <class Each>
-bool all_parts(std::string_view text, char separator, const Each& each) {
-  for (;;) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    if (!each(text.substr(0, end))) {
-      return false;
-    }
-    if (end == text.size()) {
-      return true;
-    }
-    text.remove_prefix(end + 1);
-  }
-}
-
-/// "HOST" or "HOST:PORT".
-bool is_host(std::string_view text) {
-  const std::size_t colon = std::min(text.find(':'), text.size());
-  const std::string_view port = text.substr(colon);
-  const bool has_port =
-      port.empty() || (port.size() > 1 && port.find_first_not_of("0123456789", 1) == port.npos);
-  return has_port && all_parts(text.substr(0, colon), '.', [](std::string_view label) {
-           return !label.empty() && is_alphanumeric(label.front()) &&
-                  is_alphanumeric(label.back()) &&
-                  std::all_of(label.begin(), label.end(),
-                              [](char c) { return is_alphanumeric(c) || c == '-'; });
-         });
-}
-
-/// Words of small letters and digits, parted by ".", "_", "__" or any number of "-".
-bool is_part_of_repository(std::string_view text) {
-  if (text.empty() || !is_lower_or_digit(text.front()) || !is_lower_or_digit(text.back())) {
-    return false;
-  }
-  for (std::size_t at = 0; at < text.size();) {
-    if (is_lower_or_digit(text[at])) {
-      ++at;
-      continue;
-    }
-    std::size_t end = at;
-    while (!is_lower_or_digit(text[end])) {
-      ++end;
-    }
-    const std::string_view between = text.substr(at, end - at);
-    if (between != "." && between != "_" && between != "__" &&
-        between.find_first_not_of('-') != between.npos) {
-      return false;
-    }
-    at = end;
-  }
-  return true;
-}
-
-/// "HOST/REPOSITORY:TAG" as Proxmox takes it (oci-registry-pull); the host may be left out.
-bool is_tagged(std::string_view reference) {
-  constexpr std::size_t kMostTag = 128;
-  const std::size_t colon = reference.rfind(':');
-  if (colon == std::string_view::npos) {
-    return false;
-  }
-  const std::string_view tag = reference.substr(colon + 1);
-  const bool has_tag = !tag.empty() && tag.size() <= kMostTag &&
-                       (is_alphanumeric(tag.front()) || tag.front() == '_') &&
-                       std::all_of(tag.begin(), tag.end(), [](char c) {
-                         return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
-                       });
-  std::string_view name = reference.substr(0, colon);
-  const std::size_t slash = name.find('/');
-  if (slash != std::string_view::npos && is_host(name.substr(0, slash))) {
-    name.remove_prefix(slash + 1);
-  }
-  return has_tag && all_parts(name, '/', is_part_of_repository);
-}
-
 Result<> check_reference(const std::string& reference, const TemplateVolume& volume,
                          bool has_checksum) {
   if (reference.find('@') != std::string::npos) {
@@ -147,12 +70,11 @@ Result<> check_reference(const std::string& reference, const TemplateVolume& vol
                 "known before; its layers are checked by their own",
                 reference);
   }
-  constexpr std::size_t kMostReference = 512;
-  if (reference.size() > kMostReference || !is_tagged(reference)) {
+  if (!parse_registry_image(reference)) {
     return fail(Code::invalid,
                 "\"docker://{}\" is no image of a registry, docker://HOST/REPOSITORY:TAG, its "
                 "repository in lower case",
-                reference.substr(0, kMostReference));
+                reference.substr(0, kMostPlace));
   }
   if (!volume.is_plain_tar()) {
     return fail(Code::invalid,

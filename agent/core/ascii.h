@@ -15,6 +15,9 @@ constexpr bool is_letter(char c) {
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
+constexpr bool is_lower_or_digit(char c) {
+  return is_lower(c) || is_digit(c);
+}
 constexpr bool is_alphanumeric(char c) {
   return is_letter(c) || is_digit(c);
 }

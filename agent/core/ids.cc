@@ -10,10 +10,6 @@
 namespace drover {
 namespace {
 
-bool is_lower_or_digit(char c) {
-  return is_lower(c) || is_digit(c);
-}
-
 Result<> check_label(std::string_view what, std::string_view text) {
   const bool fits = !text.empty() && text.size() <= 63 && text.front() != '-' &&
                     text.back() != '-' && std::all_of(text.begin(), text.end(), [](char c) {

@@ -1,0 +1,69 @@
+#include "agent/core/image_reference.h"
+
+#include <gmock/gmock.h>
+
+namespace drover {
+namespace {
+
+using testing::HasSubstr;
+using Kind = ImageReference::Kind;
+
+std::string digest() {
+  return "sha256:" + std::string(64, 'a');
+}
+
+TEST(ImageReferenceTest, OfALayoutTheTagIsBehindTheLastColon) {
+  const ImageReference image = parse_image_reference("oci:/srv/a:b:v1").value();
+  EXPECT_EQ(image.kind, Kind::layout);
+  EXPECT_EQ(image.place, "/srv/a:b");
+  EXPECT_EQ(image.tag, "v1");
+  const ImageReference exact = parse_image_reference("oci:/srv/a:b@" + digest()).value();
+  EXPECT_EQ(exact.place, "/srv/a:b");
+  EXPECT_EQ(exact.tag, "");
+  EXPECT_EQ(exact.digest, digest());
+}
+
+TEST(ImageReferenceTest, OfARegistryItHasATagOrADigest) {
+  const ImageReference image =
+      parse_image_reference("docker://registry.example.org:5000/team/app:1.0").value();
+  EXPECT_EQ(image.kind, Kind::registry);
+  EXPECT_FALSE(image.lies_on_node());
+  EXPECT_EQ(image.place, "registry.example.org:5000/team/app");
+  EXPECT_EQ(image.tag, "1.0");
+  const ImageReference exact = parse_image_reference("docker://host/app@" + digest()).value();
+  EXPECT_EQ(exact.place, "host/app");
+  EXPECT_EQ(exact.digest, digest());
+  EXPECT_THAT(parse_image_reference("docker://host/app:1@" + digest()).error().message,
+              HasSubstr("both a tag and a digest"));
+}
+
+TEST(ImageReferenceTest, OfAnArchiveThePathEndsAtTheFirstColon) {
+  const ImageReference alone = parse_image_reference("oci-archive:/srv/app.tar").value();
+  EXPECT_EQ(alone.kind, Kind::oci_archive);
+  EXPECT_EQ(alone.place, "/srv/app.tar");
+  EXPECT_EQ(alone.tag, "");
+  EXPECT_EQ(parse_image_reference("oci-archive:/srv/app.tar:v1")->tag, "v1");
+  const ImageReference saved =
+      parse_image_reference("docker-archive:/srv/app.tar:team/app:1.0").value();
+  EXPECT_EQ(saved.kind, Kind::docker_archive);
+  EXPECT_EQ(saved.tag, "team/app:1.0");
+}
+
+TEST(ImageReferenceTest, EveryOtherTextIsRefusedByWhatIsWrong) {
+  for (const char* bad :
+       {"oci:", "oci:relative:x", "oci:/srv/a", "oci:/srv/a:", "", "alpine", "docker.io/alpine",
+        "oci:/srv/a@sha256:12", "docker://", "docker://host/app", "docker://host:5000/app",
+        "docker://host/App:1", "docker://host/app:a b", "docker://ho st/app:1",
+        "docker://host/app:--all", "docker://host/app@sha256:12", "docker://host//app:1",
+        "oci-archive:app.tar", "oci-archive:/srv/a.tar:", "docker-archive:/srv/a.tar:app",
+        "oci-archive:/srv/a\n.tar", "docker-daemon:app:1"}) {
+    const auto image = parse_image_reference(bad);
+    ASSERT_FALSE(image) << bad;
+    EXPECT_EQ(image.error().code, Code::invalid) << bad;
+  }
+  EXPECT_THAT(parse_image_reference("alpine").error().message,
+              HasSubstr("docker://HOST/REPOSITORY:TAG"));
+}
+
+}  // namespace
+}  // namespace drover
