@@ -16,7 +16,8 @@
 //     records/node                  its own bridges, and whether it is drained, for the same
 //     sdn-lock                      while this node has the cluster's lock of its SDN: the token
 //     deleted/JOB.log               log of a deleted container, by the job that had made it
-//     images/                       OCI layouts' unpacked roots, by digest
+//     images/                       unpacked roots of images, by digest
+//       blobs/                      what was fetched of registries and archives, by digest
 //     volumes/                      volumes of storages "local-folder" and "local-image"
 //     volume-records/               what volumes that outlive containers are, for a lost journal
 //     lxc/                          lxcpath of the runtime lxc
@@ -70,6 +71,8 @@ struct Layout {
     return images() / ("sha256-" + digest.substr(digest.find(':') + 1));
   }
   Path image_root(const std::string& digest) const { return image(digest) / "rootfs"; }
+  /// "blobs" of an image layout (OCI image spec): what was fetched of registries and archives.
+  Path image_blobs() const { return images() / "blobs"; }
   Path local_volumes() const { return state / "volumes"; }
   Path lxc() const { return state / "lxc"; }
   Path job_logs() const { return state / "jobs"; }

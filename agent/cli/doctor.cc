@@ -12,6 +12,7 @@
 #include "agent/cli/exit_code.h"
 #include "agent/cli/text.h"
 #include "agent/core/config.h"
+#include "agent/doctor/examine_images.h"
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
 #include "agent/system/file.h"
@@ -65,6 +66,8 @@ Result<int> examine(const DoctorOptions& options, const system::Stop& stop) {
     return kFailed;
   }
   std::vector<Finding> findings = doctor::examine_programs(*config);
+  std::vector<Finding> images = doctor::examine_images(*config);
+  std::move(images.begin(), images.end(), std::back_inserter(findings));
   if (config->proxmox.enabled) {
     system::SystemClock clock;
     std::vector<Finding> more = doctor::examine_proxmox(*config, clock, stop);

@@ -32,9 +32,11 @@ void add_pull(CLI::App& group, Action& action) {
   const auto arguments = std::make_shared<JobArguments>();
   CLI::App* command = add_job_command(
       group, action,
-      {"pull", "Unpack images, so that containers start at once, or fetch a template of Proxmox",
+      {"pull",
+       "Fetch and unpack images, so that containers start at once, or fetch a template of Proxmox",
        Verb::image_pull, was_there},
-      arguments, "IMAGE", "Images, as oci:/LAYOUT:TAG, or a template as STORAGE:vztmpl/FILE");
+      arguments, "IMAGE", "Images, as docker://HOST/REPOSITORY:TAG, oci:/LAYOUT:TAG, oci-archive:/FILE or "
+      "docker-archive:/FILE, or a template as STORAGE:vztmpl/FILE");
   command
       ->add_option("--from", arguments->options.from,
                    "Where the template is fetched: https://..., docker://HOST/REPOSITORY:TAG (an "
@@ -49,14 +51,14 @@ void add_pull(CLI::App& group, Action& action) {
 }  // namespace
 
 void add_image(CLI::App& app, Action& action) {
-  CLI::App* group = app.add_subcommand("image", "Unpack, list and remove images");
+  CLI::App* group = app.add_subcommand("image", "Fetch, list and remove images");
   group->require_subcommand(1);
   add_pull(*group, action);
   add_job_command(
       *group, action,
       {"rm", "Remove images, by name or digest, that no container uses", Verb::image_remove},
       std::make_shared<JobArguments>(), "IMAGE",
-      "Images, as oci:/LAYOUT:TAG, or their digests; templates as STORAGE:vztmpl/FILE");
+      "Images, as they were pulled, or their digests; templates as STORAGE:vztmpl/FILE");
   add_list(*group, action, "List the node's images and the containers that use them",
            {"images", {"NAME", "DIGEST", "SIZE", "SINCE", "CONTAINERS"}, image_cells});
 }

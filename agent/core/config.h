@@ -12,6 +12,7 @@
 
 #include "agent/core/config/bus.h"
 #include "agent/core/config/container.h"
+#include "agent/core/config/images.h"
 #include "agent/core/config/journal.h"
 #include "agent/core/config/log.h"
 #include "agent/core/config/network.h"
@@ -38,6 +39,7 @@ struct Config {
   StorageConfig storage;
   NetworkConfig network;
   ContainerConfig container;
+  ImagesConfig images;
   BusConfig bus;
   JournalConfig journal;
   LogConfig log;

@@ -42,7 +42,7 @@ json::Value to_json(const NetworkSpec& network);
 
 struct ContainerSpec {
   std::optional<RuntimeKind> runtime;  ///< none: the node's routing rules decide by name
-  /// "oci:/path/to/layout:tag", or for pve-lxc "STORAGE:vztmpl/FILE", "STORAGE:backup/FILE" or
+  /// As image_reference.h has it, or for pve-lxc "STORAGE:vztmpl/FILE", "STORAGE:backup/FILE" or
   /// "container:NAME[@SNAPSHOT]". "" when `rootfs` is given, or for the node's default image.
   std::string image;
   std::string rootfs;  ///< absolute path of a directory used read-only below an overlay

@@ -26,6 +26,13 @@ runtimes::NetworkOptions network_options(const Config& config) {
   return options;
 }
 
+runtimes::SkopeoOptions skopeo_options(const ImagesConfig& images) {
+  return {.auth_file = images.auth_file,
+          .policy_file = images.policy_file,
+          .certificate_folder = images.certificate_folder,
+          .timeout = std::chrono::seconds(images.timeout_s)};
+}
+
 path lxc_program(const Config& config) {
   return config.bus.lxc_program.empty() ? path(DROVER_LIBEXEC_DIR) / "drover-lxc"
                                         : config.bus.lxc_program;
@@ -49,7 +56,7 @@ Drivers::Drivers(const Config& config, runtimes::Layout layout)
       local_volumes_(layout),
       local_images_(layout),
       networks_(layout, network_options(config)),
-      images_(layout) {}
+      images_(layout, skopeo_options(config.images)) {}
 
 Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clock& clock) {
   runtimes::Layout layout;

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/core/image_reference.h"
 #include "agent/core/ip_address.h"
 #include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/container_record.h"
@@ -16,23 +17,17 @@
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "proxmox/template_source.h"
 #include "runtimes/copy_source.h"
-#include "runtimes/images/oci_layout.h"
 
 namespace drover::jobs {
 namespace {
 
-/// The path that an image of the form "oci:PATH:TAG", or a rootfs, names.
+/// The path that an image or a rootfs names.
 path local_path(const ContainerSpec& spec) {
   if (!spec.rootfs.empty()) {
     return spec.rootfs;
   }
-  constexpr std::string_view kLayout = "oci:";
-  if (!spec.image.starts_with(kLayout)) {
-    return {};
-  }
-  const std::size_t tag = spec.image.rfind(':');
-  return spec.image.substr(kLayout.size(),
-                           tag < kLayout.size() ? std::string::npos : tag - kLayout.size());
+  const Result<ImageReference> image = parse_image_reference(spec.image);
+  return image && image->lies_on_node() ? path(image->place) : path();
 }
 
 Result<> check_folder(const Node& node, const path& wanted) {
@@ -146,8 +141,8 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
                 "(STORAGE:vztmpl/FILE); every other image is where its name says",
                 request.target);
   }
-  const runtimes::ImageReference image = TRY(runtimes::parse_image_reference(request.target));
-  return check_folder(node, image.layout);
+  const ImageReference image = TRY(parse_image_reference(request.target));
+  return image.lies_on_node() ? check_folder(node, image.place) : Result<>();
 }
 
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request) {

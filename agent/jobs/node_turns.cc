@@ -1,5 +1,6 @@
 #include "agent/jobs/node_turns.h"
 
+#include "agent/core/image_reference.h"
 #include "runtimes/copy_source.h"
 
 namespace drover::jobs {
@@ -33,7 +34,8 @@ Scarce turn_of_volume(const runtimes::Volume& volume) {
 }
 
 std::optional<Scarce> turn_of_image(const Node& node, const std::string& reference) {
-  if (reference.empty() || node.images.has(reference)) {
+  const Result<ImageReference> image = parse_image_reference(reference);
+  if (!image || image->kind != ImageReference::Kind::layout || node.images.has(reference)) {
     return std::nullopt;
   }
   return Scarce{"image " + reference};

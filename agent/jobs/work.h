@@ -86,6 +86,16 @@ class Work {
   /// nobody's. `cancelled` on `stop`.
   Result<Turns::Turn> take_turn(const std::optional<Scarce>& wanted, const system::Stop& stop);
 
+  /// Does what only waits, for what goes on on another thread: meanwhile the job's place among the
+  /// workers is another's.
+  template <class Wait>
+  auto rest_while(const Wait& wait) {
+    frame_.rest();
+    auto result = wait();
+    frame_.go_on(stop());
+    return result;
+  }
+
   /// Journals that a step, of this or an earlier job, is undone and tells so.
   Result<> step_undone(const StepRow& step);
 

@@ -10,15 +10,15 @@
 #include <filesystem>
 #include <utility>
 
-#include "agent/system/child.h"
+#include "runtimes/images/image_folders.h"
 #include "runtimes/images/oci_layout.h"
+#include "runtimes/images/unpack_image.h"
 #include "runtimes/volumes/mount_table.h"
 #include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
 namespace {
 
-constexpr std::chrono::minutes kUnpackTimeout{30};
 constexpr int kLookAgainMs = 100;  ///< whether another job has done with an image
 
 /// Overlay's options are one string, in which a comma ends an option and a colon a lower folder;
@@ -39,81 +39,18 @@ Path path_of(const system::UniqueFd& opened) {
   return fmt::format("/proc/self/fd/{}", opened.get());
 }
 
-/// Everything below `folder` to the disk: after a power cut, a name that stands must not name a
-/// root that is half there.
-Result<> sync_folder(const Path& folder) {
-  const system::UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || syncfs(fd.get()) != 0) {
-    return fail(errno == ENOSPC ? Code::unavailable : Code::broken, "sync {}: {}", folder.native(),
-                std::strerror(errno));
+Result<LayoutImage> layout_image(const std::string& text) {
+  const ImageReference reference = TRY(parse_image_reference(text));
+  if (reference.kind != ImageReference::Kind::layout) {
+    return fail(Code::broken, "image {} is none of a layout", text);
   }
-  return {};
-}
-
-/// Beside a root's folder, what is not yet whole and what is no more. No digest begins with a dot.
-constexpr std::string_view kUnfinished = ".";
-constexpr std::string_view kGone = ".gone-";
-
-std::string beside(std::string_view prefix, const Path& folder) {
-  return std::string(prefix) + folder.filename().native();
-}
-
-/// The root's folder that this is a half of; "" for any other.
-std::string whole_of(const Path& folder) {
-  const std::string name = folder.filename();
-  for (const std::string_view prefix : {kGone, kUnfinished}) {
-    if (name.starts_with(prefix)) {
-      return name.substr(prefix.size());
-    }
-  }
-  return "";
-}
-
-/// The inverse of Layout::image; "" for what is no root's folder.
-std::string digest_in(std::string_view folder) {
-  constexpr std::string_view kAlgorithm = "sha256-";
-  constexpr std::size_t kDigits = 64;
-  if (!folder.starts_with(kAlgorithm) || folder.size() != kAlgorithm.size() + kDigits ||
-      folder.find_first_not_of("0123456789abcdef", kAlgorithm.size()) != std::string_view::npos) {
-    return "";
-  }
-  return fmt::format("sha256:{}", folder.substr(kAlgorithm.size()));
-}
-
-/// Unpacks into `unfinished`, which becomes `folder` once it is whole.
-Result<> unpack(const ImageReference& reference, const std::string& digest, const Path& unfinished,
-                const Path& folder, const system::Stop& stop) {
-  TRY(system::remove_tree(unfinished));
-  TRY(system::make_folders(unfinished, 0700));
-  // By number, as it may have been opened.
-  constexpr int kLayout = 3;
-  const Path& where = reference.opened.empty() ? reference.layout : reference.opened;
-  const system::UniqueFd layout(open(where.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!layout.valid()) {
-    return fail(Code::broken, "open {}: {}", reference.layout.native(), std::strerror(errno));
-  }
-  system::RunOptions options;
-  options.timeout = kUnpackTimeout;
-  options.child.descriptors = {{layout.get(), kLayout}};
-  TRY(system::run_ok({"umoci", "raw", "unpack", "--image",
-                      fmt::format("/proc/self/fd/{}:{}", kLayout, reference.tag),
-                      (unfinished / "rootfs").native()},
-                     stop, options));
-  // umoci takes tags only, and the tag may have been moved meanwhile.
-  if (const ImageManifest now = TRY(read_image(reference)); now.digest != digest) {
-    return fail(Code::unavailable, "it was changed from {} to {} meanwhile", digest, now.digest);
-  }
-  TRY(sync_folder(unfinished));
-  if (::rename(unfinished.c_str(), folder.c_str()) != 0) {
-    return fail(Code::broken, "rename {} to {}: {}", unfinished.native(), folder.native(),
-                std::strerror(errno));
-  }
-  return {};
+  return LayoutImage{.layout = reference.place, .tag = reference.tag, .digest = reference.digest};
 }
 
 }  // namespace
 
-ImageStore::ImageStore(Layout layout) : layout_(std::move(layout)) {}
+ImageStore::ImageStore(Layout layout, SkopeoOptions skopeo)
+    : layout_(std::move(layout)), skopeo_(std::move(skopeo)), blobs_(layout_) {}
 
 Result<std::vector<Path>> ImageStore::folders() const {
   std::vector<Path> found;
@@ -172,54 +109,77 @@ Result<> ImageStore::remove_unfinished(const Path& folder) {
   return system::remove_tree(folder);
 }
 
+Result<std::unique_lock<std::mutex>> ImageStore::hold(Root& root, const std::string& what,
+                                                      const system::Stop& stop) {
+  std::unique_lock lock(root.busy, std::defer_lock);
+  while (!lock.try_lock()) {
+    // Another job unpacks it, which may take minutes.
+    TRY(stop.check("wait for image " + what + ", which another job unpacks"));
+    pollfd asked{.fd = stop.fd(), .events = POLLIN, .revents = 0};
+    poll(&asked, 1, kLookAgainMs);
+  }
+  return lock;
+}
+
+Image ImageStore::pinned(Root& root, const std::string& text, const ImageManifest& manifest) const {
+  std::shared_ptr<const void> pin = root.pin.lock();
+  if (pin == nullptr) {
+    pin = std::make_shared<int>();
+    root.pin = pin;
+  }
+  return Image{text, manifest.digest, layout_.image_root(manifest.digest), manifest.config,
+               std::move(pin)};
+}
+
 Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& stop) {
-  const ImageReference reference = TRY(parse_image_reference(text));
-  return ensure(text, reference, stop);
+  const LayoutImage image = TRY(layout_image(text));
+  return ensure(text, image, stop);
 }
 
 Result<Image> ImageStore::ensure(const std::string& text, const system::UniqueFd& layout,
                                  const system::Stop& stop) {
-  ImageReference reference = TRY(parse_image_reference(text));
-  reference.opened = path_of(layout);
-  return ensure(text, reference, stop);
+  LayoutImage image = TRY(layout_image(text));
+  image.opened = path_of(layout);
+  return ensure(text, image, stop);
 }
 
-Result<Image> ImageStore::ensure(const std::string& text, const ImageReference& reference,
+Result<Image> ImageStore::ensure(const std::string& text, const LayoutImage& image,
                                  const system::Stop& stop) {
-  ImageManifest manifest = TRY(read_image(reference));
+  const ImageManifest manifest = TRY(read_image(image));
   const Path folder = layout_.image(manifest.digest);
   const std::shared_ptr<Root> root = root_named(folder.filename());
-  std::unique_lock lock(root->busy, std::defer_lock);
-  while (!lock.try_lock()) {
-    // Another job unpacks it, which may take minutes: that this one is cancelled is heard
-    // meanwhile.
-    TRY(stop.check("wait for image " + text + ", which another job unpacks"));
-    pollfd asked{.fd = stop.fd(), .events = POLLIN, .revents = 0};
-    poll(&asked, 1, kLookAgainMs);
-  }
+  const std::unique_lock lock = TRY(hold(*root, text, stop));
   std::error_code error;
   if (!std::filesystem::is_directory(folder / "rootfs", error)) {
     TRY(stop.check("unpack image " + text));
     const Path unfinished = layout_.images() / beside(kUnfinished, folder);
-    const Result<> unpacked = unpack(reference, manifest.digest, unfinished, folder, stop);
+    const Result<> unpacked = unpack_image(image, manifest, unfinished, folder, stop);
     if (!unpacked) {
       [[maybe_unused]] const Result<> removed = system::remove_tree(unfinished);
       return Failure(Error(unpacked.error()).context("unpack image " + text));
     }
   }
-  std::shared_ptr<const void> pin = root->pin.lock();
-  if (pin == nullptr) {
-    pin = std::make_shared<int>();
-    root->pin = pin;
+  return pinned(*root, text, manifest);
+}
+
+Result<std::optional<Image>> ImageStore::find(const std::string& text, const std::string& digest,
+                                              const system::Stop& stop) {
+  const Path folder = layout_.image(digest);
+  const std::shared_ptr<Root> root = root_named(folder.filename());
+  const std::unique_lock lock = TRY(hold(*root, text, stop));
+  std::error_code error;
+  const Result<ImageManifest> manifest = read_image(blobs_.image(digest));
+  // What is damaged is as good as not there: it is fetched again.
+  if (!manifest || !std::filesystem::is_directory(folder / "rootfs", error)) {
+    return std::optional<Image>();
   }
-  return Image{text, std::move(manifest.digest), folder / "rootfs", std::move(manifest.config),
-               std::move(pin)};
+  return std::optional(pinned(*root, text, *manifest));
 }
 
 bool ImageStore::has(const std::string& text) const {
   const auto find = [&]() -> Result<bool> {
-    const ImageReference reference = TRY(parse_image_reference(text));
-    const ImageManifest manifest = TRY(read_image(reference));
+    const LayoutImage image = TRY(layout_image(text));
+    const ImageManifest manifest = TRY(read_image(image));
     std::error_code error;
     return std::filesystem::is_directory(layout_.image_root(manifest.digest), error);
   };
@@ -247,13 +207,15 @@ Result<> ImageStore::remove(const std::string& digest, const std::function<Resul
   if (!TRY(may_go())) {
     return {};
   }
+  const std::set<std::string> blobs = blobs_.of_image(digest);
   const Path gone = layout_.images() / beside(kGone, folder);
   TRY(system::remove_tree(gone));
   if (::rename(folder.c_str(), gone.c_str()) != 0 && errno != ENOENT) {
     return fail(Code::broken, "rename {} to {}: {}", folder.native(), gone.native(),
                 std::strerror(errno));
   }
-  return system::remove_tree(gone);
+  TRY(system::remove_tree(gone));
+  return remove_blobs(blobs);
 }
 
 Result<> ImageStore::sweep(const system::Stop& stop) {

@@ -5,28 +5,24 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
+#include "agent/core/image_reference.h"
 #include "agent/system/stop.h"
-#include "runtimes/container.h"
+#include "runtimes/images/image.h"
+#include "runtimes/images/image_blobs.h"
+#include "runtimes/images/image_flights.h"
 #include "runtimes/images/oci_layout.h"
+#include "runtimes/images/skopeo.h"
 
 namespace drover::runtimes {
 
-struct Image {
-  std::string reference;
-  std::string digest;  ///< "sha256:..." of the manifest; "" for a plain folder
-  Path rootfs;         ///< never written to
-  ImageConfig config;
-  /// While anybody holds it `remove` leaves the root alone. Hold it until the journal says who uses
-  /// the root.
-  std::shared_ptr<const void> pin{};
-};
-
 class ImageStore {
  public:
-  explicit ImageStore(Layout layout);
+  explicit ImageStore(Layout layout, SkopeoOptions skopeo = {});
 
   /// The image of "oci:/path/to/layout:tag", unpacked by umoci when this digest was not here yet.
   /// Two callers for one digest unpack once. `not_found` names what is missing.
@@ -34,7 +30,18 @@ class ImageStore {
   /// The same of a layout that is open already, whatever stands at its path now.
   Result<Image> ensure(const std::string& reference, const system::UniqueFd& layout,
                        const system::Stop& stop);
-  /// Whether `ensure` would find it unpacked. False also for what names no image.
+  /// The image of a registry, as it is there now, or of an archive, `file`, as it is open: fetched
+  /// by skopeo, whose layers are looked after, and unpacked; what is here already is neither
+  /// fetched nor unpacked again. All that happens once for all who ask for `reference` meanwhile,
+  /// and until the last of them has gone by its `stop`. `tell` hears every `tell_every` how far it
+  /// is, when there is something new.
+  Result<Image> fetch(const std::string& reference, system::UniqueFd file, const system::Stop& stop,
+                      const std::function<void(const std::string& line)>& tell,
+                      std::chrono::milliseconds tell_every);
+  /// One of a registry or an archive that is here by its digest; none when it has to be fetched.
+  Result<std::optional<Image>> find(const std::string& reference, const std::string& digest,
+                                    const system::Stop& stop);
+  /// Whether `ensure` would find it unpacked. False also for what names no image of a layout.
   bool has(const std::string& reference) const;
   /// Takes the root of this digest away, at once and whole, when `may_go` says so, which is asked
   /// while nobody can begin to use it. Absent is success. `unavailable` while it is unpacked or
@@ -66,12 +73,29 @@ class ImageStore {
     std::weak_ptr<const void> pin;  // guarded by busy
   };
   std::shared_ptr<Root> root_named(const std::string& folder);
-  Result<Image> ensure(const std::string& text, const ImageReference& reference,
-                       const system::Stop& stop);
+  /// Waits for whoever is at it; that this job is cancelled is heard meanwhile.
+  static Result<std::unique_lock<std::mutex>> hold(Root& root, const std::string& what,
+                                                   const system::Stop& stop);
+  Result<Image> ensure(const std::string& text, const LayoutImage& image, const system::Stop& stop);
+  Image pinned(Root& root, const std::string& text, const ImageManifest& manifest) const;
+  /// Where one that is being fetched has what is not yet among the blobs.
+  Path fetch_folder(const std::string& text) const;
+  Result<Image> fetch_now(const std::string& text, const ImageReference& reference,
+                          const system::UniqueFd& file, const system::Stop& stop,
+                          const ImageFlights::Line& line);
+  Result<std::string> fetch_blobs(const ImageReference& reference, const system::UniqueFd& file,
+                                  const Path& folder, const system::Stop& stop,
+                                  const ImageFlights::Line& line);
+  /// Removes those of an image that is no more, but none of others'.
+  Result<> remove_blobs(const std::set<std::string>& blobs);
   /// All that lie in the store.
   Result<std::vector<Path>> folders() const;
 
   Layout layout_;
+  SkopeoOptions skopeo_;
+  ImageBlobs blobs_;
+  std::shared_mutex blobs_in_use_;  // shared while they are fetched and unpacked
+  ImageFlights flights_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Root>> roots_;  // guarded by mutex_
 };

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/core/image_reference.h"
 #include "agent/core/json.h"
 
 namespace drover::runtimes {
@@ -28,12 +29,6 @@ constexpr std::string_view kArchitecture =
     "unknown";
 #endif
 
-bool is_digest(std::string_view text) {
-  constexpr std::string_view kPrefix = "sha256:";
-  return text.starts_with(kPrefix) && text.size() == kPrefix.size() + 64 &&
-         text.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string_view::npos;
-}
-
 std::string sha256(std::string_view data) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned int size = 0;
@@ -45,7 +40,7 @@ std::string sha256(std::string_view data) {
   return text;
 }
 
-Result<std::string> read_in_layout(const ImageReference& image, const Path& relative) {
+Result<std::string> read_in_layout(const LayoutImage& image, const Path& relative) {
   const Path& layout = image.layout;
   // The layout may be anybody's: a link in it must not lead out of it.
   const system::UniqueFd file = TRY(system::open_in_root(
@@ -68,19 +63,25 @@ Result<std::string> read_in_layout(const ImageReference& image, const Path& rela
   }
 }
 
-Result<json::Value> read_blob(const ImageReference& image, std::string_view digest) {
+Result<std::string> read_blob(const LayoutImage& image, std::string_view digest) {
   const Path& layout = image.layout;
-  if (!is_digest(digest)) {
+  if (!is_image_digest(digest)) {
     return fail(Code::invalid, "image layout {} names a blob \"{}\", which is no sha256 digest",
                 layout.native(), digest.substr(0, 100));
   }
-  const std::string text =
+  std::string text =
       TRY(read_in_layout(image, Path("blobs/sha256") / digest.substr(digest.find(':') + 1)));
   if (const std::string found = sha256(text); found != digest) {
     return fail(Code::invalid, "blob {} of image layout {} has digest {}: the layout is damaged",
                 digest, layout.native(), found);
   }
-  return json::parse(text).context(fmt::format("read blob {} of {}", digest, layout.native()));
+  return text;
+}
+
+Result<json::Value> parse_blob(const LayoutImage& image, std::string_view digest,
+                               const std::string& text) {
+  return json::parse(text).context(
+      fmt::format("read blob {} of {}", digest, image.layout.native()));
 }
 
 const json::Value* manifest_tagged(const json::Value& index, std::string_view tag) {
@@ -98,7 +99,7 @@ const json::Value* manifest_for_this_machine(const json::Value& index) {
   if (const json::Array* manifests = index.at("manifests").array()) {
     for (const json::Value& manifest : *manifests) {
       const json::Value& platform = manifest.at("platform");
-      if (platform.at("architecture").string_or("") == kArchitecture &&
+      if (platform.at("architecture").string_or("") == node_architecture() &&
           platform.at("os").string_or("linux") == "linux") {
         return &manifest;
       }
@@ -117,21 +118,27 @@ std::vector<std::string> strings_of(const json::Value& value) {
   return strings;
 }
 
-}  // namespace
-
-Result<ImageReference> parse_image_reference(std::string_view text) {
-  constexpr std::string_view kPrefix = "oci:";
-  const std::size_t tag = text.rfind(':');
-  if (!text.starts_with(kPrefix) || tag <= kPrefix.size() || tag + 1 == text.size() ||
-      text.at(kPrefix.size()) != '/') {
-    return fail(Code::invalid,
-                "image \"{}\" is not of the form oci:/PATH/OF/LAYOUT:TAG; make a layout of another "
-                "image with: skopeo copy IMAGE oci:/PATH/OF/LAYOUT:TAG",
-                text.substr(0, 300));
+Result<ImageManifest> manifest_from(const LayoutImage& image, std::string digest, std::size_t bytes,
+                                    const json::Value& document) {
+  constexpr std::string_view kManifest = "application/vnd.oci.image.manifest.v1+json";
+  ImageManifest manifest;
+  manifest.digest = std::move(digest);
+  manifest.media_type = document.at("mediaType").string_or(kManifest);
+  manifest.bytes = bytes;
+  manifest.configuration = document.at("config").at("digest").string_or("");
+  if (const json::Array* layers = document.at("layers").array()) {
+    for (const json::Value& layer : *layers) {
+      manifest.layers.emplace_back(layer.at("digest").string_or(""));
+      if (!is_image_digest(manifest.layers.back())) {
+        return fail(Code::invalid, "image {} of layout {} names a layer that is no sha256 digest",
+                    manifest.digest, image.layout.native());
+      }
+    }
   }
-  return ImageReference{Path(text.substr(kPrefix.size(), tag - kPrefix.size())),
-                        std::string(text.substr(tag + 1))};
+  return manifest;
 }
+
+}  // namespace
 
 ImageConfig read_image_config(const json::Value& configuration) {
   const json::Value& config = configuration.at("config");
@@ -143,33 +150,52 @@ ImageConfig read_image_config(const json::Value& configuration) {
           std::string(config.at("StopSignal").string_or(""))};
 }
 
-Result<ImageManifest> read_image(const ImageReference& reference) {
-  const std::string text = TRY(read_in_layout(reference, "index.json")
-                                   .context("read image layout " + reference.layout.native()));
-  json::Value document = TRY(
-      json::parse(text).context("read index.json of image layout " + reference.layout.native()));
-  const json::Value* entry = manifest_tagged(document, reference.tag);
+std::string_view node_architecture() {
+  return kArchitecture;
+}
+
+Result<std::string> tagged_digest(const LayoutImage& image) {
+  const std::string& layout = image.layout.native();
+  const std::string text =
+      TRY(read_in_layout(image, "index.json").context("read image layout " + layout));
+  const json::Value document =
+      TRY(json::parse(text).context("read index.json of image layout " + layout));
+  const json::Value* entry = manifest_tagged(document, image.tag);
   if (entry == nullptr) {
-    return fail(Code::not_found, "image layout {} has no image tagged {}",
-                reference.layout.native(), reference.tag);
+    return fail(Code::not_found, "image layout {} has no image tagged {}", layout, image.tag);
   }
-  std::string digest(entry->at("digest").string_or(""));
+  return std::string(entry->at("digest").string_or(""));
+}
+
+Result<ImageManifest> read_manifest(const LayoutImage& image) {
+  std::string digest = image.digest;
+  if (digest.empty()) {
+    digest = TRY(tagged_digest(image));
+  }
   for (int depth = 0; depth < kMostNesting; ++depth) {
-    document = TRY(read_blob(reference, digest));
+    const std::string text = TRY(read_blob(image, digest));
+    const json::Value document = TRY(parse_blob(image, digest, text));
     if (document.find("config") != nullptr) {
-      const json::Value configuration =
-          TRY(read_blob(reference, document.at("config").at("digest").string_or("")));
-      return ImageManifest{digest, read_image_config(configuration)};
+      return manifest_from(image, std::move(digest), text.size(), document);
     }
-    entry = manifest_for_this_machine(document);
+    const json::Value* entry = manifest_for_this_machine(document);
     if (entry == nullptr) {
       return fail(Code::not_found, "image {} of layout {} has nothing for architecture {}",
-                  reference.tag, reference.layout.native(), kArchitecture);
+                  image.tag.empty() ? image.digest : image.tag, image.layout.native(),
+                  kArchitecture);
     }
     digest = entry->at("digest").string_or("");
   }
   return fail(Code::invalid, "image {} of layout {} is an index of indexes, nested too deep",
-              reference.tag, reference.layout.native());
+              image.tag.empty() ? image.digest : image.tag, image.layout.native());
+}
+
+Result<ImageManifest> read_image(const LayoutImage& image) {
+  ImageManifest manifest = TRY(read_manifest(image));
+  const std::string text = TRY(read_blob(image, manifest.configuration));
+  const json::Value configuration = TRY(parse_blob(image, manifest.configuration, text));
+  manifest.config = read_image_config(configuration);
+  return manifest;
 }
 
 }  // namespace drover::runtimes

@@ -1,34 +1,48 @@
 // OciLayout: reads what an OCI image layout says of one of its images (OCI image spec).
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "runtimes/container.h"
 
 namespace drover::runtimes {
 
-/// "oci:/path/to/layout:tag" taken apart.
-struct ImageReference {
+/// One image of a layout of this node.
+struct LayoutImage {
   Path layout;
-  std::string tag;
+  std::string tag;       ///< of its index.json; "" for a digest
+  std::string digest{};  ///< of a manifest or an index among its blobs, whatever its tags say
   /// Where to find the layout, for one that is held open ("/proc/self/fd/N"); "" for where it lies.
   Path opened{};
 };
 
-/// `invalid` for every other form, and for a path that is not absolute.
-Result<ImageReference> parse_image_reference(std::string_view text);
-
 struct ImageManifest {
   std::string digest;  ///< "sha256:" and 64 hexadecimal digits
+  std::string media_type;
+  std::uint64_t bytes = 0;           ///< of the manifest itself
+  std::string configuration;         ///< digest
+  std::vector<std::string> layers;   ///< digests, the lowest first
   ImageConfig config;
 };
 
-/// The image of the tag, for this machine's architecture where the tag is an index of several.
-/// Every blob read is held against its digest. `not_found` names what is missing, `invalid` what is
-/// wrong.
-Result<ImageManifest> read_image(const ImageReference& reference);
+/// The image, for this machine's architecture where it is an index of several. Every blob read is
+/// held against its digest; layers are not read. `not_found` names what is missing, `invalid` what
+/// is wrong.
+Result<ImageManifest> read_image(const LayoutImage& image);
+
+/// The same without `config`, whose blob is not read.
+Result<ImageManifest> read_manifest(const LayoutImage& image);
+
+/// What index.json says that the tag is; it may be an index.
+Result<std::string> tagged_digest(const LayoutImage& image);
 
 /// The "config" member of an image's configuration.
 ImageConfig read_image_config(const json::Value& configuration);
+
+/// As images call that of this machine: "amd64".
+std::string_view node_architecture();
 
 }  // namespace drover::runtimes

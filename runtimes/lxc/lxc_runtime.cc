@@ -14,6 +14,7 @@
 
 #include "agent/system/child.h"
 #include "runtimes/exit_file.h"
+#include "runtimes/images/root_image.h"
 #include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/refused_members.h"
 #include "runtimes/oci/bundle.h"
@@ -70,6 +71,7 @@ Capabilities LxcRuntime::capabilities() const {
 }
 
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
+  TRY(check_root_image(spec, kind()));
   TRY(refuse_lxc_members(spec));
   return check_volume_targets(spec, kind());
 }

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "runtimes/exit_file.h"
+#include "runtimes/images/root_image.h"
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/refused_members.h"
 #include "runtimes/oci/wait_for.h"
@@ -54,10 +55,7 @@ BundleOptions OciRuntime::bundle_options() const {
 }
 
 Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
-  if (spec.rootfs.empty() && !spec.image.starts_with("oci:")) {
-    return fail(Code::refused, "image: {} runs images of the form oci:/PATH/OF/LAYOUT:TAG only",
-                to_string(kind()));
-  }
+  TRY(check_root_image(spec, kind()));
   TRY(refuse_oci_members(spec, kind()));
   return check_volume_targets(spec, kind());
 }

@@ -1,4 +1,4 @@
-// Registry: a registry of images on loopback (Debian's docker-registry), without TLS.
+// Registry: a registry of images on loopback (Debian's docker-registry).
 #pragma once
 
 #include <stdlib.h>
@@ -10,14 +10,23 @@
 
 namespace drover::fakes {
 
+struct RegistryOptions {
+  bool tls = false;    ///< with a certificate of an authority that nobody knows
+  bool login = false;  ///< of kRegistryUser only
+};
+inline constexpr const char* kRegistryUser = "drover";
+inline constexpr const char* kRegistryPassword = "s3cret";
+
 /// Made before whatever shall pull from it: skopeo reads below $HOME that it may without TLS.
 class Registry {
  public:
-  Registry() {
+  explicit Registry(RegistryOptions options = {}) : options_(options) {
     const std::filesystem::path settings = folder_ / ".config/containers";
     std::filesystem::create_directories(settings);
-    std::ofstream(settings / "registries.conf")
-        << "[[registry]]\nlocation = \"" << host() << "\"\ninsecure = true\n";
+    if (!options.tls) {
+      std::ofstream(settings / "registries.conf")
+          << "[[registry]]\nlocation = \"" << host() << "\"\ninsecure = true\n";
+    }
     setenv("HOME", folder_.path().c_str(), 1);
   }
   Registry(const Registry&) = delete;
@@ -33,9 +42,36 @@ class Registry {
                                     "--tag", "changed"};
     change.insert(change.end(), config.begin(), config.end());
     run(change);
-    run({"skopeo", "copy", "--quiet", "oci:" + layout + ":changed",
-         "docker://" + host() + "/" + name});
+    push("oci:" + layout + ":changed", name);
   }
+  /// What skopeo reads as `image` becomes `name`, with all its architectures.
+  void push(const std::string& image, const std::string& name) const {
+    std::vector<std::string> copy{"skopeo", "copy", "--quiet", "--all", "--dest-cert-dir",
+                                  folder_ / "certificates"};
+    if (options_.login) {
+      copy.insert(copy.end(), {"--dest-creds", std::string(kRegistryUser) + ":" + kRegistryPassword});
+    }
+    copy.insert(copy.end(), {image, "docker://" + host() + "/" + name});
+    run(copy);
+  }
+  /// Where it keeps a blob ("sha256:HEX").
+  std::filesystem::path blob(const std::string& digest) const {
+    const std::string digits = digest.substr(digest.find(':') + 1);
+    return folder_ / "data/docker/registry/v2/blobs/sha256" / digits.substr(0, 2) / digits / "data";
+  }
+  /// How often a blob was sent.
+  std::size_t sent(const std::string& digest) const {
+    const std::string log = program_.said();
+    std::size_t count = 0;
+    for (std::size_t at = log.find("\"GET /v2/"); at != std::string::npos;
+         at = log.find("\"GET /v2/", at + 1)) {
+      const std::string line = log.substr(at, log.find('\n', at) - at);
+      count += line.find("/blobs/" + digest) != std::string::npos ? 1 : 0;
+    }
+    return count;
+  }
+  /// Of the authority of its certificate.
+  std::filesystem::path certificate() const { return folder_ / "certificates/ca.crt"; }
 
  private:
   static void run(const std::vector<std::string>& argv) {
@@ -44,12 +80,27 @@ class Registry {
   }
   std::string config() const {
     const std::filesystem::path file = folder_ / "config.yml";
-    std::ofstream(file) << "version: 0.1\nlog: {level: info}\nhttp: {addr: \"127.0.0.1:0\"}\n"
-                        << "storage: {filesystem: {rootdirectory: " << (folder_ / "data").native()
-                        << "}}\n";
+    std::filesystem::create_directories(folder_ / "certificates");
+    std::ofstream text(file);
+    text << "version: 0.1\nlog: {level: info}\nhttp:\n  addr: \"127.0.0.1:0\"\n";
+    if (options_.tls) {
+      const std::string key = folder_ / "key";
+      run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+           "-nodes", "-days", "2", "-subj", "/CN=registry", "-addext",
+           "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate()});
+      text << "  tls: {certificate: " << certificate().native() << ", key: " << key << "}\n";
+    }
+    if (options_.login) {
+      // Of kRegistryPassword, by bcrypt with its least cost.
+      std::ofstream(folder_ / "users")
+          << kRegistryUser << ":$2b$04$CL.cXbthJjOkFyUZcKuCAO76NfcEeIgO3GOV0T.OqnQZSlzwBRExO\n";
+      text << "auth: {htpasswd: {realm: test, path: " << (folder_ / "users").native() << "}}\n";
+    }
+    text << "storage: {filesystem: {rootdirectory: " << (folder_ / "data").native() << "}}\n";
     return file;
   }
 
+  RegistryOptions options_;
   const std::string home_ = getenv("HOME") == nullptr ? "/" : getenv("HOME");
   TempFolder folder_;
   LoopbackProgram program_{{"docker-registry", "serve", config()}, "listening on 127.0.0.1:"};

@@ -7,8 +7,10 @@ has succeeded, once; the thing is as the job says, and nobody works on it; and o
 """
 
 import argparse
+import atexit
 import functools
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
 from crash_table import CrashTable, add_sample  # noqa: E402
+from registry import Registry  # noqa: E402
 from whole_node import SERVE  # noqa: E402
 
 IMAGE = {"storage": "local-image", "size_mib": 16}
@@ -43,6 +46,8 @@ class Things(CrashTable):
             ([("container.run", "limited", None)], ("container.update", "limited", {"resources": {"pids": 30}}),
              {"containers": 1, "images": 1}),
         ]
+        if not chosen.proxmox:
+            self.scenarios += self.of_a_registry()
         if chosen.proxmox:
             bridge = ("network.ensure", "vmbr5", address)
             vnet = ("network.ensure", "web", {"zone": "lab", "address": "10.85.0.1/24"})
@@ -57,6 +62,15 @@ class Things(CrashTable):
             self.scenarios += [([kept, ("image.pull", self.image, {})], leased, there),
                                ([kept, leased], ("container.delete", "leased", {"force": True}),
                                 {"networks": 1, "images": 1})]
+
+    def of_a_registry(self):
+        registry = Registry()
+        atexit.register(registry.end)
+        os.environ["HOME"] = str(registry.folder)
+        registry.add("app:1", self.image.removeprefix("oci:").removesuffix(":busybox"))
+        image = f"docker://{registry.host}/app:1"
+        return [([], ("image.pull", image, {}), {"images": 1}),
+                ([("image.pull", image, {})], ("image.remove", image, {}), {})]
 
     def job(self, verb, target, options):
         self.count += 1
@@ -103,16 +117,21 @@ class Things(CrashTable):
 
     def clear(self):
         """Deletes all there is; what is left then."""
+        state = self.node.work / "state"
+        if any(path.name.startswith(".") for path in (state / "images").glob("*")):
+            # What a fetch has left that was broken off goes by the next pull.
+            self.prepare("image.pull", self.image, {})
         things = self.things()
         for kind, verb in (("containers", "container.delete"), ("images", "image.remove"), ("volumes", "volume.delete"),
                            ("networks", "network.remove")):
             for row in things[kind]:
                 self.prepare(verb, row["name"], {"force": True} if kind == "containers" else {})
-        state = self.node.work / "state"
         loops = subprocess.run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE"], stdout=subprocess.PIPE,
                                text=True, check=True).stdout.split("\n")
         return ([str(path) for folder in ("images", "volumes", "volume-records", "containers")
-                 if (state / folder).exists() for path in (state / folder).iterdir()] +
+                 if (state / folder).exists() for path in (state / folder).iterdir()
+                 # They are kept for the next pull of the same.
+                 if path != state / "images/blobs"] +
                 [bridge for bridge in self.bridges_there() if bridge not in self.bridges] +
                 [loop for loop in loops if str(state) in loop] + self.configured() + self.in_sdn())
 

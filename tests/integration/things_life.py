@@ -12,6 +12,7 @@ import sys
 import time
 import unittest
 
+from registry import Registry
 from whole_node import SERVE, TOP, EventStream, Node
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -21,6 +22,9 @@ RUNTIMES = ["runc", "crun", "lxc"]
 class ThingsLife(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        cls.registry = Registry()
+        cls.addClassCleanup(cls.registry.end)
+        os.environ["HOME"] = str(cls.registry.folder)
         cls.node = Node(BUILD)
         cls.addClassCleanup(cls.node.tear_down)
         cls.node.start()
@@ -49,6 +53,26 @@ class ThingsLife(unittest.TestCase):
         self.node.drover("rm", "--force", "of-image")
         self.node.drover("image", "rm", image)
         self.assertNotIn(image, self.node.drover("image", "ls", "--quiet").stdout)
+
+    def test_images_of_a_registry_run_on_each_runtime(self):
+        layout = self.node.work / "pushed"
+        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
+        self.registry.add("team/app:1", layout, "--config.env", "COLOUR=red")
+        image = f"docker://{self.registry.host}/team/app:1"
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                done = self.node.drover("run", "--wait", "--rm", "--runtime", runtime, "--image", image, "--", "sh", "-c",
+                                        "echo colour $COLOUR; exit 7", check=False)
+                self.assertEqual(done.returncode, 7, done.stderr)
+                self.assertIn("colour red", done.stdout)
+        self.registry.add("team/app:1", layout, "--config.env", "COLOUR=blue")
+        self.node.drover("image", "pull", image)
+        done = self.node.drover("run", "--wait", "--rm", "--image", image, "--", "sh", "-c", "echo colour $COLOUR")
+        self.assertIn("colour blue", done.stdout)
+        missing = self.node.drover("image", "pull", image + ".2", check=False)
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("look at its name and tag", missing.stderr)
+        self.node.drover("image", "rm", image)
 
     def test_a_volume_outlives_its_containers_and_grows(self):
         drover = self.node.drover

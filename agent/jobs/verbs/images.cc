@@ -1,22 +1,56 @@
 #include "agent/jobs/verbs/images.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <optional>
 
+#include "agent/core/image_reference.h"
 #include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/container_record.h"
+#include "proxmox/task_watch.h"
 #include "runtimes/images/disk_usage.h"
-#include "runtimes/images/oci_layout.h"
 
 namespace drover::jobs {
 namespace {
+
+constexpr std::chrono::milliseconds kTellEvery{5000};
 
 /// The inverse of Layout::image_root; "" for a folder that is no image's.
 std::string digest_below(const runtimes::Path& lower, const runtimes::Layout& layout) {
   const std::string name = lower.parent_path().filename();
   std::string digest = "sha256:" + name.substr(std::min(name.find('-') + 1, name.size()));
   return lower == layout.image_root(digest) ? digest : std::string();
+}
+
+/// A regular file, which no link leads to from outside the folders that jobs may name.
+Result<system::UniqueFd> open_archive(const Node& node, const path& file) {
+  // Opening a pipe would wait for its other end.
+  system::UniqueFd fd =
+      TRY(open_allowed(node.config, file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+              .context("open image archive " + file.native()));
+  struct stat facts {};
+  if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    return fail(Code::invalid, "image archive {}: is no file with content", file.native());
+  }
+  return fd;
+}
+
+Result<std::optional<runtimes::Image>> find_here(Work& work, const Node& node,
+                                                 const std::string& reference) {
+  std::optional<ImageRow> row;
+  TRY(work.write([&](Books& books) -> Result<> {
+    row = TRY(books.journal().image(reference));
+    return {};
+  }));
+  return row ? node.images.find(reference, row->digest, work.stop())
+             : Result<std::optional<runtimes::Image>>(std::nullopt);
+}
+
+void tell_progress(const std::string& line) {
+  if (const proxmox::TaskWatch* watch = proxmox::TaskWatch::current()) {
+    watch->tell({"skopeo", std::nullopt, line});
+  }
 }
 
 }  // namespace
@@ -34,12 +68,29 @@ Result<std::map<std::string, std::vector<std::string>>> image_users(
   return users;
 }
 
-Result<runtimes::Image> ensure_image(const Node& node, const std::string& reference,
-                                     const system::Stop& stop) {
-  const path layout = TRY(runtimes::parse_image_reference(reference)).layout;
-  const system::UniqueFd opened = TRY(open_allowed(node.config, layout, O_PATH | O_DIRECTORY)
-                                          .context("read image layout " + layout.native()));
-  return node.images.ensure(reference, opened, stop);
+Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
+                                     Freshness freshness) {
+  const ImageReference image = TRY(parse_image_reference(reference));
+  if (image.kind == ImageReference::Kind::layout) {
+    const system::UniqueFd layout = TRY(open_allowed(node.config, image.place, O_PATH | O_DIRECTORY)
+                                            .context("read image layout " + image.place));
+    return node.images.ensure(reference, layout, work.stop());
+  }
+  if (freshness == Freshness::as_it_is_here) {
+    std::optional<runtimes::Image> here = TRY(find_here(work, node, reference));
+    if (here) {
+      return std::move(*here);
+    }
+  }
+  system::UniqueFd archive;
+  if (image.lies_on_node()) {
+    archive = TRY(open_archive(node, image.place));
+  }
+  return work.rest_while([&] {
+    return node.images
+        .fetch(reference, std::move(archive), work.stop(), tell_progress, kTellEvery)
+        .context("pull image " + reference);
+  });
 }
 
 Result<ImageRow> name_image(Work& work, const runtimes::Image& image,

@@ -13,10 +13,14 @@
 
 namespace drover::jobs {
 
-/// The image of the name, whose layout must lie in a folder that jobs may name
-/// (allowed_folders.h): held open, so that no link put in its place meanwhile is followed.
-Result<runtimes::Image> ensure_image(const Node& node, const std::string& reference,
-                                     const system::Stop& stop);
+/// Whether an image of a registry or an archive that has the name here is looked after there.
+enum class Freshness { as_it_is_here, as_it_is_there };
+
+/// The image of the name, unpacked. A layout or an archive must lie in a folder that jobs may name
+/// (allowed_folders.h): it is held open, so that no link put in its place meanwhile is followed. While
+/// one is fetched the job gives its place among the workers to another.
+Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
+                                     Freshness freshness);
 
 /// Names of containers by the digest of the image below their roots. Loop's thread.
 Result<std::map<std::string, std::vector<std::string>>> image_users(Journal& journal,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/doctor/examine_node_storage.h"
+#include "agent/doctor/examine_images.h"
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
 #include "agent/doctor/needed_privileges.h"
@@ -255,6 +256,21 @@ TEST(ExaminePrograms, WhatIsThereAndWhatIsNot) {
   EXPECT_THAT(findings, Not(Contains(fault("programs", "/no/such/runc")))) << "nobody asks for it";
   config.runtime.rules.push_back({"db-*", RuntimeKind::runc});
   EXPECT_THAT(examine_programs(config), Contains(fault("programs", "/no/such/runc")));
+}
+
+TEST(ExamineImages, TheSignaturePolicyAndLoginsMustBeThere) {
+  const fakes::TempFolder folder;
+  Config config;
+  config.images.policy_file = folder / "policy.json";
+  EXPECT_THAT(examine_images(config), ElementsAre(fault("images", "no signature policy")));
+  std::ofstream(config.images.policy_file) << "{}";
+  config.images.auth_file = folder / "auth.json";
+  std::ofstream(config.images.auth_file) << "{}";
+  chmod(config.images.auth_file.c_str(), 0644);
+  EXPECT_THAT(examine_images(config),
+              ElementsAre(Field(&Finding::ok, true), fault("images", "only root may read")));
+  chmod(config.images.auth_file.c_str(), 0600);
+  EXPECT_THAT(examine_images(config), Each(Field(&Finding::ok, true)));
 }
 
 TEST(ExamineNodeStorage, IsMissedWhereAStorageNeedsItOnly) {

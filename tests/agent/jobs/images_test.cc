@@ -80,7 +80,7 @@ TEST_F(ImagesTest, WhatTheNodeDoesNotAllowIsRefusedBeforeItIsAccepted) {
   EXPECT_THAT(json::write(submit(job("j2", "image.pull", "local:vztmpl/debian.tar.gz")).body),
               HasSubstr("is fetched from"));
   EXPECT_THAT(json::write(submit(job("j3", "image.pull", "docker.io/alpine")).body),
-              HasSubstr("skopeo copy"));
+              HasSubstr("docker://HOST/REPOSITORY:TAG"));
   EXPECT_FALSE(journal_->job("j1").value());
 }
 
