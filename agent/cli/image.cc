@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <memory>
 
+#include "agent/cli/image_prune.h"
 #include "agent/cli/job_command.h"
 #include "agent/cli/text.h"
 #include "agent/cli/thing_list.h"
@@ -35,7 +36,8 @@ void add_pull(CLI::App& group, Action& action) {
       {"pull",
        "Fetch and unpack images, so that containers start at once, or fetch a template of Proxmox",
        Verb::image_pull, was_there},
-      arguments, "IMAGE", "Images, as docker://HOST/REPOSITORY:TAG, oci:/LAYOUT:TAG, oci-archive:/FILE or "
+      arguments, "IMAGE",
+      "Images, as docker://HOST/REPOSITORY:TAG, oci:/LAYOUT:TAG, oci-archive:/FILE or "
       "docker-archive:/FILE, or a template as STORAGE:vztmpl/FILE");
   command
       ->add_option("--from", arguments->options.from,
@@ -61,6 +63,7 @@ void add_image(CLI::App& app, Action& action) {
       "Images, as they were pulled, or their digests; templates as STORAGE:vztmpl/FILE");
   add_list(*group, action, "List the node's images and the containers that use them",
            {"images", {"NAME", "DIGEST", "SIZE", "SINCE", "CONTAINERS"}, image_cells});
+  add_image_prune(*group, action);
 }
 
 }  // namespace drover::cli

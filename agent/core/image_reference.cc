@@ -19,6 +19,11 @@ constexpr std::array kForms{Form{"oci:", Kind::layout}, Form{"docker://", Kind::
                             Form{"docker-archive:", Kind::docker_archive}};
 constexpr std::size_t kMostShown = 300;
 
+/// Of Linux, as images call them (Go's GOARCH).
+constexpr std::array<std::string_view, 11> kArchitectures{
+    "386",    "amd64",   "arm",     "arm64", "loong64", "mips64le",
+    "mipsle", "ppc64le", "riscv64", "s390x", "mips64"};
+
 /// Calls `each` for the parts of `text` between the separators; whether it agrees to all.
 template <class Each>
 bool all_parts(std::string_view text, char separator, const Each& each) {
@@ -76,9 +81,8 @@ bool is_tag(std::string_view tag) {
   constexpr std::size_t kMostTag = 128;
   return !tag.empty() && tag.size() <= kMostTag &&
          (is_alphanumeric(tag.front()) || tag.front() == '_') &&
-         std::all_of(tag.begin(), tag.end(), [](char c) {
-           return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
-         });
+         std::all_of(tag.begin(), tag.end(),
+                     [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 bool is_repository(std::string_view name) {
@@ -127,8 +131,8 @@ Result<ImageReference> read_layout(std::string_view text, std::string_view rest)
 /// skopeo takes what stands before the first colon for the path (containers-transports(5)).
 Result<ImageReference> read_archive(std::string_view text, std::string_view rest, Kind kind) {
   const std::size_t colon = std::min(rest.find(':'), rest.size());
-  ImageReference image{.kind = kind, .place = std::string(rest.substr(0, colon)), .tag = {},
-                       .digest = {}};
+  ImageReference image{
+      .kind = kind, .place = std::string(rest.substr(0, colon)), .tag = {}, .digest = {}};
   if (colon == rest.size()) {
     return image;
   }
@@ -139,6 +143,30 @@ Result<ImageReference> read_archive(std::string_view text, std::string_view rest
                            : "must name the image in the archive as REPOSITORY:TAG, or none");
   }
   return image;
+}
+
+/// Behind the last '#'; "" for what is none, as a part of a path or a tag.
+std::string_view architecture_in(std::string_view rest) {
+  const std::size_t at = rest.rfind('#');
+  const std::string_view text =
+      at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
+  const bool is_known =
+      std::find(kArchitectures.begin(), kArchitectures.end(), text) != kArchitectures.end();
+  return is_known ? text : std::string_view();
+}
+
+Result<ImageReference> read_form(std::string_view text, std::string_view rest, Kind kind,
+                                 std::string_view prefix) {
+  if (kind == Kind::registry) {
+    return read_registry(text, rest);
+  }
+  if (!rest.starts_with('/')) {
+    return wrong(text, fmt::format("must name an absolute path: {}/...", prefix));
+  }
+  if (std::any_of(rest.begin(), rest.end(), is_control)) {
+    return wrong(text, "has control characters");
+  }
+  return kind == Kind::layout ? read_layout(text, rest) : read_archive(text, rest, kind);
 }
 
 }  // namespace
@@ -173,18 +201,14 @@ Result<ImageReference> parse_image_reference(std::string_view text) {
                  "is of none of the forms oci:/PATH/OF/LAYOUT:TAG, docker://HOST/REPOSITORY:TAG, "
                  "oci-archive:/FILE and docker-archive:/FILE");
   }
-  const std::string_view rest = text.substr(form->prefix.size());
-  if (form->kind == Kind::registry) {
-    return read_registry(text, rest);
+  std::string_view rest = text.substr(form->prefix.size());
+  const std::string_view architecture = architecture_in(rest);
+  if (!architecture.empty()) {
+    rest.remove_suffix(architecture.size() + 1);
   }
-  if (!rest.starts_with('/')) {
-    return wrong(text, fmt::format("must name an absolute path: {}/...", form->prefix));
-  }
-  if (std::any_of(rest.begin(), rest.end(), is_control)) {
-    return wrong(text, "has control characters");
-  }
-  return form->kind == Kind::layout ? read_layout(text, rest)
-                                    : read_archive(text, rest, form->kind);
+  ImageReference image = TRY(read_form(text, rest, form->kind, form->prefix));
+  image.architecture = architecture;
+  return image;
 }
 
 }  // namespace drover

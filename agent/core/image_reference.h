@@ -17,9 +17,10 @@ struct ImageReference {
     docker_archive,  ///< what docker save writes, a file of the node
   };
   Kind kind = Kind::layout;
-  std::string place;   ///< the absolute path; of a registry HOST/REPOSITORY, as it was named
-  std::string tag;     ///< of a docker archive REPOSITORY:TAG; "" for a digest, or an archive's only
-  std::string digest;  ///< "sha256:" and 64 digits; "" for a tag
+  std::string place;  ///< the absolute path; of a registry HOST/REPOSITORY, as it was named
+  std::string tag;    ///< of a docker archive REPOSITORY:TAG; "" for a digest, or an archive's only
+  std::string digest;          ///< "sha256:" and 64 digits; "" for a tag
+  std::string architecture{};  ///< as images call it ("arm64"); "" for this machine's
 
   /// Whether `place` is a path.
   bool lies_on_node() const { return kind != Kind::registry; }
@@ -27,7 +28,8 @@ struct ImageReference {
 
 /// Of "oci:/LAYOUT:TAG", "oci:/LAYOUT@sha256:HEX", "docker://HOST/REPOSITORY:TAG",
 /// "docker://HOST/REPOSITORY@sha256:HEX", "oci-archive:/FILE[:TAG]" and
-/// "docker-archive:/FILE[:REPOSITORY:TAG]". `invalid`, with what is wrong, for every other text.
+/// "docker-archive:/FILE[:REPOSITORY:TAG]", each perhaps with "#ARCHITECTURE" behind, one that
+/// Linux runs on. `invalid`, with what is wrong, for every other text.
 Result<ImageReference> parse_image_reference(std::string_view text);
 
 /// "HOST/REPOSITORY:TAG" or "HOST/REPOSITORY@sha256:HEX", the repository in lower case; the host

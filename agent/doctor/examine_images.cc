@@ -20,16 +20,18 @@ std::vector<Finding> examine_images(const Config& config) {
   }
   std::vector<Finding> findings;
   const Result<> policy = runtimes::check_policy_file(config.images.policy_file);
-  findings.push_back({kAboutImages, policy.has_value(),
-                      policy ? "signature policy " + config.images.policy_file.native()
-                             : policy.error().message,
-                      {}});
+  findings.push_back(
+      {kAboutImages,
+       policy.has_value(),
+       policy ? "signature policy " + config.images.policy_file.native() : policy.error().message,
+       {}});
   if (!config.images.auth_file.empty()) {
     const auto logins = runtimes::open_auth_file(config.images.auth_file);
-    findings.push_back({kAboutImages, logins.has_value(),
-                        logins ? "logins " + config.images.auth_file.native()
-                               : logins.error().message,
-                        {}});
+    findings.push_back(
+        {kAboutImages,
+         logins.has_value(),
+         logins ? "logins " + config.images.auth_file.native() : logins.error().message,
+         {}});
   }
   return findings;
 }

@@ -21,8 +21,8 @@ std::optional<Scarce> turn_of_growth(const Node& node, const std::string& storag
 /// For mounting it: several containers may have one, all read-only.
 Scarce turn_of_volume(const runtimes::Volume& volume);
 
-/// For unpacking one of a layout; none when it is here already, for any other, which is fetched once
-/// for all who want it, or when `reference` is "".
+/// For unpacking one of a layout; none when it is here already, for any other, which is fetched
+/// once for all who want it, or when `reference` is "".
 std::optional<Scarce> turn_of_image(const Node& node, const std::string& reference);
 
 /// For making and removing a container's root, when its runtime has Proxmox do that.

@@ -1,5 +1,6 @@
 #include "runtimes/images/image_blobs.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -60,6 +61,13 @@ std::set<std::string> ImageBlobs::of_image(const std::string& digest) const {
     blobs.insert(manifest->layers.begin(), manifest->layers.end());
   }
   return blobs;
+}
+
+ImageBlobs::Look ImageBlobs::look(const std::string& digest) const {
+  struct stat found {};
+  return stat(file(digest).c_str(), &found) == 0
+             ? Look{static_cast<std::uint64_t>(found.st_size), found.st_mtim.tv_sec}
+             : Look{};
 }
 
 std::vector<std::string> ImageBlobs::all() const {

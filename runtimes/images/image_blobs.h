@@ -30,6 +30,12 @@ class ImageBlobs {
                                                 const system::Stop& stop) const;
   /// Digests of the image's blobs; as far as they are known of one whose manifest is damaged.
   std::set<std::string> of_image(const std::string& digest) const;
+  struct Look {
+    std::uint64_t bytes = 0;
+    std::int64_t made = 0;  ///< seconds since 1970
+  };
+  /// Nothing of one that is not there.
+  Look look(const std::string& digest) const;
   /// All that lie there.
   std::vector<std::string> all() const;
   /// Absent is success.

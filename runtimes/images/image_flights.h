@@ -28,7 +28,8 @@ class ImageFlights {
   /// by its `stop`, and then this one comes back once it has ended. While it waits, `look` is
   /// called each `every`, later more seldom, with all lines that the fetch has given so far.
   Result<Image> join(const std::string& key, const Fetch& fetch, const system::Stop& stop,
-                     std::chrono::milliseconds every, const std::function<void(const Lines&)>& look);
+                     std::chrono::milliseconds every,
+                     const std::function<void(const Lines&)>& look);
 
  private:
   struct Flight;

@@ -44,7 +44,10 @@ Result<LayoutImage> layout_image(const std::string& text) {
   if (reference.kind != ImageReference::Kind::layout) {
     return fail(Code::broken, "image {} is none of a layout", text);
   }
-  return LayoutImage{.layout = reference.place, .tag = reference.tag, .digest = reference.digest};
+  return LayoutImage{.layout = reference.place,
+                     .tag = reference.tag,
+                     .digest = reference.digest,
+                     .architecture = reference.architecture};
 }
 
 }  // namespace
@@ -127,6 +130,7 @@ Image ImageStore::pinned(Root& root, const std::string& text, const ImageManifes
     pin = std::make_shared<int>();
     root.pin = pin;
   }
+  note_use(manifest.digest);
   return Image{text, manifest.digest, layout_.image_root(manifest.digest), manifest.config,
                std::move(pin)};
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -58,6 +59,15 @@ class ImageStore {
   /// Removes all of them.
   Result<> sweep(const system::Stop& stop);
 
+  /// When it was last made, asked for or noted as in use, in seconds since 1970; 0 for none.
+  std::int64_t last_use(const std::string& digest) const;
+  void note_use(const std::string& digest) const;
+  /// Of the disk, about as much as its removal gives back.
+  std::uint64_t bytes_of(const std::string& digest) const;
+  /// Removes blobs of no image that have been there for `age`, as of a fetch that was broken off;
+  /// none while something is fetched. How many bytes that were.
+  Result<std::uint64_t> remove_stray_blobs(std::chrono::seconds age);
+
   /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout's upper folder.
   /// Mounted already is success.
   Result<> mount_root(const ContainerName& name, const Path& lower);
@@ -88,6 +98,8 @@ class ImageStore {
                                   const ImageFlights::Line& line);
   /// Removes those of an image that is no more, but none of others'.
   Result<> remove_blobs(const std::set<std::string>& blobs);
+  /// Of all images that lie here.
+  Result<std::set<std::string>> used_blobs() const;
   /// All that lie in the store.
   Result<std::vector<Path>> folders() const;
 

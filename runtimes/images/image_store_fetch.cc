@@ -42,7 +42,9 @@ Result<Image> ImageStore::fetch_now(const std::string& text, const ImageReferenc
   const std::shared_lock blobs(blobs_in_use_);
   const auto fetch = [&]() -> Result<Image> {
     const std::string digest = TRY(fetch_blobs(reference, file, folder, stop, line));
-    Result<Image> image = ensure(text, blobs_.image(digest), stop);
+    LayoutImage fetched = blobs_.image(digest);
+    fetched.architecture = reference.architecture;
+    Result<Image> image = ensure(text, fetched, stop);
     system::crash_point("fetched image unpacked");
     return image;
   };
@@ -68,8 +70,7 @@ Result<std::string> ImageStore::fetch_blobs(const ImageReference& reference,
     std::filesystem::create_directory_symlink(layout_.image_blobs(), folder / "layout/blobs",
                                               error);
     if (error) {
-      return fail(Code::broken, "link {}: {}", (folder / "layout/blobs").native(),
-                  error.message());
+      return fail(Code::broken, "link {}: {}", (folder / "layout/blobs").native(), error.message());
     }
     system::crash_point("image fetch begun");
     TRY(fetch_by_skopeo(reference, file, folder, skopeo_, stop, line));
@@ -86,28 +87,6 @@ Result<std::string> ImageStore::fetch_blobs(const ImageReference& reference,
               "blob {} is not what its digest says as often as it is fetched: the node's disk or "
               "memory may be failing",
               damaged.front());
-}
-
-Result<> ImageStore::remove_blobs(const std::set<std::string>& blobs) {
-  // Those that are being fetched may be among them.
-  const std::unique_lock lock(blobs_in_use_, std::try_to_lock);
-  if (!lock.owns_lock()) {
-    return {};
-  }
-  std::set<std::string> used;
-  const std::vector<Path> all = TRY(folders());
-  for (const Path& folder : all) {
-    if (const std::string digest = digest_in(folder.filename().native()); !digest.empty()) {
-      used.merge(blobs_.of_image(digest));
-    }
-  }
-  for (const std::string& blob : blobs) {
-    if (!used.contains(blob)) {
-      TRY(blobs_.remove(blob));
-    }
-  }
-  blobs_.tidy();
-  return {};
 }
 
 }  // namespace drover::runtimes

@@ -95,11 +95,15 @@ const json::Value* manifest_tagged(const json::Value& index, std::string_view ta
   return nullptr;
 }
 
-const json::Value* manifest_for_this_machine(const json::Value& index) {
+std::string_view wanted_architecture(const LayoutImage& image) {
+  return image.architecture.empty() ? node_architecture() : std::string_view(image.architecture);
+}
+
+const json::Value* manifest_for(std::string_view architecture, const json::Value& index) {
   if (const json::Array* manifests = index.at("manifests").array()) {
     for (const json::Value& manifest : *manifests) {
       const json::Value& platform = manifest.at("platform");
-      if (platform.at("architecture").string_or("") == node_architecture() &&
+      if (platform.at("architecture").string_or("") == architecture &&
           platform.at("os").string_or("linux") == "linux") {
         return &manifest;
       }
@@ -178,11 +182,11 @@ Result<ImageManifest> read_manifest(const LayoutImage& image) {
     if (document.find("config") != nullptr) {
       return manifest_from(image, std::move(digest), text.size(), document);
     }
-    const json::Value* entry = manifest_for_this_machine(document);
+    const json::Value* entry = manifest_for(wanted_architecture(image), document);
     if (entry == nullptr) {
       return fail(Code::not_found, "image {} of layout {} has nothing for architecture {}",
                   image.tag.empty() ? image.digest : image.tag, image.layout.native(),
-                  kArchitecture);
+                  wanted_architecture(image));
     }
     digest = entry->at("digest").string_or("");
   }
@@ -194,6 +198,11 @@ Result<ImageManifest> read_image(const LayoutImage& image) {
   ImageManifest manifest = TRY(read_manifest(image));
   const std::string text = TRY(read_blob(image, manifest.configuration));
   const json::Value configuration = TRY(parse_blob(image, manifest.configuration, text));
+  const std::string_view architecture = configuration.at("architecture").string_or("");
+  if (!image.architecture.empty() && architecture != image.architecture) {
+    return fail(Code::not_found, "image {} is for architecture {}, and not for {}", manifest.digest,
+                architecture, image.architecture);
+  }
   manifest.config = read_image_config(configuration);
   return manifest;
 }

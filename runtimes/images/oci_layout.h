@@ -13,8 +13,9 @@ namespace drover::runtimes {
 /// One image of a layout of this node.
 struct LayoutImage {
   Path layout;
-  std::string tag;       ///< of its index.json; "" for a digest
-  std::string digest{};  ///< of a manifest or an index among its blobs, whatever its tags say
+  std::string tag;             ///< of its index.json; "" for a digest
+  std::string digest{};        ///< of a manifest or an index among its blobs, whatever its tags say
+  std::string architecture{};  ///< "" for this machine's
   /// Where to find the layout, for one that is held open ("/proc/self/fd/N"); "" for where it lies.
   Path opened{};
 };
@@ -22,13 +23,14 @@ struct LayoutImage {
 struct ImageManifest {
   std::string digest;  ///< "sha256:" and 64 hexadecimal digits
   std::string media_type;
-  std::uint64_t bytes = 0;           ///< of the manifest itself
-  std::string configuration;         ///< digest
-  std::vector<std::string> layers;   ///< digests, the lowest first
+  std::uint64_t bytes = 0;          ///< of the manifest itself
+  std::string configuration;        ///< digest
+  std::vector<std::string> layers;  ///< digests, the lowest first
   ImageConfig config;
 };
 
-/// The image, for this machine's architecture where it is an index of several. Every blob read is
+/// The image, for the architecture that is asked for where it is an index of several. One that was
+/// asked for by name must be that of the image. Every blob read is
 /// held against its digest; layers are not read. `not_found` names what is missing, `invalid` what
 /// is wrong.
 Result<ImageManifest> read_image(const LayoutImage& image);

@@ -54,9 +54,9 @@ constexpr std::array kMeanings{
     Meaning{"manifest unknown", Code::not_found, "look at its name and tag"},
     Meaning{"name unknown", Code::not_found, "look at its name and tag"},
     Meaning{"no image found in manifest list", Code::not_found,
-            "it was not made for this machine's architecture"},
+            "it was not made for this architecture"},
     Meaning{"no image found in image index", Code::not_found,
-            "it was not made for this machine's architecture"},
+            "it was not made for this architecture"},
     Meaning{"no descriptor found for reference", Code::not_found, "the archive has no such tag"},
     Meaning{"more than one image in oci", Code::invalid,
             "the archive has several images: name the tag of one behind its file"},
@@ -179,8 +179,7 @@ Result<system::UniqueFd> open_auth_file(const Path& file) {
   system::UniqueFd fd(open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat found {};
   if (!fd.valid() || fstat(fd.get(), &found) != 0) {
-    return fail(Code::refused, "open images.auth_file {}: {}", file.native(),
-                std::strerror(errno));
+    return fail(Code::refused, "open images.auth_file {}: {}", file.native(), std::strerror(errno));
   }
   const bool is_own = found.st_uid == 0 || found.st_uid == geteuid();
   if (!S_ISREG(found.st_mode) || !is_own || (found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
@@ -212,14 +211,15 @@ Error skopeo_error(std::string_view last_line, const ImageReference& image,
     }
     std::string help = filled_in(meaning.help, "{host}", host);
     help = filled_in(help, "{policy}", options.policy_file.native());
-    help = filled_in(help, "{auth}",
-                options.auth_file.empty()
-                    ? fmt::format("the registry wants a login: skopeo login --authfile FILE {}, and "
-                                  "name FILE in the configuration (images.auth_file)",
-                                  host)
-                    : fmt::format("the registry does not take the login of images.auth_file {}, or "
-                                  "there is no such image: skopeo login --authfile {} {}",
-                                  options.auth_file.native(), options.auth_file.native(), host));
+    help = filled_in(
+        help, "{auth}",
+        options.auth_file.empty()
+            ? fmt::format("the registry wants a login: skopeo login --authfile FILE {}, and "
+                          "name FILE in the configuration (images.auth_file)",
+                          host)
+            : fmt::format("the registry does not take the login of images.auth_file {}, or "
+                          "there is no such image: skopeo login --authfile {} {}",
+                          options.auth_file.native(), options.auth_file.native(), host));
     return Error{meaning.code, fmt::format("{}: {}", message, help), {}};
   }
   return Error{Code::broken, "skopeo: " + message, {}};
@@ -229,8 +229,12 @@ Result<> fetch_by_skopeo(const ImageReference& image, const system::UniqueFd& fi
                          const Path& folder, const SkopeoOptions& options, const system::Stop& stop,
                          const std::function<void(std::string_view)>& line) {
   TRY(check_policy_file(options.policy_file));
-  std::vector<std::string> argv{"skopeo",   "--policy", options.policy_file, "--override-os",
-                                "linux",    "--tmpdir", folder,              "copy"};
+  std::vector<std::string> argv{
+      "skopeo", "--policy", options.policy_file, "--override-os", "linux", "--tmpdir", folder};
+  if (!image.architecture.empty()) {
+    argv.insert(argv.end(), {"--override-arch", image.architecture});
+  }
+  argv.emplace_back("copy");
   system::ChildOptions child;
   // Its thread waits for it.
   child.dies_with_parent = true;
@@ -245,8 +249,7 @@ Result<> fetch_by_skopeo(const ImageReference& image, const system::UniqueFd& fi
     }
     const Path certificates = options.certificate_folder / registry_of(image);
     std::error_code error;
-    if (!options.certificate_folder.empty() &&
-        std::filesystem::is_directory(certificates, error)) {
+    if (!options.certificate_folder.empty() && std::filesystem::is_directory(certificates, error)) {
       argv.insert(argv.end(), {"--src-cert-dir", certificates});
     }
   } else {
@@ -278,9 +281,9 @@ Result<> fetch_by_skopeo(const ImageReference& image, const system::UniqueFd& fi
     return Failure(ended.error());
   }
   if (ended->code != 0) {
-    return Failure(skopeo_error(ended->signal != 0 ? fmt::format("ended by signal {}", ended->signal)
-                                                   : complaints.last(),
-                                image, options));
+    return Failure(skopeo_error(
+        ended->signal != 0 ? fmt::format("ended by signal {}", ended->signal) : complaints.last(),
+        image, options));
   }
   return {};
 }

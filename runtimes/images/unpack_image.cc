@@ -64,7 +64,8 @@ Result<> unpack_image(const LayoutImage& image, const ImageManifest& manifest,
   options.timeout = kUnpackTimeout;
   options.child.descriptors = {{opened.get(), kLayout}};
   options.child.working_folder = unfinished;
-  TRY(system::run_ok({"umoci", "raw", "unpack", "--image", "layout:image", "rootfs"}, stop, options));
+  TRY(system::run_ok({"umoci", "raw", "unpack", "--image", "layout:image", "rootfs"}, stop,
+                     options));
   TRY(system::remove_tree(layout));
   TRY(sync_folder(unfinished));
   if (::rename(unfinished.c_str(), folder.c_str()) != 0) {

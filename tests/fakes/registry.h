@@ -46,10 +46,11 @@ class Registry {
   }
   /// What skopeo reads as `image` becomes `name`, with all its architectures.
   void push(const std::string& image, const std::string& name) const {
-    std::vector<std::string> copy{"skopeo", "copy", "--quiet", "--all", "--dest-cert-dir",
-                                  folder_ / "certificates"};
+    std::vector<std::string> copy{
+        "skopeo", "copy", "--quiet", "--all", "--dest-cert-dir", folder_ / "certificates"};
     if (options_.login) {
-      copy.insert(copy.end(), {"--dest-creds", std::string(kRegistryUser) + ":" + kRegistryPassword});
+      copy.insert(copy.end(),
+                  {"--dest-creds", std::string(kRegistryUser) + ":" + kRegistryPassword});
     }
     copy.insert(copy.end(), {image, "docker://" + host() + "/" + name});
     run(copy);

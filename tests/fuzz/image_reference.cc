@@ -1,5 +1,6 @@
 // The image that a job names.
 #include "agent/core/image_reference.h"
+
 #include "fuzz_target.h"
 #include "runtimes/copy_source.h"
 #include "runtimes/images/oci_layout.h"

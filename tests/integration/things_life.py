@@ -72,6 +72,13 @@ class ThingsLife(unittest.TestCase):
         missing = self.node.drover("image", "pull", image + ".2", check=False)
         self.assertEqual(missing.returncode, 1)
         self.assertIn("look at its name and tag", missing.stderr)
+        self.node.drover("run", "--runtime", "runc", "--name", "keeps-its", "--image", image, "--", "sh", "-c", SERVE % 0)
+        spare = f"oci:{layout}:busybox"
+        self.node.drover("image", "pull", spare)
+        gone = self.node.drover("image", "prune").stdout.split()
+        self.assertIn(spare, gone)
+        self.assertNotIn(image, gone)
+        self.node.drover("rm", "--force", "keeps-its")
         self.node.drover("image", "rm", image)
 
     def test_a_volume_outlives_its_containers_and_grows(self):

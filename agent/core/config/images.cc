@@ -1,5 +1,6 @@
 #include "agent/core/config/images.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/core/config/paths.h"
@@ -16,6 +17,12 @@ ImagesConfig read_images_section(const json::Value& value, std::string at, Fault
   }
   images.certificate_folder = read_absolute(fields, "certificate_folder", {});
   images.timeout_s = fields.integer("timeout_s", images.timeout_s, 1, 86'400);
+  images.full_percent = fields.integer("full_percent", images.full_percent, 1, 100);
+  images.enough_percent = fields.integer(
+      "enough_percent", std::min(images.enough_percent, images.full_percent), 0, 100);
+  if (images.enough_percent > images.full_percent) {
+    fields.fault("enough_percent", "must not be above full_percent");
+  }
   fields.finish();
   return images;
 }

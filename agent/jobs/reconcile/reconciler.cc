@@ -47,6 +47,7 @@ Reconciler::Reconciler(const Node& node, Books& books, Supervisor& supervisor, I
       lacks_quorum_(std::move(lacks_quorum)),
       leaks_(books, node, clock),
       parts_(inventory_parts(node)),
+      images_(node, books, intake, clock),
       thread_([this] { work(); }) {}
 
 Reconciler::~Reconciler() {
@@ -120,7 +121,8 @@ Result<> Reconciler::round() {
     return try_undoing_again();
   }));
   TRY(networks_.look(books_));
-  return collect(sight);
+  TRY(collect(sight));
+  return images_.look(stop_);
 }
 
 /// The cluster's, which keeps everybody from changing its SDN: its job may have ended without.

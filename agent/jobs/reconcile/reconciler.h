@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/jobs/intake.h"
+#include "agent/jobs/reconcile/image_keep.h"
 #include "agent/jobs/reconcile/leaks.h"
 #include "agent/jobs/reconcile/network_watch.h"
 
@@ -55,6 +56,7 @@ class Reconciler {
   Leaks leaks_;
   std::vector<Part> parts_;
   NetworkWatch networks_;
+  ImageKeep images_;
   std::set<std::string> failing_;  // labels of parts whose failure was told; the thread's own
   system::Stop stop_;
   mutable std::mutex mutex_;

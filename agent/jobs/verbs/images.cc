@@ -87,8 +87,7 @@ Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::st
     archive = TRY(open_archive(node, image.place));
   }
   return work.rest_while([&] {
-    return node.images
-        .fetch(reference, std::move(archive), work.stop(), tell_progress, kTellEvery)
+    return node.images.fetch(reference, std::move(archive), work.stop(), tell_progress, kTellEvery)
         .context("pull image " + reference);
   });
 }

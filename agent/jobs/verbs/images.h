@@ -17,8 +17,8 @@ namespace drover::jobs {
 enum class Freshness { as_it_is_here, as_it_is_there };
 
 /// The image of the name, unpacked. A layout or an archive must lie in a folder that jobs may name
-/// (allowed_folders.h): it is held open, so that no link put in its place meanwhile is followed. While
-/// one is fetched the job gives its place among the workers to another.
+/// (allowed_folders.h): it is held open, so that no link put in its place meanwhile is followed.
+/// While one is fetched the job gives its place among the workers to another.
 Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
                                      Freshness freshness);
 

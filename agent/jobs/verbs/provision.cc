@@ -250,8 +250,8 @@ Result<> Provision::choose_root() {
     TRY(open_lower());
     return {};
   }
-  const runtimes::Image image = TRY(
-      ensure_image(work_, node_, container.spec.image, Freshness::as_it_is_here));
+  const runtimes::Image image =
+      TRY(ensure_image(work_, node_, container.spec.image, Freshness::as_it_is_here));
   record_.lower = image.rootfs;
   container.image = image.config;
   TRY(name_image(work_, image, [&](Journal& journal) -> Result<> {

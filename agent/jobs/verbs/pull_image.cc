@@ -14,8 +14,8 @@ Result<json::Value> pull_image(Work& work, const Node& node) {
       {.name = "image.pull",
        .act = [&]() -> Result<json::Value> {
          TRY(node.images.sweep(work.stop()));
-         const runtimes::Image image = TRY(ensure_image(
-             work, node, work.request().target, Freshness::as_it_is_there));
+         const runtimes::Image image =
+             TRY(ensure_image(work, node, work.request().target, Freshness::as_it_is_there));
          const ImageRow row = TRY(name_image(work, image));
          return json::Value(json::Object{{"digest", row.digest}, {"bytes", row.bytes}});
        },

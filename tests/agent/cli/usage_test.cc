@@ -101,6 +101,7 @@ const std::vector<Wrong>& wrong_lines() {
       {{"image", "pull", "--from"}, "--from"},
       {{"image", "rm"}, "IMAGE is required"},
       {{"image", "ls", "--nonsense"}, "--nonsense"},
+      {{"image", "prune", "alpine"}, "alpine"},
       {{"volume", "create", "--size", "much", "data"}, "--size: \"much\""},
       {{"volume", "create", "No Name"}, "No Name"},
       {{"volume", "resize", "data"}, "SIZE is required"},

@@ -33,6 +33,20 @@ TEST(ConfigTest, TheEmptyObjectIsAWholeConfiguration) {
   EXPECT_EQ(all.bus.front_user, "drover-front");
 }
 
+TEST(ConfigTest, ImagesGoAtAMarkThatIsNotBelowWhereThatEnds) {
+  const Config all = config("{}");
+  EXPECT_EQ(all.images.policy_file, "/etc/containers/policy.json");
+  EXPECT_EQ(all.images.full_percent, 85);
+  EXPECT_EQ(all.images.enough_percent, 80);
+  EXPECT_EQ(config(R"({"images": {"full_percent": 50}})").images.enough_percent, 50);
+  for (const char* bad :
+       {R"({"images": {"full_percent": 70, "enough_percent": 71}})",
+        R"({"images": {"full_percent": 0}})", R"({"images": {"policy_file": ""}})",
+        R"({"images": {"auth_file": "auth.json"}})", R"({"images": {"timeout_s": 0}})"}) {
+    EXPECT_FALSE(parse_config(bad)) << bad;
+  }
+}
+
 TEST(ConfigTest, ReadsEverySection) {
   const Config all = config(R"({
     // comments and trailing commas are welcome

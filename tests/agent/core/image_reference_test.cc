@@ -49,14 +49,44 @@ TEST(ImageReferenceTest, OfAnArchiveThePathEndsAtTheFirstColon) {
   EXPECT_EQ(saved.tag, "team/app:1.0");
 }
 
+TEST(ImageReferenceTest, AnArchitectureMayStandBehindIt) {
+  const ImageReference image = parse_image_reference("docker://host/app:1#arm64").value();
+  EXPECT_EQ(image.tag, "1");
+  EXPECT_EQ(image.architecture, "arm64");
+  EXPECT_EQ(parse_image_reference("docker://host/app@" + digest() + "#amd64")->digest, digest());
+  EXPECT_EQ(parse_image_reference("oci-archive:/srv/a.tar#arm64")->place, "/srv/a.tar");
+  EXPECT_FALSE(parse_image_reference("docker://host/app:1#pdp11"));
+  EXPECT_FALSE(parse_image_reference("docker://host/app#arm64"));
+  // Of a layout it may be a part of the name.
+  const ImageReference layout = parse_image_reference("oci:/srv/a#1:v#2").value();
+  EXPECT_EQ(layout.place, "/srv/a#1");
+  EXPECT_EQ(layout.tag, "v#2");
+  EXPECT_EQ(layout.architecture, "");
+}
+
 TEST(ImageReferenceTest, EveryOtherTextIsRefusedByWhatIsWrong) {
-  for (const char* bad :
-       {"oci:", "oci:relative:x", "oci:/srv/a", "oci:/srv/a:", "", "alpine", "docker.io/alpine",
-        "oci:/srv/a@sha256:12", "docker://", "docker://host/app", "docker://host:5000/app",
-        "docker://host/App:1", "docker://host/app:a b", "docker://ho st/app:1",
-        "docker://host/app:--all", "docker://host/app@sha256:12", "docker://host//app:1",
-        "oci-archive:app.tar", "oci-archive:/srv/a.tar:", "docker-archive:/srv/a.tar:app",
-        "oci-archive:/srv/a\n.tar", "docker-daemon:app:1"}) {
+  for (const char* bad : {"oci:",
+                          "oci:relative:x",
+                          "oci:/srv/a",
+                          "oci:/srv/a:",
+                          "",
+                          "alpine",
+                          "docker.io/alpine",
+                          "oci:/srv/a@sha256:12",
+                          "docker://",
+                          "docker://host/app",
+                          "docker://host:5000/app",
+                          "docker://host/App:1",
+                          "docker://host/app:a b",
+                          "docker://ho st/app:1",
+                          "docker://host/app:--all",
+                          "docker://host/app@sha256:12",
+                          "docker://host//app:1",
+                          "oci-archive:app.tar",
+                          "oci-archive:/srv/a.tar:",
+                          "docker-archive:/srv/a.tar:app",
+                          "oci-archive:/srv/a\n.tar",
+                          "docker-daemon:app:1"}) {
     const auto image = parse_image_reference(bad);
     ASSERT_FALSE(image) << bad;
     EXPECT_EQ(image.error().code, Code::invalid) << bad;

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "agent/doctor/examine_node_storage.h"
 #include "agent/doctor/examine_images.h"
+#include "agent/doctor/examine_node_storage.h"
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
 #include "agent/doctor/needed_privileges.h"

@@ -1,4 +1,5 @@
-// Jobs with images of a registry: pulled once, found again by name, and waited for without a worker.
+// Jobs with images of a registry: pulled once, found again by name, and waited for without a
+// worker.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -110,9 +111,9 @@ TEST_F(PullsTest, APullThatAnAgentsEndCutOffIsDoneByTheNext) {
 
 TEST_F(PullsTest, AnArchiveMustLieWhereJobsMayTakeImagesFrom) {
   const std::string file = (folder_ / "app.tar").native();
-  const auto saved = system::run_ok({"skopeo", "copy", "--quiet", "oci:" + layout() + ":v1",
-                                     "docker-archive:" + file + ":app:1"},
-                                    system::Stop());
+  const auto saved = system::run_ok(
+      {"skopeo", "copy", "--quiet", "oci:" + layout() + ":v1", "docker-archive:" + file + ":app:1"},
+      system::Stop());
   ASSERT_TRUE(saved);
   const std::string name = "docker-archive:" + file;
   const JobRow row = run(run_of("j1", "web-1", name));

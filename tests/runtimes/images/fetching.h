@@ -1,8 +1,8 @@
 // Fetching: images of a few files, and what tests of fetching them need besides.
 #pragma once
 
-#include <gmock/gmock.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <fstream>

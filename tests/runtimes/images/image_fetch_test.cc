@@ -138,16 +138,16 @@ TEST_F(ImageFetchTest, OfAnIndexThisMachinesArchitectureIsTaken) {
     run({"umoci", "config", "--image", layout + ":" + architecture, "--architecture",
          architecture});
     const ImageManifest one = made(architecture);
-    manifests.push_back(json::Object{
-        {"mediaType", one.media_type},
-        {"digest", one.digest},
-        {"size", one.bytes},
-        {"platform", json::Object{{"architecture", architecture}, {"os", "linux"}}}});
+    manifests.push_back(
+        json::Object{{"mediaType", one.media_type},
+                     {"digest", one.digest},
+                     {"size", one.bytes},
+                     {"platform", json::Object{{"architecture", architecture}, {"os", "linux"}}}});
   }
-  const std::string index = json::write(json::Object{
-      {"schemaVersion", 2},
-      {"mediaType", "application/vnd.oci.image.index.v1+json"},
-      {"manifests", manifests}});
+  const std::string index =
+      json::write(json::Object{{"schemaVersion", 2},
+                               {"mediaType", "application/vnd.oci.image.index.v1+json"},
+                               {"manifests", manifests}});
   std::ofstream(folder_ / "index") << index;
   const std::string digest = proxmox::sha256_of_path(folder_ / "index", stop_).value();
   std::filesystem::rename(folder_ / "index", layout + "/blobs/sha256/" + digest);
@@ -168,14 +168,24 @@ TEST_F(ImageFetchTest, OfAnIndexThisMachinesArchitectureIsTaken) {
     ASSERT_TRUE(image) << image.error().message;
     EXPECT_EQ(image->digest, local->digest);
   }
-  // Another one is named by its own digest.
+  // Another one is taken when it is named, and no third that the index has not.
   const std::string foreign = own == "arm64" ? "amd64" : "arm64";
+  const auto other = fetch(store_, in_registry("index:1#" + foreign));
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(text_in(*other, foreign), foreign);
+  const auto third = fetch(store_, in_registry("index:1#s390x"));
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code, Code::not_found) << third.error().message;
+  EXPECT_EQ(store_.ensure("oci:" + layout + ":both#" + foreign, stop_)->rootfs, other->rootfs);
+  EXPECT_EQ(store_.ensure("oci:" + layout + ":both#s390x", stop_).error().code, Code::not_found);
+  // Or by its own digest, which a name beside it has to fit.
   for (const json::Value& manifest : manifests) {
     if (manifest.at("platform").at("architecture").string_or("") == foreign) {
       const std::string exact = "index@" + std::string(manifest.at("digest").string_or(""));
       const auto image = fetch(store_, in_registry(exact));
       ASSERT_TRUE(image) << image.error().message;
       EXPECT_EQ(text_in(*image, foreign), foreign);
+      EXPECT_EQ(fetch(store_, in_registry(exact + "#" + own)).error().code, Code::not_found);
     }
   }
 }

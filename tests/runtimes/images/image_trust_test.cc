@@ -65,8 +65,7 @@ TEST_F(ImageTrustTest, OfAPrivateAuthorityTheCertificateIsLookedForInTheRegistry
   SkopeoOptions options = this->options();
   const Error unknown = refusal(options, name);
   EXPECT_EQ(unknown.code, Code::refused);
-  EXPECT_THAT(unknown.message,
-              HasSubstr("/etc/containers/certs.d/" + registry.host() + "/ca.crt"));
+  EXPECT_THAT(unknown.message, HasSubstr("/etc/containers/certs.d/" + registry.host() + "/ca.crt"));
   options.certificate_folder = folder_ / "certs.d";
   EXPECT_EQ(refusal(options, name).code, Code::refused);
   const Path own = options.certificate_folder / registry.host();
