@@ -1,0 +1,162 @@
+// What unpacking makes of layers: what a higher one takes away, what a file keeps, and that no
+// layer reaches anything outside of the root.
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "agent/system/child.h"
+#include "fakes/temp_folder.h"
+#include "runtimes/images/image_store.h"
+#include "tar_layer.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+class UnpackTest : public testing::Test {
+ protected:
+  UnpackTest() {
+    layout_.state = folder_ / "state";
+    std::filesystem::create_directories(outside());
+    std::ofstream(outside() / "kept") << "before";
+  }
+  Path outside() const { return folder_ / "outside"; }
+  static void umoci(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "umoci");
+    const auto ran = system::run_ok(arguments, system::Stop());
+    ASSERT_TRUE(ran) << ran.error().message;
+  }
+  Result<Image> unpack(const std::vector<TarLayer>& layers) {
+    const std::string layout = folder_ / "image";
+    umoci({"init", "--layout", layout});
+    umoci({"new", "--image", layout + ":app"});
+    for (const TarLayer& layer : layers) {
+      layer.write(folder_ / "layer.tar");
+      umoci({"raw", "add-layer", "--image", layout + ":app", folder_ / "layer.tar"});
+    }
+    return store_.ensure("oci:" + layout + ":app", system::Stop());
+  }
+  /// Nothing came and nothing changed.
+  bool is_untouched() const {
+    struct stat found {};
+    return system::children_of(outside()).size() == 1 &&
+           stat((outside() / "kept").c_str(), &found) == 0 && found.st_nlink == 1 &&
+           (found.st_mode & 0777) == 0644 && found.st_uid == geteuid() &&
+           system::read_file(outside() / "kept").value_or("") == "before";
+  }
+  static std::vector<std::string> names(const Path& folder) {
+    std::vector<std::string> found;
+    for (const Path& path : system::children_of(folder)) {
+      found.push_back(path.filename());
+    }
+    return found;
+  }
+
+  fakes::TempFolder folder_;
+  Layout layout_;
+  ImageStore store_{layout_};
+};
+
+TEST_F(UnpackTest, AWhiteoutTakesAwayWhatLowerLayersHave) {
+  TarLayer low;
+  low.add({.name = "etc/", .type = '5', .mode = 0755})
+      .add({.name = "etc/gone", .content = "x"})
+      .add({.name = "etc/stays", .content = "x"})
+      .add({.name = "etc/tree/", .type = '5', .mode = 0755})
+      .add({.name = "etc/tree/inside", .content = "x"})
+      .add({.name = "opt/", .type = '5', .mode = 0755})
+      .add({.name = "opt/below", .content = "x"});
+  TarLayer high;
+  high.add({.name = "etc/.wh.gone"})
+      .add({.name = "etc/.wh.tree"})
+      .add({.name = "opt/.wh..wh..opq"})
+      .add({.name = "opt/above", .content = "y"});
+  const auto image = unpack({low, high});
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_THAT(names(image->rootfs / "etc"), ElementsAre("stays"));
+  EXPECT_THAT(names(image->rootfs / "opt"), ElementsAre("above"));
+}
+
+TEST_F(UnpackTest, AFileKeepsItsOwnerModeHardLinksAndAttributes) {
+  constexpr std::string_view kCapability(
+      "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+      "\x00\x00\x00\x00\x00",
+      20);
+  TarLayer low;
+  low.add({.name = "bin/", .type = '5', .mode = 0755})
+      .add({.name = "bin/su", .content = "su", .mode = 04711, .uid = 7})
+      .add({.name = "bin/ping",
+            .content = "ping",
+            .mode = 0755,
+            .xattr = "security.capability=" + std::string(kCapability)});
+  TarLayer high;
+  high.add({.name = "bin/same", .type = '1', .link = "bin/su"});
+  const auto image = unpack({low, high});
+  ASSERT_TRUE(image) << image.error().message;
+  struct stat first {};
+  struct stat second {};
+  ASSERT_EQ(stat((image->rootfs / "bin/su").c_str(), &first), 0);
+  ASSERT_EQ(stat((image->rootfs / "bin/same").c_str(), &second), 0);
+  EXPECT_EQ(first.st_mode & 07777, 04711U);
+  EXPECT_EQ(first.st_uid, 7U);
+  EXPECT_EQ(first.st_ino, second.st_ino);
+  std::array<char, 64> value{};
+  const ssize_t size = getxattr((image->rootfs / "bin/ping").c_str(), "security.capability",
+                                value.data(), value.size());
+  ASSERT_EQ(size, 20);
+  EXPECT_EQ(std::string_view(value.data(), 20), kCapability);
+}
+
+TEST_F(UnpackTest, NoLayerWritesThroughALinkOfALowerOne) {
+  for (const std::string& target :
+       {outside().native(), std::string("../../../../../../../../..") + outside().native()}) {
+    TarLayer low;
+    low.add({.name = "data", .type = '2', .link = target})
+        .add({.name = "file", .type = '2', .link = target + "/kept"});
+    TarLayer high;
+    high.add({.name = "data/new", .content = "evil"})
+        .add({.name = "file", .content = "evil", .mode = 0777, .uid = 7});
+    TarLayer whiteout;
+    whiteout.add({.name = "data/.wh.kept"}).add({.name = "data/.wh..wh..opq"});
+    [[maybe_unused]] const auto image = unpack({low, high, whiteout});
+    EXPECT_TRUE(is_untouched()) << target;
+    std::filesystem::remove_all(folder_ / "image");
+  }
+}
+
+TEST_F(UnpackTest, NoNameAndNoHardLinkLeadsOutOfTheRoot) {
+  const std::string up = "../../../../../../../../../../../..";
+  TarLayer climbing;
+  climbing.add({.name = up + outside().native() + "/new", .content = "evil"});
+  TarLayer absolute;
+  absolute.add({.name = outside().native() + "/other", .content = "evil"});
+  TarLayer linked;
+  linked.add({.name = "hard", .type = '1', .link = up + outside().native() + "/kept"})
+      .add({.name = "hard", .content = "evil"});
+  TarLayer whiteout;
+  whiteout.add({.name = up + outside().native() + "/.wh.kept"});
+  for (const TarLayer& layer : {climbing, absolute, linked, whiteout}) {
+    [[maybe_unused]] const auto image = unpack({layer});
+    EXPECT_TRUE(is_untouched());
+    std::filesystem::remove_all(folder_ / "image");
+  }
+}
+
+TEST_F(UnpackTest, WhatIsNoLayerLeavesNothing) {
+  TarLayer broken;
+  broken.add({.name = "file", .content = std::string(4096, 'x')});
+  broken.write(folder_ / "whole.tar");
+  const std::string layout = folder_ / "image";
+  umoci({"init", "--layout", layout});
+  umoci({"new", "--image", layout + ":app"});
+  std::ofstream(folder_ / "cut.tar") << system::read_file(folder_ / "whole.tar")->substr(0, 1000);
+  umoci({"raw", "add-layer", "--image", layout + ":app", folder_ / "cut.tar"});
+  ASSERT_FALSE(store_.ensure("oci:" + layout + ":app", system::Stop()));
+  EXPECT_THAT(names(layout_.images()), IsEmpty());
+}
+
+}  // namespace
+}  // namespace drover::runtimes
