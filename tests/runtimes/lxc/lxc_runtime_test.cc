@@ -40,6 +40,7 @@ class LxcRuntimeTest : public testing::Test {
     ASSERT_TRUE(networks_.make_namespace(container_.name, stop_));
     ASSERT_TRUE(images_.mount_root(container_.name, root));
     container_.rootfs = layout_.rootfs(container_.name);
+    container_.spec.rootfs = "/srv/root";
     container_.netns = Layout::netns(container_.name);
   }
   void TearDown() override {

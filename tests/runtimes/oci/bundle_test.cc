@@ -186,9 +186,12 @@ class AcceptsTest : public testing::Test {
   ContainerSpec spec_;
 };
 
-TEST_F(AcceptsTest, ImagesOfOciLayoutsAndFolders) {
-  spec_.image = "oci:/srv/layout:latest";
-  EXPECT_TRUE(runtime_.accepts(spec_));
+TEST_F(AcceptsTest, ImagesOfLayoutsRegistriesAndArchivesAndFolders) {
+  for (const char* image : {"oci:/srv/layout:latest", "docker://host/app:1",
+                            "oci-archive:/srv/a.tar", "docker-archive:/srv/a.tar"}) {
+    spec_.image = image;
+    EXPECT_TRUE(runtime_.accepts(spec_)) << image;
+  }
   spec_.image = "local:vztmpl/debian-12.tar.zst";
   EXPECT_EQ(refused(spec_), Code::refused);
   spec_.image = "";
