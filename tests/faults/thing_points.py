@@ -64,6 +64,7 @@ class Things(CrashTable):
                                 {"networks": 1, "images": 1})]
 
     def of_a_registry(self):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         registry = Registry()
         atexit.register(registry.end)
         os.environ["HOME"] = str(registry.folder)

@@ -22,6 +22,7 @@ RUNTIMES = ["runc", "crun", "lxc"]
 class ThingsLife(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         cls.registry = Registry()
         cls.addClassCleanup(cls.registry.end)
         os.environ["HOME"] = str(cls.registry.folder)
