@@ -8,7 +8,8 @@
 //       upper/ work/                the overlay's own
 //       volumes/VOLUME/             mount points
 //       log                         lines of the container, k8s-file format (conmon(8)); of a guest
-//       log.1                       its terminal's, by LXC, in two files by turns (rotated_log.h)
+//                                   its terminal's, as LXC logs it
+//       log.1 log.2 ...             what was before that (log_parts.h)
 //       monitor.log                 what conmon or drover-lxc said
 //     exits/NAME                    decimal exit code, written by conmon or drover-lxc
 //     records/NAME.json             what a container is made of, should the journal be lost

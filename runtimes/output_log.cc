@@ -1,6 +1,7 @@
 #include "runtimes/output_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -10,24 +11,32 @@
 namespace drover::runtimes {
 namespace {
 constexpr std::size_t kMostWaiting = 16 * 1024;
-}
 
-Result<OutputLog> OutputLog::open(const system::Path& path, system::Clock& clock) {
-  return open_with(path, clock, O_TRUNC);
-}
-
-Result<OutputLog> OutputLog::append(const system::Path& path, system::Clock& clock) {
-  return open_with(path, clock, O_APPEND);
-}
-
-Result<OutputLog> OutputLog::open_with(const system::Path& path, system::Clock& clock, int flags) {
+Result<system::UniqueFd> open_with(const system::Path& path, int flags) {
   TRY(system::make_folders(path.parent_path(), 0700));
   system::UniqueFd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0600));
   if (!file.valid()) {
     return fail(Code::broken, "open {}: {}", path.native(), std::strerror(errno));
   }
-  return OutputLog(std::move(file), clock);
+  return file;
+}
+
+}  // namespace
+
+Result<OutputLog> OutputLog::open(const system::Path& path, system::Clock& clock) {
+  return OutputLog(TRY(open_with(path, O_TRUNC)), clock);
+}
+
+Result<OutputLog> OutputLog::append(const system::Path& path, system::Clock& clock,
+                                    const LogBounds& bounds) {
+  TRY(system::make_folders(path.parent_path(), 0700));
+  TRY(begin_rotated_log(path));
+  OutputLog log(TRY(open_with(path, O_APPEND)), clock);
+  log.path_ = path;
+  log.bounds_ = bounds;
+  TRY(log.turn());
+  return log;
 }
 
 Result<> OutputLog::write(std::string_view stream, std::string_view chunk) {
@@ -60,8 +69,19 @@ Result<> OutputLog::finish() {
 }
 
 Result<> OutputLog::write_line(std::string_view stream, char tag, std::string_view text) {
-  return system::write_all(
-      file_.get(), fmt::format("{} {} {} {}\n", to_rfc3339(clock_.unix_ms()), stream, tag, text));
+  const std::string line =
+      fmt::format("{} {} {} {}\n", to_rfc3339(clock_.unix_ms()), stream, tag, text);
+  TRY(system::write_all(file_.get(), line));
+  size_ += line.size();
+  return bounds_ && size_ > bounds_->file_bytes ? turn() : Result<>();
+}
+
+Result<> OutputLog::turn() {
+  TRY(turn_rotated_log(path_, *bounds_));
+  file_ = TRY(open_with(path_, O_APPEND));
+  struct stat found {};
+  size_ = fstat(file_.get(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
+  return {};
 }
 
 }  // namespace drover::runtimes

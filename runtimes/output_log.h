@@ -2,11 +2,14 @@
 // that conmon(8) writes for containers: "TIME stdout|stderr F|P TEXT".
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/system/clock.h"
 #include "agent/system/file.h"
+#include "runtimes/log_rotation.h"
 
 namespace drover::runtimes {
 
@@ -15,8 +18,10 @@ class OutputLog {
  public:
   /// Makes the file (0600) and its folder, emptying one that is there.
   static Result<OutputLog> open(const system::Path& path, system::Clock& clock);
-  /// The same without emptying it: a container that is started again writes on.
-  static Result<OutputLog> append(const system::Path& path, system::Clock& clock);
+  /// The same without emptying it: a container that is started again writes on. It goes on in
+  /// another file once one is full.
+  static Result<OutputLog> append(const system::Path& path, system::Clock& clock,
+                                  const LogBounds& bounds);
 
   /// Takes what came on "stdout" or "stderr". Lines that are not ended yet wait for their rest, at
   /// most 16 KiB of them; then they are written as partial ("P").
@@ -26,11 +31,14 @@ class OutputLog {
 
  private:
   OutputLog(system::UniqueFd file, system::Clock& clock) : file_(std::move(file)), clock_(clock) {}
-  static Result<OutputLog> open_with(const system::Path& path, system::Clock& clock, int flags);
   Result<> write_line(std::string_view stream, char tag, std::string_view text);
+  Result<> turn();
 
   system::UniqueFd file_;
   system::Clock& clock_;
+  system::Path path_;
+  std::optional<LogBounds> bounds_;
+  std::uint64_t size_ = 0;  ///< of the file, where it has bounds
   std::string out_;
   std::string err_;
 };

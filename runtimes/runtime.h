@@ -135,6 +135,9 @@ class Runtime {
   /// Has what it prints kept in Layout::log from its next start on, as create and start do: for one
   /// that was made elsewhere.
   virtual Result<> keep_output(const Container& /*container*/, const Stop& /*stop*/) { return {}; }
+  /// Has what it prints go on in another file once its log is full, for runtimes whose monitors do
+  /// not see to that themselves. Quick; from any thread, also beside the other verbs.
+  virtual Result<> turn_log(const Container& /*container*/) { return {}; }
   /// Takes away what keeps it, but the log: of one that goes on elsewhere.
   virtual Result<> forget_output(const Container& /*container*/) { return {}; }
   /// The spec of a container that is as this one is, which has a spec nobody here knows.

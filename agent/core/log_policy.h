@@ -9,7 +9,7 @@
 namespace drover {
 
 struct LogPolicy {
-  std::string driver;              ///< "file" or "journald"; "" for the node's, which is file
+  std::string driver;              ///< "journald"; "" for files
   std::uint64_t max_size_mib = 0;  ///< of one file; 0 for the node's
   std::uint64_t max_files = 0;     ///< with the one that is written to; 0 for the node's
   bool operator==(const LogPolicy&) const = default;

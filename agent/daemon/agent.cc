@@ -58,6 +58,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->commit().context("write down what a reboot has ended"));
   TRY(agent->keeper_->take_up());
   TRY(agent->prober_->take_up());
+  TRY(agent->log_turner_->take_up());
   agent->books_->commit();
   agent->reconcile();
   agent->beacon();
@@ -162,6 +163,7 @@ void Agent::assemble() {
       [this] { return cluster_ != nullptr && cluster_->lacks_quorum(); });
   intake_->at_collect([this] { reconciler_->look(); });
   prober_ = std::make_unique<jobs::Prober>(loop_, *books_, *intake_, clock_, node);
+  log_turner_ = std::make_unique<jobs::LogTurner>(loop_, *books_, node);
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get(),
                                              cluster_.get());
   streams_ = std::make_unique<jobs::LogStreams>(
@@ -253,6 +255,7 @@ void Agent::react(const Event& event) {
   records_->hear(event);
   keeper_->hear(event);
   prober_->hear(event);
+  log_turner_->hear(event);
   if (event.kind == "container") {
     if (event.what == "running") {
       // One that ended before its start was journalled has written its exit already.

@@ -18,6 +18,7 @@
 #include "agent/jobs/journal/journal.h"
 #include "agent/jobs/journal/record_keeper.h"
 #include "agent/jobs/keep/keeper.h"
+#include "agent/jobs/keep/log_turner.h"
 #include "agent/jobs/keep/prober.h"
 #include "agent/jobs/queries/log_streams.h"
 #include "agent/jobs/queries/queries.h"
@@ -88,6 +89,7 @@ class Agent {
   std::unique_ptr<jobs::Reboot> reboot_;
   std::unique_ptr<jobs::Reconciler> reconciler_;
   std::unique_ptr<jobs::Prober> prober_;
+  std::unique_ptr<jobs::LogTurner> log_turner_;
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;
   std::unique_ptr<jobs::Requests> requests_;

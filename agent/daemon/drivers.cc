@@ -42,6 +42,12 @@ proxmox::NodeStorage node_storage(const Config& config) {
   return proxmox::NodeStorage(doctor::storage_program(config));
 }
 
+runtimes::LogBounds log_bounds(const LogConfig& log) {
+  constexpr int kMib = 20;
+  return {static_cast<std::uint64_t>(log.max_size_mib) << kMib,
+          static_cast<std::uint64_t>(log.max_files)};
+}
+
 /// LXC knows powers of two only.
 std::uint64_t guest_log_bytes(const Config& config) {
   constexpr unsigned kHalfAMib = 19;
@@ -103,6 +109,7 @@ Result<> Drivers::connect_proxmox(system::Clock& clock) {
 void Drivers::add_runtimes(system::Clock& clock) {
   const auto memory = static_cast<std::uint64_t>(config_.container.memory_mib);
   const auto pids = static_cast<std::uint64_t>(config_.container.pids);
+  const runtimes::LogBounds log = log_bounds(config_.log);
   for (const RuntimeKind kind : {RuntimeKind::runc, RuntimeKind::crun}) {
     const Result<path> program = config_.runtime_path(kind);
     if (!program) {
@@ -112,12 +119,12 @@ void Drivers::add_runtimes(system::Clock& clock) {
     runtimes_.push_back(std::make_unique<runtimes::OciRuntime>(
         layout_,
         runtimes::OciOptions{kind, *program, config_.runtime.conmon, config_.runtime.systemd_cgroup,
-                             config_.runtime.seccomp_profile, pids, memory}));
+                             config_.runtime.seccomp_profile, pids, memory, log}));
   }
   const path monitor = lxc_program(config_);
   if (access(monitor.c_str(), X_OK) == 0) {
     runtimes_.push_back(std::make_unique<runtimes::LxcRuntime>(
-        layout_, runtimes::LxcOptions{monitor, pids, memory}));
+        layout_, runtimes::LxcOptions{monitor, pids, memory, log}));
   } else {
     system::log_info("without runtime lxc: {} is not there", monitor.native());
   }

@@ -80,6 +80,21 @@ Result<> check_storage(const Node& node, const std::string& wanted, const std::s
              : node.storages->accepts(storage).context(what);
 }
 
+/// A job may have less kept than the node would, or other files of it, but no more.
+Result<> check_log(const LogConfig& node, const LogPolicy& wanted) {
+  const auto size = static_cast<std::uint64_t>(node.max_size_mib);
+  const auto files = static_cast<std::uint64_t>(node.max_files);
+  const std::uint64_t most = size * files;
+  const std::uint64_t all = (wanted.max_size_mib == 0 ? size : wanted.max_size_mib) *
+                            (wanted.max_files == 0 ? files : wanted.max_files);
+  return all <= most ? Result<>()
+                     : fail(Code::refused,
+                            "log: {} MiB are more than the {} MiB that this node keeps of what a "
+                            "container prints (log.max_files of log.max_size_mib of its "
+                            "configuration)",
+                            all, most);
+}
+
 /// `refused` where a job may fetch no templates to the storage.
 Result<> check_template_storage(const Node& node, const std::string& storage) {
   const std::vector<std::string>& allowed = node.config.storage.template_storages;
@@ -255,6 +270,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
   }
   TRY(check_folder(node, local_path(spec)));
   TRY(check_networks(node, *spec.networks));
+  TRY(check_log(node.config.log, spec.log));
   for (const VolumeSpec& volume : spec.volumes) {
     if (volume.from.empty()) {
       const std::string what = fmt::format("container {}, volume {}", name, volume.name);

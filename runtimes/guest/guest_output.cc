@@ -13,7 +13,7 @@
 #include "agent/system/crash_point.h"
 #include "agent/system/service_units.h"
 #include "runtimes/guest/guest_tags.h"
-#include "runtimes/rotated_log.h"
+#include "runtimes/log_rotation.h"
 
 namespace drover::runtimes {
 namespace {
@@ -232,7 +232,7 @@ void GuestOutput::keep_for_start(const Container& container, Vmid vmid) const {
     return;
   }
   const Result<> turned =
-      *kept ? turn_rotated_log(options_.layout.log(container.name), options_.file_bytes)
+      *kept ? turn_rotated_log(options_.layout.log(container.name), {options_.file_bytes, 2})
             : Result<>();
   if (!turned) {
     warn(turned.error().message);

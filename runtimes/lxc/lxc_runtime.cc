@@ -164,14 +164,16 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   }
   TRY(system::make_folders(layout_.exits(), 0700));
   TRY(system::make_folders(layout_.pids(), 0700));
+  const LogBounds log = bounds_of(container.spec.log, options_.log);
   system::RunOptions options;
   options.timeout = kStartTimeout;
-  const auto started =
-      system::run_ok({options_.monitor_program.native(), "--lxc-path", layout_.lxc().native(),
-                      "--name", container.name.str(), "--log", layout_.log(container.name).native(),
-                      "--exit-file", layout_.exit_file(container.name).native(), "--pid-file",
-                      layout_.pid_file(container.name).native()},
-                     stop, options);
+  const auto started = system::run_ok(
+      {options_.monitor_program.native(), "--lxc-path", layout_.lxc().native(), "--name",
+       container.name.str(), "--log", layout_.log(container.name).native(), "--log-file-bytes",
+       std::to_string(log.file_bytes), "--log-files", std::to_string(log.files), "--exit-file",
+       layout_.exit_file(container.name).native(), "--pid-file",
+       layout_.pid_file(container.name).native()},
+      stop, options);
   if (started) {
     return {};
   }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "agent/system/process.h"
+#include "runtimes/log_rotation.h"
 #include "runtimes/lxc/lxc_tools.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/runtime.h"
@@ -15,6 +16,7 @@ struct LxcOptions {
   Path monitor_program;  ///< drover-lxc
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
+  LogBounds log{};
 };
 
 /// Layout::lxc()/NAME holds LXC's "config", the "bundle" it was made from with its job as

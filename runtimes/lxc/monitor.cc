@@ -136,7 +136,7 @@ class Monitor {
 
   Result<> run() {
     const runtimes::Spec spec = TRY(runtimes::read_bundle(plan_.lxc_path / plan_.name));
-    log_.emplace(TRY(runtimes::OutputLog::append(plan_.log, clock_)));
+    log_.emplace(TRY(runtimes::OutputLog::append(plan_.log, clock_, plan_.log_bounds)));
     out_ = TRY(make_pipe());
     err_ = TRY(make_pipe());
     outcome_ = TRY(make_pipe());

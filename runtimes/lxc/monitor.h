@@ -6,13 +6,15 @@
 
 #include "agent/core/result.h"
 #include "agent/system/file.h"
+#include "runtimes/log_rotation.h"
 
 namespace drover::lxc {
 
 struct MonitorPlan {
   system::Path lxc_path;
   std::string name;
-  system::Path log;        ///< gets what the container prints
+  system::Path log;  ///< gets what the container prints
+  runtimes::LogBounds log_bounds;
   system::Path exit_file;  ///< gets its exit code
   system::Path pid_file;   ///< gets the pid of its first process
 };

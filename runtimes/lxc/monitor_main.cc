@@ -104,6 +104,10 @@ int main(int argc, char** argv) {
   app.add_option("--lxc-path", lxc_path, "folder of LXC's containers")->required();
   app.add_option("--name", plan.name, "the container")->required();
   app.add_option("--log", log, "file for what it prints")->required();
+  app.add_option("--log-file-bytes", plan.log_bounds.file_bytes,
+                 "a file of it that has more is full")
+      ->required();
+  app.add_option("--log-files", plan.log_bounds.files, "so many files are kept of it")->required();
   app.add_option("--exit-file", exit_file, "file for its exit code")->required();
   app.add_option("--pid-file", pid_file, "file for the pid of its first process")->required();
   app.set_version_flag("--version", DROVER_VERSION);

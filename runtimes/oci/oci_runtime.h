@@ -8,6 +8,7 @@
 
 #include <initializer_list>
 
+#include "runtimes/log_rotation.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/command_line.h"
 #include "runtimes/oci/live_state.h"
@@ -24,6 +25,7 @@ struct OciOptions {
   Path seccomp_profile;  ///< "" for none
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
+  LogBounds log{};
 };
 
 /// Without changing state of its own: what is true stands with the runtime, conmon and the bundle.
@@ -46,6 +48,7 @@ class OciRuntime final : public Runtime {
                    const Sink& err, const Stop& stop) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
+  Result<> turn_log(const Container& container) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 

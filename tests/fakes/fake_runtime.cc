@@ -60,6 +60,17 @@ void FakeRuntime::forget(const std::string& name) {
   states_.erase(name);
 }
 
+int FakeRuntime::log_looks(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return log_looks_[name];
+}
+
+Result<> FakeRuntime::turn_log(const runtimes::Container& container) {
+  const std::lock_guard lock(mutex_);
+  ++log_looks_[container.name.str()];
+  return {};
+}
+
 int FakeRuntime::starts(const std::string& name) {
   const std::lock_guard lock(mutex_);
   return starts_[name];

@@ -65,6 +65,8 @@ class FakeRuntime : public runtimes::Runtime,
   /// Jobs whose backups there are.
   std::set<std::string> backups_by();
 
+  /// How often it was asked to look whether the container's log is full.
+  int log_looks(const std::string& name);
   /// How often it was asked to wait for what may go on.
   int settled() const { return settled_; }
 
@@ -74,6 +76,7 @@ class FakeRuntime : public runtimes::Runtime,
     ++settled_;
     return {};
   }
+  Result<> turn_log(const runtimes::Container& container) override;
   Result<> accepts(const ContainerSpec& spec) const override;
   Result<> create(const runtimes::Container& container, const Stop& stop) override;
   Result<> start(const runtimes::Container& container, const Stop& stop) override;
@@ -182,6 +185,7 @@ class FakeRuntime : public runtimes::Runtime,
   std::mutex mutex_;
   std::map<std::string, runtimes::State> states_;       // guarded by mutex_
   std::map<std::string, int> starts_;                   // guarded by mutex_
+  std::map<std::string, int> log_looks_;                // guarded by mutex_
   std::map<std::string, std::string> jobs_;             // stamps; guarded by mutex_
   std::map<std::string, Resources> limits_;             // guarded by mutex_
   std::map<std::string, std::vector<Kept>> snapshots_;  // guarded by mutex_

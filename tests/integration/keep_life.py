@@ -7,6 +7,7 @@ keep_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 import json
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import time
@@ -17,12 +18,18 @@ from whole_node import SERVE, EventStream, Node, expect_events_of_schema
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 # Counts its starts in its own root.
 COUNT = "echo start >> /starts; "
+LINES, LINE = 100_000, "%06d " + "x" * 93
+# Ten million bytes within some seconds, then it waits to be told.
+PRINTS = ("awk 'BEGIN { for (i = 0; i < %d; ++i) { printf \"%s\\n\", i; if (i %% 4000 == 3999) "
+          "{ fflush(); system(\"sleep 0.1\") } } }'; until test -f /end; do sleep 0.1; done") % (LINES, LINE)
 
 
 class KeepLife(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.node = Node(BUILD)
+        cls.node.config["log"] = {"max_size_mib": 2, "max_files": 12}
+        cls.node.write_config()
         cls.addClassCleanup(cls.node.tear_down)
         cls.node.start()
         cls.stream = EventStream(cls.node)
@@ -66,6 +73,38 @@ class KeepLife(unittest.TestCase):
         self.node.start()
         self.node.await_status("outlives", "running")
         self.assertEqual(self.starts("outlives"), 2)
+
+    def test_a_long_log_is_whole_in_its_files_also_over_an_agents_end(self):
+        names = {runtime: f"prints-{runtime}" for runtime in ("runc", "crun", "lxc")
+                 if runtime != "crun" or shutil.which("crun")}
+        for runtime, name in names.items():
+            self.node.drover("run", "--runtime", runtime, "--name", name, "--", "sh", "-c", PRINTS)
+            self.addCleanup(self.node.drover, "rm", "--force", name, check=False)
+        follower = self.node.begin("logs", "-f", names["runc"])
+        time.sleep(1)
+        self.node.end(signal.SIGKILL)
+        time.sleep(0.5)
+        self.node.start()
+        printed = "".join(LINE % i + "\n" for i in range(LINES))
+        for name in names.values():
+            with self.subTest(name=name):
+                log = self.node.work / "state/containers" / name / "log"
+                deadline = time.monotonic() + 30
+                while not (kept := self.node.drover("logs", name).stdout).endswith(LINE % (LINES - 1) + "\n"):
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.1)
+                self.assertTrue(kept == printed, f"{len(kept)} bytes of {len(printed)}")
+                files = list(log.parent.glob("log*"))
+                self.assertTrue(2 < len(files) <= 12, files)
+                if "lxc" in name:  # whose monitor counts each byte
+                    self.assertLess(max(file.stat().st_size for file in files), (2 << 20) + 200)
+                self.node.drover("exec", name, "--", "touch", "/end")
+                self.node.await_status(name, "stopped")
+        followed, complaints = follower.communicate(timeout=30)
+        self.assertTrue(followed == printed, f"{len(followed)} bytes of {len(printed)}, {complaints}")
+        self.node.drover("rm", names["runc"])
+        after = self.node.drover("logs", names["runc"]).stdout
+        self.assertTrue(after == printed, f"{len(after)} bytes of {len(printed)} after its deletion")
 
     def test_its_attempts_are_used_up(self):
         done = self.node.drover("run", "--runtime", "runc", "--name", "loops", "--restart", "always:1", "--wait",

@@ -119,6 +119,8 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   EXPECT_EQ(sample->log.keep_deleted, otherwise.log.keep_deleted);
   EXPECT_EQ(sample->log.keep_deleted_mib, otherwise.log.keep_deleted_mib);
   EXPECT_EQ(sample->log.guest_mib, otherwise.log.guest_mib);
+  EXPECT_EQ(sample->log.max_size_mib, otherwise.log.max_size_mib);
+  EXPECT_EQ(sample->log.max_files, otherwise.log.max_files);
 }
 
 TEST(ConfigDocs, ThePageAndTheSampleTellTheSame) {

@@ -45,6 +45,8 @@ const std::map<std::string, std::string>& provisioned() {
       {"rootfs", "becomes the root: agent/jobs/verbs_test"},
       {"volumes", "are made and become Container::mounts: volumes_test, agent/jobs/verbs_test"},
       {"networks", "are in the network namespace: networks_test"},
+      {"log.max_size_mib", "bounds its log: agent/jobs/log_turner_test, lxc_runtime_test"},
+      {"log.max_files", "bounds its log: agent/jobs/log_turner_test, lxc_runtime_test"},
   };
   return members;
 }

@@ -58,7 +58,7 @@ TEST_F(OutputLogTest, ALineWithoutEndDoesNotGrowInMemory) {
 
 TEST_F(OutputLogTest, OpeningEmptiesAndAppendingDoesNot) {
   ASSERT_TRUE(open().write("stdout", "first\n"));
-  ASSERT_TRUE(OutputLog::append(path_, clock_).value().write("stdout", "second\n"));
+  ASSERT_TRUE(OutputLog::append(path_, clock_, {}).value().write("stdout", "second\n"));
   EXPECT_EQ(text(), line("stdout F first") + line("stdout F second"));
   open();
   EXPECT_EQ(text(), "");

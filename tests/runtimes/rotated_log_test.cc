@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "fakes/temp_folder.h"
+#include "runtimes/log_rotation.h"
 
 namespace drover::runtimes {
 namespace {
@@ -176,15 +177,15 @@ TEST_F(RotatedLogTest, CountsNeverRunBack) {
 TEST_F(RotatedLogTest, ALogLargerThanItsBoundIsTurned) {
   ASSERT_TRUE(begin_rotated_log(log_));
   write("0123");
-  ASSERT_TRUE(turn_rotated_log(log_, 4));
+  ASSERT_TRUE(turn_rotated_log(log_, {4, 2}));
   EXPECT_FALSE(std::filesystem::exists(older_part(log_))) << "LXC turns one that is full";
-  ASSERT_TRUE(turn_rotated_log(log_, 3));
+  ASSERT_TRUE(turn_rotated_log(log_, {3, 2}));
   EXPECT_EQ(system::read_file(log_).value(), "");
   write("45");
   EXPECT_EQ(all(0), "012345");
   EXPECT_EQ(all(5), "5");
   std::filesystem::remove(log_);
-  EXPECT_TRUE(turn_rotated_log(log_, 3)) << "as a crash leaves it";
+  EXPECT_TRUE(turn_rotated_log(log_, {3, 2})) << "as a crash leaves it";
   ASSERT_TRUE(begin_rotated_log(log_));
   write("ab");
   EXPECT_EQ(all(3), "3ab");
@@ -241,7 +242,7 @@ TEST_F(RotatedLogTest, WhereThereIsNoRoomForBothTheNewerPartIsKept) {
   const system::Path kept = folder_ / "kept";
   const Result<> joined = join_rotated_log(log_, kept);
   ASSERT_FALSE(joined);
-  EXPECT_NE(joined.error().message.find("only its newer part"), std::string::npos);
+  EXPECT_NE(joined.error().message.find("only its newest part"), std::string::npos);
   EXPECT_EQ(system::read_file(kept).value(), "45");
   EXPECT_FALSE(std::filesystem::exists(log_));
   EXPECT_FALSE(std::filesystem::exists(older_part(log_)));
@@ -264,9 +265,107 @@ TEST_F(RotatedLogTest, WhoReadsItWhileItIsJoinedReadsNothingTwice) {
   Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
   ASSERT_TRUE(log);
   EXPECT_EQ(rest(*log, offset), "45");
-  std::filesystem::rename(log_, older_part(log_));  // the joining's last step but one
+  std::filesystem::rename(log_, log_.native() + ".whole");  // the joining's last step but one
   EXPECT_EQ(rest(*log, offset), "");
   EXPECT_EQ(offset, 6U);
+}
+
+TEST_F(RotatedLogTest, ManyPartsAreOneLogAndTheOldestGoes) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  std::uint64_t offset = 0;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  for (const char* text : {"0123", "4567", "89ab", "cdef"}) {
+    write(text);
+    ASSERT_TRUE(turn_rotated_log(log_, {3, 4}));
+  }
+  write("gh");
+  EXPECT_FALSE(std::filesystem::exists(older_part(log_, 4)));
+  EXPECT_EQ(all(6), "6789abcdefgh") << "in the order they were written";
+  EXPECT_EQ(all(13), "defgh");
+  EXPECT_EQ(rest(*log, offset), "0123456789abcdefgh") << "who had the oldest open has it still";
+  if (has_marks()) {
+    std::uint64_t first = 0;
+    Result<RotatedLog> later = RotatedLog::open(log_, true, first);
+    ASSERT_TRUE(later);
+    EXPECT_EQ(rest(*later, first), "456789abcdefgh");
+    EXPECT_EQ(first, 18U);
+  }
+}
+
+TEST_F(RotatedLogTest, FewerFilesThanBeforeTakeTheRestAway) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  for (const char* text : {"0123", "4567", "89ab"}) {
+    write(text);
+    ASSERT_TRUE(turn_rotated_log(log_, {3, 5}));
+  }
+  write("cdef");
+  ASSERT_TRUE(turn_rotated_log(log_, {3, 2}));
+  EXPECT_TRUE(std::filesystem::exists(older_part(log_)));
+  EXPECT_FALSE(std::filesystem::exists(older_part(log_, 2)));
+  EXPECT_EQ(all(0), "cdef");
+}
+
+TEST_F(RotatedLogTest, ACrashAmidstATurnLosesNothing) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  for (const char* text : {"0123", "4567"}) {
+    write(text);
+    ASSERT_TRUE(turn_rotated_log(log_, {3, 5}));
+  }
+  write("89ab");
+  std::filesystem::rename(older_part(log_, 2), older_part(log_, 3));
+  EXPECT_EQ(all(0), "0123456789ab");
+  std::filesystem::rename(older_part(log_, 1), older_part(log_, 2));
+  EXPECT_EQ(all(0), "0123456789ab");
+  ASSERT_TRUE(turn_rotated_log(log_, {3, 5}));
+  write("cd");
+  EXPECT_EQ(all(0), "0123456789abcd");
+  EXPECT_FALSE(std::filesystem::exists(older_part(log_, 4)));
+}
+
+TEST_F(RotatedLogTest, ItsWriterMayBeToldLaterThatItWasSetAside) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  std::ofstream writer(log_, std::ios::app);
+  writer << "0123" << std::flush;
+  std::uint64_t offset = 0;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  EXPECT_TRUE(set_aside_full_log(log_, {3, 3}).value());
+  EXPECT_EQ(rest(*log, offset), "0123");
+  writer << "45" << std::flush;
+  EXPECT_FALSE(set_aside_full_log(log_, {3, 3}).value()) << "there is none now";
+  EXPECT_EQ(rest(*log, offset), "45") << "what comes before it is told is no part's yet";
+  EXPECT_EQ(all(0), "012345");
+  writer << "6" << std::flush;
+  write("78");
+  EXPECT_EQ(rest(*log, offset), "678");
+  EXPECT_EQ(all(5), "5678");
+}
+
+TEST_F(RotatedLogTest, AllPartsAreJoined) {
+  ASSERT_TRUE(begin_rotated_log(log_));
+  for (const char* text : {"0123", "4567", "89ab"}) {
+    write(text);
+    ASSERT_TRUE(turn_rotated_log(log_, {3, 3}));
+  }
+  write("cd");
+  std::uint64_t offset = 5;
+  Result<RotatedLog> log = RotatedLog::open(log_, true, offset);
+  ASSERT_TRUE(log);
+  const system::Path kept = folder_ / "kept";
+  ASSERT_TRUE(join_rotated_log(log_, kept));
+  EXPECT_EQ(system::read_file(kept).value(), "456789abcd");
+  for (const std::uint64_t age : {1U, 2U}) {
+    EXPECT_FALSE(std::filesystem::exists(older_part(log_, age)));
+  }
+  EXPECT_FALSE(std::filesystem::exists(log_));
+  EXPECT_EQ(rest(*log, offset), "567") << "the others have no name any more";
+  std::uint64_t after = offset;
+  Result<RotatedLog> rest_of_it = RotatedLog::open(kept, true, after);
+  ASSERT_TRUE(rest_of_it);
+  if (has_marks()) {
+    EXPECT_EQ(rest(*rest_of_it, after), "89abcd");
+  }
 }
 
 TEST_F(RotatedLogTest, AFileThatOnlyGrowsIsReadAsItIs) {

@@ -11,6 +11,8 @@ LogConfig read_log_section(const json::Value& value, std::string at, Faults& fau
   log.keep_deleted = fields.integer("keep_deleted", log.keep_deleted, 1, 100'000);
   log.keep_deleted_mib = fields.integer("keep_deleted_mib", log.keep_deleted_mib, 1, 1'048'576);
   log.guest_mib = fields.integer("guest_mib", log.guest_mib, 2, 1'048'576);
+  log.max_size_mib = fields.integer("max_size_mib", log.max_size_mib, 1, 1'048'576);
+  log.max_files = fields.integer("max_files", log.max_files, 2, 100);
   fields.finish();
   return log;
 }

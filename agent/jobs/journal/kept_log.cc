@@ -9,7 +9,7 @@
 
 #include "agent/jobs/queries/views.h"
 #include "agent/system/log.h"
-#include "runtimes/rotated_log.h"
+#include "runtimes/log_rotation.h"
 
 namespace drover::jobs {
 

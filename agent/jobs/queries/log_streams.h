@@ -55,23 +55,24 @@ class LogStreams {
     std::uint64_t offset = 0;
     std::uint64_t credit = 0;
     bool follow = false;
-    bool raw = false;   // as a terminal was given it, without times
-    bool kept = false;  // what is read was moved away when its container was deleted
-    int watch = -1;     // inotify's, -1 for none
+    bool in_parts = false;  // it goes on in another file whenever one is full
+    bool raw = false;       // as a terminal was given it, without times
+    bool kept = false;      // what is read was moved away when its container was deleted
+    int watch = -1;         // inotify's, -1 for none
   };
 
   struct Source {
     runtimes::Path path;
     bool grows;
-    bool raw;  // of a guest of Proxmox, whose terminal LXC logs in two files by turns
+    bool in_parts;  // of a container
+    bool raw;       // of a guest of Proxmox, whose terminal LXC logs
   };
   Result<Source> find(const std::string& kind, const std::string& object);
   Result<int> watch(const Source& source);
   void changed();
   /// Sends what there is and what the client takes; true when the stream has come to its end.
   bool pump(const Address& address, Stream& stream);
-  /// For one that reads the older of two parts while its container is deleted, which makes one file
-  /// of both.
+  /// For one that reads an older part while its container is deleted, which makes one file of all.
   bool goes_on_in_kept(Stream& stream);
   void pump_all(const std::function<bool(const Stream&)>& which);
   void drop(std::map<Address, Stream>::iterator stream);

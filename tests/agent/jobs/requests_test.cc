@@ -7,7 +7,8 @@
 
 #include "messaging/message.h"
 #include "node_fixture.h"
-#include "runtimes/rotated_log.h"
+#include "runtimes/log_parts.h"
+#include "runtimes/log_rotation.h"
 
 namespace drover::jobs {
 namespace {
