@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/core/event.h"
+#include "agent/core/rfc3339.h"
 
 namespace drover::runtimes {
 namespace {

@@ -9,6 +9,7 @@
 #include "agent/cli/job_watch.h"
 #include "agent/cli/node_job.h"
 #include "agent/cli/text.h"
+#include "agent/core/rfc3339.h"
 
 namespace drover::cli {
 namespace {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "agent/cli/log_decoder.h"
+#include "agent/core/rfc3339.h"
 
 namespace drover::cli {
 namespace {
@@ -30,7 +31,15 @@ void write_line(const LogLine& line, bool times) {
 
 Result<> copy_log(messaging::Client& client, messaging::Stream& stream, const system::Stop& stop,
                   const LogCopyOptions& options) {
-  LogDecoder decoder([&](const LogLine& line) { write_line(line, options.times); });
+  bool past = false;  // all that comes now was printed later than is wanted
+  LogDecoder decoder([&](const LogLine& line) {
+    if (options.until_unix_ms && !line.time.empty()) {
+      past = unix_ms_from_rfc3339(line.time).value_or(0) > *options.until_unix_ms;
+    }
+    if (!past) {
+      write_line(line, options.times);
+    }
+  });
   bool complete = false;  // when it was last asked
   for (;;) {
     const Result<std::optional<std::string>> data = stream.next(client.in(kQuiet), stop);
@@ -44,6 +53,9 @@ Result<> copy_log(messaging::Client& client, messaging::Stream& stream, const sy
     if (*data) {
       decoder.feed(**data, stream.raw());
       std::fflush(stdout);
+      if (past) {
+        return {};
+      }
       complete = false;
       continue;
     }

@@ -28,9 +28,11 @@ Result<> await_change(messaging::Client& client, messaging::Subscription& events
 namespace {
 
 Result<> copy_output(messaging::Client& client, const std::string& name, const system::Stop& stop,
-                     bool times, std::uint64_t& offset) {
-  messaging::Stream stream =
-      TRY(messaging::Stream::container_log(client, name, {.offset = offset, .follow = true}));
+                     bool times, std::uint64_t& offset, const LogStart& start) {
+  messaging::StreamOptions from{.offset = offset, .follow = true};
+  from.tail = start.tail;
+  from.since_unix_ms = start.since_unix_ms;
+  messaging::Stream stream = TRY(messaging::Stream::container_log(client, name, from));
   LogCopyOptions copy;
   copy.times = times;
   copy.complete = [&]() -> Result<bool> {
@@ -46,13 +48,13 @@ Result<> copy_output(messaging::Client& client, const std::string& name, const s
 
 Result<> follow_log(messaging::Client& client, messaging::Subscription& events,
                     const std::string& name, const system::Stop& stop, bool times,
-                    std::uint64_t& offset) {
-  for (;;) {
-    TRY(copy_output(client, name, stop, times, offset));
+                    std::uint64_t& offset, const LogStart& start) {
+  for (LogStart from = start;; from = {}) {
+    TRY(copy_output(client, name, stop, times, offset, from));
     const json::Value container = TRY(client.container(name, stop));
     if (has_stopped_for_good(container)) {
       // Since the stream has ended it may have run once more; or it is deleted, with all copied.
-      const Result<> rest = copy_output(client, name, stop, times, offset);
+      const Result<> rest = copy_output(client, name, stop, times, offset, {});
       return !rest && rest.error().code == Code::not_found ? Result<>() : rest;
     }
     if (status_from(container.at("status").string_or("")) == Status::stopped) {

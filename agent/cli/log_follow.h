@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "agent/cli/log_copy.h"
@@ -18,11 +19,17 @@ bool has_stopped_for_good(const json::Value& container);
 Result<> await_change(messaging::Client& client, messaging::Subscription& events,
                       const std::string& name, const system::Stop& stop);
 
-/// Copies what the container prints from `offset` on until it has ended for good, and moves
-/// `offset` on, also when it fails. `events` must have begun before. `not_found` when the container
-/// is deleted meanwhile.
+/// Where in a log to begin.
+struct LogStart {
+  std::optional<std::uint64_t> tail{};          ///< with the last so many lines
+  std::optional<std::int64_t> since_unix_ms{};  ///< with what was printed then or later
+};
+
+/// Copies what the container prints from `start` on until it has ended for good. `offset` is
+/// what it has come to, also when it fails. `events` must have begun before. `not_found` when the
+/// container is deleted meanwhile.
 Result<> follow_log(messaging::Client& client, messaging::Subscription& events,
                     const std::string& name, const system::Stop& stop, bool times,
-                    std::uint64_t& offset);
+                    std::uint64_t& offset, const LogStart& start = {});
 
 }  // namespace drover::cli

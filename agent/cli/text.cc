@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "agent/core/event.h"
+#include "agent/core/rfc3339.h"
 
 namespace drover::cli {
 namespace {

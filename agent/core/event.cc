@@ -1,6 +1,6 @@
 #include "agent/core/event.h"
 
-#include <ctime>
+#include "agent/core/rfc3339.h"
 
 namespace drover {
 
@@ -51,17 +51,6 @@ Result<Event> event_from_cloud(const json::Value& value) {
 
 std::string topic_of(const Event& event, std::string_view node) {
   return fmt::format("{}.{}.{}.", node, event.kind, event.object);
-}
-
-std::string to_rfc3339(std::int64_t unix_ms) {
-  // Rounded down also before 1970, so that the milliseconds are never negative.
-  const std::int64_t milliseconds = (unix_ms % 1000 + 1000) % 1000;
-  const std::time_t seconds = static_cast<std::time_t>((unix_ms - milliseconds) / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     milliseconds);
 }
 
 }  // namespace drover

@@ -32,7 +32,4 @@ Result<Event> event_from_cloud(const json::Value& value);
 /// "web-1" is no prefix of that of "web-10".
 std::string topic_of(const Event& event, std::string_view node);
 
-/// RFC 3339 in UTC with milliseconds.
-std::string to_rfc3339(std::int64_t unix_ms);
-
 }  // namespace drover

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "agent/core/rfc3339.h"
 #include "agent/jobs/maintenance.h"
 
 namespace drover::jobs {

@@ -23,6 +23,13 @@ Stream::Stream(const Client& client, json::Object what, const StreamOptions& opt
       retry_(kFirstRetry, kLongestRetry),
       alone_since_(std::chrono::steady_clock::now()) {
   what_.set("follow", options.follow);
+  if (options.tail) {
+    what_.set("tail", *options.tail);
+  }
+  if (options.since_unix_ms) {
+    what_.set("since", *options.since_unix_ms);
+  }
+  seeks_ = options.tail || options.since_unix_ms;
 }
 Stream::Stream(Stream&&) noexcept = default;
 
@@ -132,6 +139,7 @@ Result<std::optional<std::string>> Stream::take(const std::string& kind, const j
   }
   if (kind == "stream.end") {
     const json::Value end = TRY(json::parse(body).context("stream.end"));
+    found(static_cast<std::uint64_t>(end.at("offset").integer_or(0)));
     if (end.at("offset").integer_or(0) > static_cast<std::int64_t>(offset_)) {
       open_ = false;  // the bytes before it were lost: once more from where we are
     } else {
@@ -148,6 +156,7 @@ Result<std::optional<std::string>> Stream::take_data(const json::Object& header,
     return fail(Code::broken, "stream.data: its header has no offset");
   }
   const std::uint64_t start = static_cast<std::uint64_t>(*at);
+  found(start);
   TRY(give_credit(data.size()));
   const json::Value* gone = header.find("gone");
   const std::int64_t missing = gone == nullptr ? 0 : gone->integer_or(0);
@@ -169,6 +178,15 @@ Result<std::optional<std::string>> Stream::take_data(const json::Object& header,
     return std::optional<std::string>();
   }
   return std::optional<std::string>(std::move(data));
+}
+
+/// A stream that is opened anew goes on from there.
+void Stream::found(std::uint64_t offset) {
+  if (std::exchange(seeks_, false)) {
+    offset_ = offset;
+    what_.erase("tail");
+    what_.erase("since");
+  }
 }
 
 Result<> Stream::give_credit(std::uint64_t bytes) {

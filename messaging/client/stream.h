@@ -15,9 +15,11 @@ namespace drover::messaging {
 class Channel;
 
 struct StreamOptions {
-  std::uint64_t offset = 0;           ///< the first byte wanted
-  bool follow = false;                ///< go on until the container or job has ended
-  std::uint64_t window = 256 * 1024;  ///< bytes the node may send ahead of what was read
+  std::uint64_t offset = 0;                     ///< the first byte wanted
+  std::optional<std::uint64_t> tail{};          ///< instead: from the last so many lines on
+  std::optional<std::int64_t> since_unix_ms{};  ///< and nothing older
+  bool follow = false;                          ///< go on until the container or job has ended
+  std::uint64_t window = 256 * 1024;            ///< bytes the node may send ahead of what was read
 };
 
 /// Has a socket of its own, on the client's context; for one thread. When the connection breaks it
@@ -50,6 +52,7 @@ class Stream {
   Result<std::optional<std::string>> take(const std::string& kind, const json::Object& header,
                                           const std::string& body, std::string data);
   Result<std::optional<std::string>> take_data(const json::Object& header, std::string data);
+  void found(std::uint64_t offset);
   Result<> give_credit(std::uint64_t bytes);
 
   std::shared_ptr<Bus> bus_;
@@ -57,6 +60,7 @@ class Stream {
   json::Object what_;
   std::uint64_t window_;
   std::uint64_t offset_;
+  bool seeks_ = false;  // where it begins the node says
   std::uint64_t rq_ = 0;
   std::uint64_t read_ = 0;  // bytes since the last credit was given
   std::unique_ptr<Channel> channel_;

@@ -102,6 +102,15 @@ class KeepLife(unittest.TestCase):
                 self.node.await_status(name, "stopped")
         followed, complaints = follower.communicate(timeout=30)
         self.assertTrue(followed == printed, f"{len(followed)} bytes of {len(printed)}, {complaints}")
+        lines = printed.splitlines(keepends=True)
+        for name in names.values():
+            self.assertEqual(self.node.drover("logs", "--tail", "3", name).stdout, "".join(lines[-3:]))
+            middle, text = self.node.drover("logs", "-t", name).stdout.splitlines()[LINES // 2].split(" ", 1)
+            since = self.node.drover("logs", "--since", middle, name).stdout
+            self.assertTrue(printed.endswith(since) and text in since[:1 << 20], since[:100])
+            until = self.node.drover("logs", "--until", middle, name).stdout
+            self.assertTrue(printed.startswith(until) and text in until[-(1 << 20):], until[-100:])
+            self.assertEqual(self.node.drover("logs", "--since", "0s", name).stdout, "")
         self.node.drover("rm", names["runc"])
         after = self.node.drover("logs", names["runc"]).stdout
         self.assertTrue(after == printed, f"{len(after)} bytes of {len(printed)} after its deletion")

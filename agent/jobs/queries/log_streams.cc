@@ -11,13 +11,16 @@
 #include <system_error>
 
 #include "agent/core/fields.h"
+#include "agent/core/rfc3339.h"
 #include "agent/jobs/journal/kept_log.h"
 #include "messaging/record.h"
+#include "runtimes/log_search.h"
 
 namespace drover::jobs {
 namespace {
 
 constexpr std::size_t kMostStreams = 256;
+constexpr std::int64_t kMostTail = 10'000;
 constexpr std::int64_t kMostCredit = std::int64_t{16} << 20;
 
 }  // namespace
@@ -63,6 +66,25 @@ Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::
                 view.at("runtime").string_or("") == to_string(RuntimeKind::pve_lxc)};
 }
 
+Result<std::uint64_t> LogStreams::find_start(const Source& source, const Start& start) {
+  if (start.since && source.raw) {
+    return fail(Code::refused,
+                "since {}: what a guest of Proxmox prints is kept without times; ask for the last "
+                "lines (tail)",
+                to_rfc3339(*start.since));
+  }
+  const runtimes::LogParts parts = TRY(runtimes::open_log_parts(source.path));
+  std::uint64_t offset = 0;
+  if (start.tail) {
+    offset = TRY(runtimes::find_last_lines(parts, *start.tail, source.raw));
+  }
+  if (start.since) {
+    const std::uint64_t first = TRY(runtimes::find_time(parts, *start.since));
+    offset = std::max(offset, first);
+  }
+  return offset;
+}
+
 Result<> LogStreams::open(const Address& address, const json::Value& body) {
   Faults faults;
   Fields fields(body, "", faults);
@@ -76,6 +98,13 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
   stream.offset = static_cast<std::uint64_t>(fields.integer("offset", 0, 0, INT64_MAX));
   stream.follow = fields.boolean("follow", false);
   stream.credit = static_cast<std::uint64_t>(fields.integer("credit", 0, 0, kMostCredit));
+  Start start;
+  if (fields.has("tail")) {
+    start.tail = static_cast<std::uint64_t>(fields.integer("tail", 0, 0, kMostTail));
+  }
+  if (fields.has("since")) {
+    start.since = fields.integer("since", 0, 0, INT64_MAX);
+  }
   fields.finish();
   TRY(faults.result("the stream is not understood"));
   if (streams_.contains(address) || streams_.size() >= kMostStreams) {
@@ -87,6 +116,9 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
   stream.follow = stream.follow && source.grows;
   stream.in_parts = source.in_parts;
   stream.raw = source.raw;
+  if (start.tail || start.since) {
+    stream.offset = TRY(find_start(source, start));
+  }
   Result<runtimes::RotatedLog> log =
       runtimes::RotatedLog::open(source.path, source.in_parts, stream.offset);
   if (!log) {

@@ -34,8 +34,9 @@ class LogStreams {
   LogStreams(const LogStreams&) = delete;
   LogStreams& operator=(const LogStreams&) = delete;
 
-  /// Begins a stream as `body` of "stream.open" says: {"of", "name"|"id", "offset", "follow",
-  /// "credit"}. `conflict` when the client has a stream of this number or too many of them.
+  /// Begins a stream as `body` of "stream.open" says: {"of", "name"|"id", "offset", "tail",
+  /// "since", "follow", "credit"}. `conflict` when the client has a stream of this number or too
+  /// many of them.
   Result<> open(const Address& address, const json::Value& body);
   /// The client takes `bytes` more. Of a stream that has ended it is ignored.
   Result<> credit(const Address& address, const json::Value& body);
@@ -67,6 +68,12 @@ class LogStreams {
     bool in_parts;  // of a container
     bool raw;       // of a guest of Proxmox, whose terminal LXC logs
   };
+  /// Where to begin, other than at an offset.
+  struct Start {
+    std::optional<std::uint64_t> tail{};  ///< lines
+    std::optional<std::int64_t> since{};  ///< unix ms
+  };
+  static Result<std::uint64_t> find_start(const Source& source, const Start& start);
   Result<Source> find(const std::string& kind, const std::string& object);
   Result<int> watch(const Source& source);
   void changed();

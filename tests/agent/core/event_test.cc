@@ -75,15 +75,5 @@ TEST(EventTest, TheTopicOfOneNameIsNoPrefixOfAnothers) {
   EXPECT_FALSE(topic_of(other, "n").starts_with(topic));
 }
 
-TEST(Rfc3339Test, IsUtcWithMilliseconds) {
-  EXPECT_EQ(to_rfc3339(0), "1970-01-01T00:00:00.000Z");
-  EXPECT_EQ(to_rfc3339(999), "1970-01-01T00:00:00.999Z");
-  EXPECT_EQ(to_rfc3339(951'782'400'000), "2000-02-29T00:00:00.000Z");
-}
-
-TEST(Rfc3339Test, ATimeBefore1970IsATime) {
-  EXPECT_EQ(to_rfc3339(-1), "1969-12-31T23:59:59.999Z");
-}
-
 }  // namespace
 }  // namespace drover

@@ -237,6 +237,30 @@ TEST_F(RequestsTest, AFollowedLogGrowsUntilItsContainerHasStopped) {
   EXPECT_EQ(kind_of(sent_.at(2)), "stream.end");
 }
 
+TEST_F(RequestsTest, AStreamBeginsWithTheLastLinesOrAtATime) {
+  run(run_job("j1", "web-1"));
+  const std::string old = "2026-11-24T14:03:05.000Z stdout F one\n";
+  const std::string young = "2026-11-24T14:03:06.000Z stdout F two\n";
+  write_log("web-1", old + young);
+  const auto first = [this](const std::string& body, std::uint64_t request) {
+    return ask("submit", "stream.open", body, request).front();
+  };
+  const Record tail = first(R"({"name":"web-1","tail":1,"credit":1000})", 1);
+  EXPECT_EQ(tail.data, young);
+  EXPECT_EQ(tail.header.find("offset")->integer_or(0), static_cast<std::int64_t>(old.size()));
+  EXPECT_EQ(tail.header.find("gone"), nullptr);
+  EXPECT_EQ(first(R"({"name":"web-1","since":1795528986000,"credit":1000})", 2).data, young);
+  EXPECT_EQ(first(R"({"name":"web-1","since":1795528985000,"credit":1000})", 3).data, old + young);
+  EXPECT_EQ(first(R"({"name":"web-1","since":1795528985000,"tail":1,"credit":1000})", 4).data,
+            young);
+  const Record end = first(R"({"name":"web-1","tail":0,"credit":1000})", 5);
+  EXPECT_EQ(kind_of(end), "stream.end");
+  ContainerRow row = journal_->container("web-1").value().value();
+  row.runtime = "pve-lxc";
+  ASSERT_TRUE(journal_->put_container(row));
+  EXPECT_EQ(refusal("submit", "stream.open", R"({"name":"web-1","since":0})"), "refused");
+}
+
 TEST_F(RequestsTest, AGuestsLogIsOneOverItsRotations) {
   run(run_job("j1", "web-1"));
   ContainerRow row = journal_->container("web-1").value().value();
