@@ -184,7 +184,7 @@ class GuestLife(guest_node.GuestNode):
         copied = drover("run", "--runtime", "pve-lxc", "--name", "copy", "--image", "container:other", check=False)
         self.assertIn("only guests of Proxmox (pve-lxc) are copied", copied.stderr)
         drover("rm", "--force", "other")
-        self.assertIn("--disk: the root of a container of runc has no disk",
+        self.assertIn("--disk: the root has no disk of its own",
                       drover("run", "--runtime", "runc", "--name", "other", "--disk", "9G", check=False).stderr)
         spec = {"runtime": "pve-lxc", "image": "local:vztmpl/busybox.tar.gz", "networks": [],
                 "volumes": [{"name": "data", "target": "/data", "size_mib": 64, "storage": "local"}]}
