@@ -7,6 +7,7 @@
 //       rootfs/                     overlay mount
 //       upper/ work/                the overlay's own
 //       volumes/VOLUME/             mount points
+//       binds/N                     the same of its bind mounts, in their order, from 0 on
 //       log                         lines of the container, k8s-file format (conmon(8)); of a guest
 //                                   its terminal's, as LXC logs it
 //       log.1 log.2 ...             what was before that (log_parts.h)
@@ -53,6 +54,10 @@ struct Layout {
   Path rootfs(const ContainerName& name) const { return container(name) / "rootfs"; }
   Path volume_mount(const ContainerName& name, const std::string& volume) const {
     return container(name) / "volumes" / volume;
+  }
+  Path bind_mounts(const ContainerName& name) const { return container(name) / "binds"; }
+  Path bind_mount(const ContainerName& name, const std::string& number) const {
+    return bind_mounts(name) / number;
   }
   Path log(const ContainerName& name) const { return container(name) / "log"; }
   Path exits() const { return state / "exits"; }

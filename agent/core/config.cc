@@ -112,6 +112,9 @@ Result<Config> parse_config(std::string_view text) {
   fields.object("images", [&](const json::Value& value, std::string at) {
     config.images = read_images_section(value, std::move(at), faults);
   });
+  fields.object("policy", [&](const json::Value& value, std::string at) {
+    config.policy = read_policy_section(value, std::move(at), faults);
+  });
   fields.object("bus", [&](const json::Value& value, std::string at) {
     config.bus = read_bus_section(value, std::move(at), faults);
   });

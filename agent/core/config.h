@@ -16,6 +16,7 @@
 #include "agent/core/config/journal.h"
 #include "agent/core/config/log.h"
 #include "agent/core/config/network.h"
+#include "agent/core/config/policy.h"
 #include "agent/core/config/proxmox.h"
 #include "agent/core/config/reconcile.h"
 #include "agent/core/config/runtime.h"
@@ -40,6 +41,7 @@ struct Config {
   NetworkConfig network;
   ContainerConfig container;
   ImagesConfig images;
+  PolicyConfig policy;
   BusConfig bus;
   JournalConfig journal;
   LogConfig log;

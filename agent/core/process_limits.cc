@@ -1,17 +1,12 @@
 #include "agent/core/process_limits.h"
 
-#include <array>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 namespace drover {
 namespace {
 
 constexpr std::string_view kUnlimited = "unlimited";
-constexpr std::array<std::string_view, 16> kLimitedResources = {
-    "as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
-    "nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
 
 /// Nothing for what has a fault.
 std::optional<std::uint64_t> read_bound(Fields& fields, std::string_view key) {

@@ -1,10 +1,12 @@
 // ProcessLimits: what each process of a container may use by itself (getrlimit(2)).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "agent/core/fields.h"
 
@@ -17,6 +19,11 @@ struct ProcessLimit {
   std::uint64_t hard = 0;  ///< the soft one may be raised up to here
   bool operator==(const ProcessLimit&) const = default;
 };
+
+/// In small letters without "RLIMIT_".
+inline constexpr std::array<std::string_view, 16> kLimitedResources = {
+    "as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
+    "nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
 
 /// By the resource's name in small letters without "RLIMIT_", as "nofile".
 using ProcessLimits = std::map<std::string, ProcessLimit>;

@@ -6,6 +6,7 @@
 
 #include "agent/jobs/journal/kept_log.h"
 #include "agent/jobs/node_turns.h"
+#include "runtimes/bind_sources.h"
 
 namespace drover::jobs {
 namespace {
@@ -90,6 +91,11 @@ const std::map<std::string, Undo, std::less<>>& undos() {
           const system::Stop& stop) {
          return runtimes::unmount_volume(
              node.layout.volume_mount(record.container.name, step.subject), stop);
+       }},
+      {"bind.mount",
+       [](const Node& node, const ContainerRecord& record, const StepRow& step,
+          const system::Stop&) {
+         return runtimes::unmount_bind(node.layout.bind_mount(record.container.name, step.subject));
        }},
       {"network.namespace",
        [](const Node& node, const ContainerRecord& record, const StepRow&,

@@ -98,6 +98,9 @@ Result<SealedRecord> unrecorded(Journal& journal, const Node& node, const Contai
     for (const system::Path& point : points) {
       add_step("volume.mount", point.filename().native());
     }
+    for (const system::Path& point : system::children_of(node.layout.bind_mounts(name))) {
+      add_step("bind.mount", point.filename().native());
+    }
     for (const char* step : {"network.namespace", "rootfs.mount", "runtime.create"}) {
       add_step(step, "");
     }

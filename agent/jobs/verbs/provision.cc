@@ -9,16 +9,34 @@
 #include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/standing_volumes.h"
+#include "runtimes/bind_sources.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
+namespace {
+
+/// The spec's bind mounts, by the names of the places where they are mounted.
+std::vector<std::pair<std::string, MountSpec>> binds_of(const ContainerSpec& spec) {
+  std::vector<std::pair<std::string, MountSpec>> binds;
+  for (const MountSpec& mount : spec.mounts) {
+    if (mount.kind == MountSpec::Kind::bind) {
+      binds.emplace_back(std::to_string(binds.size()), mount);
+    }
+  }
+  return binds;
+}
+
+}  // namespace
 
 std::int64_t Provision::steps(const ContainerSpec& spec) {
   const std::size_t networks = spec.networks ? spec.networks->size() : 0;
   const auto standing =
       std::count_if(spec.volumes.begin(), spec.volumes.end(),
                     [](const VolumeSpec& volume) { return !volume.from.empty(); });
-  return static_cast<std::int64_t>(4 + 2 * spec.volumes.size() + networks) - standing;
+  const auto binds =
+      std::count_if(spec.mounts.begin(), spec.mounts.end(),
+                    [](const MountSpec& mount) { return mount.kind == MountSpec::Kind::bind; });
+  return static_cast<std::int64_t>(4 + 2 * spec.volumes.size() + networks) - standing + binds;
 }
 
 Result<> Provision::make() {
@@ -30,6 +48,7 @@ Result<> Provision::make() {
   for (const VolumeSpec& spec : record_.container.spec.volumes) {
     TRY(make_volume(spec));
   }
+  TRY(mount_binds());
   TRY(make_network(false));
   return mount_root();
 }
@@ -39,6 +58,9 @@ Result<bool> Provision::is_mounted() const {
   bool whole = TRY(runtimes::is_mounted(node_.layout.rootfs(name)));
   for (const runtimes::Volume& volume : record_.volumes) {
     whole = whole && TRY(runtimes::is_mounted(node_.layout.volume_mount(name, volume.name)));
+  }
+  for (const auto& [number, mount] : binds_of(record_.container.spec)) {
+    whole = whole && TRY(runtimes::is_mounted(node_.layout.bind_mount(name, number)));
   }
   return whole;
 }
@@ -50,6 +72,9 @@ Result<bool> Provision::has_namespace() const {
 Result<> Provision::renew(bool network) {
   for (const runtimes::Volume& volume : record_.volumes) {
     TRY(mount(volume));
+  }
+  for (const auto& [number, mount] : binds_of(record_.container.spec)) {
+    TRY(mount_bind(number, mount));
   }
   if (network) {
     TRY(make_network(true));
@@ -166,6 +191,33 @@ Result<> Provision::mount(const runtimes::Volume& volume) {
                     const runtimes::Volume active = TRY(source->activate(volume, work_.stop()));
                     TRY(runtimes::mount_volume(active, target, work_.stop()));
                     return json::Value(target.native());
+                  },
+                  .again = true}));
+  return {};
+}
+
+Result<> Provision::mount_binds() {
+  runtimes::Container& container = record_.container;
+  for (const auto& [number, mount] : binds_of(container.spec)) {
+    TRY(mount_bind(number, mount));
+    container.mounts.push_back(
+        {node_.layout.bind_mount(container.name, number), mount.target, mount.read_only});
+  }
+  return {};
+}
+
+/// Held against what the node allows each time that it is mounted, as `open_lower` does.
+Result<> Provision::mount_bind(const std::string& number, const MountSpec& spec) {
+  const runtimes::Path place = node_.layout.bind_mount(record_.container.name, number);
+  TRY(work_.once({.name = "bind.mount",
+                  .subject = number,
+                  .act = [&]() -> Result<json::Value> {
+                    if (!TRY(runtimes::is_mounted(place))) {
+                      const system::UniqueFd source =
+                          TRY(runtimes::open_bind_source(node_.config.policy.binds, spec));
+                      TRY(runtimes::mount_bind(source, place, spec.read_only));
+                    }
+                    return json::Value(place.native());
                   },
                   .again = true}));
   return {};

@@ -42,6 +42,8 @@ class Provision {
   Result<runtimes::Volume> allocate(const VolumeSpec& spec);
   Result<runtimes::Volume> standing(const VolumeSpec& spec);
   Result<> mount(const runtimes::Volume& volume);
+  Result<> mount_binds();
+  Result<> mount_bind(const std::string& number, const MountSpec& spec);
   Result<> make_namespace();
   Result<> make_network(bool renewed);
   bool leases_on(const proxmox::Bridge& bridge, const NetworkSpec& spec) const;
