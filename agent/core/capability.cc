@@ -65,4 +65,20 @@ std::optional<std::string> capability_from(std::string_view name) {
   return std::string(kCap).append(name);
 }
 
+std::vector<std::string> every_capability() {
+  std::vector<std::string> names;
+  for (const std::string_view name : kCapabilities) {
+    names.push_back(std::string(kCap).append(name));
+  }
+  return names;
+}
+
+bool is_usual_capability(std::string_view name) {
+  constexpr std::array<std::string_view, 11> kUsual = {
+      "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
+      "CAP_KILL",    "CAP_SETGID",           "CAP_SETUID",    "CAP_SETPCAP",
+      "CAP_SETFCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT"};
+  return std::find(kUsual.begin(), kUsual.end(), name) != kUsual.end();
+}
+
 }  // namespace drover

@@ -31,4 +31,19 @@ bool glob_match(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+bool path_glob_match(std::string_view pattern, std::string_view path) {
+  for (;;) {
+    const std::size_t part_of_pattern = pattern.find('/');
+    const std::size_t part_of_path = path.find('/');
+    if (!glob_match(pattern.substr(0, part_of_pattern), path.substr(0, part_of_path))) {
+      return false;
+    }
+    if (part_of_pattern == std::string_view::npos || part_of_path == std::string_view::npos) {
+      return part_of_pattern == part_of_path;
+    }
+    pattern.remove_prefix(part_of_pattern + 1);
+    path.remove_prefix(part_of_path + 1);
+  }
+}
+
 }  // namespace drover

@@ -24,6 +24,31 @@ bool is_within(const json::Value& value, std::size_t depth) {
   return true;
 }
 
+bool is_covered(std::string_view place, const std::vector<std::string>& pointers) {
+  return std::any_of(pointers.begin(), pointers.end(), [place](const std::string& pointer) {
+    return place.starts_with(pointer) &&
+           (place.size() == pointer.size() || place[pointer.size()] == '/');
+  });
+}
+
+/// `changed` stands at `place`.
+std::optional<std::string> first_beside(const json::Value& changed, std::string place,
+                                        const std::vector<std::string>& pointers) {
+  if (is_covered(place, pointers)) {
+    return std::nullopt;
+  }
+  const json::Object* object = changed.object();
+  if (object == nullptr || object->begin() == object->end()) {
+    return place;
+  }
+  for (const auto& [key, value] : *object) {
+    if (auto beside = first_beside(value, json::pointer_join(place, key), pointers)) {
+      return beside;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 json::Object read_oci_patch(Fields& spec) {
@@ -45,6 +70,16 @@ json::Object read_oci_patch(Fields& spec) {
     return {};
   }
   return *patch->object();
+}
+
+std::optional<std::string> patched_beside(const json::Object& patch,
+                                          const std::vector<std::string>& pointers) {
+  for (const auto& [key, value] : patch) {
+    if (auto beside = first_beside(value, json::pointer_join("", key), pointers)) {
+      return beside;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace drover

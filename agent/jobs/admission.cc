@@ -9,6 +9,7 @@
 
 #include "agent/core/image_reference.h"
 #include "agent/core/ip_address.h"
+#include "agent/jobs/admit_policy.h"
 #include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/growth.h"
@@ -147,6 +148,7 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
   if (request.verb != Verb::image_pull) {
     return {};
   }
+  TRY(admit_image_name(node.config.policy, request.target));
   if (proxmox::names_template(request.target)) {
     return admit_template(node, request);
   }
@@ -177,6 +179,7 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
   if (needs_ability) {
     return check_can(*runtime, request, *ability);
   }
+  TRY(admit_changed_limits(node.config.policy, request.options.resources));
   ContainerSpec spec = record.container.spec;
   spec.resources = with_changes(spec.resources, request.options.resources);
   TRY(runtime->accepts(spec));
@@ -186,6 +189,7 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
 Result<> admit_adoption(const Node& node, const JobRequest& request) {
   const std::string what = fmt::format("{} {}", to_string(request.verb), request.target);
   const runtimes::Runtime* guests = TRY(node.runtime(RuntimeKind::pve_lxc).context(what));
+  TRY(admit_runtime(node.config.policy, RuntimeKind::pve_lxc).context(what));
   if (!request.spec) {
     return {};
   }
@@ -195,6 +199,7 @@ Result<> admit_adoption(const Node& node, const JobRequest& request) {
                 "to a node by themselves",
                 what, to_string(*request.spec->runtime), to_string(RuntimeKind::pve_lxc));
   }
+  TRY(admit_changed_limits(node.config.policy, request.spec->resources).context(what));
   return guests->accepts(with_defaults(node, *request.spec, RuntimeKind::pve_lxc)).context(what);
 }
 
@@ -251,6 +256,10 @@ ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind ki
   if (spec.resources.memory_mib == 0) {
     spec.resources.memory_mib = static_cast<std::uint64_t>(config.container.memory_mib);
   }
+  if (config.policy.own_users_only && kind != RuntimeKind::pve_lxc &&
+      spec.security.user_namespace.empty()) {
+    spec.security.user_namespace = "auto";
+  }
   return spec;
 }
 
@@ -282,7 +291,8 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
       TRY(check_size(node, *source, volume.size_mib, what));
     }
   }
-  return runtime->accepts(spec);
+  TRY(runtime->accepts(spec));
+  return admit_policy(node.config, spec, kind);
 }
 
 }  // namespace drover::jobs

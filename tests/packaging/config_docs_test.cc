@@ -67,7 +67,7 @@ std::map<std::string, std::string> members_of_tables(const std::string& page) {
     const std::size_t value = line.find("| ", name_end) + 2;
     std::string otherwise = line.substr(value, line.find(" |", value) - value);
     std::erase(otherwise, '`');
-    if (otherwise.starts_with('"') || otherwise.starts_with('[')) {
+    if (otherwise.starts_with('"') || otherwise.starts_with('[') || otherwise.starts_with('{')) {
       otherwise = json::write(json::parse(otherwise, {}).value());
     }
     members.emplace(line.substr(3, name_end - 3), otherwise);
@@ -110,6 +110,7 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   EXPECT_EQ(sample->container.default_image, otherwise.container.default_image);
   EXPECT_EQ(sample->container.memory_mib, otherwise.container.memory_mib);
   EXPECT_EQ(sample->container.pids, otherwise.container.pids);
+  EXPECT_EQ(sample->policy, otherwise.policy);
   EXPECT_EQ(sample->bus.folder, otherwise.bus.folder);
   EXPECT_EQ(sample->bus.front_user, otherwise.bus.front_user);
   EXPECT_EQ(sample->bus.queue, otherwise.bus.queue);
@@ -152,7 +153,7 @@ TEST(ConfigDocs, EveryMemberThatIsReadIsInThePage) {
   for (const std::string_view call :
        {"fields.string(\"", "fields.integer(\"", "fields.boolean(\"", "fields.one_of(\"",
         "fields.each(\"", "fields.number(\"", "read_absolute(fields, \"", "read_folders(fields, \"",
-        "read_kind(fields, \"", "fields.strings(\""}) {
+        "read_kind(fields, \"", "fields.strings(\"", "read_patterns(fields, \""}) {
     for (std::size_t at = source.find(call); at != std::string::npos;
          at = source.find(call, at + 1)) {
       const std::size_t start = at + call.size();

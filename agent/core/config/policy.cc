@@ -88,39 +88,39 @@ void take_seccomp(Fields& fields, const std::vector<std::string>& words, PolicyC
 }
 
 void take_binds(const json::Value& value, std::string at, Faults& faults, PolicyConfig& policy) {
-  Fields fields(value, std::move(at), faults);
-  fields.require("source");
-  const std::string text = fields.string("source");
+  Fields rule(value, std::move(at), faults);
+  rule.require("source");
+  const std::string text = rule.string("source");
   AllowedBind bind;
   if (std::optional<path> source = folder_from(text)) {
     bind.source = std::move(*source);
-  } else if (fields.has("source")) {
-    fields.fault("source", "must be an absolute path without \"..\"");
+  } else if (rule.has("source")) {
+    rule.fault("source", "must be an absolute path without \"..\"");
   }
-  bind.read_only = fields.boolean("read_only", bind.read_only);
-  fields.finish();
+  bind.read_only = rule.boolean("read_only", bind.read_only);
+  rule.finish();
   policy.binds.push_back(std::move(bind));
 }
 
 void take_devices(const json::Value& value, std::string at, Faults& faults, PolicyConfig& policy) {
-  Fields fields(value, std::move(at), faults);
-  fields.require("path");
+  Fields rule(value, std::move(at), faults);
+  rule.require("path");
   AllowedDevice device;
-  device.path = fields.string("path");
+  device.path = rule.string("path");
   const std::optional<path> normal = folder_from(device.path);
-  if (fields.has("path") &&
+  if (rule.has("path") &&
       (!normal || *normal != path(device.path) || !device.path.starts_with("/dev/") ||
        device.path.size() > kMostPolicyPattern)) {
-    fields.fault("path", fmt::format("must be a pattern of at most {} characters that begins with "
-                                     "/dev/ and has no \"..\" and no slash at its end",
-                                     kMostPolicyPattern));
+    rule.fault("path", fmt::format("must be a pattern of at most {} characters that begins with "
+                                   "/dev/ and has no \"..\" and no slash at its end",
+                                   kMostPolicyPattern));
   }
-  device.permissions = fields.string("permissions", device.permissions);
+  device.permissions = rule.string("permissions", device.permissions);
   if (device.permissions.empty() ||
       device.permissions.find_first_not_of(DeviceSpec::kUsualPermissions) != std::string::npos) {
-    fields.fault("permissions", "must be of r, w and m, as \"rw\"");
+    rule.fault("permissions", "must be of r, w and m, as \"rw\"");
   }
-  fields.finish();
+  rule.finish();
   policy.devices.push_back(std::move(device));
 }
 

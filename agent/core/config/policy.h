@@ -54,6 +54,7 @@ struct PolicyConfig {
   std::int64_t swap_mib = 0;
   double cpus = 0;
   std::int64_t pids = 0;
+  bool operator==(const PolicyConfig&) const = default;
 };
 
 /// The section, with every fault in it and its pointer below `at`.

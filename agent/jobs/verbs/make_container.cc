@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/jobs/admission.h"
+#include "agent/jobs/admit_policy.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/journal/kept_log.h"
 #include "agent/jobs/node_turns.h"
@@ -163,6 +164,11 @@ Result<json::Value> make_container(Work& work, const Node& node, bool start) {
   }
   ContainerRecord record = TRY(container_record_from(row->container));
   runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  if (row->status == Status::creating) {
+    // Its job may have been accepted when the node allowed more.
+    TRY(admit_as_it_is_now(node.config, record.container.spec, record.container.runtime)
+            .context("make container " + name.str()));
+  }
   json::Object made{{"container", name.str()}, {"runtime", row->runtime}};
   TRY(Making(work, node, *runtime, std::move(*row), std::move(record)).make(start));
   return json::Value(std::move(made));

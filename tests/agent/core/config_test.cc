@@ -164,6 +164,53 @@ INSTANTIATE_TEST_SUITE_P(
         WrongConfig{R"({"container":{"pids":0}})", "/container/pids"},
         WrongConfig{R"({"bus":{"front_user":""}})", "/bus/front_user"}));
 
+INSTANTIATE_TEST_SUITE_P(
+    Policy, ConfigFaultTest,
+    testing::Values(
+        WrongConfig{R"({"policy":{"privileged":true}})", "/policy/privileged"},
+        WrongConfig{R"({"policy":{"runtimes":["docker"]}})", "/policy/runtimes"},
+        WrongConfig{R"({"policy":{"images":[""]}})", "/policy/images"},
+        WrongConfig{R"({"policy":{"capabilities":["ROOT"]}})", "/policy/capabilities"},
+        WrongConfig{R"({"policy":{"seccomp":["default"]}})", "/policy/seccomp"},
+        WrongConfig{R"({"policy":{"seccomp":["/etc/../home"]}})", "/policy/seccomp"},
+        WrongConfig{R"({"policy":{"apparmor":[1]}})", "/policy/apparmor/0"},
+        WrongConfig{R"({"policy":{"new_privileges":"yes"}})", "/policy/new_privileges"},
+        WrongConfig{R"({"policy":{"user_namespace":"host"}})", "/policy/user_namespace"},
+        WrongConfig{R"({"policy":{"devices":["/dev/fuse"]}})", "/policy/devices/0"},
+        WrongConfig{R"({"policy":{"devices":[{"path":"/srv/x"}]}})", "/policy/devices/0/path"},
+        WrongConfig{R"({"policy":{"devices":[{"path":"/dev/../x"}]}})", "/policy/devices/0/path"},
+        WrongConfig{R"({"policy":{"devices":[{"path":"/dev/"}]}})", "/policy/devices/0/path"},
+        WrongConfig{R"({"policy":{"devices":[{"path":"/dev/x","permissions":"rx"}]}})",
+                    "/policy/devices/0/permissions"},
+        WrongConfig{R"({"policy":{"binds":[{"read_only":true}]}})", "/policy/binds/0/source"},
+        WrongConfig{R"({"policy":{"binds":[{"source":"data"}]}})", "/policy/binds/0/source"},
+        WrongConfig{R"({"policy":{"binds":[{"source":"/data/../etc"}]}})",
+                    "/policy/binds/0/source"},
+        WrongConfig{R"({"policy":{"rlimits":{"files":1}}})", "/policy/rlimits/files"},
+        WrongConfig{R"({"policy":{"rlimits":{"nofile":-1}}})", "/policy/rlimits/nofile"},
+        WrongConfig{R"({"policy":{"oci":["process"]}})", "/policy/oci"},
+        WrongConfig{R"({"policy":{"oci":["/process/~2"]}})", "/policy/oci"},
+        WrongConfig{R"({"policy":{"memory_mib":-1}})", "/policy/memory_mib"}));
+
+TEST(ConfigTest, ReadsAPolicy) {
+  const PolicyConfig policy = config(R"({"policy":{
+    "runtimes":["crun"], "capabilities":["NET_ADMIN"], "seccomp":["unconfined","/etc/p/"],
+    "binds":[{"source":"/data//a/"},{"source":"/","read_only":false}],
+    "devices":[{"path":"/dev/fuse"}], "rlimits":{"core":0,"memlock":"unlimited"}, "cpus":0.5}})")
+                                  .policy;
+  EXPECT_EQ(policy.runtimes, std::vector{RuntimeKind::crun});
+  EXPECT_EQ(policy.capabilities, std::vector<std::string>{"CAP_NET_ADMIN"});
+  EXPECT_TRUE(policy.seccomp_unconfined);
+  EXPECT_EQ(policy.seccomp_folders, std::vector<path>{"/etc/p"});
+  EXPECT_EQ(policy.binds, (std::vector<AllowedBind>{{"/data/a", true}, {"/", false}}));
+  EXPECT_EQ(policy.devices, (std::vector<AllowedDevice>{{"/dev/fuse", "rwm"}}));
+  EXPECT_EQ(policy.rlimits.at("core"), 0U);
+  EXPECT_EQ(policy.rlimits.at("nofile"), 1048576U);
+  EXPECT_FALSE(policy.rlimits.contains("memlock"));
+  EXPECT_EQ(policy.cpus, 0.5);
+  EXPECT_EQ(config("{}").policy, PolicyConfig{});
+}
+
 TEST(ConfigTest, WhatIsNoJsonNamesTheLine) {
   const auto read = parse_config("{\n\"node\": \n}");
   ASSERT_FALSE(read);

@@ -102,6 +102,19 @@ TEST(GlobTest, TheWorstCaseIsQuadraticAndNotWorse) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
+TEST(PathGlobTest, GoesPartByPart) {
+  EXPECT_TRUE(path_glob_match("/dev/dri/*", "/dev/dri/card0"));
+  EXPECT_TRUE(path_glob_match("/dev/*/x", "/dev/a/x"));
+  EXPECT_TRUE(path_glob_match("/dev/sd?", "/dev/sda"));
+  EXPECT_TRUE(path_glob_match("", ""));
+  for (const char* path : {"/dev/dri", "/dev/dri/by-path/x", "/dev/dri/../sda", "/dev", ""}) {
+    EXPECT_FALSE(path_glob_match("/dev/dri/*", path)) << path;
+  }
+  EXPECT_FALSE(path_glob_match("/dev/?", "/dev/a/b"));
+  EXPECT_FALSE(path_glob_match("/dev*", "/dev/a"));
+  EXPECT_FALSE(path_glob_match("*", "/"));
+}
+
 TEST(GlobTest, DepthCostsNoStack) {
   EXPECT_TRUE(glob_match(std::string(1'000'000, '*'), std::string(10, 'a')));
   EXPECT_TRUE(glob_match("*" + std::string(100, '?'), std::string(1'000'000, 'a')));
