@@ -13,6 +13,7 @@
 #include "agent/cli/text.h"
 #include "agent/core/config.h"
 #include "agent/doctor/examine_images.h"
+#include "agent/doctor/examine_policy.h"
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
 #include "agent/system/file.h"
@@ -68,6 +69,8 @@ Result<int> examine(const DoctorOptions& options, const system::Stop& stop) {
   std::vector<Finding> findings = doctor::examine_programs(*config);
   std::vector<Finding> images = doctor::examine_images(*config);
   std::move(images.begin(), images.end(), std::back_inserter(findings));
+  std::vector<Finding> of_policy = doctor::examine_policy(*config);
+  std::move(of_policy.begin(), of_policy.end(), std::back_inserter(findings));
   if (config->proxmox.enabled) {
     system::SystemClock clock;
     std::vector<Finding> more = doctor::examine_proxmox(*config, clock, stop);

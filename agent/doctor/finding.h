@@ -7,8 +7,8 @@
 namespace drover::doctor {
 
 struct Finding {
-  std::string
-      about;  ///< "programs", "images", "proxmox", "cluster", "privileges", "storage", "network"
+  /// "programs", "images", "policy", "proxmox", "cluster", "privileges", "storage", "network"
+  std::string about;
   bool ok = false;
   std::string message;
   /// What an admin enters to set it right; of a finding that is ok, to let the node do more.

@@ -279,7 +279,8 @@ TEST(PolicyTest, LimitsOfAContainerHaveAMost) {
   EXPECT_EQ(limits(R"({"memory_mib":512,"swap_mib":64,"cpus":1.5,"pids":100})"), "");
   EXPECT_THAT(limits(R"({"memory_mib":513,"cpus":1,"pids":1})"),
               HasSubstr("resources.memory_mib: 513 is more than this node allows (512)"));
-  EXPECT_THAT(limits(R"({"memory_mib":32,"swap_mib":65,"cpus":1,"pids":1})"), HasSubstr("swap_mib"));
+  EXPECT_THAT(limits(R"({"memory_mib":32,"swap_mib":65,"cpus":1,"pids":1})"),
+              HasSubstr("swap_mib"));
   EXPECT_THAT(limits(R"({"memory_mib":32,"cpus":1.6,"pids":1})"), HasSubstr("1.6 is more"));
   EXPECT_THAT(limits(R"({"memory_mib":32,"cpus":1,"pids":101})"), HasSubstr("resources.pids: 101"));
   // What has no bound has more than any.
