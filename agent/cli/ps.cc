@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include "agent/cli/command.h"
@@ -16,7 +18,27 @@ namespace {
 struct PsOptions {
   bool json = false;
   bool names_only = false;
+  std::vector<std::string> labels;
 };
+
+/// Whether it has each of `labels`, "NAME" with any value or "NAME=VALUE".
+bool has_labels(const json::Value& container, const std::vector<std::string>& labels) {
+  return std::all_of(labels.begin(), labels.end(), [&](const std::string& label) {
+    const std::size_t equals = label.find('=');
+    const std::string* value =
+        container.at("labels").at(label.substr(0, std::min(equals, label.size()))).string();
+    return value != nullptr && (equals == std::string::npos || *value == label.substr(equals + 1));
+  });
+}
+
+Result<> check_labels(const std::vector<std::string>& labels) {
+  for (const std::string& label : labels) {
+    if (label.empty() || label.starts_with('=')) {
+      return fail(Code::invalid, "--label: \"{}\" is neither NAME nor NAME=VALUE", label);
+    }
+  }
+  return {};
+}
 
 std::string status_text(const json::Value& container, std::int64_t now) {
   const std::string status(container.at("status").string_or("unknown"));
@@ -52,18 +74,22 @@ std::string addresses(const json::Value& container) {
 }
 
 Result<int> show_ps(Session& session, const PsOptions& options) {
+  TRY(check_labels(options.labels));
   messaging::Client client = TRY(session.connect());
   const json::Value answer = TRY(client.containers(session.interrupt.first()));
+  json::Array containers;
+  if (const json::Array* all = answer.at("containers").array()) {
+    std::copy_if(all->begin(), all->end(), std::back_inserter(containers),
+                 [&](const json::Value& one) { return has_labels(one, options.labels); });
+  }
   if (options.json) {
-    fmt::print("{}\n", json::write_pretty(answer.at("containers")));
+    fmt::print("{}\n", json::write_pretty(containers));
     return kDone;
   }
-  const json::Array none;
-  const json::Array* containers = answer.at("containers").array();
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "RUNTIME", "STATUS", "CREATED", "ADDRESS", "IMAGE"}};
   const std::int64_t now = system::SystemClock().unix_ms();
-  for (const json::Value& container : containers == nullptr ? none : *containers) {
+  for (const json::Value& container : containers) {
     const std::string name(container.at("name").string_or(""));
     if (options.names_only) {
       fmt::print("{}\n", printable(name));
@@ -87,6 +113,12 @@ void add_ps(CLI::App& app, Action& action) {
   const auto options = std::make_shared<PsOptions>();
   command->add_flag("--json", options->json, "As a JSON array");
   command->add_flag("-q,--quiet", options->names_only, "Names only");
+  command
+      ->add_option("-l,--label", options->labels,
+                   "Only those with this label, NAME or NAME=VALUE; with each that is given")
+      ->type_name("LABEL")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->footer(kExitStatus);
   command->callback([&action, options] {
     action = [options](Session& session) { return show_ps(session, *options); };

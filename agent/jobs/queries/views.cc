@@ -139,6 +139,13 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
   if (!record.pending.empty()) {
     view.set("pending", json::Array(record.pending.begin(), record.pending.end()));
   }
+  if (!container.spec.labels.empty()) {
+    json::Object labels;
+    for (const auto& [name, value] : container.spec.labels) {
+      labels.set(name, value);
+    }
+    view.set("labels", std::move(labels));
+  }
   if (with_spec) {
     view.set("spec", drover::to_json(container.spec));
   }

@@ -38,6 +38,27 @@ TEST_F(Commands, PsListsContainers) {
   EXPECT_EQ(list->array()->size(), 2U);
 }
 
+TEST_F(Commands, PsListsThoseWithALabel) {
+  have_container("plain", "sleep");
+  for (const auto& [name, team] : {std::pair("web-1", "web"), {"db-1", "db"}}) {
+    const system::Output made =
+        drover({"run", "--quiet", "--name", name, "--image", "oci:/images/busybox:1", "--label",
+                std::string("team=") + team, "--label", "note=", "--", "sleep"});
+    ASSERT_EQ(made.ending.code, 0) << made.err;
+  }
+  EXPECT_EQ(drover({"ps", "-q", "--label", "team=web"}).out, "web-1\n");
+  EXPECT_EQ(drover({"ps", "-q", "--label", "team"}).out, "db-1\nweb-1\n");
+  EXPECT_EQ(drover({"ps", "-q", "-l", "team", "-l", "note="}).out, "db-1\nweb-1\n");
+  EXPECT_EQ(drover({"ps", "-q", "-l", "team=db", "-l", "note=x"}).out, "");
+  EXPECT_EQ(drover({"ps", "-q", "-l", "team="}).out, "");
+  const auto list = json::parse(drover({"ps", "--json", "--label", "team=db"}).out);
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->array()->size(), 1U);
+  const system::Output wrong = drover({"ps", "--label", "=web"});
+  EXPECT_NE(wrong.ending.code, 0);
+  EXPECT_NE(wrong.err.find("neither NAME nor NAME=VALUE"), std::string::npos) << wrong.err;
+}
+
 TEST_F(Commands, InspectShowsAll) {
   have_container("web-1", "sleep");
   const system::Output text = drover({"inspect", "web-1"});

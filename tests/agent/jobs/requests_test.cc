@@ -111,10 +111,13 @@ TEST_F(RequestsTest, QuestionsThatMakeNoSenseAreInvalid) {
 }
 
 TEST_F(RequestsTest, QueriesTellWhatTheJobsDid) {
-  run(run_job("j1", "web-1"));
+  json::Object request = run_job("j1", "web-1");
+  request.find("spec")->object()->set("labels", json::Object{{"team", "web"}});
+  run(request);
   run(job("j2", "container.delete", "nobody"));
   const json::Value list = answer("query.containers", "{}");
   ASSERT_EQ(list.at("containers").array()->size(), 1U);
+  EXPECT_EQ(list.at("containers").array()->at(0).at("labels").at("team").string_or(""), "web");
   EXPECT_TRUE(list.at("whole").boolean_or(false));
   const json::Value one = answer("query.container", R"({"name":"web-1"})");
   EXPECT_EQ(one.at("status").string_or(""), "running");
