@@ -19,14 +19,15 @@ void each_line(std::string_view text, const Use& use) {
   }
 }
 
-/// The folder of the group in which `controller` ("memory") bounds the process (cgroups(7):
-/// "ID:CONTROLLERS:PATH").
+}  // namespace
+
 std::optional<system::Path> group_of(pid_t pid, std::string_view controller) {
   const auto text = system::read_file(system::Path("/proc") / std::to_string(pid) / "cgroup");
   if (!text) {
     return std::nullopt;
   }
   const system::Path top = "/sys/fs/cgroup";
+  // Lines of "ID:CONTROLLERS:PATH" (cgroups(7)).
   const std::string own = fmt::format(":{}:/", controller);
   std::optional<system::Path> unified;
   std::optional<system::Path> separate;
@@ -39,8 +40,6 @@ std::optional<system::Path> group_of(pid_t pid, std::string_view controller) {
   });
   return separate ? separate : unified;
 }
-
-}  // namespace
 
 std::optional<std::uint64_t> memory_held(pid_t pid) {
   const std::optional<system::Path> group = group_of(pid, "memory");

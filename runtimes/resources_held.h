@@ -6,11 +6,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/core/resources.h"
 #include "agent/core/result.h"
+#include "agent/system/file.h"
 
 namespace drover::runtimes {
+
+/// The folder of the group in which `controller` ("memory", as cgroup v1 calls it) bounds the
+/// process, on cgroup v1 and v2. None when it cannot be known.
+std::optional<system::Path> group_of(pid_t pid, std::string_view controller);
 
 /// Bytes that the control group of the process holds for programs (anonymous and shared memory),
 /// without caches, which the kernel drops when it needs to; on cgroup v1 and v2. None when it

@@ -4,21 +4,21 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
 
 #include "runtimes/images/image_user.h"
+#include "runtimes/oci/capability_set.h"
 #include "runtimes/oci/cgroup.h"
+#include "runtimes/oci/chosen_confinement.h"
 #include "runtimes/oci/confinement.h"
+#include "runtimes/oci/container_mounts.h"
+#include "runtimes/oci/seccomp_profile.h"
+#include "runtimes/oci/spec_patch.h"
 
 namespace drover::runtimes {
 namespace {
 
 constexpr std::string_view kPath =
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// The kernel's own default, in microseconds.
-constexpr std::int64_t kCpuPeriod = 100'000;
-constexpr std::int64_t kLeastCpuQuota = 1'000;
 
 /// Sets the variable, which stands at most once: which of two a program takes is anybody's guess.
 void put_variable(std::vector<std::string>& env, const std::string& variable) {
@@ -47,10 +47,14 @@ std::vector<std::string> environment_of(const Container& container) {
 
 Result<std::vector<std::string>> arguments_of(const Container& container) {
   std::vector<std::string> args = container.spec.command;
+  const std::vector<std::string>& more = container.spec.args;
   if (args.empty()) {
     args = container.image.entrypoint;
-    args.insert(args.end(), container.image.command.begin(), container.image.command.end());
+    if (more.empty()) {
+      args.insert(args.end(), container.image.command.begin(), container.image.command.end());
+    }
   }
+  args.insert(args.end(), more.begin(), more.end());
   if (args.empty() || args.front().empty()) {
     return fail(Code::invalid, "container {}: neither its job nor its image names a program to run",
                 container.name.str());
@@ -88,12 +92,6 @@ std::string folder_of(const Container& container) {
 
 }  // namespace
 
-bool can_limit_swap() {
-  std::error_code error;
-  return std::filesystem::exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", error) ||
-         std::filesystem::exists("/sys/fs/cgroup/system.slice/memory.swap.max", error);
-}
-
 Resources whole_limits(Resources asked, const BundleOptions& options) {
   if (asked.memory_mib == 0) {
     asked.memory_mib = options.default_memory_mib;
@@ -104,38 +102,11 @@ Resources whole_limits(Resources asked, const BundleOptions& options) {
   return asked;
 }
 
-json::Object limits_of(const Resources& whole) {
-  json::Object limits;
-  if (whole.memory_mib != 0) {
-    const std::uint64_t bytes = whole.memory_mib << 20;
-    json::Object memory{{"limit", bytes}};
-    if (can_limit_swap()) {
-      // Memory and swap together: none of it may be swap.
-      memory.set("swap", bytes);
-    }
-    limits.set("memory", std::move(memory));
+Path seccomp_profile_of(const ContainerSpec& wish, const BundleOptions& options) {
+  if (wish.security.seccomp == kUnconfined) {
+    return {};
   }
-  if (whole.cpus > 0) {
-    const auto quota = std::llround(whole.cpus * static_cast<double>(kCpuPeriod));
-    limits.set("cpu", json::Object{{"period", kCpuPeriod},
-                                   {"quota", std::max<std::int64_t>(quota, kLeastCpuQuota)}});
-  }
-  if (whole.pids != 0) {
-    limits.set("pids", json::Object{{"limit", whole.pids}});
-  }
-  return limits;
-}
-
-void set_limits(Spec& spec, const Resources& whole) {
-  const json::Object limits = limits_of(whole);
-  const json::Value before = spec.document().at("linux").at("resources");
-  for (const std::string_view key : {"memory", "cpu", "pids"}) {
-    if (const json::Value* limit = limits.find(key)) {
-      spec.set({"linux", "resources", key}, *limit);
-    } else if (!before.at(key).is_null()) {
-      spec.set({"linux", "resources", key}, json::Object());
-    }
-  }
+  return wish.security.seccomp.empty() ? options.seccomp_profile : Path(wish.security.seccomp);
 }
 
 Result<Spec> make_spec(const Container& container, const BundleOptions& options) {
@@ -155,17 +126,25 @@ Result<Spec> make_spec(const Container& container, const BundleOptions& options)
   spec.set_root(container.rootfs, false);
   spec.set_hostname(wish.hostname.empty() ? container.name.str() : wish.hostname);
   add_kernel_mounts(spec);
-  for (const BindMount& mount : container.mounts) {
-    spec.add_mount(mount.target, "bind", mount.source.native(),
-                   {"rbind", "rprivate", "nosuid", "nodev", mount.read_only ? "ro" : "rw"});
-  }
-  set_capabilities(spec, user);
+  add_container_mounts(spec, container);
+  const std::vector<std::string> capabilities = bounding_capabilities(wish.security);
+  set_capabilities(spec, user, capabilities, wish.security);
   confine(spec, container.netns);
-  set_limits(spec, whole_limits(wish.resources, options));
-  spec.set({"linux", "cgroupsPath"}, cgroup_of(container.name, options.systemd_cgroup));
-  if (!options.seccomp_profile.empty()) {
-    TRY(add_seccomp(spec, options.seccomp_profile));
+  TRY(choose_confinement(spec, wish, options.apparmor)
+          .context("container " + container.name.str()));
+  const Resources whole = whole_limits(wish.resources, options);
+  set_limits(spec, whole);
+  if (json::Object io = TRY(block_io_of(whole.io)); !io.empty()) {
+    spec.set({"linux", "resources", "blockIO"}, std::move(io));
   }
+  spec.set({"linux", "cgroupsPath"}, cgroup_of(container.name, options.systemd_cgroup));
+  if (const Path profile = seccomp_profile_of(wish, options); !profile.empty()) {
+    spec.set({"linux", "seccomp"}, TRY(load_seccomp_profile(profile, seccomp_facts(capabilities))));
+  }
+  for (const auto& [name, value] : wish.annotations) {
+    spec.set_annotation(name, value);
+  }
+  TRY(apply_spec_patch(spec, wish.oci).context("container " + container.name.str()));
   spec.set_annotation(kNameAnnotation, container.name.str());
   spec.set_annotation(kJobAnnotation, container.job.str());
   TRY(spec.validate().context("container " + container.name.str()));
@@ -185,7 +164,8 @@ Result<Spec> read_bundle(const Path& bundle) {
   return Spec::parse(text);
 }
 
-Result<json::Value> make_exec_process(Spec spec, const Path& rootfs, const ExecRequest& request) {
+Result<json::Value> make_exec_process(Spec spec, const Container& container,
+                                      const ExecRequest& request) {
   if (request.command.empty() || request.command.front().empty()) {
     return fail(Code::invalid, "the command to execute names no program");
   }
@@ -199,9 +179,9 @@ Result<json::Value> make_exec_process(Spec spec, const Path& rootfs, const ExecR
     spec.set_cwd(request.cwd);
   }
   if (!request.user.empty()) {
-    const ImageUser user = TRY(find_image_user(rootfs, request.user));
+    const ImageUser user = TRY(find_image_user(container.rootfs, request.user));
     spec.set_user(user);
-    set_capabilities(spec, user);
+    set_capabilities(spec, user, spec.bounding(), container.spec.security);
   }
   TRY(spec.validate());
   return spec.document().at("process");

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "runtimes/container.h"
+#include "runtimes/oci/limits.h"
 #include "runtimes/oci/spec.h"
 #include "runtimes/runtime.h"
 
@@ -19,19 +20,17 @@ inline constexpr mode_t kProgramUmask = 022;
 
 struct BundleOptions {
   bool systemd_cgroup = false;  ///< the runtime asks systemd for the cgroup, instead of making it
-  Path seccomp_profile;         ///< "" for none
+  Path seccomp_profile;         ///< of a container whose job names none; "" for none
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
+  bool apparmor = false;  ///< whether the node's kernel has AppArmor
 };
 
 /// The limits with the node's defaults in place of what is 0; what is 0 still has no limit.
 Resources whole_limits(Resources asked, const BundleOptions& options);
-/// "memory", "cpu" and "pids" of linux.resources; what has no limit is left out.
-json::Object limits_of(const Resources& whole);
-/// Whether the kernel can limit swap: on cgroup v1 that is a boot option (swapaccount=1).
-bool can_limit_swap();
-/// Puts them in place of those that the configuration has.
-void set_limits(Spec& spec, const Resources& whole);
+
+/// The file of the filter that a container gets: its job's, else the node's; "" for none.
+Path seccomp_profile_of(const ContainerSpec& wish, const BundleOptions& options);
 
 /// The whole configuration of `container`, whose rootfs must be mounted: names of users are looked
 /// up in it. `invalid` when nothing says which program to run.
@@ -45,6 +44,7 @@ Result<Spec> read_bundle(const Path& bundle);
 
 /// The "process" of `spec` changed to what `request` asks for: its program, its environment on top
 /// of the container's, its folder and user. The confinement stays.
-Result<json::Value> make_exec_process(Spec spec, const Path& rootfs, const ExecRequest& request);
+Result<json::Value> make_exec_process(Spec spec, const Container& container,
+                                      const ExecRequest& request);
 
 }  // namespace drover::runtimes

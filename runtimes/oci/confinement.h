@@ -1,4 +1,4 @@
-// What every OCI container is confined by, whatever its job asks.
+// What every OCI container is confined by, before its job has a say (chosen_confinement.h).
 #pragma once
 
 #include "agent/core/result.h"
@@ -10,16 +10,8 @@ namespace drover::runtimes {
 /// read-only.
 void add_kernel_mounts(Spec& spec);
 
-/// Gives `user` the capabilities of Podman's default; one who is not root gets them as bounding set
-/// only.
-void set_capabilities(Spec& spec, const ImageUser& user);
-
-/// New namespaces of all kinds but user and, where `netns` names one, network; no new privileges,
-/// no devices but the usual ones, and kernel files masked or read-only.
+/// New namespaces of all kinds but user and, where `netns` names one, network; no devices but the
+/// usual ones, and kernel files masked or read-only.
 void confine(Spec& spec, const system::Path& netns);
-
-/// Sets the filter in `profile`, a file that holds the member "linux.seccomp" of the OCI runtime
-/// specification. `invalid` for one of Docker's profiles, whose members runc and crun do not know.
-Result<> add_seccomp(Spec& spec, const system::Path& profile);
 
 }  // namespace drover::runtimes

@@ -70,7 +70,7 @@ Result<int> OciRuntime::exec(const Container& container, const ExecRequest& requ
   const ContainerName& name = container.name;
   TRY(require(container, "execute in", {Status::running}, stop));
   Spec spec = TRY(read_bundle(layout_.bundle(name)));
-  const json::Value process = TRY(make_exec_process(std::move(spec), container.rootfs, request));
+  const json::Value process = TRY(make_exec_process(std::move(spec), container, request));
   const ExecFiles files(new_stem(layout_.bundle(name)));
   TRY(system::write_atomically(files.process, json::write(process), 0600));
   const Result<system::Ending> ran =

@@ -10,7 +10,10 @@
 #include "runtimes/exit_file.h"
 #include "runtimes/images/root_image.h"
 #include "runtimes/oci/cgroup.h"
+#include "runtimes/oci/chosen_confinement.h"
 #include "runtimes/oci/refused_members.h"
+#include "runtimes/oci/seccomp_profile.h"
+#include "runtimes/oci/spec_patch.h"
 #include "runtimes/oci/wait_for.h"
 #include "runtimes/volume_targets.h"
 
@@ -50,14 +53,32 @@ Capabilities OciRuntime::capabilities() const {
 }
 
 BundleOptions OciRuntime::bundle_options() const {
-  return {options_.systemd_cgroup, options_.seccomp_profile, options_.default_pids,
-          options_.default_memory_mib};
+  return {
+      options_.systemd_cgroup,
+      options_.seccomp_profile.empty() ? Path(kDefaultSeccompProfile) : options_.seccomp_profile,
+      options_.default_pids, options_.default_memory_mib, has_apparmor()};
 }
 
 Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
   TRY(check_root_image(spec, kind()));
   TRY(refuse_oci_members(spec, kind()));
-  return check_volume_targets(spec, kind());
+  TRY(check_volume_targets(spec, kind()));
+  const BundleOptions options = bundle_options();
+  TRY(check_limits(whole_limits(spec.resources, options), to_string(kind())));
+  TRY(check_choices(spec, kind(), options.apparmor));
+  TRY(block_io_of(spec.resources.io).context(to_string(kind())));
+  // crun 1.8 writes to blkio.weight, which no kernel since Linux 5.0 has.
+  std::error_code error;
+  if (spec.resources.io.weight != 0 && kind() == RuntimeKind::crun &&
+      std::filesystem::exists("/sys/fs/cgroup/blkio", error)) {
+    return fail(Code::refused,
+                "crun, resources.io.weight: crun does not know where the control groups of version "
+                "1, which the node has, take it; use runc, or leave it out");
+  }
+  if (const Path profile = seccomp_profile_of(spec, options); !profile.empty()) {
+    TRY(check_seccomp_profile(profile).context(to_string(kind())));
+  }
+  return check_spec_patch(spec.oci, kind());
 }
 
 Result<LiveState> OciRuntime::live(const Container& container, const Stop& stop) const {

@@ -22,7 +22,7 @@ struct OciOptions {
   Path program;
   Path conmon = "/usr/bin/conmon";
   bool systemd_cgroup = false;
-  Path seccomp_profile;  ///< "" for none
+  Path seccomp_profile;  ///< "" for kDefaultSeccompProfile
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
   LogBounds log{};

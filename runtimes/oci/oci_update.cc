@@ -1,4 +1,5 @@
 // Limits of a runc or crun container that is there.
+#include "runtimes/oci/group_limits.h"
 #include "runtimes/oci/oci_runtime.h"
 #include "runtimes/resources_held.h"
 
@@ -19,7 +20,14 @@ json::Object with_unlimited(json::Object limits, bool swap) {
   fill("memory", std::move(memory));
   // Not -1: crun 1.8 writes these as numbers without a sign, which the kernel does not take. As
   // many cores as a job may ask for, and as many processes as the kernel can number, are as good.
-  fill("cpu", {{"period", 100'000}, {"quota", 102'400'000}});
+  if (limits.find("cpu") == nullptr) {
+    limits.set("cpu", json::Object());
+  }
+  json::Object& cpu = *limits.find("cpu")->object();
+  if (cpu.find("quota") == nullptr) {
+    cpu.set("period", 100'000);
+    cpu.set("quota", 102'400'000);
+  }
   fill("pids", {{"limit", 4'194'304}});
   return limits;
 }
@@ -36,11 +44,17 @@ Result<> OciRuntime::update(const Container& container, const Resources& limits,
   }
   const Resources whole = whole_limits(limits, bundle_options());
   TRY(check_held(name.str(), now.pid, whole));
+  json::Object given = limits_of(whole);
+  given.erase("hugepageLimits");  // set_group_limits does
+  if (whole.io.weight != 0) {
+    given.set("blockIO", json::Object{{"weight", whole.io.weight}});
+  }
   // By a file, which both read alike.
   const Path file = layout_.bundle(name) / "limits.json";
   TRY(system::write_atomically(
-      file, json::write(with_unlimited(limits_of(whole), can_limit_swap())), 0600));
-  return act(container, {"update", "--resources", file.native(), name.str()}, stop);
+      file, json::write(with_unlimited(std::move(given), can_limit_swap())), 0600));
+  TRY(act(container, {"update", "--resources", file.native(), name.str()}, stop));
+  return set_group_limits(group_folders(now.pid), whole).context("update container " + name.str());
 }
 
 }  // namespace drover::runtimes

@@ -34,6 +34,24 @@ json::Value& member(json::Value& document, std::initializer_list<std::string_vie
   return *value;
 }
 
+/// RFC 7396: null takes a member away, an object changes the members that it has, and all else
+/// stands for itself.
+void merge_into(json::Value& target, const json::Object& patch) {
+  if (target.object() == nullptr) {
+    target = json::Object();
+  }
+  for (const auto& [key, value] : patch) {
+    if (value.is_null()) {
+      target.object()->erase(key);
+    } else if (const json::Object* inner = value.object()) {
+      json::Value* member = target.object()->find(key);
+      merge_into(member != nullptr ? *member : target.object()->set(key, json::Object()), *inner);
+    } else {
+      target.object()->set(key, value);
+    }
+  }
+}
+
 }  // namespace
 
 Spec::Spec() : document_(json::Object{{"ociVersion", "1.0.2"}}) {}
@@ -64,6 +82,10 @@ std::vector<std::string> Spec::args() const {
 
 std::vector<std::string> Spec::env() const {
   return texts_in(document_.at("process").at("env"));
+}
+
+std::vector<std::string> Spec::bounding() const {
+  return texts_in(document_.at("process").at("capabilities").at("bounding"));
 }
 
 std::string_view Spec::cwd() const {
@@ -123,6 +145,14 @@ void Spec::add_mount(std::string_view destination, std::string_view type, std::s
                                  {"options", to_array(options)}});
 }
 
+void Spec::add_device(json::Object device) {
+  array_at({"linux", "devices"}).emplace_back(std::move(device));
+}
+
+void Spec::allow_device(json::Object rule) {
+  array_at({"linux", "resources", "devices"}).emplace_back(std::move(rule));
+}
+
 void Spec::add_namespace(std::string_view type, const system::Path& path) {
   json::Object added{{"type", type}};
   if (!path.empty()) {
@@ -133,6 +163,10 @@ void Spec::add_namespace(std::string_view type, const system::Path& path) {
 
 void Spec::set(std::initializer_list<std::string_view> at, json::Value value) {
   member(document_, at) = std::move(value);
+}
+
+void Spec::merge(const json::Object& patch) {
+  merge_into(document_, patch);
 }
 
 json::Array& Spec::array_at(std::initializer_list<std::string_view> at) {

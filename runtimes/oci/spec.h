@@ -31,6 +31,8 @@ class Spec {
 
   std::vector<std::string> args() const;
   std::vector<std::string> env() const;
+  /// The capabilities that its programs may ever have.
+  std::vector<std::string> bounding() const;
   std::string_view cwd() const;
   std::string_view hostname() const;
   std::string_view root() const;
@@ -46,10 +48,16 @@ class Spec {
   void set_annotation(std::string_view name, std::string_view value);
   void add_mount(std::string_view destination, std::string_view type, std::string_view source,
                  const std::vector<std::string>& options);
+  void add_device(json::Object device);
+  /// Lets its programs use a device, behind the rules that stand there (linux.resources.devices).
+  void allow_device(json::Object rule);
   /// `path` "" makes a new namespace, else the one that is there is joined.
   void add_namespace(std::string_view type, const system::Path& path = {});
   /// Any member: set({"linux", "resources", "pids", "limit"}, 100) makes the objects on the way.
   void set(std::initializer_list<std::string_view> at, json::Value value);
+
+  /// Merges `patch` into the document (RFC 7396).
+  void merge(const json::Object& patch);
 
  private:
   explicit Spec(json::Value document) : document_(std::move(document)) {}

@@ -11,6 +11,9 @@ namespace {
 constexpr std::int64_t kMostId = std::numeric_limits<std::uint32_t>::max() - 1;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kMostMounts = 1024;
+constexpr std::size_t kMostDevices = 1024;
+constexpr std::size_t kMostRlimits = 64;
+constexpr std::size_t kMostSeccompRules = 8192;
 constexpr std::array<std::string_view, 8> kNamespaces{"pid", "network", "mount",  "ipc",
                                                       "uts", "user",    "cgroup", "time"};
 
@@ -69,6 +72,29 @@ void check_capabilities(const json::Value& value, std::string at, Faults& faults
   }
 }
 
+/// A whole number from 0 on, of which the largest stand for no limit.
+void check_natural(Fields& fields, std::string_view key) {
+  const json::Value* number = fields.any(key);
+  const bool whole = number == nullptr || number->unsigned_integer() != nullptr ||
+                     (number->integer() != nullptr && *number->integer() >= 0);
+  if (!whole) {
+    fields.fault(key, "must be a whole number, not negative");
+  }
+}
+
+void check_rlimit(const json::Value& value, std::string at, Faults& faults) {
+  Fields limit(value, std::move(at), faults);
+  limit.require("type");
+  if (const std::string type = limit.string("type");
+      limit.has("type") && !type.starts_with("RLIMIT_")) {
+    limit.fault("type", fmt::format("must be a name as RLIMIT_NOFILE, not \"{}\"", type));
+  }
+  for (const std::string_view bound : {"soft", "hard"}) {
+    limit.require(bound);
+    check_natural(limit, bound);
+  }
+}
+
 void check_process(const json::Value& value, std::string at, Faults& faults) {
   Fields process(value, std::move(at), faults);
   process.require("cwd");
@@ -92,6 +118,10 @@ void check_process(const json::Value& value, std::string at, Faults& faults) {
   process.boolean("terminal", false);
   process.boolean("noNewPrivileges", false);
   process.integer("oomScoreAdj", 0, -1000, 1000);
+  process.string("apparmorProfile");
+  process.each("rlimits", kMostRlimits, [&](const json::Value& limit, std::string place) {
+    check_rlimit(limit, std::move(place), faults);
+  });
   if_there(process, "user", [&](const json::Value& user, std::string pointer) {
     check_user(user, std::move(pointer), faults);
   });
@@ -109,6 +139,46 @@ void check_mount(const json::Value& value, std::string at, Faults& faults) {
   mount.strings("options");
 }
 
+void check_device(const json::Value& value, std::string at, Faults& faults) {
+  Fields device(value, std::move(at), faults);
+  device.require("path");
+  check_path(device, "path");
+  device.require("type");
+  device.one_of("type", "", {"b", "c", "p", "u"});
+  for (const std::string_view number : {"major", "minor", "fileMode", "uid", "gid"}) {
+    check_natural(device, number);
+  }
+}
+
+void check_block_io(const json::Value& value, std::string at, Faults& faults) {
+  Fields io(value, std::move(at), faults);
+  io.integer("weight", 0, 0, 1000);
+  for (const std::string_view rates : {"throttleReadBpsDevice", "throttleWriteBpsDevice",
+                                       "throttleReadIOPSDevice", "throttleWriteIOPSDevice"}) {
+    io.each(rates, kMostDevices, [&](const json::Value& one, std::string place) {
+      Fields rate(one, std::move(place), faults);
+      for (const std::string_view number : {"major", "minor", "rate"}) {
+        rate.require(number);
+        check_natural(rate, number);
+      }
+    });
+  }
+}
+
+void check_seccomp(const json::Value& value, std::string at, Faults& faults) {
+  Fields filter(value, std::move(at), faults);
+  filter.require("defaultAction");
+  filter.string("defaultAction");
+  filter.strings("architectures");
+  filter.each("syscalls", kMostSeccompRules, [&](const json::Value& one, std::string place) {
+    Fields rule(one, std::move(place), faults);
+    rule.require("names");
+    rule.strings("names");
+    rule.require("action");
+    rule.string("action");
+  });
+}
+
 void check_resources(const json::Value& value, std::string at, Faults& faults) {
   Fields resources(value, std::move(at), faults);
   if_there(resources, "memory", [&](const json::Value& memory, std::string pointer) {
@@ -121,6 +191,24 @@ void check_resources(const json::Value& value, std::string at, Faults& faults) {
     limits.integer("quota", -1, -1, kMost);
     limits.integer("period", 100'000, 1'000, 1'000'000);
     limits.integer("shares", 1024, 0, 262'144);
+    limits.string("cpus");
+    limits.string("mems");
+  });
+  if_there(resources, "blockIO", [&](const json::Value& io, std::string pointer) {
+    check_block_io(io, std::move(pointer), faults);
+  });
+  resources.each("hugepageLimits", kMostDevices, [&](const json::Value& one, std::string place) {
+    Fields pages(one, std::move(place), faults);
+    pages.require("pageSize");
+    pages.string("pageSize");
+    pages.require("limit");
+    check_natural(pages, "limit");
+  });
+  resources.each("devices", kMostDevices, [&](const json::Value& one, std::string place) {
+    Fields rule(one, std::move(place), faults);
+    rule.require("allow");
+    rule.boolean("allow", false);
+    rule.string("access");
   });
   if_there(resources, "pids", [&](const json::Value& pids, std::string pointer) {
     Fields limits(pids, std::move(pointer), faults);
@@ -152,10 +240,11 @@ void check_linux(const json::Value& value, std::string at, Faults& faults) {
   if_there(linux_part, "resources", [&](const json::Value& resources, std::string pointer) {
     check_resources(resources, std::move(pointer), faults);
   });
+  linux_part.each("devices", kMostDevices, [&](const json::Value& device, std::string place) {
+    check_device(device, std::move(place), faults);
+  });
   if_there(linux_part, "seccomp", [&](const json::Value& seccomp, std::string pointer) {
-    Fields filter(seccomp, std::move(pointer), faults);
-    filter.require("defaultAction");
-    filter.string("defaultAction");
+    check_seccomp(seccomp, std::move(pointer), faults);
   });
 }
 

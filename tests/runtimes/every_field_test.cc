@@ -3,7 +3,10 @@
 // of docs/schema/job.schema.json, so that a new one cannot be forgotten.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <set>
@@ -13,6 +16,7 @@
 #include "fakes/fake_proxmox.h"
 #include "fakes/temp_folder.h"
 #include "member_samples.h"
+#include "oci/oci_schema.h"
 #include "runtimes/guest/guest_program.h"
 #include "runtimes/guest/guest_request.h"
 #include "runtimes/guest/guest_runtime.h"
@@ -47,6 +51,8 @@ const std::map<std::string, std::string>& provisioned() {
       {"networks", "are in the network namespace: networks_test"},
       {"log.max_size_mib", "bounds its log: agent/jobs/log_turner_test, lxc_runtime_test"},
       {"log.max_files", "bounds its log: agent/jobs/log_turner_test, lxc_runtime_test"},
+      {"mounts.source", "is opened and becomes one of Container::mounts: bind_sources_test"},
+      {"mounts.read_only", "holds where that is mounted: bind_sources_test"},
   };
   return members;
 }
@@ -108,7 +114,13 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
   void SetUp() override {
     std::filesystem::create_directories(folder_ / "rootfs/etc");
     std::filesystem::create_directories(folder_ / "proxmox");
+    for (const unsigned minor : {0U, 1U}) {
+      const Path disk = folder_ / (minor == 0 ? "disk-a" : "disk-b");
+      ASSERT_EQ(mknod(disk.c_str(), S_IFBLK | 0600, makedev(7, minor)), 0) << std::strerror(errno);
+    }
     oci_.kind = GetParam();
+    oci_.seccomp_profile = folder_ / "seccomp.json";
+    std::ofstream(oci_.seccomp_profile) << R"({"defaultAction":"SCMP_ACT_ALLOW"})";
   }
 
   /// A small spec with these members in place of its own.
@@ -118,7 +130,13 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
         json::parse(guest ? R"({"image":"local:vztmpl/web.tar","command":["serve"]})"
                           : R"({"rootfs":"/srv/root","command":["serve"]})")
             .value();
-    const json::Value given = json::parse(members).value();
+    // Disks that no machine is known to have.
+    std::string here = members;
+    for (std::size_t at = 0; (at = here.find("/disk-", at)) != std::string::npos; at += 6) {
+      here.insert(at, folder_.path().native());
+      at += folder_.path().native().size();
+    }
+    const json::Value given = json::parse(here).value();
     for (const auto& [key, value] : *given.object()) {
       document.object()->set(key, value);
       if (key == "image") {
@@ -153,7 +171,11 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
       return given_to_proxmox(spec);
     }
     const Container container = container_of(spec);
-    const Spec bundle = TRY(make_spec(container, BundleOptions()));
+    BundleOptions options;
+    options.apparmor = true;
+    options.seccomp_profile = GetParam() == RuntimeKind::lxc ? Path() : Path(oci_.seccomp_profile);
+    const Spec bundle = TRY(make_spec(container, options));
+    EXPECT_EQ(schema_faults(bundle.document()), "");
     if (GetParam() != RuntimeKind::lxc) {
       return bundle.emit();
     }

@@ -95,8 +95,8 @@ void add_resources(std::vector<MemberSample>& all) {
   const std::string io = R"({"resources":{"io":{"devices":[{@}]}}})";
   all.push_back({"resources.io.weight", R"({"resources":{"io":{"weight":100}}})", "{}"});
   all.push_back(element("resources.io.devices.path", io, R"("read_bps":1048576)",
-                        R"("path":"/dev/null")", R"("path":"/dev/zero")"));
-  const std::string path = R"("path":"/dev/null")";
+                        R"("path":"/disk-a")", R"("path":"/disk-b")"));
+  const std::string path = R"("path":"/disk-a")";
   for (const char* rate : {"read_bps", "write_bps", "read_iops", "write_iops"}) {
     all.push_back(element(fmt::format("resources.io.devices.{}", rate), io, path,
                           fmt::format(R"("{}":1048576)", rate),

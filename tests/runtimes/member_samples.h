@@ -7,8 +7,9 @@
 namespace drover::runtimes {
 
 struct MemberSample {
-  std::string member;   ///< "resources.io.weight", as the schema has it
-  std::string with;     ///< a spec's members, as JSON
+  std::string member;  ///< "resources.io.weight", as the schema has it
+  /// A spec's members, as JSON. "/disk-a" and "/disk-b" are disks that the test makes somewhere.
+  std::string with;
   std::string without;  ///< those that `with` cannot do without, or other values
 };
 

@@ -60,8 +60,9 @@ TEST_P(OciInsideTest, WithoutAProgramItIsInvalid) {
 TEST_P(OciInsideTest, TheSeccompProfileFilters) {
   node_.options.seccomp_profile = node_.folder / "seccomp.json";
   std::ofstream(node_.options.seccomp_profile)
-      << R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [)"
-      << R"({"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]})";
+      << R"({"defaultAction": "SCMP_ACT_ALLOW", "archMap": [], "syscalls": [)"
+      << R"({"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errno": "EPERM",)"
+      << R"( "includes": {"caps": ["CAP_CHOWN"]}}]})";
   OciRuntime filtering(node_.layout, node_.options);
   const Container container = node_.container({"busybox", "mkdir", "/tmp/folder"});
   ASSERT_TRUE(filtering.create(container, node_.never));
