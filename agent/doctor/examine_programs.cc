@@ -5,6 +5,8 @@
 
 #include <initializer_list>
 
+#include "runtimes/oci/seccomp_profile.h"
+
 namespace drover::doctor {
 namespace {
 
@@ -32,6 +34,24 @@ Finding examine(const Program& program, const std::vector<path>& folders) {
           false,
           fmt::format("{} is missing, {}", program.name, program.purpose),
           {fmt::format("apt install {}", program.package)}};
+}
+
+/// Without its profile no container of runc and crun is made, but those that ask for none.
+Finding examine_seccomp(const path& configured) {
+  const path profile = configured.empty() ? path(runtimes::kDefaultSeccompProfile) : configured;
+  if (access(profile.c_str(), R_OK) == 0) {
+    return {"programs", true, profile.native()};
+  }
+  Finding finding{"programs",
+                  false,
+                  fmt::format("{} is missing, the filter of system calls of containers of runc and "
+                              "crun",
+                              profile.native()),
+                  {}};
+  if (configured.empty()) {
+    finding.commands = {fmt::format("apt install {}", runtimes::kSeccompPackage)};
+  }
+  return finding;
 }
 
 }  // namespace
@@ -70,6 +90,7 @@ std::vector<Finding> examine_programs(const Config& config) {
                                     config.runtime.conmon.native()),
                         {"apt install conmon"}});
   }
+  findings.push_back(examine_seccomp(config.runtime.seccomp_profile));
   const std::vector<path> folders = {"/usr/bin", "/usr/sbin",      "/bin",
                                      "/sbin",    "/usr/local/bin", "/usr/local/sbin"};
   for (const Program& program :

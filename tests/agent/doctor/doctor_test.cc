@@ -253,6 +253,8 @@ TEST(ExaminePrograms, WhatIsThereAndWhatIsNot) {
               Contains(AllOf(fault("programs", "/no/such/conmon"),
                              Field(&Finding::commands, ElementsAre("apt install conmon")))));
   EXPECT_THAT(findings, Contains(fault("programs", "bridge is missing")));
+  config.runtime.seccomp_profile = "/no/such/profile";
+  EXPECT_THAT(examine_programs(config), Contains(fault("programs", "/no/such/profile")));
   EXPECT_THAT(findings, Not(Contains(fault("programs", "/no/such/runc")))) << "nobody asks for it";
   config.runtime.rules.push_back({"db-*", RuntimeKind::runc});
   EXPECT_THAT(examine_programs(config), Contains(fault("programs", "/no/such/runc")));
