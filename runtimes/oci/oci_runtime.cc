@@ -149,6 +149,9 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   const Stop never;
   if (const Result<> undone = take_away(name, never); !undone) {
     error.message += "; then, while undoing it: " + undone.error().message;
+  } else if (const Result<> left = remove_cgroup(cgroup_of(name, false), never); !left) {
+    // crun 1.8 leaves its groups when the kernel does not take one of their limits.
+    error.message += "; then, while removing its control groups: " + left.error().message;
   }
   return Failure(std::move(error).context("create container " + name.str()));
 }

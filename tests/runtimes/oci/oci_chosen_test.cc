@@ -160,5 +160,15 @@ TEST_P(OciChosenTest, LimitsOfTheNodeHoldChangeAndGo) {
   ASSERT_TRUE(runtime_.remove(container, true, node_.never));
 }
 
+TEST_P(OciChosenTest, ALimitThatTheKernelDoesNotTakeFailsTheCreateAndLeavesNoGroup) {
+  Container container = node_.shell("true");
+  container.spec.resources.cpuset = "4000";
+  const auto created = runtime_.create(container, node_.never);
+  ASSERT_FALSE(created);
+  EXPECT_THAT(created.error().message, HasSubstr("cpuset"));
+  EXPECT_THAT(OciNode::cgroups_of(container), testing::IsEmpty());
+  EXPECT_THAT(OciNode::processes_of(container), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace drover::runtimes
