@@ -27,15 +27,22 @@ std::optional<system::Path> group_of(pid_t pid, std::string_view controller) {
     return std::nullopt;
   }
   const system::Path top = "/sys/fs/cgroup";
-  // Lines of "ID:CONTROLLERS:PATH" (cgroups(7)).
-  const std::string own = fmt::format(":{}:/", controller);
   std::optional<system::Path> unified;
   std::optional<system::Path> separate;
+  // Lines of "ID:CONTROLLERS:PATH" (cgroups(7)), with commas between controllers that go together.
   each_line(*text, [&](std::string_view line) {
-    if (line.starts_with("0::/")) {
-      unified = top / line.substr(4);
-    } else if (const std::size_t at = line.find(own); at != std::string_view::npos) {
-      separate = top / controller / line.substr(at + own.size());
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos || line.substr(second + 1, 1) != "/") {
+      return;
+    }
+    const std::string controllers(line.substr(first + 1, second - first - 1));
+    const std::string_view inside = line.substr(second + 2);
+    if (controllers.empty()) {
+      unified = top / inside;
+    } else if (fmt::format(",{},", controllers).find(fmt::format(",{},", controller)) !=
+               std::string::npos) {
+      separate = top / controller / inside;
     }
   });
   return separate ? separate : unified;
