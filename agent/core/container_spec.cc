@@ -1,11 +1,8 @@
 #include "agent/core/container_spec.h"
 
-#include <algorithm>
 #include <set>
 
 #include "agent/core/annotations.h"
-#include "agent/core/ascii.h"
-#include "agent/core/ip_address.h"
 #include "agent/core/json_members.h"
 #include "agent/core/oci_patch.h"
 #include "agent/core/program_fields.h"
@@ -15,35 +12,8 @@
 namespace drover {
 namespace {
 
-constexpr std::size_t kMostNetworks = 8;
 constexpr std::size_t kMostLabels = 64;
 constexpr std::size_t kMostProbes = 8;
-
-NetworkSpec read_network(const json::Value& value, std::string pointer, Faults& faults) {
-  Fields fields(value, std::move(pointer), faults);
-  NetworkSpec network;
-  network.interface = fields.string("interface", "eth0");
-  const bool interface_fits =
-      !network.interface.empty() && network.interface.size() <= 15 && network.interface != "lo" &&
-      network.interface != "." && network.interface != ".." &&
-      std::all_of(network.interface.begin(), network.interface.end(),
-                  [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; });
-  if (!interface_fits) {
-    fields.fault("interface", "must be 1 to 15 of letters, digits, '_', '-' and '.', and not lo");
-  }
-  network.bridge = fields.string("bridge");
-  network.address = fields.string("address");
-  if (!network.address.empty() && !is_cidr(network.address)) {
-    fields.fault("address", "must be an address with its prefix length, as 192.0.2.10/24");
-  }
-  network.gateway = fields.string("gateway");
-  if (!network.gateway.empty() && !is_address(network.gateway)) {
-    fields.fault("gateway", "must be an IP address");
-  }
-  network.vlan = static_cast<std::uint32_t>(fields.integer("vlan", 0, 1, 4094));
-  fields.finish();
-  return network;
-}
 
 void read_runtime(Fields& fields, ContainerSpec& spec) {
   const std::string runtime = fields.one_of("runtime", "", {"runc", "crun", "lxc", "pve-lxc"});
@@ -69,24 +39,6 @@ void read_process(Fields& fields, ContainerSpec& spec) {
   spec.hostname = fields.string("hostname");
   if (!spec.hostname.empty() && !NodeName::parse(spec.hostname)) {
     fields.fault("hostname", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
-  }
-}
-
-void read_networks(Fields& fields, ContainerSpec& spec, Faults& faults) {
-  if (!fields.has("networks")) {
-    fields.any("networks");
-    return;
-  }
-  spec.networks.emplace();
-  fields.each("networks", kMostNetworks, [&](const json::Value& element, std::string at) {
-    spec.networks->push_back(read_network(element, std::move(at), faults));
-  });
-  std::set<std::string> interfaces;
-  for (const NetworkSpec& network : *spec.networks) {
-    if (!interfaces.insert(network.interface).second) {
-      fields.fault("networks", fmt::format("must have different interfaces; \"{}\" stands twice",
-                                           network.interface));
-    }
   }
 }
 
@@ -122,17 +74,6 @@ void read_stop(Fields& fields, ContainerSpec& spec, Faults& faults) {
 
 }  // namespace
 
-json::Value to_json(const NetworkSpec& network) {
-  json::Object object{{"interface", network.interface}};
-  set_unless_empty(object, "bridge", network.bridge);
-  set_unless_empty(object, "address", network.address);
-  set_unless_empty(object, "gateway", network.gateway);
-  if (network.vlan != 0) {
-    object.set("vlan", network.vlan);
-  }
-  return object;
-}
-
 ContainerSpec read_container_spec(const json::Value& value, std::string pointer, Faults& faults) {
   Fields fields(value, std::move(pointer), faults);
   ContainerSpec spec;
@@ -141,7 +82,9 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   read_process(fields, spec);
   spec.volumes = read_volumes(fields, faults);
   spec.mounts = read_mounts(fields, spec.volumes, faults);
-  read_networks(fields, spec, faults);
+  spec.networks = read_networks(fields, faults);
+  spec.dns = read_dns(fields, faults);
+  spec.hosts = read_hosts(fields, faults);
   if (const json::Value* firewall = fields.any("firewall")) {
     spec.firewall =
         read_firewall(*firewall, json::pointer_join(fields.pointer(), "firewall"), faults);
@@ -192,6 +135,12 @@ json::Value to_json(const ContainerSpec& spec) {
   }
   if (spec.networks) {
     object.set("networks", array_of(*spec.networks));
+  }
+  if (json::Object dns = to_json(spec.dns); !dns.empty()) {
+    object.set("dns", std::move(dns));
+  }
+  if (!spec.hosts.empty()) {
+    object.set("hosts", to_json(spec.hosts));
   }
   if (spec.firewall) {
     object.set("firewall", to_json(*spec.firewall));

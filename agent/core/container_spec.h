@@ -16,6 +16,8 @@
 #include "agent/core/json.h"
 #include "agent/core/log_policy.h"
 #include "agent/core/mount_spec.h"
+#include "agent/core/name_spec.h"
+#include "agent/core/network_spec.h"
 #include "agent/core/probe_spec.h"
 #include "agent/core/process_limits.h"
 #include "agent/core/resources.h"
@@ -27,18 +29,6 @@
 #include "agent/core/volume_spec.h"
 
 namespace drover {
-
-/// One network interface of the container.
-struct NetworkSpec {
-  std::string interface = "eth0";
-  std::string bridge;      ///< "" for the node's default bridge
-  std::string address;     ///< CIDR, or "" to have one picked from the bridge's configured range
-  std::string gateway;     ///< "" for the range's own
-  std::uint32_t vlan = 0;  ///< tag 1 to 4094, 0 for none
-  bool operator==(const NetworkSpec&) const = default;
-};
-
-json::Value to_json(const NetworkSpec& network);
 
 struct ContainerSpec {
   std::optional<RuntimeKind> runtime;  ///< none: the node's routing rules decide by name
@@ -58,7 +48,9 @@ struct ContainerSpec {
   std::vector<VolumeSpec> volumes;
   std::vector<MountSpec> mounts;
   std::optional<std::vector<NetworkSpec>>
-      networks;                          ///< none: the node's default; []: loopback only
+      networks;  ///< none: the node's default; []: loopback only
+  DnsSpec dns;
+  std::vector<HostEntry> hosts;          ///< beside its own name
   std::optional<FirewallSpec> firewall;  ///< none: everything is let through
   Resources resources;
   ProcessLimits rlimits;
