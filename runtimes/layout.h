@@ -8,6 +8,7 @@
 //       upper/ work/                the overlay's own
 //       volumes/VOLUME/             mount points
 //       binds/N                     the same of its bind mounts, in their order, from 0 on
+//       names/                      its resolv.conf, hosts and hostname
 //       log                         lines of the container, k8s-file format (conmon(8)); of a guest
 //                                   its terminal's, as LXC logs it
 //       log.1 log.2 ...             what was before that (log_parts.h)
@@ -30,6 +31,7 @@
 //     runc/ crun/                   the runtimes' own state
 //     pids/NAME                     pid files; of its monitor NAME.monitor; and the start times
 //                                   (proc_pid_stat(5)) of both, by their name and ".start"
+//     cni/NAME/INTERFACE            what CNI plugins were told and have answered (plugin_chain.h)
 //     growing/VOLUME                locked while resize2fs works on it
 //     bus/                          sockets of drover-front, 0700
 //     droverd.lock                  one agent a node
@@ -59,6 +61,7 @@ struct Layout {
   Path bind_mount(const ContainerName& name, const std::string& number) const {
     return bind_mounts(name) / number;
   }
+  Path names(const ContainerName& name) const { return container(name) / "names"; }
   Path log(const ContainerName& name) const { return container(name) / "log"; }
   Path exits() const { return state / "exits"; }
   Path exit_file(const ContainerName& name) const { return exits() / name.str(); }
@@ -84,6 +87,7 @@ struct Layout {
   Path job_logs() const { return state / "jobs"; }
   Path job_log(const JobId& job) const { return job_logs() / job.str() / "log"; }
   Path cni() const { return state / "cni"; }
+  Path cni_chains() const { return run / "cni"; }
   Path ipam() const { return state / "ipam"; }
   Path runtime_root(RuntimeKind kind) const { return run / std::string(to_string(kind)); }
   Path pids() const { return run / "pids"; }

@@ -41,7 +41,7 @@ Result<> check_folder(const Node& node, const path& wanted) {
 Result<> check_networks(const Node& node, const std::vector<NetworkSpec>& networks) {
   std::set<std::pair<std::string, std::string>> addresses;
   for (const NetworkSpec& network : networks) {
-    if (network.bridge.empty()) {
+    if (network.bridge.empty() && network.kind != NetworkKind::ptp) {
       return fail(Code::invalid,
                   "interface {} names no bridge, and this node has no default bridge",
                   network.interface);
@@ -241,7 +241,7 @@ ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind ki
     }
   }
   for (NetworkSpec& network : *spec.networks) {
-    if (network.bridge.empty()) {
+    if (network.bridge.empty() && network.kind == NetworkKind::bridge) {
       network.bridge = config.network.default_bridge;
     }
   }

@@ -11,13 +11,14 @@
 #include "agent/core/json.h"
 #include "agent/system/stop.h"
 #include "runtimes/layout.h"
+#include "runtimes/network/plugin_chain.h"
 
 namespace drover::runtimes {
 
 /// One interface of a container as it was made.
 struct Attachment {
   std::string interface;       ///< inside
-  std::string host_interface;  ///< the veth's end on the node
+  std::string host_interface;  ///< the veth's end on the node; "" for none
   std::string bridge;
   std::string address;  ///< CIDR
   std::string gateway;
@@ -66,8 +67,8 @@ struct NetworkOptions {
   bool with_proxmox = false;  ///< bridges are Proxmox's to make, and errors say so
 };
 
-/// Makes named network namespaces (ip-netns(8)) and attaches them to existing bridges through the
-/// CNI plugins bridge and host-local. Thread-safe.
+/// Makes named network namespaces (ip-netns(8)) and the interfaces in them through CNI plugins
+/// (interface_chain.h). Thread-safe, but for calls about one container.
 class Networks {
  public:
   Networks(Layout layout, NetworkOptions options);
@@ -78,28 +79,36 @@ class Networks {
   Result<> check_address(const NetworkSpec& spec) const;
 
   /// Whether it could be attached now, as far as that can be told before: check_address, and the
-  /// bridge is there. `not_found` when it is not; `refused` for a VLAN on one that does not filter
-  /// them; `conflict` for an address that is the bridge's own. Without side effects.
+  /// bridge, or parent, is there. `not_found` when it is not; `refused` for a VLAN on a bridge that
+  /// does not filter them, and for ports on a node that forwards nothing; `conflict` for an address
+  /// that is the bridge's own, and for a port that a program of the node has. Without side effects.
   Result<> check(const NetworkSpec& spec, const system::Stop& stop) const;
 
-  /// Whether anything there is for `spec.gateway` to be the gateway of: `invalid` for one without
-  /// an address on a bridge that gives none out. What Proxmox leases is an address, too.
-  Result<> check_gateway(const NetworkSpec& spec) const;
+  /// Whether the interface will have the address that its gateway, ports or filter are about:
+  /// `invalid` for one that has none given on a bridge that gives none out. What Proxmox leases is
+  /// an address, too.
+  Result<> check_addressed(const NetworkSpec& spec) const;
 
   /// The pinned namespace Layout::netns(name), loopback up. One that is there already is success.
   Result<> make_namespace(const ContainerName& name, const system::Stop& stop);
+  /// With what plugins have still kept of it.
   Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);
   /// Plugs `spec.interface` into `spec.bridge`, which must exist on this node: a bridge is never
   /// made here. It gets `spec.address`, else one from the bridge's range, else none (the program
   /// inside may ask a DHCP server). `conflict`, naming who has it, for an address that is another's
   /// on that bridge, whatever the VLAN. The host's end has a stable name, and its alias carries the
   /// job ("drover:NAME:JOB"). What `check` says, it says, too. With a lease it gets that, and
-  /// whoever keeps it has seen to it that nobody else does.
+  /// whoever keeps it has seen to it that nobody else does. Then ports are published and limits
+  /// set.
   Result<Attachment> attach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                             const std::optional<Lease>& lease, const system::Stop& stop);
   /// Also gives the address back. Absent is success.
   Result<> detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                   const system::Stop& stop);
+
+  /// Has ports, limits and filters of an attached one again where somebody has flushed them. Its
+  /// address stays.
+  Result<> mend(const ContainerName& name, const std::string& interface, const system::Stop& stop);
 
   /// Addresses of this range are given out on its bridge from now on, unless the options have one
   /// for it. One without a subnet gives out none.
@@ -112,29 +121,30 @@ class Networks {
   Result<> plug_in_again(const Attachment& attachment, std::uint32_t vlan,
                          const system::Stop& stop) const;
 
-  /// Every interface on this node that was made here, also by an earlier agent.
+  /// Every veth on this node that was made here, also by an earlier agent.
   Result<std::vector<FoundInterface>> inventory(const system::Stop& stop) const;
   /// Removes it if it is still the one that was found: names are used again.
-  Result<> remove_interface(const FoundInterface& found, const system::Stop& stop) const;
+  Result<> remove_interface(const FoundInterface& found, const system::Stop& stop);
   /// The containers that have a namespace named "drover-NAME", also one that pins nothing.
   Result<std::vector<std::string>> namespaces() const;
   /// Those given out, whatever the range they came from is called now.
   Result<std::vector<FoundAddress>> addresses() const;
   /// Gives it back if it is still that container's.
-  Result<> release_address(const FoundAddress& address) const;
+  Result<> release_address(const FoundAddress& address);
 
  private:
-  Result<json::Value> plugin_config(const NetworkSpec& spec) const;
   /// Of an address that the job has chosen: its file, see reservations.h.
   Path reservation(const NetworkSpec& spec) const;
-  /// What is given out on the bridge; none when nobody has said.
-  std::optional<BridgeRange> range_on(const std::string& bridge) const;
-  Result<> settle_host_end(const std::string& made, const std::string& name,
-                           const std::string& alias, const NetworkSpec& spec,
-                           const system::Stop& stop) const;
+  /// What is given out to such an interface; none when nobody has said.
+  std::optional<BridgeRange> range_of(const NetworkSpec& spec) const;
+  /// The namespace's path; "" when it is gone.
+  static Path pinned(const ContainerName& name);
+  /// Has the plugins take back what they have kept of the container; of the job alone, unless "".
+  Result<> end_chains(const ContainerName& name, const std::string& job, const system::Stop& stop);
 
   Layout layout_;
   NetworkOptions options_;
+  ChainRunner chains_;
   mutable std::mutex mutex_;
   std::map<std::string, BridgeRange> ranges_;  // of our own bridges, guarded by mutex_
 };

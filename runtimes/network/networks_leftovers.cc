@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "agent/system/child.h"
+#include "agent/system/link.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
 
@@ -47,10 +48,15 @@ Result<std::vector<std::string>> Networks::namespaces() const {
   return found;
 }
 
-Result<> Networks::remove_interface(const FoundInterface& found, const system::Stop& stop) const {
+Result<> Networks::remove_interface(const FoundInterface& found, const system::Stop& stop) {
   const std::vector<FoundInterface> now = TRY(inventory(stop));
   for (const FoundInterface& interface : now) {
     if (interface == found) {
+      const ContainerName name = TRY(ContainerName::parse(found.container));
+      TRY(end_chains(name, found.job, stop));
+      if (!TRY(system::look_at_link(found.host_interface))) {
+        continue;  // its plugin has taken it away
+      }
       TRY(system::run_ok({"ip", "link", "delete", "dev", found.host_interface}, stop));
     }
   }
@@ -72,10 +78,16 @@ Result<std::vector<FoundAddress>> Networks::addresses() const {
   return found;
 }
 
-Result<> Networks::release_address(const FoundAddress& address) const {
+Result<> Networks::release_address(const FoundAddress& address) {
   if (address.file.parent_path().parent_path() != layout_.cni()) {
     return fail(Code::refused, "{} is no address given out below {}", address.file.native(),
                 layout_.cni().native());
+  }
+  const Result<ContainerName> name = ContainerName::parse(address.container);
+  if (name && pinned(*name).empty()) {
+    // Rules that send a port to it would send it to whoever has the address next.
+    const system::Stop never;
+    TRY(end_chains(*name, "", never));
   }
   return free_address(address.file, {address.container, ""});
 }

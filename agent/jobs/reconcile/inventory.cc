@@ -87,7 +87,7 @@ Result<> remove_path(const Thing& thing, const MayGo&, const Stop&) {
   return system::remove_tree(thing.name);
 }
 
-Part interfaces_of(const runtimes::Networks& networks) {
+Part interfaces_of(runtimes::Networks& networks) {
   const auto list = [&networks](const Stop& stop) -> Result<Listing> {
     const std::vector<runtimes::FoundInterface> all = TRY(networks.inventory(stop));
     Listing listing{{}, {""}};
@@ -119,7 +119,7 @@ Part namespaces_of(runtimes::Networks& networks) {
   return {"network namespaces", "netns", "", list, remove};
 }
 
-Part addresses_of(const runtimes::Networks& networks) {
+Part addresses_of(runtimes::Networks& networks) {
   const auto list = [&networks](const Stop& stop) -> Result<Listing> {
     TRY(stop.check("list addresses"));
     const std::vector<runtimes::FoundAddress> all = TRY(networks.addresses());

@@ -17,6 +17,9 @@ Result<std::map<std::string, std::vector<std::string>>> network_users(Journal& j
       continue;
     }
     for (const NetworkSpec& network : *record.container.spec.networks) {
+      if (network.bridge.empty()) {
+        continue;  // it is on none
+      }
       std::vector<std::string>& names = users[network.bridge];
       if (names.empty() || names.back() != row.name) {
         names.push_back(row.name);
@@ -55,12 +58,46 @@ Result<> admit_address(Journal& journal, const std::string& container, const Net
   return {};
 }
 
+/// `conflict` when another container publishes a port that this one is to publish.
+Result<> admit_ports(Journal& journal, const std::string& container,
+                     const std::vector<NetworkSpec>& networks) {
+  std::vector<PublishedPort> ports;
+  for (const NetworkSpec& network : networks) {
+    ports.insert(ports.end(), network.ports.begin(), network.ports.end());
+  }
+  if (ports.empty()) {
+    return {};
+  }
+  const std::vector<ContainerRow> rows = TRY(journal.containers());
+  for (const ContainerRow& row : rows) {
+    const ContainerRecord record = TRY(container_record_from(row.container));
+    const std::vector<NetworkSpec> theirs =
+        row.name == container ? std::vector<NetworkSpec>() : networks_of(record);
+    for (const NetworkSpec& network : theirs) {
+      for (const PublishedPort& held : network.ports) {
+        const auto wanted =
+            std::find_if(ports.begin(), ports.end(),
+                         [&](const PublishedPort& port) { return collide(port, held); });
+        if (wanted != ports.end()) {
+          return fail(
+              Code::conflict,
+              "container {}: container {} publishes port {}, so {} is not to be had; choose "
+              "another, or delete that one before",
+              container, row.name, describe(held), describe(*wanted));
+        }
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> admit_networks(Journal& journal, const std::string& container, const ContainerSpec& spec) {
   if (!spec.networks) {
     return {};
   }
+  TRY(admit_ports(journal, container, *spec.networks));
   for (const NetworkSpec& network : *spec.networks) {
     const std::optional<NetworkRow> row = TRY(journal.network(network.bridge));
     if (row && !row->busy.empty()) {

@@ -1,69 +1,13 @@
-#include <gmock/gmock.h>
-#include <sched.h>
-
 #include <fstream>
 
-#include "agent/system/child.h"
-#include "fakes/private_mounts.h"
-#include "fakes/temp_folder.h"
+#include "networks_fixture.h"
 #include "runtimes/network/bridges.h"
-#include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
 
 namespace drover::runtimes {
 namespace {
 
 using testing::HasSubstr;
-
-class NetworksTest : public testing::Test {
- protected:
-  void SetUp() override {
-    // One for each test: the kernel takes the interfaces of a namespace that ended away when it has
-    // time, and the next test would still see them.
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    run({"ip", "link", "add", "vmbr0", "type", "bridge"});
-    run({"ip", "address", "add", "10.83.0.1/24", "dev", "vmbr0"});
-    run({"ip", "link", "set", "vmbr0", "up"});
-    layout_.state = folder_ / "state";
-    std::filesystem::create_directories(layout_.state);
-    networks_ = std::make_unique<Networks>(
-        layout_,
-        NetworkOptions{{"/nowhere", "/usr/lib/cni"},
-                       {{"vmbr0", "10.83.0.0/24", "10.83.0.10", "10.83.0.11", "10.83.0.1"}}});
-  }
-  void TearDown() override {
-    for (const char* name : {"web-1", "web-2", "web-3"}) {
-      EXPECT_TRUE(networks_->remove_namespace(container(name), stop_));
-    }
-  }
-  std::string run(const std::vector<std::string>& argv) {
-    const auto ran = system::run_ok(argv, stop_);
-    EXPECT_TRUE(ran) << ran.error().message;
-    return ran.value_or("");
-  }
-  static ContainerName container(const std::string& name) { return *ContainerName::parse(name); }
-  Result<Attachment> attach(const std::string& name, NetworkSpec spec = {}) {
-    if (spec.bridge.empty()) {
-      spec.bridge = "vmbr0";
-    }
-    TRY(networks_->make_namespace(container(name), stop_));
-    return networks_->attach(container(name), job_, spec, {}, stop_);
-  }
-  Result<> detach(const std::string& name, NetworkSpec spec = {}) {
-    spec.bridge = "vmbr0";
-    return networks_->detach(container(name), job_, spec, stop_);
-  }
-  std::string inside(const std::string& name, std::vector<std::string> argv) {
-    argv.insert(argv.begin(), {"ip", "netns", "exec", "drover-" + name});
-    return run(argv);
-  }
-
-  fakes::TempFolder folder_;
-  Layout layout_;
-  system::Stop stop_;
-  JobId job_ = *JobId::parse("job-1");
-  std::unique_ptr<Networks> networks_;
-};
 
 TEST_F(NetworksTest, TwoContainersGetAddressesOfTheirOwnAndReachEachOther) {
   const auto one = attach("web-1");
@@ -180,7 +124,7 @@ TEST_F(NetworksTest, AGatewayWithoutAnAddressIsInvalidAndNotReported) {
   NetworkSpec spec;
   spec.bridge = "vmbr7";
   spec.gateway = "10.99.0.1";
-  const auto refused = networks_->check_gateway(spec);
+  const auto refused = networks_->check_addressed(spec);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::invalid);
   EXPECT_THAT(refused.error().message, HasSubstr("bridge vmbr7 gives out no addresses"));
@@ -198,7 +142,7 @@ TEST_F(NetworksTest, AGatewayWithoutAnAddressIsInvalidAndNotReported) {
   spec = {};
   spec.gateway = "10.83.0.2";
   spec.bridge = "vmbr0";
-  EXPECT_TRUE(networks_->check_gateway(spec));
+  EXPECT_TRUE(networks_->check_addressed(spec));
   ASSERT_TRUE(attach("web-2", spec));
   EXPECT_THAT(inside("web-2", {"ip", "route"}), HasSubstr("default via 10.83.0.2"));
 }
@@ -268,17 +212,17 @@ TEST_F(NetworksTest, WhatIsLeftOfAContainerIsFoundWithoutItsSpec) {
   EXPECT_THAT(networks_->namespaces().value(), testing::UnorderedElementsAre("web-1", "web-2"));
   const auto addresses = networks_->addresses().value();
   ASSERT_EQ(addresses.size(), 2U);
-  const FoundAddress& of_one = addresses.at(addresses.front().container == "web-1" ? 0 : 1);
-  EXPECT_EQ(of_one.file, layout_.cni() / "drover-vmbr0/10.83.0.10");
+  const FoundAddress& of_two = addresses.at(addresses.front().container == "web-2" ? 0 : 1);
+  EXPECT_EQ(of_two.file, layout_.cni() / "drover-vmbr0/10.83.0.11");
 
   ASSERT_TRUE(networks_->remove_interface({made.host_interface, "web-1", "another-job"}, stop_));
   EXPECT_EQ(networks_->inventory(stop_).value().size(), 2U);
   ASSERT_TRUE(networks_->remove_interface({made.host_interface, "web-1", "job-1"}, stop_));
   EXPECT_EQ(networks_->inventory(stop_).value().size(), 1U);
-  ASSERT_TRUE(networks_->release_address({of_one.file, "web-9"}));
-  EXPECT_TRUE(std::filesystem::exists(of_one.file)) << "it is another container's";
-  ASSERT_TRUE(networks_->release_address(of_one));
-  ASSERT_TRUE(networks_->release_address(of_one));
+  ASSERT_TRUE(networks_->release_address({of_two.file, "web-9"}));
+  EXPECT_TRUE(std::filesystem::exists(of_two.file)) << "it is another container's";
+  ASSERT_TRUE(networks_->release_address(of_two));
+  ASSERT_TRUE(networks_->release_address(of_two));
   EXPECT_EQ(networks_->release_address({layout_.state / "journal.db", "web-1"}).error().code,
             Code::refused);
   run({"ip", "netns", "delete", "vpn"});

@@ -1,0 +1,26 @@
+// What CNI plugins are told to make an interface as its spec says.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtimes/network/network.h"
+#include "runtimes/network/plugin_chain.h"
+
+namespace drover::runtimes {
+
+inline constexpr std::string_view kBandwidthPlugin = "bandwidth";
+
+/// What the plugins are told; host-local keeps its addresses in a folder of this name. All that
+/// share one share its addresses.
+std::string network_name(const NetworkSpec& spec);
+std::string network_name(const std::string& bridge);
+
+/// The one that gives it its link, then portmap, bandwidth and firewall as the spec asks. `range`:
+/// of its bridge; `addresses`: host-local's folder.
+PluginChain chain_of(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
+                     const std::optional<BridgeRange>& range, const std::optional<Lease>& lease,
+                     const Path& addresses);
+
+}  // namespace drover::runtimes
