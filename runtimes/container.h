@@ -22,7 +22,7 @@ struct ImageConfig {
   std::string stop_signal;
 };
 
-/// A folder of the host that stands at `target` inside; of a bind mount it may be a file, too.
+/// A folder or file of the host that stands at `target` inside.
 struct BindMount {
   Path source;
   std::string target;
@@ -36,7 +36,7 @@ struct Container {
   ContainerSpec spec;
   ImageConfig image;
   Path rootfs;                    ///< mounted and ready; "" for pve-lxc
-  std::vector<BindMount> mounts;  ///< volumes and bind mounts, mounted and ready
+  std::vector<BindMount> mounts;  ///< volumes, bind mounts and name files, mounted and ready
   Path netns;                     ///< "" for pve-lxc
   std::optional<Vmid> vmid;       ///< pve-lxc
   std::optional<Vmid> source{};   ///< the guest that it is made as a copy of (copy_source.h)

@@ -59,6 +59,22 @@ std::optional<NetworkSpec> network_for(const ContainerRecord& record, std::strin
   return std::nullopt;
 }
 
+json::Object addresses_by_interface(const ContainerRecord& record) {
+  json::Object addresses;
+  const auto add = [&](const auto& interface) {
+    if (!interface.address.empty() && !interface.interface.empty()) {
+      addresses.set(interface.interface, interface.address);
+    }
+  };
+  for (const NetworkSpec& spec : networks_of(record)) {
+    add(spec);
+  }
+  for (const runtimes::Attachment& attachment : record.interfaces) {
+    add(attachment);
+  }
+  return addresses;
+}
+
 json::Value to_json(const ContainerRecord& record) {
   const runtimes::Container& container = record.container;
   json::Array mounts;

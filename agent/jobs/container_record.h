@@ -28,6 +28,10 @@ std::vector<NetworkSpec> networks_of(const ContainerRecord& record);
 /// That of them with this name; none when there is none.
 std::optional<NetworkSpec> network_for(const ContainerRecord& record, std::string_view interface);
 
+/// The container's addresses, each by its interface, as events tell them: those that were given out
+/// and those that its job has chosen. Empty where nobody knows.
+json::Object addresses_by_interface(const ContainerRecord& record);
+
 json::Value to_json(const runtimes::ImageConfig& image);
 runtimes::ImageConfig image_config_from_json(const json::Value& value);
 json::Value to_json(const ContainerRecord& record);

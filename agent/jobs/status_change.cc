@@ -37,6 +37,13 @@ Result<> note_status(Books& books, const std::string& name, Status status,
   if (exit) {
     data.set("exit", to_json(*exit));
   }
+  if (status == Status::running) {
+    const Result<ContainerRecord> record = container_record_from(row->container);
+    json::Object addresses = record ? addresses_by_interface(*record) : json::Object();
+    if (!addresses.empty()) {
+      data.set("addresses", std::move(addresses));
+    }
+  }
   return books.tell(Event{.kind = "container",
                           .object = name,
                           .what = std::string(to_string(status)),

@@ -8,6 +8,7 @@
 #include "agent/core/ascii.h"
 #include "runtimes/copy_source.h"
 #include "runtimes/guest/guest_program.h"
+#include "runtimes/guest/network_members.h"
 
 namespace drover::runtimes {
 namespace {
@@ -128,6 +129,7 @@ Result<> add_disks(const ContainerSpec& spec, const GuestOptions& options,
 Result<std::string> net(const NetworkSpec& network, std::size_t index, bool managed,
                         const GuestOptions& options) {
   const std::string at = fmt::format("networks/{}", index);
+  TRY(refuse_network_members(network, at));
   const std::string& bridge = network.bridge.empty() ? options.default_bridge : network.bridge;
   if (bridge.empty()) {
     return refuse(at + "/bridge", "is missing, and this node has no default bridge");
@@ -227,6 +229,7 @@ Result<proxmox::GuestRequest> map_spec(const ContainerSpec& spec, const GuestOpt
     request.more.emplace_back("onboot", "0");
   }
   TRY(add_resources(spec.resources, request.more));
+  TRY(add_names(spec, request.more));
   return request;
 }
 

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <string_view>
 
+#include "agent/system/mount_target.h"
 #include "runtimes/oci/bundle.h"
 
 namespace drover::lxc {
@@ -25,7 +27,7 @@ bool is_below(const Path& path, const Path& folder) {
          folder.end();
 }
 
-/// The folder `inside` of the root, made where it is missing, and its name on the node.
+/// The folder, or file, `inside` of the root, made where it is missing, and its name on the node.
 struct Folder {
   UniqueFd fd;
   Path path;
@@ -65,9 +67,25 @@ Result<UniqueFd> clone_mount(const Path& source, bool read_only) {
   return tree;
 }
 
+/// A file is there already (mount_target.h), but whoever was root inside may have put something
+/// else in its place when he last ran.
+Result<Folder> open_file(const Path& root, const Path& inside) {
+  TRY(system::make_mount_target(root, inside));
+  const Folder folder = TRY(make_folder(root, inside.parent_path()));
+  const std::string name = inside.filename();
+  UniqueFd fd(openat(folder.fd.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) {
+    return fail(Code::broken, "open {}: {}", (folder.path / name).native(), std::strerror(errno));
+  }
+  return Folder{std::move(fd), folder.path / name};
+}
+
 Result<> mount_volume(const Path& root, const json::Value& mount) {
   const Path target = mount.at("destination").string_or("");
-  const Folder folder = TRY(make_folder(root, target));
+  std::error_code error;
+  const bool is_file =
+      std::filesystem::is_regular_file(Path(mount.at("source").string_or("")), error);
+  const Folder folder = TRY(is_file ? open_file(root, target) : make_folder(root, target));
   for (const char* kernels : {"proc", "sys"}) {
     if (is_below(folder.path, root / kernels)) {
       return fail(Code::refused, "it leads into /{} of the container", kernels);

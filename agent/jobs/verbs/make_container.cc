@@ -89,7 +89,11 @@ class Making {
     }
     row_.container = json::write(to_json(record_));
     row_.status = status;
-    return work_.put_container(row_, std::string(to_string(status)));
+    json::Object data;
+    if (json::Object addresses = addresses_by_interface(record_); !addresses.empty()) {
+      data.set("addresses", std::move(addresses));
+    }
+    return work_.put_container(row_, std::string(to_string(status)), std::move(data));
   }
 
   Work& work_;

@@ -10,6 +10,7 @@
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "runtimes/bind_sources.h"
+#include "runtimes/name_files.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
@@ -50,7 +51,8 @@ Result<> Provision::make() {
   }
   TRY(mount_binds());
   TRY(make_network(false));
-  return mount_root();
+  TRY(mount_root());
+  return write_names(true);
 }
 
 Result<bool> Provision::is_mounted() const {
@@ -82,6 +84,24 @@ Result<> Provision::renew(bool network) {
   return mount_root();
 }
 
+Result<> Provision::refresh() {
+  for (const NetworkSpec& spec : networks_of(record_)) {
+    TRY(node_.networks.mend(record_.container.name, spec.interface, work_.stop()));
+  }
+  return write_names(false);
+}
+
+/// `mounted`: they are to be mounted, which containers that an older agent has made do not have.
+Result<> Provision::write_names(bool mounted) {
+  runtimes::Container& container = record_.container;
+  if (mounted) {
+    for (runtimes::BindMount& mount : runtimes::name_mounts(node_.layout, container)) {
+      container.mounts.push_back(std::move(mount));
+    }
+  }
+  return runtimes::write_name_files(node_.layout, container, record_.interfaces);
+}
+
 /// What may be missing and is not ours to make comes first: so a wrong name costs nothing else.
 Result<> Provision::check() {
   const auto act = [&]() -> Result<json::Value> {
@@ -89,7 +109,7 @@ Result<> Provision::check() {
       const proxmox::Bridge bridge = TRY(require_bridge(spec));
       TRY(node_.networks.check(spec, work_.stop()));
       if (!leases_on(bridge, spec)) {
-        TRY(node_.networks.check_gateway(spec));
+        TRY(node_.networks.check_addressed(spec));
       }
     }
     const Turns::Turn turn =
@@ -106,7 +126,7 @@ Result<> Provision::check() {
 
 Result<proxmox::Bridge> Provision::require_bridge(const NetworkSpec& spec) {
   proxmox::Bridge bridge;
-  if (node_.proxmox_network != nullptr) {
+  if (node_.proxmox_network != nullptr && spec.kind == NetworkKind::bridge) {
     bridge = TRY(node_.proxmox_network->require_bridge(spec.bridge, work_.stop()));
   }
   bridges_.insert_or_assign(spec.bridge, bridge);
@@ -250,7 +270,8 @@ Result<> Provision::make_network(bool renewed) {
 
 bool Provision::leases_on(const proxmox::Bridge& bridge, const NetworkSpec& spec) const {
   // A VLAN on a vnet has subnets of its own.
-  return node_.leases != nullptr && bridge.has_ipam && spec.vlan == 0;
+  return node_.leases != nullptr && bridge.has_ipam && spec.vlan == 0 &&
+         spec.kind == NetworkKind::bridge;
 }
 
 Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec) {

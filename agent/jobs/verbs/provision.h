@@ -28,6 +28,9 @@ class Provision {
   /// after a reboot. With `network` namespace and interfaces are made again, and may get other
   /// addresses.
   Result<> renew(bool network);
+  /// Of one that is about to start: what it knows of names, and the rules for its traffic that
+  /// somebody may have flushed.
+  Result<> refresh();
   Result<bool> is_mounted() const;
   Result<bool> has_namespace() const;
 
@@ -52,6 +55,7 @@ class Provision {
   /// `again`: also where the job has done it before.
   Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed, bool again);
   Result<> mount_root();
+  Result<> write_names(bool mounted);
   Result<> choose_root();
   Result<system::UniqueFd> open_lower();
 

@@ -137,6 +137,9 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
   if (missing.mounts || missing.network) {
     TRY(renew(work, provision, target, missing.network));
   }
+  if (!target.runtime->capabilities().provisions_itself) {
+    TRY(provision.refresh());
+  }
   if (missing.runtime) {
     TRY(make_anew(work, target));
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include "agent/jobs/queries/queries.h"
@@ -140,6 +141,74 @@ TEST_F(OwnNetworksTest, AnAddressThatAnotherContainerHasCostsNothing) {
   }
   run(job("j6", "container.delete", "web-1", {{"force", true}}));
   EXPECT_EQ(run(run_on("j7", "web-2", "10.84.0.2/24")).state, JobState::succeeded);
+}
+
+/// On apps, with the node's port 8080.
+json::Object publishing(json::Object request, const std::string& address = "") {
+  json::Object port{{"host", 8080}, {"container", 80}};
+  if (!address.empty()) {
+    port.set("address", address);
+  }
+  json::Value* const networks = request.find("spec")->object()->find("networks");
+  networks->array()->front().object()->set("ports", json::Array{std::move(port)});
+  return request;
+}
+
+TEST_F(OwnNetworksTest, APortThatAnotherContainerPublishesCostsNothingAndIsGivenBack) {
+  std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
+  ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  const JobRow first = run(publishing(run_on("j2", "web-1", ""), "10.84.0.1"));
+  ASSERT_EQ(first.state, JobState::succeeded) << first.result;
+  const auto rules = [] {
+    return system::run_ok({"iptables-save", "-t", "nat"}, system::Stop()).value_or("");
+  };
+  EXPECT_THAT(rules(), HasSubstr("--to-destination 10.84.0.2:80"));
+  const JobRow row = run(publishing(run_on("j3", "web-2", "")));
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("\"conflict\""));
+  EXPECT_THAT(row.result, HasSubstr("container web-1 publishes port 10.84.0.1:8080/tcp"));
+  EXPECT_THAT(journal_->steps("j3").value(), IsEmpty());
+  // Stopped it keeps it, and has it again when somebody has flushed all rules.
+  ASSERT_EQ(run(job("j4", "container.stop", "web-1")).state, JobState::succeeded);
+  EXPECT_EQ(run(publishing(run_on("j5", "web-2", ""))).state, JobState::failed);
+  ASSERT_TRUE(system::run_ok({"iptables", "-t", "nat", "-F"}, system::Stop()));
+  const JobRow again = run(job("j6", "container.start", "web-1"));
+  ASSERT_EQ(again.state, JobState::succeeded) << again.result;
+  EXPECT_THAT(rules(), HasSubstr("--to-destination 10.84.0.2:80"));
+  // As a reboot leaves it: its namespace is lost, and all rules with what was known of them.
+  ASSERT_EQ(run(job("j7", "container.stop", "web-1")).state, JobState::succeeded);
+  ip({"netns", "delete", "drover-web-1"});
+  ASSERT_TRUE(system::run_ok({"iptables", "-t", "nat", "-F"}, system::Stop()));
+  ASSERT_TRUE(system::run_ok({"iptables", "-t", "nat", "-X"}, system::Stop()));
+  ASSERT_TRUE(system::remove_tree(layout_.cni_chains()));
+  const JobRow renewed = run(job("j8", "container.start", "web-1"));
+  ASSERT_EQ(renewed.state, JobState::succeeded) << renewed.result;
+  EXPECT_THAT(rules(), HasSubstr("--to-destination 10.84.0."));
+  run(job("j9", "container.delete", "web-1", {{"force", true}}));
+  EXPECT_THAT(rules(), testing::Not(HasSubstr("10.84.0.2")));
+  EXPECT_THAT(rules(), testing::Not(HasSubstr("CNI-DN-")));
+  EXPECT_EQ(run(publishing(run_on("j10", "web-2", ""))).state, JobState::succeeded);
+}
+
+TEST_F(OwnNetworksTest, AContainerKnowsItsNameAndItsEventsItsAddresses) {
+  ensure("j1", "apps", {{"address", "10.84.0.1/24"}});
+  json::Object request = run_on("j2", "web-1", "");
+  request.find("spec")->object()->set("dns", json::Object{{"servers", json::Array{"192.0.2.53"}}});
+  ASSERT_EQ(run(request).state, JobState::succeeded);
+  const auto file = [&](const char* name) {
+    return system::read_file(layout_.names(*ContainerName::parse("web-1")) / name).value_or("");
+  };
+  EXPECT_THAT(file("hosts"), HasSubstr("10.84.0.2 web-1\n"));
+  EXPECT_THAT(file("resolv.conf"), HasSubstr("nameserver 192.0.2.53\n"));
+  std::vector<std::string> addresses;
+  for (const Event& event : published_) {
+    if (event.kind == "container" && event.object == "web-1") {
+      addresses.push_back(
+          event.what + " " +
+          std::string(json::Value(event.data).at("addresses").at("eth0").string_or("")));
+    }
+  }
+  EXPECT_THAT(addresses, ElementsAre("creating ", "created 10.84.0.2/24", "running 10.84.0.2/24"));
 }
 
 TEST_F(OwnNetworksTest, AnAddressThatNobodyCanHaveThereIsRefusedBeforeItIsAccepted) {

@@ -78,6 +78,15 @@ TEST(GuestRequestTest, InterfacesBecomeNets) {
                           "name=eth1,bridge=vmbr1,ip6=2001:db8::5/64,gw6=2001:db8::1"));
 }
 
+TEST(GuestRequestTest, ResolversAndDomainsAreProxmoxsToWrite) {
+  ContainerSpec wish = spec();
+  wish.dns = {{"192.0.2.53", "2001:db8::53"}, {"example.org", "lab"}, {}};
+  EXPECT_THAT(
+      map_spec(wish, options()).value().more,
+      UnorderedElementsAre(Pair("unprivileged", "1"), Pair("nameserver", "192.0.2.53 2001:db8::53"),
+                           Pair("searchdomain", "example.org lab")));
+}
+
 TEST(GuestRequestTest, NoInterfacesAreNone) {
   ContainerSpec wish = spec();
   wish.networks.emplace();
@@ -157,6 +166,25 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"volumes/0/target",
                 [](ContainerSpec& s) {
                   s.volumes = {{"a", "/a\nb", "s", 1, false}};
+                }},
+        Refusal{"networks/0/ports",
+                [](ContainerSpec& s) {
+                  s.networks.emplace().emplace_back().ports = {{80, 80, "tcp", ""}};
+                }},
+        Refusal{"networks/0/bandwidth",
+                [](ContainerSpec& s) {
+                  s.networks.emplace().emplace_back().bandwidth.egress_kbit_s = 1;
+                }},
+        Refusal{"networks/0/forwarding",
+                [](ContainerSpec& s) { s.networks.emplace().emplace_back().forwarding = "open"; }},
+        Refusal{"networks/0/kind",
+                [](ContainerSpec& s) {
+                  s.networks.emplace().emplace_back().kind = NetworkKind::macvlan;
+                }},
+        Refusal{"dns.options", [](ContainerSpec& s) { s.dns.options = {"ndots:2"}; }},
+        Refusal{"hosts",
+                [](ContainerSpec& s) {
+                  s.hosts = {{"192.0.2.7", {"db"}}};
                 }},
         Refusal{"networks/0/bridge",
                 [](ContainerSpec& s) {

@@ -73,6 +73,28 @@ TEST_P(HostileVolumeTest, AVolumeAtALinkOutOfTheRootIsNotMountedOnTheNode) {
   }
 }
 
+/// Files that the node writes, which stand where the image says (name_files.h).
+TEST_P(HostileVolumeTest, AFileAtALinkStandsInsideTheRootOrNowhere) {
+  std::ofstream(folder_ / "volume/resolv.conf") << "content of volume\n";
+  for (const std::string& where : {(victim_ / "secret").native(), (victim_ / "new").native(),
+                                   up_to(victim_ / "secret"), std::string("/run/new")}) {
+    renew_root();
+    std::filesystem::create_directory(root_ / "etc");
+    link(where, "etc/resolv.conf");
+    have_inside(victim_);
+    container_.mounts = {{folder_ / "volume/resolv.conf", "/etc/resolv.conf", false}};
+    container_.spec.command = {"cat", "/etc/resolv.conf"};
+    mount_root();
+    watch();
+    const auto ended = run();
+    expect_node_untouched();
+    if (ended) {
+      EXPECT_THAT(log(), HasSubstr("content of volume")) << where;
+    }
+    clean_up();
+  }
+}
+
 TEST_P(HostileVolumeTest, AVolumeBelowALinkOfProcIsRefused) {
   link("/proc/self/root" + victim_.native(), "data");
   container_.mounts = {{folder_ / "volume", "/data/new", false}};
