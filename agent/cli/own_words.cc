@@ -73,7 +73,7 @@ constexpr std::array<Word, 15> kFields = {{
 }};
 
 /// By the pointer behind "/spec" or "/options".
-constexpr std::array<Word, 41> kFlags = {{
+constexpr std::array<Word, 46> kFlags = {{
     {"/runtime", "--runtime"},
     {"/image", "--image"},
     {"/rootfs", "--rootfs"},
@@ -95,6 +95,11 @@ constexpr std::array<Word, 41> kFlags = {{
     {"/apparmor", "--apparmor"},
     {"/no_new_privileges", "--new-privileges"},
     {"/user_namespace", "--userns"},
+    {"/dns", "--dns, --dns-search or --dns-option"},
+    {"/dns/servers", "--dns"},
+    {"/dns/search", "--dns-search"},
+    {"/dns/options", "--dns-option"},
+    {"/hosts", "--add-host"},
     {"/probes", "--probe-http, --probe-tcp or --probe-exec"},
     {"/resources", "--memory, --swap, --cpus, --cpuset, --cpu-shares, --pids or --disk"},
     {"/resources/memory_mib", "--memory (in MiB)"},

@@ -72,15 +72,6 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
   for (const std::string& text : options.tmpfs) {
     spec.mounts.push_back(TRY(read_tmpfs(text)));
   }
-  if (!options.networks.empty()) {
-    spec.networks.emplace();
-    for (const std::string& text : options.networks) {
-      if (text == "none" && options.networks.size() == 1) {
-        break;
-      }
-      spec.networks->push_back(TRY(read_network(text)));
-    }
-  }
   if (!options.memory.empty()) {
     spec.resources.memory_mib = TRY(read_size("--memory", options.memory));
   }
@@ -133,6 +124,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
   TRY(set_process(options, spec));
   TRY(set_resources(options, spec));
   TRY(set_confinement(options.confinement, spec));
+  TRY(set_network(options.network, spec));
   TRY(set_keeping(options, spec));
   JobRequest request = TRY(make_request(
       options.verb, options.name.empty() ? generate_name() : options.name, options.flags));
@@ -172,9 +164,6 @@ void add_container_options(CLI::App& command, RunOptions& options) {
        "type=bind,source=PATH,target=PATH[,readonly]; may be repeated");
   many("--tmpfs", options.tmpfs, "TARGET[,size=SIZE][,mode=MODE]",
        "Memory in place of a disk, 64M unless it is told; may be repeated");
-  many("--network", options.networks, "IF=BRIDGE",
-       "An interface, with ,address=CIDR ,gateway=IP ,vlan=TAG behind it as needed; may be "
-       "repeated; \"none\" for loopback only");
   text("-m,--memory", options.memory, "SIZE", "Limit, as 256M or 2G")->check(size_fault);
   text("--swap", options.swap, "SIZE", "That much swap beside the limit of memory (default: none)")
       ->check(size_fault);
@@ -212,6 +201,7 @@ void add_container_options(CLI::App& command, RunOptions& options) {
       ->allow_extra_args(false)
       ->type_name("CODES");
   add_confinement_options(command, options.confinement);
+  add_network_options(command, options.network);
   add_probe_options(command, options.probes);
   text("--id", options.id, "ID", "The job's id: the same id again is the same job");
   add_job_flags(command, options.flags);

@@ -7,6 +7,7 @@
 
 #include "agent/cli/confinement_options.h"
 #include "agent/cli/job_flags.h"
+#include "agent/cli/network_options.h"
 #include "agent/cli/probe_options.h"
 #include "agent/core/container_spec.h"
 
@@ -23,7 +24,6 @@ struct RunOptions {
   std::vector<std::string> env;
   std::vector<std::string> volumes;
   std::vector<std::string> mounts;
-  std::vector<std::string> networks;
   std::vector<std::string> labels;
   std::vector<std::string> tmpfs;
   std::string memory;
@@ -41,6 +41,7 @@ struct RunOptions {
   std::string restart;
   std::vector<int> exempt_codes;
   ConfinementOptions confinement;
+  NetworkOptions network;
   ProbeOptions probes;
   bool wait = false;
   bool remove = false;

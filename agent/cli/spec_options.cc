@@ -112,38 +112,6 @@ Result<VolumeSpec> read_mount(std::string_view text) {
   return volume;
 }
 
-Result<NetworkSpec> read_network(std::string_view text) {
-  const std::string_view whole = text;
-  NetworkSpec network;
-  std::string_view first = take_part(text, ',');
-  network.interface = take_part(first, '=');
-  network.bridge = first;
-  if (network.interface.empty() || network.bridge.empty()) {
-    return fail(Code::invalid,
-                "--network: \"{}\" is neither \"none\" nor "
-                "INTERFACE=BRIDGE[,address=CIDR][,gateway=IP][,vlan=TAG]",
-                whole);
-  }
-  while (!text.empty()) {
-    std::string_view value = take_part(text, ',');
-    const std::string_view key = take_part(value, '=');
-    const std::optional<std::uint64_t> tag = read_number(value);
-    if (key == "address") {
-      network.address = value;
-    } else if (key == "gateway") {
-      network.gateway = value;
-    } else if (key == "vlan" && tag && *tag >= 1 && *tag <= 4094) {
-      network.vlan = static_cast<std::uint32_t>(*tag);
-    } else {
-      return fail(Code::invalid,
-                  "--network: in \"{}\": \"{}={}\" is none of address=CIDR, gateway=IP and vlan=1 "
-                  "to 4094",
-                  whole, key, value);
-    }
-  }
-  return network;
-}
-
 Result<RestartPolicy> read_restart(std::string_view text) {
   const std::string_view whole = text;
   RestartPolicy policy;

@@ -24,8 +24,6 @@ Result<VolumeSpec> read_volume(std::string_view text);
 Result<std::pair<std::string, std::uint64_t>> read_volume_size(std::string_view text);
 /// "VOLUME:TARGET[:ro]": one that outlives containers.
 Result<VolumeSpec> read_mount(std::string_view text);
-/// "INTERFACE=BRIDGE[,address=CIDR][,gateway=IP][,vlan=TAG]".
-Result<NetworkSpec> read_network(std::string_view text);
 /// "never", "on-failure[:MOST]" or "always[:MOST]"; MOST is how often in a row.
 Result<RestartPolicy> read_restart(std::string_view text);
 /// "NAME=VALUE" each.

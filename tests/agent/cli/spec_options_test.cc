@@ -41,16 +41,6 @@ TEST(Volume, HasNameTargetSizeStorageAndReadOnly) {
   }
 }
 
-TEST(Network, HasInterfaceBridgeAndMore) {
-  EXPECT_EQ(read_network("eth0=vmbr0").value(), (NetworkSpec{"eth0", "vmbr0", "", "", 0}));
-  EXPECT_EQ(read_network("eth1=vmbr1,address=192.0.2.10/24,gateway=192.0.2.1,vlan=42").value(),
-            (NetworkSpec{"eth1", "vmbr1", "192.0.2.10/24", "192.0.2.1", 42}));
-  for (const char* text : {"", "eth0", "=vmbr0", "eth0=", "eth0=vmbr0,vlan=0", "eth0=vmbr0,vlan=x",
-                           "eth0=vmbr0,mtu=9000", "eth0=vmbr0,address"}) {
-    EXPECT_FALSE(read_network(text) && !read_network(text)->address.empty()) << text;
-  }
-}
-
 TEST(Mount, IsAVolumeUnlessItSaysItsType) {
   EXPECT_FALSE(names_mount_type("data:/data"));
   EXPECT_TRUE(names_mount_type("type=bind,source=/a,target=/b"));
@@ -183,7 +173,7 @@ TEST(RunRequest, OptionsChangeTheSpecOfTheFile) {
   options.name = "web-1";
   options.id = "my-id";
   options.env = {"B=3"};
-  options.networks = {"none"};
+  options.network.networks = {"none"};
   options.memory = "256M";
   options.runtime = "pve-lxc";
   options.command = {"/bin/web"};
