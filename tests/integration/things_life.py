@@ -7,6 +7,7 @@ things_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -146,17 +147,41 @@ class ThingsLife(unittest.TestCase):
         subprocess.run(["busybox", "ping", "-c", "1", "-w", "5", network["address"].split("/")[0]], check=True,
                        stdout=subprocess.DEVNULL)
 
+    def expect_published_and_named(self, name):
+        """Its port by the node's, and its own name and another's in its hosts file."""
+        said = b""
+        until = time.monotonic() + 30
+        while said != b"hello\n" and time.monotonic() < until:
+            try:
+                with socket.create_connection(("127.0.0.1", 8080), timeout=5) as connection:
+                    said = connection.recv(16)
+            except OSError:
+                time.sleep(0.02)
+        self.assertEqual(said, b"hello\n")
+        (network,) = self.node.inspect(name)["networks"]
+        hosts = self.node.drover("exec", name, "--", "cat", "/etc/hosts").stdout
+        self.assertIn(f"{network['address'].split('/')[0]} {name}\n", hosts)
+        self.assertIn("192.0.2.7 db\n", hosts)
+        self.assertEqual(self.node.drover("exec", name, "--", "cat", "/etc/hostname").stdout, f"{name}\n")
+
     def test_a_network_of_its_own_is_there_again_after_a_reboot(self):
         drover = self.node.drover
         drover("network", "ensure", "apps", "--address", "10.84.0.1/24")
         for runtime in RUNTIMES:
             with self.subTest(runtime=runtime):
                 name = f"net-{runtime}"
-                drover("run", "--runtime", runtime, "--name", name, "--network", "eth0=apps", "--", "sh", "-c", SERVE % 0)
+                drover("run", "--runtime", runtime, "--name", name, "--network", "eth0=apps,ingress=10M", "-p",
+                       "127.0.0.1:8080:80", "--add-host", "db:192.0.2.7", "--", "sh", "-c",
+                       f"(while :; do echo hello | nc -l -p 80; done) & {SERVE % 0}")
                 self.assertIn("default via 10.84.0.1", drover("exec", name, "--", "ip", "route").stdout)
                 self.reach(name)
+                self.expect_published_and_named(name)
+                drover("restart", name)
+                self.expect_published_and_named(name)
                 self.assertIn(f"on it are {name}", drover("network", "rm", "apps", check=False).stderr)
                 drover("rm", "--force", name)
+                rules = subprocess.run(["iptables-save"], stdout=subprocess.PIPE, text=True, check=True).stdout
+                self.assertNotIn("CNI-DN-", rules)
         # As a reboot leaves it: no bridge. The next agent makes it.
         self.node.end()
         subprocess.run(["ip", "link", "delete", "dev", "apps"], check=True)
