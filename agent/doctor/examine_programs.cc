@@ -97,6 +97,7 @@ std::vector<Finding> examine_programs(const Config& config) {
        {Program{"umoci", "umoci", "which unpacks images"},
         Program{"mkfs.ext4", "e2fsprogs", "which volumes with a size need"},
         Program{"mount", "mount", "which volumes need"}, Program{"ip", "iproute2", "for networks"},
+        Program{"iptables", "iptables", "which published ports need"},
         Program{"lxc-info", "lxc", "which containers of lxc and pve-lxc need"}}) {
     findings.push_back(examine(program, folders));
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -51,6 +52,25 @@ Result<> check_networks(const Node& node, const std::vector<NetworkSpec>& networ
         !addresses.emplace(network.bridge, address_of(network.address)).second) {
       return fail(Code::invalid, "interface {}: another one has address {} on bridge {}, too",
                   network.interface, address_of(network.address), network.bridge);
+    }
+  }
+  return {};
+}
+
+/// A container is led out by one of each IP version. How a guest is its init decides.
+Result<> check_gateways(const std::vector<NetworkSpec>& networks) {
+  std::map<bool, std::string> led_out;
+  for (const NetworkSpec& network : networks) {
+    const bool is_six = network.gateway.find(':') != std::string::npos;
+    if (network.gateway.empty()) {
+      continue;
+    }
+    const auto [first, is_only] = led_out.emplace(is_six, network.interface);
+    if (!is_only) {
+      return fail(Code::invalid,
+                  "interface {} with gateway {}: {} has one, too, and a container has one default "
+                  "route of each IP version",
+                  network.interface, network.gateway, first->second);
     }
   }
   return {};
@@ -280,6 +300,9 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
   TRY(check_folder(node, local_path(spec)));
   TRY(check_networks(node, *spec.networks));
   TRY(check_log(node.config.log, spec.log));
+  if (!runtime->capabilities().provisions_itself) {
+    TRY(check_gateways(*spec.networks));
+  }
   for (const VolumeSpec& volume : spec.volumes) {
     if (volume.from.empty()) {
       const std::string what = fmt::format("container {}, volume {}", name, volume.name);

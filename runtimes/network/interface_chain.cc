@@ -17,17 +17,8 @@ constexpr std::uint64_t kLeastBurstKbit = 262;
 /// The plugin's own bound is 4 GiB.
 constexpr std::uint64_t kMostBurstKbit = 32'000'000;
 
-/// One of another subnet than the address is no gateway for it.
-std::string gateway_of(const NetworkSpec& spec, const std::optional<BridgeRange>& range) {
-  if (spec.gateway.empty() && range &&
-      (spec.address.empty() || overlap(spec.address, range->subnet))) {
-    return range->gateway;
-  }
-  return spec.gateway;
-}
-
 json::Object ipam_of(const NetworkSpec& spec, const std::optional<BridgeRange>& range,
-                     const Path& addresses) {
+                     bool leads_out, const Path& addresses) {
   const std::string gateway = gateway_of(spec, range);
   json::Object ipam;
   if (!spec.address.empty()) {
@@ -49,7 +40,7 @@ json::Object ipam_of(const NetworkSpec& spec, const std::optional<BridgeRange>& 
             {"dataDir", addresses.native()},
             {"ranges", json::Array{json::Value(json::Array{std::move(subnet)})}}};
   }
-  if (!ipam.empty() && !gateway.empty()) {
+  if (!ipam.empty() && leads_out && !gateway.empty()) {
     const bool six = gateway.find(':') != std::string::npos;
     ipam.set("routes", json::Array{json::Object{{"dst", six ? "::/0" : "0.0.0.0/0"}}});
   }
@@ -115,6 +106,15 @@ json::Value bandwidth_of(const Bandwidth& bandwidth) {
 
 }  // namespace
 
+/// One of another subnet than the address is no gateway for it.
+std::string gateway_of(const NetworkSpec& spec, const std::optional<BridgeRange>& range) {
+  if (spec.gateway.empty() && range &&
+      (spec.address.empty() || overlap(spec.address, range->subnet))) {
+    return range->gateway;
+  }
+  return spec.gateway;
+}
+
 std::string network_name(const std::string& bridge) {
   return "drover-" + bridge;
 }
@@ -126,10 +126,10 @@ std::string network_name(const NetworkSpec& spec) {
 
 PluginChain chain_of(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                      const std::optional<BridgeRange>& range, const std::optional<Lease>& lease,
-                     const Path& addresses) {
+                     bool leads_out, const Path& addresses) {
   PluginChain chain{name.str(), job.str(), spec.interface, network_name(spec)};
   json::Object link = link_of(spec);
-  link.set("ipam", ipam_of(spec, range, addresses));
+  link.set("ipam", ipam_of(spec, range, leads_out, addresses));
   if (lease) {
     link.set("args", json::Object{{"cni", json::Object{{"mac", lease->mac}}}});
   }

@@ -17,10 +17,13 @@ inline constexpr std::string_view kBandwidthPlugin = "bandwidth";
 std::string network_name(const NetworkSpec& spec);
 std::string network_name(const std::string& bridge);
 
+/// The job's, else the range's where the address is of its subnet; "" for none.
+std::string gateway_of(const NetworkSpec& spec, const std::optional<BridgeRange>& range);
+
 /// The one that gives it its link, then portmap, bandwidth and firewall as the spec asks. `range`:
-/// of its bridge; `addresses`: host-local's folder.
+/// of its bridge; `leads_out`: the gateway is its default route; `addresses`: host-local's folder.
 PluginChain chain_of(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                      const std::optional<BridgeRange>& range, const std::optional<Lease>& lease,
-                     const Path& addresses);
+                     bool leads_out, const Path& addresses);
 
 }  // namespace drover::runtimes

@@ -100,8 +100,11 @@ class Networks {
   /// job ("drover:NAME:JOB"). What `check` says, it says, too. With a lease it gets that, and
   /// whoever keeps it has seen to it that nobody else does. Then ports are published and limits
   /// set.
+  /// `others`: gateways of the container's other interfaces. It is led out by one of each IP
+  /// version: an interface whose job names none adds no second.
   Result<Attachment> attach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
-                            const std::optional<Lease>& lease, const system::Stop& stop);
+                            const std::optional<Lease>& lease, const system::Stop& stop,
+                            const std::vector<std::string>& others = {});
   /// Also gives the address back. Absent is success.
   Result<> detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                   const system::Stop& stop);

@@ -13,6 +13,13 @@
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::runtimes {
+namespace {
+
+bool is_six(const std::string& address) {
+  return address.find(':') != std::string::npos;
+}
+
+}  // namespace
 
 Networks::Networks(Layout layout, NetworkOptions options)
     : layout_(std::move(layout)),
@@ -92,7 +99,8 @@ Path Networks::reservation(const NetworkSpec& spec) const {
 
 Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
                                     const NetworkSpec& asked, const std::optional<Lease>& lease,
-                                    const system::Stop& stop) {
+                                    const system::Stop& stop,
+                                    const std::vector<std::string>& others) {
   NetworkSpec spec = asked;
   if (lease) {
     spec.address = lease->address;
@@ -104,6 +112,12 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     TRY(reserve_address(file.parent_path(), file.filename(), {name.str(), spec.interface})
             .context(fmt::format("plug {} into bridge {}", spec.interface, spec.bridge)));
   }
+  const std::optional<BridgeRange> range = range_of(spec);
+  const std::string gateway = gateway_of(spec, range);
+  const bool leads_out = !asked.gateway.empty() ||
+                         std::none_of(others.begin(), others.end(), [&](const std::string& other) {
+                           return is_six(other) == is_six(gateway);
+                         });
   const bool bridged = spec.kind == NetworkKind::bridge;
   const KeptSetting advertisements(
       bridged ? Path("/proc/sys/net/ipv6/conf") / spec.bridge / "accept_ra" : Path());
@@ -118,7 +132,7 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     return with_host_interface(std::move(result), end);
   };
   Result<json::Value> added =
-      chains_.add(chain_of(name, job, spec, range_of(spec), lease, layout_.cni()),
+      chains_.add(chain_of(name, job, spec, range, lease, leads_out, layout_.cni()),
                   Layout::netns(name), settle, stop);
   const Result<CniResult> made = added ? read_cni_result(*added) : Failure(added.error());
   if (!made) {
@@ -128,17 +142,18 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     [[maybe_unused]] const Result<> detached = detach(name, job, asked, never);
     return Failure(made.error());
   }
+  const bool has_gateway = leads_out && !made->address.empty();
   return Attachment{spec.interface,
                     made->host_interface,
                     spec.bridge,
                     made->address,
-                    spec.gateway.empty() || made->address.empty() ? made->gateway : spec.gateway,
+                    has_gateway ? gateway : "",
                     made->mac};
 }
 
 Result<> Networks::detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                           const system::Stop& stop) {
-  TRY(chains_.del(chain_of(name, job, spec, range_of(spec), {}, layout_.cni()), pinned(name),
+  TRY(chains_.del(chain_of(name, job, spec, range_of(spec), {}, true, layout_.cni()), pinned(name),
                   stop));
   if (!spec.address.empty()) {
     TRY(free_address(reservation(spec), {name.str(), spec.interface}));

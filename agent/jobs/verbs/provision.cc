@@ -268,6 +268,23 @@ Result<> Provision::make_network(bool renewed) {
   return {};
 }
 
+/// Those that its job has chosen, and those of interfaces that were made before this one.
+std::vector<std::string> Provision::gateways_beside(const NetworkSpec& spec) const {
+  std::vector<std::string> gateways;
+  const auto add = [&](const auto& other) {
+    if (other.interface != spec.interface && !other.gateway.empty()) {
+      gateways.push_back(other.gateway);
+    }
+  };
+  for (const NetworkSpec& other : networks_of(record_)) {
+    add(other);
+  }
+  for (const runtimes::Attachment& other : record_.interfaces) {
+    add(other);
+  }
+  return gateways;
+}
+
 bool Provision::leases_on(const proxmox::Bridge& bridge, const NetworkSpec& spec) const {
   // A VLAN on a vnet has subnets of its own.
   return node_.leases != nullptr && bridge.has_ipam && spec.vlan == 0 &&
@@ -296,7 +313,8 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
   step.act = [&]() -> Result<json::Value> {
     TRY(require_bridge(spec));
     const runtimes::Attachment attachment =
-        TRY(node_.networks.attach(container.name, container.job, spec, given, work_.stop()));
+        TRY(node_.networks.attach(container.name, container.job, spec, given, work_.stop(),
+                                  gateways_beside(spec)));
     return runtimes::to_json(attachment);
   };
   // What a plugin had begun cannot be told from what it has finished.

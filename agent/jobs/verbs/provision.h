@@ -49,6 +49,7 @@ class Provision {
   Result<> mount_bind(const std::string& number, const MountSpec& spec);
   Result<> make_namespace();
   Result<> make_network(bool renewed);
+  std::vector<std::string> gateways_beside(const NetworkSpec& spec) const;
   bool leases_on(const proxmox::Bridge& bridge, const NetworkSpec& spec) const;
   /// None where nobody keeps addresses for the cluster.
   Result<std::optional<runtimes::Lease>> lease(const NetworkSpec& spec);

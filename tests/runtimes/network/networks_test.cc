@@ -147,6 +147,28 @@ TEST_F(NetworksTest, AGatewayWithoutAnAddressIsInvalidAndNotReported) {
   EXPECT_THAT(inside("web-2", {"ip", "route"}), HasSubstr("default via 10.83.0.2"));
 }
 
+TEST_F(NetworksTest, SeveralInterfacesHaveOneDefaultRouteOfEachVersion) {
+  run({"ip", "link", "add", "vmbr1", "type", "bridge"});
+  networks_->give_out({"vmbr1", "10.84.0.0/24", "", "", "10.84.0.1"});
+  NetworkSpec second;
+  second.interface = "eth1";
+  second.bridge = "vmbr1";
+  const auto first = attach("web-1");
+  ASSERT_TRUE(first);
+  const auto beside =
+      networks_->attach(container("web-1"), job_, second, {}, stop_, {first->gateway});
+  ASSERT_TRUE(beside) << beside.error().message;
+  EXPECT_EQ(beside->gateway, "") << "its job has named none, and another leads out";
+  EXPECT_EQ(beside->address, "10.84.0.2/24") << "the gateway's is nobody else's all the same";
+  const std::string routes = inside("web-1", {"ip", "route"});
+  EXPECT_THAT(routes, HasSubstr("default via 10.83.0.1 dev eth0"));
+  EXPECT_THAT(routes, testing::Not(HasSubstr("default via 10.84")));
+  ASSERT_TRUE(networks_->make_namespace(container("web-2"), stop_));
+  ASSERT_TRUE(
+      networks_->attach(container("web-2"), job_, second, {}, stop_, {"2001:db8::1"}));
+  EXPECT_THAT(inside("web-2", {"ip", "route"}), HasSubstr("default via 10.84.0.1 dev eth1"));
+}
+
 TEST_F(NetworksTest, ABridgeIsNeverMade) {
   NetworkSpec spec;
   spec.bridge = "vmbr9";
