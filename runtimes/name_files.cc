@@ -77,11 +77,13 @@ std::string name_inside(const Container& container) {
 }
 
 bool is_covered(const Container& container, const std::string& target) {
-  return std::any_of(container.spec.volumes.begin(), container.spec.volumes.end(),
-                     [&](const VolumeSpec& volume) {
-                       const Path covered = Path(volume.target).lexically_normal() / "";
-                       return (target + "/").starts_with(covered.native());
-                     });
+  const auto covers = [&target](const auto& mount) {
+    const Path covered = Path(mount.target).lexically_normal() / "";
+    return (target + "/").starts_with(covered.native());
+  };
+  const ContainerSpec& spec = container.spec;
+  return std::any_of(spec.volumes.begin(), spec.volumes.end(), covers) ||
+         std::any_of(spec.mounts.begin(), spec.mounts.end(), covers);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ std::string resolv_conf_of(const DnsSpec& dns, std::string_view node);
 /// Its own name at its own addresses, and what the job adds.
 std::string hosts_of(const Container& container, const std::vector<Attachment>& interfaces);
 
-/// Where the container has them; those that one of its volumes covers are left out.
+/// Where the container has them; those that one of its volumes or mounts covers are left out.
 std::vector<BindMount> name_mounts(const Layout& layout, const Container& container);
 
 /// Writes those that `container.mounts` names, and sees to it that its root has a file of its own

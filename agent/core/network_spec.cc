@@ -9,6 +9,7 @@
 
 #include "agent/core/ascii.h"
 #include "agent/core/ip_address.h"
+#include "agent/core/json_members.h"
 
 namespace drover {
 namespace {
@@ -140,19 +141,13 @@ void set_unless_zero(json::Object& object, std::string_view key, std::uint64_t n
   }
 }
 
-void set_unless_none(json::Object& object, std::string_view key, const std::string& text) {
-  if (!text.empty()) {
-    object.set(key, text);
-  }
-}
-
 json::Value to_json(const PublishedPort& port) {
   json::Object object{{"host", std::uint64_t{port.host}},
                       {"container", std::uint64_t{port.container}}};
   if (port.protocol != "tcp") {
     object.set("protocol", port.protocol);
   }
-  set_unless_none(object, "address", port.address);
+  set_unless_empty(object, "address", port.address);
   return object;
 }
 
@@ -266,9 +261,9 @@ json::Value to_json(const NetworkSpec& network) {
     object.set("kind", to_string(network.kind));
   }
   const bool has_parent = network.kind == NetworkKind::macvlan || network.kind == NetworkKind::vlan;
-  set_unless_none(object, has_parent ? "parent" : "bridge", network.bridge);
-  set_unless_none(object, "address", network.address);
-  set_unless_none(object, "gateway", network.gateway);
+  set_unless_empty(object, has_parent ? "parent" : "bridge", network.bridge);
+  set_unless_empty(object, "address", network.address);
+  set_unless_empty(object, "gateway", network.gateway);
   set_unless_zero(object, "vlan", network.vlan);
   if (!network.ports.empty()) {
     json::Array ports;
@@ -280,7 +275,7 @@ json::Value to_json(const NetworkSpec& network) {
   if (json::Object bandwidth = to_json(network.bandwidth); !bandwidth.empty()) {
     object.set("bandwidth", std::move(bandwidth));
   }
-  set_unless_none(object, "forwarding", network.forwarding);
+  set_unless_empty(object, "forwarding", network.forwarding);
   return object;
 }
 

@@ -46,7 +46,16 @@ TEST(JobSchemaTest, TakesWhatTheReaderTakes) {
             "capabilities":{"add":["NET_ADMIN"],"drop":["ALL"]},"seccomp":"unconfined",
             "apparmor":"mine","no_new_privileges":false,"user_namespace":"auto",
             "annotations":{"a":"b"},"log":{"driver":"file","max_size_mib":1,"max_files":1},
-            "oci":{"process":null}}})"}) {
+            "oci":{"process":null}}})",
+        R"({"id":"a","verb":"container.run","target":"web","spec":{
+            "networks":[{"bridge":"b","ports":[{"host":1,"container":2,"protocol":"udp",
+                                                "address":"127.0.0.1"}],
+                         "bandwidth":{"ingress_kbit_s":1,"ingress_burst_kbit":1,
+                                      "egress_kbit_s":1,"egress_burst_kbit":1},
+                         "forwarding":"open"},
+                        {"interface":"eth1","kind":"vlan","parent":"eno1","vlan":7}],
+            "dns":{"servers":["192.0.2.53"],"search":["a"],"options":["ndots:2"]},
+            "hosts":[{"address":"192.0.2.7","names":["db"]}]}})"}) {
     const auto checked = schema.check(good);
     EXPECT_TRUE(checked) << good << checked.error().message;
     EXPECT_TRUE(read_job(json::parse(good).value())) << good;

@@ -57,6 +57,36 @@ void add_networks(std::vector<MemberSample>& all) {
   all.push_back(element("networks.address", pattern, "", address));
   all.push_back(element("networks.gateway", pattern, address, R"("gateway":"192.0.2.1")"));
   all.push_back(element("networks.vlan", pattern, "", R"("vlan":7)"));
+  all.push_back(element("networks.kind", pattern, "", R"("kind":"macvlan","parent":"eno1")"));
+  all.push_back(element("networks.parent", pattern, R"("kind":"macvlan")", R"("parent":"eno1")",
+                        R"("parent":"eno2")"));
+  all.push_back(element("networks.forwarding", pattern, "", R"("forwarding":"open")"));
+  const std::string port = R"({"networks":[{"ports":[{@}]}]})";
+  const std::string inside = R"("container":80)";
+  all.push_back(element("networks.ports.host", port, inside, R"("host":8080)", R"("host":8081)"));
+  all.push_back(
+      element("networks.ports.container", port, R"("host":8080)", inside, R"("container":81)"));
+  const std::string whole = R"("host":8080,"container":80)";
+  all.push_back(element("networks.ports.protocol", port, whole, R"("protocol":"udp")"));
+  all.push_back(element("networks.ports.address", port, whole, R"("address":"127.0.0.1")"));
+  const std::string bandwidth = R"({"networks":[{"bandwidth":{@}}]})";
+  for (const std::string direction : {"ingress", "egress"}) {
+    const std::string rate = fmt::format(R"("{}_kbit_s":1000)", direction);
+    all.push_back(
+        element(fmt::format("networks.bandwidth.{}_kbit_s", direction), bandwidth, "", rate));
+    all.push_back(element(fmt::format("networks.bandwidth.{}_burst_kbit", direction), bandwidth,
+                          rate, fmt::format(R"("{}_burst_kbit":400)", direction)));
+  }
+}
+
+void add_names(std::vector<MemberSample>& all) {
+  all.push_back({"dns.servers", R"({"dns":{"servers":["192.0.2.53"]}})", "{}"});
+  all.push_back({"dns.search", R"({"dns":{"search":["example.org"]}})", "{}"});
+  all.push_back({"dns.options", R"({"dns":{"options":["ndots:2"]}})", "{}"});
+  all.push_back(element("hosts.address", R"({"hosts":[{@}]})", R"("names":["db"])",
+                        R"("address":"192.0.2.7")", R"("address":"192.0.2.8")"));
+  all.push_back(element("hosts.names", R"({"hosts":[{@}]})", R"("address":"192.0.2.7")",
+                        R"("names":["db"])", R"("names":["web"])"));
 }
 
 void add_firewall(std::vector<MemberSample>& all) {
@@ -173,6 +203,7 @@ std::vector<MemberSample> member_samples() {
   add_volumes(all);
   add_mounts(all);
   add_networks(all);
+  add_names(all);
   add_firewall(all);
   add_resources(all);
   add_process_limits(all);

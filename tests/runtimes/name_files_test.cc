@@ -133,6 +133,8 @@ TEST_F(NameFilesTest, AVolumeThatIsThereHasItsOwn) {
   EXPECT_THAT(targets(), ElementsAre("/etc/resolv.conf", "/etc/hosts", "/etc/hostname"));
   container_.spec.volumes = {{"a", "/etc/hosts", "", 0, false}, {"b", "/etc/host", "", 0, false}};
   EXPECT_THAT(targets(), ElementsAre("/etc/resolv.conf", "/etc/hostname"));
+  container_.spec.mounts.emplace_back().target = "/etc/resolv.conf";
+  EXPECT_THAT(targets(), ElementsAre("/etc/hostname"));
   container_.spec.volumes = {{"a", "/etc/", "", 0, false}};
   EXPECT_TRUE(targets().empty());
   // What an older agent has made knows nothing of them.

@@ -9,7 +9,7 @@ namespace {
 
 using testing::HasSubstr;
 
-ContainerSpec read_spec(const std::string& text, std::vector<Fault>& found) {
+ContainerSpec read_spec_with(const std::string& text, std::vector<Fault>& found) {
   const json::Value value = json::parse(text).value();
   Faults faults(text);
   ContainerSpec spec = read_container_spec(value, "/spec", faults);
@@ -33,7 +33,7 @@ constexpr const char* kNetworks = R"({
 
 TEST(NetworkSpecTest, ReadsEveryMemberAndComesBackFromItsOwnJson) {
   std::vector<Fault> faults;
-  const ContainerSpec spec = read_spec(kNetworks, faults);
+  const ContainerSpec spec = read_spec_with(kNetworks, faults);
   ASSERT_TRUE(faults.empty()) << faults.front().pointer << faults.front().message;
   const std::vector<NetworkSpec>& networks = spec.networks.value();
   ASSERT_EQ(networks.size(), 4U);
@@ -48,7 +48,7 @@ TEST(NetworkSpecTest, ReadsEveryMemberAndComesBackFromItsOwnJson) {
   EXPECT_EQ(spec.dns, (DnsSpec{{"192.0.2.53", "2001:db8::53"}, {"example.org"}, {"ndots:2"}}));
   EXPECT_EQ(spec.hosts, (std::vector<HostEntry>{{"192.0.2.7", {"db", "db.example.org"}}}));
   const std::string text = json::write(to_json(spec));
-  EXPECT_EQ(read_spec(text, faults), spec) << text;
+  EXPECT_EQ(read_spec_with(text, faults), spec) << text;
   EXPECT_TRUE(faults.empty());
 }
 
@@ -73,7 +73,7 @@ class NetworkFaultTest : public testing::TestWithParam<WrongNetwork> {};
 
 TEST_P(NetworkFaultTest, IsTheOnlyOneAndPointsThere) {
   std::vector<Fault> faults;
-  read_spec(GetParam().text, faults);
+  read_spec_with(GetParam().text, faults);
   ASSERT_EQ(faults.size(), 1U) << GetParam().text;
   EXPECT_EQ(faults[0].pointer, GetParam().pointer);
   EXPECT_THAT(faults[0].message, HasSubstr(GetParam().part));

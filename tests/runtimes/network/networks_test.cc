@@ -164,8 +164,7 @@ TEST_F(NetworksTest, SeveralInterfacesHaveOneDefaultRouteOfEachVersion) {
   EXPECT_THAT(routes, HasSubstr("default via 10.83.0.1 dev eth0"));
   EXPECT_THAT(routes, testing::Not(HasSubstr("default via 10.84")));
   ASSERT_TRUE(networks_->make_namespace(container("web-2"), stop_));
-  ASSERT_TRUE(
-      networks_->attach(container("web-2"), job_, second, {}, stop_, {"2001:db8::1"}));
+  ASSERT_TRUE(networks_->attach(container("web-2"), job_, second, {}, stop_, {"2001:db8::1"}));
   EXPECT_THAT(inside("web-2", {"ip", "route"}), HasSubstr("default via 10.84.0.1 dev eth1"));
 }
 
