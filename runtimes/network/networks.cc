@@ -143,12 +143,8 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     return Failure(made.error());
   }
   const bool has_gateway = leads_out && !made->address.empty();
-  return Attachment{spec.interface,
-                    made->host_interface,
-                    spec.bridge,
-                    made->address,
-                    has_gateway ? gateway : "",
-                    made->mac};
+  return Attachment{spec.interface, made->host_interface,       spec.bridge,
+                    made->address,  has_gateway ? gateway : "", made->mac};
 }
 
 Result<> Networks::detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,

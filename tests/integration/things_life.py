@@ -176,7 +176,9 @@ class ThingsLife(unittest.TestCase):
                 self.assertIn("default via 10.84.0.1", drover("exec", name, "--", "ip", "route").stdout)
                 self.reach(name)
                 self.expect_published_and_named(name)
+                before = self.node.inspect(name)["networks"]
                 drover("restart", name)
+                self.assertEqual(self.node.inspect(name)["networks"], before)
                 self.expect_published_and_named(name)
                 self.assertIn(f"on it are {name}", drover("network", "rm", "apps", check=False).stderr)
                 drover("rm", "--force", name)

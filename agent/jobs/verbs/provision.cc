@@ -312,9 +312,8 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
   Step step{.name = "network.attach", .subject = spec.interface, .again = again};
   step.act = [&]() -> Result<json::Value> {
     TRY(require_bridge(spec));
-    const runtimes::Attachment attachment =
-        TRY(node_.networks.attach(container.name, container.job, spec, given, work_.stop(),
-                                  gateways_beside(spec)));
+    const runtimes::Attachment attachment = TRY(node_.networks.attach(
+        container.name, container.job, spec, given, work_.stop(), gateways_beside(spec)));
     return runtimes::to_json(attachment);
   };
   // What a plugin had begun cannot be told from what it has finished.
