@@ -187,6 +187,8 @@ Result<> ChainRunner::mend(const std::string& container, const std::string& inte
     const Result<json::Value> checked =
         call("CHECK", *there, plugin, &there->results.back(), netns, stop);
     if (!checked) {
+      // Debian 12's portmap (1.1.1) looks for each rule in ip6tables, too, and so never finds all:
+      // its part is done again at each start, and all that this costs is time.
       TRY(stop.check("mend the network of container " + container));
       system::log_info("done again: {}", checked.error().message);
       TRY(add_again(*there, plugin, netns, clear, stop));
