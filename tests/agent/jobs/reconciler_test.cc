@@ -270,6 +270,10 @@ class FullDiskReconcilerTest : public ReconcilerTest {
     const std::string state = folder_.path() / "state";
     std::filesystem::create_directories(state);
     ASSERT_EQ(mount("tmpfs", state.c_str(), "tmpfs", 0, "size=16m"), 0);
+    // What jobs write for their containers has room: it is the journal's disk that is full.
+    const std::string containers = state + "/containers";
+    std::filesystem::create_directories(containers);
+    ASSERT_EQ(mount("tmpfs", containers.c_str(), "tmpfs", 0, "size=4m,mode=700"), 0);
     ReconcilerTest::SetUp();
   }
   void TearDown() override {
