@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <map>
 #include <optional>
@@ -106,6 +107,8 @@ class Runtime {
   virtual Result<> start(const Container& container, const Stop& stop) = 0;
   /// Signal 1 to 64 to its first process. `conflict` when it is not running or paused.
   virtual Result<> kill(const Container& container, int signal, const Stop& stop) = 0;
+  /// What ends the container's program in good order where neither its spec nor its image says.
+  virtual int usual_stop_signal(const Container& /*container*/) const { return SIGTERM; }
   /// `signal`, then after `grace` SIGKILL; a paused one is resumed for it. Returns when it has
   /// ended, with how. One that is stopped already is success. `conflict` for one that was never
   /// started: nothing of it has begun that could end, and `remove` takes it away.

@@ -42,6 +42,8 @@ class FakeRuntime : public runtimes::Runtime,
   int held() const { return held_; }
   /// Programs take no notice of signals from now on, but of stop's.
   void ignore_signals() { signals_ignored_ = true; }
+  /// What its programs end by where nobody says.
+  void set_usual_stop_signal(int signal) { usual_stop_signal_ = signal; }
   /// What holds after the next start of any container only.
   void set_pending(std::vector<std::string> keys);
   /// The container's program ends by itself.
@@ -81,6 +83,7 @@ class FakeRuntime : public runtimes::Runtime,
   Result<> create(const runtimes::Container& container, const Stop& stop) override;
   Result<> start(const runtimes::Container& container, const Stop& stop) override;
   Result<> kill(const runtimes::Container& container, int signal, const Stop& stop) override;
+  int usual_stop_signal(const runtimes::Container&) const override { return usual_stop_signal_; }
   Result<Exit> stop(const runtimes::Container& container, int signal, std::chrono::milliseconds,
                     const Stop& stop) override;
   Result<> pause(const runtimes::Container& container, const Stop& stop) override;
@@ -182,6 +185,7 @@ class FakeRuntime : public runtimes::Runtime,
   std::atomic<int> settled_ = 0;
   std::atomic<int> exec_code_ = 3;
   std::atomic<bool> signals_ignored_ = false;
+  std::atomic<int> usual_stop_signal_ = SIGTERM;
   std::mutex mutex_;
   std::map<std::string, runtimes::State> states_;       // guarded by mutex_
   std::map<std::string, int> starts_;                   // guarded by mutex_

@@ -12,8 +12,8 @@ namespace {
 
 /// Whether whoever sends it wants the container to end, and not to come back by its policy. Others
 /// are for the program, as SIGHUP to read its configuration again.
-bool is_meant_to_end(int signal, const runtimes::Container& container) {
-  return signal == SIGKILL || signal == SIGTERM || signal == stop_signal_of(container);
+bool is_meant_to_end(int signal, const Target& target) {
+  return signal == SIGKILL || signal == SIGTERM || signal == stop_signal_of(target);
 }
 
 /// By then a program has ended that the signal has ended: its own grace, and for one with hardly
@@ -34,7 +34,7 @@ Result<> expect(Work& work, const Target& target, std::int64_t until) {
 Result<json::Value> kill_container(Work& work, const Node& node) {
   const Target target = TRY(find_target(work, node));
   const int signal = work.request().options.signal;
-  const bool ends = is_meant_to_end(signal, target.container());
+  const bool ends = is_meant_to_end(signal, target);
   const Status status = target.row.status;
   work.plan(1);
   if (ends && status == Status::backoff) {

@@ -1,6 +1,5 @@
 #include "agent/jobs/verbs/stop_program.h"
 
-#include <csignal>
 #include <utility>
 
 namespace drover::jobs {
@@ -21,7 +20,7 @@ Result<Exit> stop_now(Work& work, const Target& target, std::chrono::seconds gra
     TRY(note(work, target, Status::stopping));
   }
   Result<Exit> stopped =
-      target.runtime->stop(container, stop_signal_of(container), grace, work.stop());
+      target.runtime->stop(container, stop_signal_of(target), grace, work.stop());
   if (!stopped && stopped.error().code == Code::not_found && target.row.status == Status::backoff) {
     // A reboot has come in between; that it is not started again is what matters.
     stopped = target.row.exit.value_or(Exit{});
@@ -63,11 +62,13 @@ Result<std::optional<Exit>> stop_once(Work& work, const Target& target,
 
 }  // namespace
 
-int stop_signal_of(const runtimes::Container& container) {
+int stop_signal_of(const Target& target) {
+  const runtimes::Container& container = target.container();
   if (container.spec.stop_signal != 0) {
     return container.spec.stop_signal;
   }
-  return signal_from(container.image.stop_signal).value_or(SIGTERM);
+  const std::optional<int> of_image = signal_from(container.image.stop_signal);
+  return of_image ? *of_image : target.runtime->usual_stop_signal(container);
 }
 
 std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Container& container) {
@@ -124,7 +125,7 @@ Result<> undo_stop(Work& work, const Target& target) {
 Result<> end_program(Work& work, const Target& target, std::chrono::seconds grace) {
   const runtimes::Container& container = target.container();
   const Exit ended =
-      TRY(target.runtime->stop(container, stop_signal_of(container), grace, work.agent_stop()));
+      TRY(target.runtime->stop(container, stop_signal_of(target), grace, work.agent_stop()));
   return note(work, target, Status::stopped, ended);
 }
 

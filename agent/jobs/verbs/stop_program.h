@@ -8,8 +8,8 @@
 
 namespace drover::jobs {
 
-/// The container's own, else its image's, else SIGTERM.
-int stop_signal_of(const runtimes::Container& container);
+/// The container's own, else its image's, else what its runtime has for its kind of program.
+int stop_signal_of(const Target& target);
 
 /// What the job asks for, else the container's own.
 std::chrono::seconds grace_of(const JobRequest& request, const runtimes::Container& container);

@@ -123,6 +123,16 @@ TEST_F(VerbsTest, StopTellsHowItEnded) {
               ElementsAre("creating", "created", "running", "stopping", "stopped"));
 }
 
+TEST_F(VerbsTest, StopIsByWhatTheSpecSaysAndElseByWhatTheRuntimeHasForIt) {
+  runtime_.set_usual_stop_signal(SIGPWR);
+  run(run_job("j1", "web-1"));
+  EXPECT_THAT(run(job("j2", "container.stop", "web-1")).result, HasSubstr("\"code\":158"));
+  json::Object request = run_job("j3", "web-2");
+  request.find("spec")->object()->set("stop", json::Object{{"signal", "INT"}});
+  run(std::move(request));
+  EXPECT_THAT(run(job("j4", "container.stop", "web-2")).result, HasSubstr("\"code\":130"));
+}
+
 TEST_F(VerbsTest, StopLeavesOneThatWasNeverStartedAsItIs) {
   json::Object request = run_job("j1", "web-1");
   request.set("verb", "container.create");
