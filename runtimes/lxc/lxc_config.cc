@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <string_view>
 
-#include "runtimes/oci/bundle.h"
+#include "agent/core/process_limits.h"
+#include "runtimes/lxc/lxc_limits.h"
+#include "runtimes/lxc/system_init.h"
 
 namespace drover::runtimes {
 namespace {
@@ -30,13 +32,17 @@ class Lines {
   std::string text_;
 };
 
-bool has_unified_cgroups() {
-  std::error_code error;
-  return std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers", error);
-}
-
 char to_small(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+/// A limit of getrlimit(2), of which the highest number is none.
+std::string bound(const json::Value& limit) {
+  const std::uint64_t* above = limit.unsigned_integer();
+  const bool none = (above != nullptr && *above == ProcessLimit::kNone) || limit.integer_or(0) < 0;
+  return none               ? "unlimited"
+         : above != nullptr ? std::to_string(*above)
+                            : std::to_string(limit.integer_or(0));
 }
 
 Result<> add_process(Lines& lines, const Spec& spec) {
@@ -54,6 +60,13 @@ Result<> add_process(Lines& lines, const Spec& spec) {
   if (!groups.empty()) {
     TRY(lines.add("lxc.init.groups", groups));
   }
+  const json::Array* const ambient = process.at("capabilities").at("ambient").array();
+  if (ambient != nullptr && !ambient->empty()) {
+    // liblxc bounds them only, and all go when root becomes another user.
+    return fail(Code::refused,
+                "lxc, capabilities: only root can hold those that are added; leave them out, or "
+                "let its user be root");
+  }
   std::string kept;
   if (const json::Array* bounding = process.at("capabilities").at("bounding").array()) {
     for (const json::Value& capability : *bounding) {
@@ -68,14 +81,16 @@ Result<> add_process(Lines& lines, const Spec& spec) {
       std::string name(limit.at("type").string_or(""));
       std::transform(name.begin(), name.end(), name.begin(), to_small);
       constexpr std::string_view kPrefix = "rlimit_";
-      TRY(lines.add(
-          "lxc.prlimit." + name.substr(name.starts_with(kPrefix) ? kPrefix.size() : 0),
-          fmt::format("{}:{}", limit.at("soft").integer_or(0), limit.at("hard").integer_or(0))));
+      TRY(lines.add("lxc.prlimit." + name.substr(name.starts_with(kPrefix) ? kPrefix.size() : 0),
+                    fmt::format("{}:{}", bound(limit.at("soft")), bound(limit.at("hard")))));
     }
   }
   // The agent's own score may be low, and its children would inherit it.
   TRY(lines.add("lxc.proc.oom_score_adj", std::to_string(process.at("oomScoreAdj").integer_or(0))));
-  return lines.add("lxc.no_new_privs", "1");
+  const bool* const none_new = process.at("noNewPrivileges").boolean();
+  TRY(lines.add("lxc.no_new_privs", none_new == nullptr || *none_new ? "1" : "0"));
+  // "generated" is liblxc's own. Without AppArmor in the kernel it passes over either.
+  return lines.add("lxc.apparmor.profile", process.at("apparmorProfile").string_or("generated"));
 }
 
 /// A word of the command line that liblxc hands to a shell.
@@ -92,15 +107,13 @@ std::string word(std::string_view text) {
   return quoted;
 }
 
-Result<> add_mounts(Lines& lines, const Path& monitor_program, const Path& home) {
-  TRY(lines.add("lxc.mount.auto", "proc:mixed sys:ro cgroup:ro"));
-  for (const char* hidden : {"proc/kcore", "proc/keys", "proc/timer_list", "proc/sched_debug"}) {
-    TRY(lines.add("lxc.mount.entry", fmt::format("/dev/null {} none bind,optional 0 0", hidden)));
-  }
-  TRY(lines.add("lxc.mount.entry", "tmpfs sys/firmware tmpfs ro,nosuid,nodev,noexec,optional 0 0"));
-  TRY(lines.add("lxc.mount.entry",
-                "tmpfs dev/shm tmpfs nosuid,nodev,noexec,size=64m,create=dir,optional 0 0"));
-  // Volumes are ours to mount (prepare_root.h). "create=dir" above is made on liblxc's own /dev.
+Result<> add_mounts(Lines& lines, InitSystem init, const Path& monitor_program, const Path& home) {
+  // What of /proc may not be seen or written is covered by drover-lxc, which writes the container's
+  // own settings before (kernel_files.h).
+  // An init makes groups of its own; by "force", because it may not mount them itself.
+  const bool application = init == InitSystem::none;
+  TRY(lines.add("lxc.mount.auto",
+                fmt::format("proc:rw sys:ro {}", application ? "cgroup:ro" : "cgroup:rw:force")));
   TRY(lines.add("lxc.hook.version", "1"));
   TRY(lines.add("lxc.hook.mount", fmt::format("{} --prepare {}", word(monitor_program.native()),
                                               word(home.native()))));
@@ -108,30 +121,22 @@ Result<> add_mounts(Lines& lines, const Path& monitor_program, const Path& home)
                                                 word(home.native())));
 }
 
+/// As the control group takes it: "b 8:0 r", "a *:* rwm".
+std::string device_rule(const json::Value& rule) {
+  const auto number = [&rule](const char* of) {
+    const std::int64_t value = rule.at(of).integer_or(-1);
+    return value < 0 ? std::string("*") : std::to_string(value);
+  };
+  return fmt::format("{} {}:{} {}", rule.at("type").string_or("a"), number("major"),
+                     number("minor"), rule.at("access").string_or("rwm"));
+}
+
 Result<> add_limits(Lines& lines, const Spec& spec) {
   const bool unified = has_unified_cgroups();
   const std::string key = unified ? "lxc.cgroup2." : "lxc.cgroup.";
   const json::Value& resources = spec.document().at("linux").at("resources");
-  if (const std::int64_t memory = resources.at("memory").at("limit").integer_or(0); memory > 0) {
-    TRY(lines.add(key + (unified ? "memory.max" : "memory.limit_in_bytes"),
-                  std::to_string(memory)));
-    if (can_limit_swap()) {
-      TRY(lines.add(key + (unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes"),
-                    unified ? "0" : std::to_string(memory)));
-    }
-  }
-  if (const std::int64_t pids = resources.at("pids").at("limit").integer_or(0); pids > 0) {
-    TRY(lines.add(key + "pids.max", std::to_string(pids)));
-  }
-  const std::int64_t quota = resources.at("cpu").at("quota").integer_or(0);
-  const std::int64_t period = resources.at("cpu").at("period").integer_or(100'000);
-  if (quota > 0) {
-    if (unified) {
-      TRY(lines.add(key + "cpu.max", fmt::format("{} {}", quota, period)));
-    } else {
-      TRY(lines.add(key + "cpu.cfs_period_us", std::to_string(period)));
-      TRY(lines.add(key + "cpu.cfs_quota_us", std::to_string(quota)));
-    }
+  for (const auto& [name, value] : limits_at_start(resources, unified)) {
+    TRY(lines.add(key + name, value));
   }
   TRY(lines.add(key + "devices.deny", "a"));
   // mknod of any, use of null, zero, full, random, urandom, tty, console, ptmx and pseudo
@@ -141,45 +146,19 @@ Result<> add_limits(Lines& lines, const Spec& spec) {
         "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm"}) {
     TRY(lines.add(key + "devices.allow", device));
   }
+  const json::Array* rules = resources.at("devices").array();
+  for (const json::Value& rule : rules == nullptr ? json::Array() : *rules) {
+    const std::string device = device_rule(rule);
+    const bool allowed = rule.at("allow").boolean_or(false);
+    // All of them are denied above, before those that each container has.
+    if (allowed || !device.starts_with("a ")) {
+      TRY(lines.add(key + (allowed ? "devices.allow" : "devices.deny"), device));
+    }
+  }
   return {};
 }
 
 }  // namespace
-
-std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& whole) {
-  const bool unified = has_unified_cgroups();
-  const json::Value limits(limits_of(whole));
-  const auto number = [&limits](const char* of, const char* what, const char* none) {
-    const std::int64_t value = limits.at(of).at(what).integer_or(0);
-    return value > 0 ? std::to_string(value) : std::string(none);
-  };
-  const std::string pids = number("pids", "limit", "max");
-  const std::string period = number("cpu", "period", "100000");
-  const bool swap = can_limit_swap();
-  std::vector<std::pair<std::string, std::string>> all;
-  if (unified) {
-    all = {{"memory.max", number("memory", "limit", "max")},
-           {"pids.max", pids},
-           {"cpu.max", number("cpu", "quota", "max") + " " + period}};
-    if (swap) {
-      // Of swap alone, where the document has memory and swap together: none of it.
-      all.emplace_back("memory.swap.max", whole.memory_mib != 0 ? "0" : "max");
-    }
-    return all;
-  }
-  if (swap) {
-    // The one may never be above the other, whichever way both go.
-    all.emplace_back("memory.memsw.limit_in_bytes", "-1");
-  }
-  all.emplace_back("memory.limit_in_bytes", number("memory", "limit", "-1"));
-  if (swap) {
-    all.emplace_back("memory.memsw.limit_in_bytes", number("memory", "swap", "-1"));
-  }
-  all.emplace_back("pids.max", pids);
-  all.emplace_back("cpu.cfs_period_us", period);
-  all.emplace_back("cpu.cfs_quota_us", number("cpu", "quota", "-1"));
-  return all;
-}
 
 Path lack_of_memory_note(const Path& home) {
   return home / "oom";
@@ -194,21 +173,30 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
   Lines lines;
   TRY(lines.add("lxc.uts.name", spec.hostname()));
   TRY(lines.add("lxc.rootfs.path", "dir:" + container.rootfs.native()));
+  const InitSystem init = init_system_of(container.rootfs, spec.args());
   TRY(lines.add("lxc.cgroup.dir.container", lxc_cgroup(container.name)));
+  if (init != InitSystem::none) {
+    // It may write in its group, so that its limits are those of the group above.
+    TRY(lines.add("lxc.cgroup.dir.container.inner", "init"));
+  }
   TRY(lines.add("lxc.cgroup.dir.monitor", lxc_cgroup(container.name) + ".monitor"));
   TRY(lines.add("lxc.namespace.share.net", container.netns.native()));
   TRY(lines.add("lxc.autodev", "1"));
   TRY(lines.add("lxc.pty.max", "1024"));
   TRY(lines.add("lxc.tty.max", "0"));
-  TRY(lines.add("lxc.console.path", "none"));
-  // Without AppArmor in the kernel liblxc passes over it.
-  TRY(lines.add("lxc.apparmor.profile", "generated"));
+  if (init == InitSystem::none) {
+    TRY(lines.add("lxc.console.path", "none"));
+  } else {
+    // It and the login at its console take a terminal; what they print goes where an application's
+    // standard output does, which drover-lxc has as its own there.
+    TRY(lines.add("lxc.console.logfile", "/proc/self/fd/1"));
+  }
   std::error_code error;
   if (std::filesystem::exists(kSeccompProfile, error)) {
     TRY(lines.add("lxc.seccomp.profile", kSeccompProfile.native()));
   }
   TRY(add_process(lines, spec));
-  TRY(add_mounts(lines, monitor_program, home));
+  TRY(add_mounts(lines, init, monitor_program, home));
   TRY(add_limits(lines, spec));
   return lines.take();
 }

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "runtimes/container.h"
 #include "runtimes/oci/spec.h"
@@ -17,10 +15,6 @@ namespace drover::runtimes {
 /// them.
 Result<std::string> make_lxc_config(const Container& container, const Spec& spec,
                                     const Path& monitor_program, const Path& home);
-
-/// The limits as keys of the container's control group and their values, as lxc-cgroup(1) sets
-/// them, in this order; all of them, also those that are none.
-std::vector<std::pair<std::string, std::string>> lxc_limits(const Resources& whole);
 
 /// In the container's folder below lxcpath: there when the kernel has ended a process of its last
 /// run for want of memory. drover-lxc leaves it as liblxc's hook "stop", while the control group is

@@ -67,6 +67,7 @@ struct Program {
   char** argv;
   const char* folder;
   int agent;  ///< pidfd
+  const ProcessSettings* settings;
 };
 
 /// Async-signal-safe. No link of /proc is followed: this process still has all that the agent has
@@ -100,6 +101,10 @@ int become(void* argument) {
   }
   if (!enter(program.folder)) {
     dprintf(STDERR_FILENO, "%s: %s\n", program.folder, std::strerror(errno));
+    _exit(kCannotRun);
+  }
+  if (!take_settings(*program.settings)) {
+    dprintf(STDERR_FILENO, "its limits: %s\n", std::strerror(errno));
     _exit(kCannotRun);
   }
   execvp(argv[0], argv);
@@ -138,8 +143,8 @@ Result<system::UniqueFd> lxc_open_init(const system::Path& lxc_path, const std::
 }
 
 Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
-                     const ExecRequest& request, const Sink& out, const Sink& err,
-                     const Stop& stop) {
+                     const ExecRequest& request, const Sink& out, const Sink& err, const Stop& stop,
+                     const ProcessSettings& settings) {
   if (request.command.empty()) {
     return fail(Code::invalid, "run a program in {}: no program named", name);
   }
@@ -172,7 +177,7 @@ Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
   options.stderr_fd = err_pipe.write.get();
   TRY(set_user(request.user, options).context(what));
   const system::UniqueFd agent(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
-  Program program{argv.data(), folder.c_str(), agent.get()};
+  Program program{argv.data(), folder.c_str(), agent.get(), &settings};
   pid_t pid = -1;
   if (guest->attach(guest.get(), become, &program, &options, &pid) != 0) {
     return fail(Code::broken, "{}: liblxc could not enter it: {}", what, std::strerror(errno));

@@ -17,7 +17,9 @@
 #include "runtimes/images/root_image.h"
 #include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/refused_members.h"
+#include "runtimes/lxc/system_init.h"
 #include "runtimes/oci/bundle.h"
+#include "runtimes/oci/chosen_confinement.h"
 #include "runtimes/volume_targets.h"
 
 namespace drover::runtimes {
@@ -73,7 +75,25 @@ Capabilities LxcRuntime::capabilities() const {
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
   TRY(check_root_image(spec, kind()));
   TRY(refuse_lxc_members(spec));
-  return check_volume_targets(spec, kind());
+  TRY(check_volume_targets(spec, kind()));
+  TRY(check_limits(whole_limits(spec.resources, bundle_options()), to_string(kind())));
+  TRY(check_choices(spec, kind(), has_apparmor()));
+  const std::string_view user = std::string_view(spec.user).substr(0, spec.user.find(':'));
+  if (!spec.security.capabilities_add.empty() && !user.empty() && user != "0" && user != "root") {
+    return fail(Code::refused,
+                "lxc, capabilities: only root can hold those that are added, and user {} is not; "
+                "leave one of both out",
+                spec.user);
+  }
+  for (const DeviceSpec& device : spec.devices) {
+    if (!Path(device.target).lexically_normal().native().starts_with("/dev/")) {
+      return fail(Code::refused,
+                  "lxc, devices: {} is not below /dev, and elsewhere they are of no use inside",
+                  device.target);
+    }
+  }
+  TRY(block_io_of(spec.resources.io).context(std::string(to_string(kind()))));
+  return {};
 }
 
 std::optional<system::UniqueFd> LxcRuntime::monitor(const ContainerName& name) const {
@@ -139,6 +159,8 @@ BundleOptions LxcRuntime::bundle_options() const {
   BundleOptions options;
   options.default_pids = options_.default_pids;
   options.default_memory_mib = options_.default_memory_mib;
+  // liblxc passes over it where the kernel has none.
+  options.apparmor = true;
   return options;
 }
 
@@ -235,6 +257,12 @@ Result<> LxcRuntime::end(const Container& container, const State& state, int sig
   return {};
 }
 
+int LxcRuntime::usual_stop_signal(const Container& container) const {
+  const Result<Spec> spec = read_bundle(home(container.name));
+  return runtimes::usual_stop_signal(spec ? init_system_of(container.rootfs, spec->args())
+                                          : InitSystem::none);
+}
+
 Result<Exit> LxcRuntime::stop(const Container& container, int signal, milliseconds grace,
                               const Stop& stop) {
   TRY(check_signal("stop", container.name, signal));
@@ -274,7 +302,8 @@ Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& requ
   const ImageUser user = TRY(
       find_image_user(container.rootfs, request.user.empty() ? container.spec.user : request.user));
   whole.user = fmt::format("{}:{}", user.uid, user.gid);
-  return lxc_exec(layout_.lxc(), container.name.str(), whole, out, err, stop);
+  return lxc_exec(layout_.lxc(), container.name.str(), whole, out, err, stop,
+                  process_settings_of(spec));
 }
 
 Result<State> LxcRuntime::state(const Container& container, const Stop& stop) {

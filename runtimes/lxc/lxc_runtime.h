@@ -32,6 +32,7 @@ class LxcRuntime final : public Runtime {
   Result<> create(const Container& container, const Stop& stop) override;
   Result<> start(const Container& container, const Stop& stop) override;
   Result<> kill(const Container& container, int signal, const Stop& stop) override;
+  int usual_stop_signal(const Container& container) const override;
   Result<Exit> stop(const Container& container, int signal, std::chrono::milliseconds grace,
                     const Stop& stop) override;
   Result<> pause(const Container& container, const Stop& stop) override;

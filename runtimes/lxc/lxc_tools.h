@@ -8,6 +8,7 @@
 #include "agent/core/result.h"
 #include "agent/system/file.h"
 #include "agent/system/unique_fd.h"
+#include "runtimes/lxc/process_settings.h"
 #include "runtimes/runtime.h"
 
 namespace drover::runtimes {
@@ -28,8 +29,8 @@ Result<> lxc_freeze(const system::Path& lxc_path, const std::string& name, const
 Result<> lxc_thaw(const system::Path& lxc_path, const std::string& name, const Stop& stop);
 /// Runs a program inside, as Runtime::exec. A user is "uid" or "uid:gid"; a name is `refused`.
 Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
-                     const ExecRequest& request, const Sink& out, const Sink& err,
-                     const Stop& stop);
+                     const ExecRequest& request, const Sink& out, const Sink& err, const Stop& stop,
+                     const ProcessSettings& settings = {});
 
 /// Sets one value of its control group, as "pids.max" (lxc-cgroup(1)).
 Result<> lxc_set_cgroup(const system::Path& lxc_path, const std::string& name,

@@ -1,5 +1,5 @@
-// What stands inside a container of LXC before its program starts: volumes, its working folder, and
-// the program itself.
+// What stands inside a container of LXC before its program starts: mounts, devices, the kernel's
+// files as it may see them, its working folder, and the program itself.
 #pragma once
 
 #include "agent/core/result.h"

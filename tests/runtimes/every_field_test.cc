@@ -181,28 +181,41 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
     if (GetParam() != RuntimeKind::lxc) {
       return bundle.emit();
     }
-    // LXC reads its own configuration; drover-lxc of the bundle the program, its folder and the
-    // folders to mount (monitor.cc, prepare_root.cc).
+    // LXC reads its own configuration; drover-lxc of the bundle the program, its variables, its
+    // folder, what is to be mounted, devices and settings of the kernel (monitor.cc,
+    // prepare_root.cc).
     std::string text = TRY(make_lxc_config(container, bundle, "/usr/lib/drover/drover-lxc", "/x"));
-    text += json::write(bundle.document().at("process").at("args"));
-    text += bundle.cwd();
+    for (const char* member : {"args", "env", "cwd"}) {
+      text += json::write(bundle.document().at("process").at(member));
+    }
+    for (const char* member : {"devices", "sysctl", "maskedPaths", "readonlyPaths"}) {
+      text += json::write(bundle.document().at("linux").at(member));
+    }
     for (const json::Value& mount : *bundle.document().at("mounts").array()) {
-      text += mount.at("type").string_or("") == "bind" ? json::write(mount) : "";
+      const std::string_view type = mount.at("type").string_or("");
+      text += type == "bind" || type == "tmpfs" ? json::write(mount) : "";
     }
     return text;
   }
 
  private:
+  /// With the binds as the agent provisions them (agent/jobs/verbs/provision.cc).
   Container container_of(const ContainerSpec& spec) const {
-    return {ContainerName::parse("web-1").value(),
-            JobId::parse("job-1").value(),
-            GetParam(),
-            spec,
-            {{"entry"}, {"image-word"}, {}, "", "", ""},
-            folder_ / "rootfs",
-            {},
-            {},
-            std::nullopt};
+    Container container{ContainerName::parse("web-1").value(),
+                        JobId::parse("job-1").value(),
+                        GetParam(),
+                        spec,
+                        {{"entry"}, {"image-word"}, {}, "", "", ""},
+                        folder_ / "rootfs",
+                        {},
+                        {},
+                        std::nullopt};
+    for (const MountSpec& mount : spec.mounts) {
+      if (mount.kind == MountSpec::Kind::bind) {
+        container.mounts.push_back({mount.source, mount.target, mount.read_only});
+      }
+    }
+    return container;
   }
   Result<std::string> given_to_proxmox(const ContainerSpec& spec) {
     const proxmox::GuestRequest request = TRY(map_spec(spec, guest_options_));
