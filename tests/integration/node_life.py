@@ -102,6 +102,35 @@ class NodeLife(unittest.TestCase):
                 self.assertEqual(done.stdout.split(), ["apt", "bash", "0"], done.stderr)
         self.assertFalse((DEBIAN / "new").exists(), "a container wrote into the root it was made from")
 
+    def test_a_debian_boots_in_lxc_and_is_shut_down(self):
+        """With systemd as its init, confined as any container is."""
+        limits = ["--memory", "256M", "--pids", "200"]
+        self.node.drover("run", "--runtime", "lxc", "--name", "system", "--rootfs", str(DEBIAN), *limits, "--",
+                         "/sbin/init")
+        booted = self.node.drover("exec", "system", "--", "systemctl", "is-system-running", "--wait", check=False)
+        self.assertEqual(booted.stdout.strip(), "running", self.failed_units("system") + booted.stderr)
+        journal = self.node.drover("exec", "system", "--", "journalctl", "--unit", "dbus", "--quiet").stdout
+        self.assertIn("Started dbus.service", journal)
+        # Its limits are out of its reach, though it makes groups of its own.
+        loosened = self.node.drover("exec", "system", "--", "sh", "-c",
+                                    "cd /sys/fs/cgroup; echo max >pids/pids.max; ls -d systemd/system.slice system.slice",
+                                    check=False)
+        self.assertIn("system.slice", loosened.stdout)
+        group = pathlib.Path("/sys/fs/cgroup/pids/drover-lxc.system/pids.max")
+        if group.exists():
+            self.assertEqual(group.read_text(), "200\n")
+        begun = time.monotonic()
+        self.node.drover("stop", "system")
+        self.assertEqual(self.node.inspect("system")["exit"]["code"], 0)
+        self.assertLess(time.monotonic() - begun, 10, "it was ended by SIGKILL after its grace")
+        console = self.node.drover("logs", "system").stdout
+        self.assertIn("Multi-User System", console)
+        self.assertIn("Exiting container.", console)
+        self.node.drover("rm", "system")
+
+    def failed_units(self, name):
+        return self.node.drover("exec", name, "--", "systemctl", "--failed", "--no-legend", check=False).stdout
+
     def test_exit_codes_come_through(self):
         for runtime in RUNTIMES:
             with self.subTest(runtime=runtime):
