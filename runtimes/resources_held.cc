@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/system/file.h"
+#include "runtimes/lxc/lxc_config.h"
 
 namespace drover::runtimes {
 namespace {
@@ -17,6 +18,19 @@ void each_line(std::string_view text, const Use& use) {
     use(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
+}
+
+/// An init in a container of LXC makes groups below the one that has the container's limits, and is
+/// in one of them itself.
+system::Path bounding(const system::Path& group) {
+  system::Path whole;
+  for (const system::Path& part : group) {
+    whole /= part;
+    if (part.native().starts_with(kLxcCgroups)) {
+      break;
+    }
+  }
+  return whole;
 }
 
 }  // namespace
@@ -37,7 +51,7 @@ std::optional<system::Path> group_of(pid_t pid, std::string_view controller) {
       return;
     }
     const std::string controllers(line.substr(first + 1, second - first - 1));
-    const std::string_view inside = line.substr(second + 2);
+    const system::Path inside = bounding(line.substr(second + 2));
     if (controllers.empty()) {
       unified = top / inside;
     } else if (fmt::format(",{},", controllers).find(fmt::format(",{},", controller)) !=

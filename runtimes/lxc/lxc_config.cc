@@ -110,10 +110,10 @@ std::string word(std::string_view text) {
 Result<> add_mounts(Lines& lines, InitSystem init, const Path& monitor_program, const Path& home) {
   // What of /proc may not be seen or written is covered by drover-lxc, which writes the container's
   // own settings before (kernel_files.h).
-  // An init makes groups of its own; by "force", because it may not mount them itself.
-  const bool application = init == InitSystem::none;
-  TRY(lines.add("lxc.mount.auto",
-                fmt::format("proc:rw sys:ro {}", application ? "cgroup:ro" : "cgroup:rw:force")));
+  // An init makes groups of its own. By "force", because a program that may mount would be left to
+  // mount them itself.
+  TRY(lines.add("lxc.mount.auto", fmt::format("proc:rw sys:ro cgroup:{}:force",
+                                              init == InitSystem::none ? "ro" : "rw")));
   TRY(lines.add("lxc.hook.version", "1"));
   TRY(lines.add("lxc.hook.mount", fmt::format("{} --prepare {}", word(monitor_program.native()),
                                               word(home.native()))));
@@ -165,7 +165,7 @@ Path lack_of_memory_note(const Path& home) {
 }
 
 std::string lxc_cgroup(const ContainerName& name) {
-  return "drover-lxc." + name.str();
+  return std::string(kLxcCgroups) + name.str();
 }
 
 Result<std::string> make_lxc_config(const Container& container, const Spec& spec,

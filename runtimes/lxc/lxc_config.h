@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "runtimes/container.h"
 #include "runtimes/oci/spec.h"
@@ -23,6 +24,7 @@ Path lack_of_memory_note(const Path& home);
 
 /// LXC's own cgroups are named by container alone, for the whole host: ours must not meet those of
 /// the node's admin.
+inline constexpr std::string_view kLxcCgroups = "drover-lxc.";
 std::string lxc_cgroup(const ContainerName& name);
 
 }  // namespace drover::runtimes

@@ -75,8 +75,8 @@ class NodeLife(unittest.TestCase):
                                          "drover.container.snapshot_taken", "drover.container.rolled_back",
                                          "drover.container.snapshot_deleted", "drover.container.backed_up",
                                          "drover.container.gave_up", "drover.container.healthy",
-                                         "drover.container.unhealthy", "drover.container.updated",
-                                         "drover.image.removed", "drover.volume.created",
+                                         "drover.container.unhealthy", "drover.image.removed",
+                                         "drover.volume.created",
                                          "drover.volume.resized", "drover.volume.deleted",
                                          "drover.network.created", "drover.network.removed",
                                          "drover.network.lost", "drover.network.restored",
@@ -119,6 +119,10 @@ class NodeLife(unittest.TestCase):
         group = pathlib.Path("/sys/fs/cgroup/pids/drover-lxc.system/pids.max")
         if group.exists():
             self.assertEqual(group.read_text(), "200\n")
+            self.node.drover("update", "system", "--pids", "300")
+            self.assertEqual(group.read_text(), "300\n")
+        refused = self.node.drover("update", "system", "--pids", "3", check=False)
+        self.assertIn("it has", refused.stderr)
         begun = time.monotonic()
         self.node.drover("stop", "system")
         self.assertEqual(self.node.inspect("system")["exit"]["code"], 0)

@@ -95,6 +95,18 @@ TEST_P(HostileVolumeTest, AFileAtALinkStandsInsideTheRootOrNowhere) {
   }
 }
 
+TEST_P(HostileVolumeTest, AFileAtALinkOutOfTheRootIsNotMountedOnTheNode) {
+  link(victim_ / "secret", "etc/config");
+  link(victim_ / "made", "etc/other");
+  have_inside(victim_);
+  container_.mounts = {{folder_ / "volume/mark", "/etc/config", true},
+                       {folder_ / "volume/mark", "/etc/other", true}};
+  mount_root();
+  watch();
+  [[maybe_unused]] const auto ended = run();
+  expect_node_untouched();
+}
+
 TEST_P(HostileVolumeTest, AVolumeBelowALinkOfProcIsRefused) {
   link("/proc/self/root" + victim_.native(), "data");
   container_.mounts = {{folder_ / "volume", "/data/new", false}};

@@ -167,8 +167,9 @@ TEST(LxcConfigTest, ASystemHasAConsoleAndGroupsBelowItsLimits) {
                            HasSubstr("\nlxc.console.logfile = /proc/self/fd/1\n"),
                            Not(HasSubstr("lxc.console.path"))));
   const std::string application = config_of([](Spec& /*spec*/) {});
-  EXPECT_THAT(application, AllOf(HasSubstr("\nlxc.console.path = none\n"),
-                                 HasSubstr(" cgroup:ro\n"), Not(HasSubstr("dir.container.inner"))));
+  EXPECT_THAT(application,
+              AllOf(HasSubstr("\nlxc.console.path = none\n"), HasSubstr(" cgroup:ro:force\n"),
+                    Not(HasSubstr("dir.container.inner"))));
 }
 
 json::Value all_limits() {
