@@ -69,15 +69,6 @@ Result<> lxc_freeze(const system::Path& lxc_path, const std::string& name, const
   return run_tool("lxc-freeze", lxc_path, name, stop);
 }
 
-Result<> lxc_set_cgroup(const system::Path& lxc_path, const std::string& name,
-                        const std::string& key, const std::string& value, const Stop& stop) {
-  std::vector<std::string> argv = tool("lxc-cgroup", lxc_path, name);
-  argv.insert(argv.end(), {"--", key, value});  // a value may be -1
-  TRY(system::run_ok(argv, stop)
-          .context(fmt::format("set {} of container {} to {}", key, name, value)));
-  return {};
-}
-
 Result<> lxc_thaw(const system::Path& lxc_path, const std::string& name, const Stop& stop) {
   return run_tool("lxc-unfreeze", lxc_path, name, stop);
 }

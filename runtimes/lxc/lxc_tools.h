@@ -32,8 +32,4 @@ Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
                      const ExecRequest& request, const Sink& out, const Sink& err, const Stop& stop,
                      const ProcessSettings& settings = {});
 
-/// Sets one value of its control group, as "pids.max" (lxc-cgroup(1)).
-Result<> lxc_set_cgroup(const system::Path& lxc_path, const std::string& name,
-                        const std::string& key, const std::string& value, const Stop& stop);
-
 }  // namespace drover::runtimes

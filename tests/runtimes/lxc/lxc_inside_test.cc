@@ -4,6 +4,10 @@
 #include <sys/sysmacros.h>
 
 #include "lxc_node.h"
+#include "runtimes/lxc/lxc_config.h"
+#include "runtimes/lxc/lxc_limits.h"
+#include "runtimes/oci/limits.h"
+#include "runtimes/resources_held.h"
 
 namespace drover::runtimes {
 namespace {
@@ -148,33 +152,94 @@ TEST_F(LxcInsideTest, ADeviceBelowALinkOfAVolumeIsNotMadeOutsideDev) {
   }
 }
 
+// With busybox's init; node_life boots a Debian with systemd.
+TEST_F(LxcInsideTest, AnInitHasAConsoleAndItsLimitsAboveItAndIsShutDown) {
+  std::filesystem::create_directories(root_ / "sbin");
+  std::filesystem::create_symlink("../bin/busybox", root_ / "sbin/init");
+  std::ofstream(root_ / "etc/inittab") << "::sysinit:/bin/echo it is up\n"
+                                          "::respawn:/bin/cat /dev/console\n"
+                                          "::shutdown:/bin/echo it goes down\n";
+  container_.spec.command = {"/sbin/init"};
+  container_.spec.resources.pids = 50;
+  mount_root(root_);
+  create();
+  start();
+  EXPECT_EQ(runtime_.usual_stop_signal(container_), SIGPWR);
+  EXPECT_TRUE(soon([this] { return log().find("stdout F it is up") != std::string::npos; }));
+  const pid_t pid = runtime_.state(container_, never_).value().pid;
+  const Path group = group_of(pid, "pids").value();
+  EXPECT_EQ(group.filename(), lxc_cgroup(container_.name));
+  std::string out;
+  const Sink sink = [&](std::string_view text) { out += text; };
+  const auto code = runtime_.exec(
+      container_,
+      {{"sh", "-c",
+        "cd /sys/fs/cgroup; cd pids 2>/dev/null; echo max > pids.max; cat pids.max; mount | grep "
+        "-E ' /run( |/lock)'"},
+       {},
+       "",
+       ""},
+      sink, sink, never_);
+  ASSERT_TRUE(code) << to_text(code.error());
+  EXPECT_THAT(out, AllOf(HasSubstr("max\n"), HasSubstr(" on /run type tmpfs"),
+                         HasSubstr(" on /run/lock type tmpfs")));
+  EXPECT_EQ(system::read_file(group / "pids.max").value_or(""), "50\n");
+  const auto updated = runtime_.update(container_, {0, 0, 60}, never_);
+  ASSERT_TRUE(updated) << to_text(updated.error());
+  EXPECT_EQ(system::read_file(group / "pids.max").value_or(""), "60\n");
+  const auto ended = runtime_.stop(container_, SIGPWR, std::chrono::seconds(30), never_);
+  ASSERT_TRUE(ended) << to_text(ended.error());
+  EXPECT_NE(ended->code, 128 + SIGKILL);
+  EXPECT_THAT(log(), HasSubstr("it goes down"));
+}
+
 TEST_F(LxcInsideTest, ItsPartOfTheNodeIsBoundedAndChanged) {
   if (has_unified_cgroups()) {
     GTEST_SKIP() << "keys of cgroup v1 are looked at; those of v2 are in lxc_config_test";
   }
+  const Path disk = "/dev/loop0";
+  const bool has_disk = std::filesystem::exists(disk);
+  const bool swap = can_limit_swap();
   Resources& limits = container_.spec.resources;
   limits.memory_mib = 64;
-  limits.swap_mib = can_limit_swap() ? 32 : 0;
+  limits.swap_mib = swap ? 32 : 0;
   limits.cpuset = "0";
   limits.cpu_shares = 512;
+  if (has_disk) {
+    limits.io.devices = {{disk, 1 << 20, 0, 0, 50}};
+  }
+  const auto expect = [&](const std::string& memory_and_swap, const std::string& shares,
+                          const std::string& rate, const std::string& operations) {
+    EXPECT_EQ(in_group("cpu", "cpu.shares"), shares + "\n");
+    if (swap) {
+      EXPECT_EQ(in_group("memory", "memory.memsw.limit_in_bytes"), memory_and_swap + "\n");
+    }
+    if (has_disk) {
+      EXPECT_EQ(in_group("blkio", "blkio.throttle.read_bps_device"), rate);
+      EXPECT_EQ(in_group("blkio", "blkio.throttle.write_iops_device"), operations);
+    }
+  };
   run_script("trap 'exit 5' TERM; while :; do sleep 0.1; done");
   EXPECT_EQ(in_group("cpuset", "cpuset.cpus"), "0\n");
-  EXPECT_EQ(in_group("cpu", "cpu.shares"), "512\n");
-  if (can_limit_swap()) {
-    EXPECT_EQ(in_group("memory", "memory.memsw.limit_in_bytes"), "100663296\n");
-  }
+  expect("100663296", "512", "7:0 1048576\n", "7:0 50\n");
   limits.cpu_shares = 256;
-  limits.swap_mib = can_limit_swap() ? 16 : 0;
+  limits.swap_mib = swap ? 16 : 0;
+  if (has_disk) {
+    limits.io.devices = {{disk, 2 << 20, 0, 0, 0}};
+  }
   const auto updated = runtime_.update(container_, limits, never_);
   ASSERT_TRUE(updated) << to_text(updated.error());
-  EXPECT_EQ(in_group("cpu", "cpu.shares"), "256\n");
-  if (can_limit_swap()) {
-    EXPECT_EQ(in_group("memory", "memory.memsw.limit_in_bytes"), "83886080\n");
-  }
+  expect("83886080", "256", "7:0 2097152\n", "");
   ASSERT_TRUE(runtime_.stop(container_, SIGTERM, std::chrono::seconds(10), never_));
   start();
-  EXPECT_EQ(in_group("cpu", "cpu.shares"), "256\n");
   EXPECT_EQ(in_group("cpuset", "cpuset.cpus"), "0\n");
+  expect("83886080", "256", "7:0 2097152\n", "");
+  // What is given back.
+  const auto freed = runtime_.update(container_, {}, never_);
+  ASSERT_TRUE(freed) << to_text(freed.error());
+  EXPECT_EQ(in_group("cpuset", "cpuset.cpus"),
+            system::read_file("/sys/fs/cgroup/cpuset/cpuset.cpus").value_or(""));
+  expect("9223372036854771712", "1024", "", "");
 }
 
 }  // namespace

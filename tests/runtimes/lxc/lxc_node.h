@@ -40,7 +40,7 @@ class LxcNode : public testing::Test {
     }
     std::filesystem::copy_file("/bin/busybox", root / "bin/busybox");
     for (const char* name : {"sh", "sleep", "cat", "env", "id", "mkdir", "ls", "stat", "mount",
-                             "touch", "head", "grep", "wc", "true"}) {
+                             "touch", "head", "grep", "wc", "true", "echo"}) {
       std::filesystem::create_symlink("busybox", root / "bin" / name);
     }
     std::ofstream(root / "etc/passwd") << "root:x:0:0::/root:/bin/sh\n";
