@@ -149,7 +149,9 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   const Stop never;
   if (const Result<> undone = take_away(name, never); !undone) {
     error.message += "; then, while undoing it: " + undone.error().message;
-  } else if (const Result<> left = remove_cgroup(cgroup_path_of(name, options_.systemd_cgroup), never); !left) {
+  } else if (const Result<> left =
+                 remove_cgroup(cgroup_path_of(name, options_.systemd_cgroup), never);
+             !left) {
     // crun 1.8 leaves its groups when the kernel does not take one of their limits.
     error.message += "; then, while removing its control groups: " + left.error().message;
   }

@@ -45,7 +45,7 @@ TEST(JobSchemaTest, TakesWhatTheReaderTakes) {
             "devices":[{"path":"/dev/a","target":"/dev/b","permissions":"rw"}],
             "capabilities":{"add":["NET_ADMIN"],"drop":["ALL"]},"seccomp":"unconfined",
             "apparmor":"mine","no_new_privileges":false,"user_namespace":"auto",
-            "annotations":{"a":"b"},"log":{"driver":"file","max_size_mib":1,"max_files":1},
+            "annotations":{"a":"b"},"log":{"driver":"file","max_size_mib":1,"max_files":2},
             "oci":{"process":null}}})",
         R"({"id":"a","verb":"container.run","target":"web","spec":{
             "networks":[{"bridge":"b","ports":[{"host":1,"container":2,"protocol":"udp",

@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
         WrongMember{R"({"rlimits":{"nofile":{"soft":1,"hard":"none"}}})",
                     "/spec/rlimits/nofile/hard", "unlimited"},
         WrongMember{R"({"log":{"driver":"syslog"}})", "/spec/log/driver", "journald"},
-        WrongMember{R"({"log":{"max_files":0}})", "/spec/log/max_files", "1 to"},
+        WrongMember{R"({"log":{"max_files":1}})", "/spec/log/max_files", "2 to"},
         WrongMember{R"({"log":{"driver":"journald","max_files":2}})", "/spec/log/max_files",
                     "file only"}));
 

@@ -67,7 +67,7 @@ TEST(SpecMembersTest, EachIsRead) {
   EXPECT_FALSE(spec.security.no_new_privileges);
   EXPECT_EQ(spec.security.user_namespace, "auto");
   EXPECT_EQ(spec.annotations.at("io.example/owner"), "a\nb");
-  EXPECT_EQ(spec.log, (LogPolicy{"file", 8, 3}));
+  EXPECT_EQ(spec.log, (LogPolicy{"", 8, 3}));
   EXPECT_EQ(spec.oci.find("process")->at("oomScoreAdj"), json::Value(100));
   EXPECT_NE(spec.oci.find("process")->find("noNewPrivileges"), nullptr) << "null takes away";
 }

@@ -48,7 +48,7 @@ TEST_F(PolicyLifeTest, ARuntimeFindsThemMountedAsVolumes) {
   EXPECT_EQ(text(), "site\n");
   const ContainerRow row = *journal_->container("web-1").value();
   const ContainerRecord record = container_record_from(row.container).value();
-  ASSERT_THAT(record.container.mounts, SizeIs(1));
+  ASSERT_FALSE(record.container.mounts.empty());  // and its name files behind it
   EXPECT_EQ(record.container.mounts[0].source, place());
   EXPECT_EQ(record.container.mounts[0].target, "/site");
   EXPECT_FALSE(record.container.mounts[0].read_only);

@@ -49,7 +49,9 @@ class LxcSubject final : public Subject {
   }
   std::string log(const Container& container) override {
     constexpr std::size_t kMost = std::size_t{64} << 20;
-    return system::read_file(layout_.log(container.name), kMost).value_or("");
+    const Path log = layout_.log(container.name);
+    return system::read_file(log.native() + ".1", kMost).value_or("") +
+           system::read_file(log, kMost).value_or("");
   }
   std::vector<std::string> left_of(const Container& container) override {
     const std::string group = lxc_cgroup(container.name);

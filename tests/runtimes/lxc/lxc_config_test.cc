@@ -93,6 +93,7 @@ TEST(LxcConfigTest, CapabilitiesOfAUserWhoIsNotRootAreRefusedByName) {
   EXPECT_EQ(text.error().code, Code::refused);
   EXPECT_THAT(text.error().message, HasSubstr("capabilities"));
   ContainerSpec wish;
+  wish.rootfs = "/srv/root";
   wish.security.capabilities_add = {"CAP_NET_RAW"};
   const LxcRuntime runtime(Layout{}, LxcOptions{});
   EXPECT_TRUE(runtime.accepts(wish));

@@ -123,6 +123,7 @@ TEST_F(LxcInsideTest, ASettingThatTheKernelHasNotFailsTheStart) {
 }
 
 TEST_F(LxcInsideTest, ADeviceOutsideDevIsRefused) {
+  container_.spec.rootfs = root_;
   for (const char* target : {"/srv/full", "/dev/../srv/full", "/device"}) {
     container_.spec.devices = {{"/dev/full", target, "rw"}};
     const auto accepted = runtime_.accepts(container_.spec);
