@@ -113,10 +113,24 @@ Result<> admit_seccomp(const PolicyConfig& policy, const std::string& wish) {
   return {};
 }
 
+/// The kernel takes any beginning of the word for it, within a namespace of profiles, too, and a
+/// namespace without a profile as well (aa_splitn_fqname and aa_lookupn_profile of Linux,
+/// security/apparmor). liblxc's "unchanged" is the agent's own, which has none.
+bool means_unconfined(std::string_view profile) {
+  if (profile.starts_with(':')) {
+    const std::size_t end = profile.find(':', 1);
+    profile.remove_prefix(end == std::string_view::npos ? profile.size() : end + 1);
+  }
+  if (profile.starts_with("//")) {
+    profile.remove_prefix(2);
+  }
+  return kUnconfined.starts_with(profile) || profile == "unchanged";
+}
+
 Result<> admit_apparmor(const PolicyConfig& policy, const std::string& wish) {
   // Whoever allows all profiles has not said that none will do.
-  const bool allowed = wish.empty() || (wish == kUnconfined ? has(policy.apparmor, kUnconfined)
-                                                            : fits_any(policy.apparmor, wish));
+  const bool allowed = wish.empty() || (means_unconfined(wish) ? has(policy.apparmor, kUnconfined)
+                                                               : fits_any(policy.apparmor, wish));
   return allowed ? Result<>()
                  : against("apparmor", wish,
                            fmt::format("is none of those this node allows ({})",
