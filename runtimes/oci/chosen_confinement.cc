@@ -84,7 +84,9 @@ Result<> choose_confinement(Spec& spec, const ContainerSpec& wish, bool apparmor
 
 bool steers_runtime(std::string_view annotation) {
   return annotation.starts_with("run.oci.") || annotation.starts_with("org.systemd.property.") ||
-         annotation.starts_with("module.wasm.") || annotation.starts_with("krun.");
+         annotation.starts_with("module.wasm.") || annotation.starts_with("krun.") ||
+         annotation.starts_with("io.kubernetes.cri.") || annotation.starts_with("org.criu.") ||
+         annotation.substr(0, annotation.find('=')) == "bundle";
 }
 
 Result<> check_choices(const ContainerSpec& wish, RuntimeKind kind, bool apparmor) {

@@ -24,7 +24,9 @@ Result<> choose_confinement(Spec& spec, const ContainerSpec& wish, bool apparmor
 Result<> check_choices(const ContainerSpec& wish, RuntimeKind kind, bool apparmor);
 
 /// Whether an annotation of this name changes what the runtime or systemd does: crun's run filters
-/// of their own and write files of the node with them, and runc gives its to systemd.
+/// of their own and write files of the node with them, and runc gives its to systemd. To runc they
+/// are labels as well, "NAME=VALUE" in one text, of which one leads to a file of the node that CRIU
+/// runs scripts by, and the first "bundle" to the bundle.
 bool steers_runtime(std::string_view annotation);
 
 }  // namespace drover::runtimes

@@ -179,7 +179,9 @@ TEST_F(ChosenConfigTest, AnnotationsAreThereBesideTheStampsButSteerNoRuntime) {
   EXPECT_EQ(json::write(made().at("annotations")),
             R"({"com.example.owner":"web","org.drover.name":"web-1","org.drover.job":"job-1"})");
   for (const char* name :
-       {"run.oci.hooks.stdout", "run.oci.seccomp_bpf_data", "org.systemd.property.DevicePolicy"}) {
+       {"run.oci.hooks.stdout", "run.oci.seccomp_bpf_data", "org.systemd.property.DevicePolicy",
+        "org.criu.config", "org.criu.config=/x", "bundle", "bundle=/x",
+        "io.kubernetes.cri.container-type"}) {
     container_.spec.annotations = {{name, "x"}};
     EXPECT_THAT(refusal(), HasSubstr(name));
   }

@@ -68,7 +68,9 @@ TEST(SpecPatch, WhatIsDroversOwnIsRefusedByName) {
         Own{R"({"process":null})", "process.terminal"},
         Own{R"({"annotations":null})", "annotations.org.drover."},
         Own{R"({"annotations":{"org.drover.job":"x"}})", "annotations.org.drover.job"},
-        Own{R"({"annotations":{"run.oci.hooks.stdout":"/x"}})", "run.oci.hooks.stdout"}}) {
+        Own{R"({"annotations":{"run.oci.hooks.stdout":"/x"}})", "run.oci.hooks.stdout"},
+        Own{R"({"annotations":{"org.criu.config":"/x"}})", "org.criu.config"},
+        Own{R"({"annotations":{"bundle":"/x"}})", "bundle"}}) {
     const auto checked = check_spec_patch(patch_of(own.patch), RuntimeKind::crun);
     ASSERT_FALSE(checked) << own.patch;
     EXPECT_EQ(checked.error().code, Code::refused) << own.patch;
