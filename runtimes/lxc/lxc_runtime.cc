@@ -177,7 +177,11 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   TRY(require(container, "start", {Status::created, Status::stopped}, stop));
   // Written anew: one that an older agent has left may still let liblxc mount the volumes.
   const Path folder = home(container.name);
-  const Spec spec = TRY(read_bundle(folder));
+  Spec spec = TRY(read_bundle(folder));
+  const std::string what = "start container " + container.name.str();
+  TRY(renew_devices(spec, container.spec.devices).context(what));
+  spec.set({"linux", "resources", "blockIO"},
+           TRY(block_io_of(container.spec.resources.io).context(what)));
   TRY(write_config(container, spec));
   std::error_code error;
   for (const Path& left :
@@ -205,7 +209,7 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
       state && state->status != Status::created && state->status != Status::stopped) {
     [[maybe_unused]] const Result<> ended = end(container, *state, SIGKILL, milliseconds(0), never);
   }
-  return Failure(Error(started.error()).context("start container " + container.name.str()));
+  return Failure(Error(started.error()).context(what));
 }
 
 Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& stop) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "agent/core/ascii.h"
+#include "runtimes/oci/confinement.h"
 #include "runtimes/oci/node_device.h"
 
 namespace drover::runtimes {
@@ -80,6 +81,12 @@ Result<> choose_confinement(Spec& spec, const ContainerSpec& wish, bool apparmor
     spec.set({"process", "apparmorProfile"}, wish.security.apparmor);
   }
   return add_devices(spec, wish.devices);
+}
+
+Result<> renew_devices(Spec& spec, const std::vector<DeviceSpec>& devices) {
+  spec.set({"linux", "devices"}, json::Array());
+  deny_devices(spec);
+  return add_devices(spec, devices);
 }
 
 bool steers_runtime(std::string_view annotation) {

@@ -18,6 +18,11 @@ bool has_apparmor();
 /// AppArmor. Devices are looked for on the node: `not_found`, or `refused` when one is none.
 Result<> choose_confinement(Spec& spec, const ContainerSpec& wish, bool apparmor);
 
+/// Puts the devices in place of those that the configuration has, as they are on the node by now:
+/// after a reboot their numbers may be those of others, as of a volume of another container.
+/// `not_found`, `refused`.
+Result<> renew_devices(Spec& spec, const std::vector<DeviceSpec>& devices);
+
 /// `refused` naming the member that this node or any container of runc and crun cannot have:
 /// profiles of AppArmor where the kernel has none, devices over the kernel's own files, and
 /// annotations that runc, crun and systemd act on.

@@ -39,6 +39,11 @@ void add_kernel_mounts(Spec& spec) {
                  {"nosuid", "noexec", "nodev", "relatime", "ro"});
 }
 
+void deny_devices(Spec& spec) {
+  spec.set({"linux", "resources", "devices"},
+           json::Array{json::Object{{"allow", false}, {"access", "rwm"}}});
+}
+
 void confine(Spec& spec, const system::Path& netns) {
   for (const std::string_view type : {"pid", "ipc", "uts", "mount", "cgroup"}) {
     spec.add_namespace(type);
@@ -46,8 +51,7 @@ void confine(Spec& spec, const system::Path& netns) {
   spec.add_namespace("network", netns);
   // The agent's own score may be low, and its children would inherit it.
   spec.set({"process", "oomScoreAdj"}, 0);
-  spec.set({"linux", "resources", "devices"},
-           json::Array{json::Object{{"allow", false}, {"access", "rwm"}}});
+  deny_devices(spec);
   spec.set({"linux", "maskedPaths"}, masked_paths());
   spec.set({"linux", "readonlyPaths"}, readonly_paths());
 }

@@ -10,6 +10,9 @@ namespace drover::runtimes {
 /// read-only.
 void add_kernel_mounts(Spec& spec);
 
+/// Of devices none but those that each container has.
+void deny_devices(Spec& spec);
+
 /// New namespaces of all kinds but user and, where `netns` names one, network; no devices but the
 /// usual ones, and kernel files masked or read-only.
 void confine(Spec& spec, const system::Path& netns);

@@ -112,6 +112,29 @@ TEST_F(LxcInsideTest, ACommandInsideIsConfinedAsItsProgramIs) {
   EXPECT_EQ(out, "77\n99\n0\nCapBnd:\t00000000800405fa\nNoNewPrivs:\t1\nSeccomp:\t2\n");
 }
 
+// Numbers of devices are given anew at each boot, and those of volumes at each activation.
+TEST_F(LxcInsideTest, ADeviceHasTheNumberAtEachStartThatItHasOnTheNodeThen) {
+  const Path device = folder_ / "device";
+  ASSERT_EQ(mknod(device.c_str(), S_IFCHR | 0640, makedev(1, 11)), 0);
+  container_.spec.devices = {{device, "/dev/own", "w"}};
+  container_.spec.command = {"sh", "-c",
+                             "stat -c '%n %t:%T' /dev/own; true > /dev/own && echo written"};
+  mount_root(root_);
+  create();
+  ASSERT_TRUE(std::filesystem::remove(device));
+  ASSERT_EQ(mknod(device.c_str(), S_IFCHR | 0640, makedev(1, 7)), 0);
+  start();
+  await_end();
+  EXPECT_THAT(log(), AllOf(HasSubstr("F /dev/own 1:7\n"), HasSubstr("F written\n")));
+  EXPECT_THAT(system::read_file(layout_.lxc() / container_.name.str() / "config").value_or(""),
+              Not(HasSubstr("c 1:11")));
+  ASSERT_TRUE(std::filesystem::remove(device));
+  const auto started = runtime_.start(container_, never_);
+  ASSERT_FALSE(started) << "without it";
+  EXPECT_EQ(started.error().code, Code::not_found);
+  EXPECT_THAT(started.error().message, HasSubstr(device.native()));
+}
+
 TEST_F(LxcInsideTest, ASettingThatTheKernelHasNotFailsTheStart) {
   container_.spec.sysctls = {{"net.core.no_such", "1"}};
   container_.spec.command = {"sh", "-c", "true"};
