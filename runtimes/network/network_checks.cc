@@ -66,6 +66,39 @@ Result<> check_parent(const NetworkSpec& spec) {
                     spec.interface, to_string(spec.kind), spec.bridge);
 }
 
+/// The node's end of another routed link, which may have the same gateway.
+Result<bool> is_routed_end(const std::string& name) {
+  const std::optional<system::Link> link = TRY(system::look_at_link(name));
+  return link && link->kind == "veth" && link->alias.starts_with("drover:");
+}
+
+/// Of a routed link the node has a route to the one address and takes the other for its own: what
+/// it sends to a host that it knows a way to would go to the container, and a router's be its own.
+Result<> check_routed(const NetworkSpec& spec, const system::Stop& stop) {
+  for (const std::string& address : {address_of(spec.address), address_of(spec.gateway)}) {
+    const system::Output output =
+        TRY(system::run({"ip", "-json", "route", "get", "fibmatch", address}, stop));
+    const Result<json::Value> routes = json::parse(output.out);
+    if (output.ending.code != 0 || !routes || routes->array() == nullptr ||
+        routes->array()->empty()) {
+      continue;  // it knows no way there
+    }
+    const json::Value& route = routes->array()->front();
+    const std::string_view to = route.at("dst").string_or("");
+    const std::string device(route.at("dev").string_or(""));
+    const bool is_own = route.at("type").string_or("") == "local";
+    if (to == "default" ||
+        (is_own && address == address_of(spec.gateway) && TRY(is_routed_end(device)))) {
+      continue;
+    }
+    return fail(Code::conflict,
+                "interface {} of kind ptp: {} is in {} of this node's own networks ({}); choose "
+                "another, or plug it into a bridge there",
+                spec.interface, address, to, device);
+  }
+  return {};
+}
+
 bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address_of(address) == "::1";
 }
@@ -143,7 +176,7 @@ Result<> Networks::check(const NetworkSpec& spec, const system::Stop& stop) cons
     case NetworkKind::vlan:
       return check_parent(spec);
     case NetworkKind::ptp:
-      break;
+      return check_routed(spec, stop);
   }
   return {};
 }

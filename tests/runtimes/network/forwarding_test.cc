@@ -236,6 +236,31 @@ TEST_F(ForwardingTest, APointToPointLinkIsRoutedAndNeedsNoBridge) {
   EXPECT_THAT(rules(), Not(HasSubstr("10.85.0.9")));
 }
 
+TEST_F(ForwardingTest, APointToPointLinkTakesNoAddressThatTheNodeHasAWayTo) {
+  NetworkSpec spec;
+  spec.kind = NetworkKind::ptp;
+  run({"ip", "route", "add", "10.90.0.0/16", "via", "10.83.0.2"});
+  for (const auto& [address, gateway] :
+       {std::pair("10.83.0.50/32", "10.85.0.1"), std::pair("10.85.0.9/24", "10.83.0.1"),
+        std::pair("10.85.0.9/24", "10.83.0.2"), std::pair("10.90.0.5/24", "10.85.0.1"),
+        std::pair("10.85.0.9/24", "127.0.0.1")}) {
+    spec.address = address;
+    spec.gateway = gateway;
+    const auto checked = networks_->check(spec, stop_);
+    ASSERT_FALSE(checked) << address << " " << gateway;
+    EXPECT_EQ(checked.error().code, Code::conflict);
+    EXPECT_THAT(checked.error().message, HasSubstr("of this node's own networks"));
+  }
+  run({"ip", "route", "add", "default", "via", "10.83.0.2"});
+  spec.address = "10.85.0.9/24";
+  spec.gateway = "10.85.0.1";
+  EXPECT_TRUE(networks_->check(spec, stop_));
+  ASSERT_TRUE(attach("web-1", spec));
+  EXPECT_EQ(networks_->check(spec, stop_).error().code, Code::conflict) << "that of web-1";
+  spec.address = "10.85.0.10/24";
+  EXPECT_TRUE(networks_->check(spec, stop_)) << "by the same gateway";
+}
+
 TEST_F(ForwardingTest, AVlanIsMadeOrTheKernelsOwnReasonIsTold) {
   NetworkSpec spec;
   spec.kind = NetworkKind::vlan;
