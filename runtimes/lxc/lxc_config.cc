@@ -131,10 +131,29 @@ std::string device_rule(const json::Value& rule) {
                      number("minor"), rule.at("access").string_or("rwm"));
 }
 
-Result<> add_limits(Lines& lines, const Spec& spec) {
+/// Rates of disks bound a v1 group alone, not those below it (blk-throttle of the kernel): an init,
+/// which is in one below, would read and write as it likes.
+Result<> check_rates(const json::Value& resources, InitSystem init, bool unified) {
+  if (unified || init == InitSystem::none) {
+    return {};
+  }
+  for (const char* rates : {"throttleReadBpsDevice", "throttleWriteBpsDevice",
+                            "throttleReadIOPSDevice", "throttleWriteIOPSDevice"}) {
+    const json::Array* devices = resources.at("blockIO").at(rates).array();
+    if (devices != nullptr && !devices->empty()) {
+      return fail(Code::refused,
+                  "lxc, resources.io.devices: control groups of version 1, which the node has, do "
+                  "not bound what a container with an init reads and writes; leave it out");
+    }
+  }
+  return {};
+}
+
+Result<> add_limits(Lines& lines, const Spec& spec, InitSystem init) {
   const bool unified = has_unified_cgroups();
   const std::string key = unified ? "lxc.cgroup2." : "lxc.cgroup.";
   const json::Value& resources = spec.document().at("linux").at("resources");
+  TRY(check_rates(resources, init, unified));
   for (const auto& [name, value] : limits_at_start(resources, unified)) {
     TRY(lines.add(key + name, value));
   }
@@ -197,7 +216,7 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
   }
   TRY(add_process(lines, spec));
   TRY(add_mounts(lines, init, monitor_program, home));
-  TRY(add_limits(lines, spec));
+  TRY(add_limits(lines, spec, init));
   return lines.take();
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/lxc_limits.h"
 #include "runtimes/lxc/lxc_runtime.h"
 #include "runtimes/oci/bundle.h"
@@ -38,6 +39,11 @@ Result<> LxcRuntime::update(const Container& container, const Resources& limits,
       TRY(require(container, "update",
                   {Status::created, Status::running, Status::paused, Status::stopped}, stop));
   const Resources whole = whole_limits(limits, bundle_options());
+  // For its next start, and refused before anything has changed.
+  Spec spec = TRY(read_bundle(home(name)));
+  set_limits(spec, whole);
+  spec.set({"linux", "resources", "blockIO"}, TRY(block_io_of(whole.io)));
+  TRY(make_lxc_config(container, spec, options_.monitor_program, home(name)));
   if (now.pid != 0) {
     TRY(check_held(name.str(), now.pid, whole));
     json::Value resources(limits_of(whole));
@@ -48,10 +54,6 @@ Result<> LxcRuntime::update(const Container& container, const Resources& limits,
     // What of disks and CPUs is bounded no more.
     TRY(set_group_limits(group_folders(now.pid), whole).context("update container " + name.str()));
   }
-  // For its next start.
-  Spec spec = TRY(read_bundle(home(name)));
-  set_limits(spec, whole);
-  spec.set({"linux", "resources", "blockIO"}, TRY(block_io_of(whole.io)));
   return write_config(container, spec);
 }
 

@@ -185,6 +185,7 @@ TEST_F(LxcInsideTest, AnInitHasAConsoleAndItsLimitsAboveItAndIsShutDown) {
                                           "::shutdown:/bin/echo it goes down\n";
   container_.spec.command = {"/sbin/init"};
   container_.spec.resources.pids = 50;
+  container_.spec.resources.cpuset = "0";
   mount_root(root_);
   create();
   start();
@@ -208,6 +209,15 @@ TEST_F(LxcInsideTest, AnInitHasAConsoleAndItsLimitsAboveItAndIsShutDown) {
   EXPECT_THAT(out, AllOf(HasSubstr("max\n"), HasSubstr(" on /run type tmpfs"),
                          HasSubstr(" on /run/lock type tmpfs")));
   EXPECT_EQ(system::read_file(group / "pids.max").value_or(""), "50\n");
+  Resources rates{0, 0, 60};
+  rates.io.devices = {{"/dev/loop0", 1 << 20, 0, 0, 0}};
+  if (!has_unified_cgroups() && std::filesystem::exists("/dev/loop0")) {
+    const auto refused = runtime_.update(container_, rates, never_);
+    ASSERT_FALSE(refused) << "v1 bounds the group with the limits alone";
+    EXPECT_EQ(refused.error().code, Code::refused);
+    EXPECT_EQ(system::read_file(group / "pids.max").value_or(""), "50\n") << "nothing changed";
+    EXPECT_EQ(in_group("blkio", "blkio.throttle.read_bps_device"), "");
+  }
   const auto updated = runtime_.update(container_, {0, 0, 60}, never_);
   ASSERT_TRUE(updated) << to_text(updated.error());
   EXPECT_EQ(system::read_file(group / "pids.max").value_or(""), "60\n");
