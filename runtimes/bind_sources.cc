@@ -94,30 +94,62 @@ Result<path> path_of_source(const UniqueFd& fd, const path& name) {
   return found;
 }
 
+/// Everything lies below "/", also what an absolute link leads to.
+Result<UniqueFd> open_inside(const path& folder, const path& source) {
+  constexpr int kFlags = O_PATH | O_CLOEXEC;
+  const path inside = source.lexically_relative(folder);
+  return folder == "/" ? system::open_in_root("/", inside, kFlags)
+                       : system::open_beneath(folder, inside, kFlags);
+}
+
+/// The outermost of them that it lies in and that may be written: a container that has that may
+/// have put a link in the place of what is allowed by itself as well.
+const AllowedBind* writable_above(const std::vector<AllowedBind>& allowed, const path& source) {
+  const AllowedBind* outermost = nullptr;
+  for (const AllowedBind& one : allowed) {
+    if (!one.read_only && one.source != source && is_bind_below(source, one.source) &&
+        (outermost == nullptr || is_bind_below(outermost->source, one.source))) {
+      outermost = &one;
+    }
+  }
+  return outermost;
+}
+
+/// What the rule names, by links if its admin has made some there.
+Result<UniqueFd> open_rule(const std::vector<AllowedBind>& allowed, const path& source) {
+  if (const AllowedBind* above = writable_above(allowed, source)) {
+    return open_inside(above->source, source);
+  }
+  UniqueFd fd(open(source.c_str(), O_PATH | O_CLOEXEC));
+  return fd.valid() ? Result<UniqueFd>(std::move(fd))
+                    : fail(errno == ENOENT ? Code::not_found : Code::broken, "open {}: {}",
+                           source.native(), std::strerror(errno));
+}
+
 /// With their sources as they are without links; one that is not there allows nothing.
 Result<std::vector<AllowedBind>> without_links(const std::vector<AllowedBind>& allowed) {
   std::vector<AllowedBind> resolved;
   for (const AllowedBind& one : allowed) {
-    const UniqueFd fd(open(one.source.c_str(), O_PATH | O_CLOEXEC));
-    if (fd.valid()) {
-      resolved.push_back({TRY(path_of_source(fd, one.source)), one.read_only});
+    const Result<UniqueFd> fd = open_rule(allowed, one.source);
+    if (fd) {
+      resolved.push_back({TRY(path_of_source(*fd, one.source)), one.read_only});
     }
   }
   return resolved;
 }
 
-Result<UniqueFd> open_below_rule(const AllowedBind& rule, const path& source) {
-  constexpr int kFlags = O_PATH | O_CLOEXEC;
+Result<UniqueFd> open_below_rule(const std::vector<AllowedBind>& allowed, const AllowedBind& rule,
+                                 const path& source) {
   if (source == rule.source) {
-    UniqueFd fd(open(source.c_str(), kFlags));
-    return fd.valid() ? Result<UniqueFd>(std::move(fd))
-                      : fail(errno == ENOENT ? Code::not_found : Code::broken, "open {}: {}",
-                             source.native(), std::strerror(errno));
+    return open_rule(allowed, source);
   }
-  const path inside = source.lexically_relative(rule.source);
-  // Everything lies below "/", also what an absolute link leads to.
-  return rule.source == "/" ? system::open_in_root("/", inside, kFlags)
-                            : system::open_beneath(rule.source, inside, kFlags);
+  if (writable_above(allowed, rule.source) == nullptr) {
+    return open_inside(rule.source, source);
+  }
+  const UniqueFd folder = TRY(open_rule(allowed, rule.source));
+  // By the descriptor: its name may lead elsewhere by now.
+  return system::open_beneath(fmt::format("/proc/self/fd/{}", folder.get()),
+                              source.lexically_relative(rule.source), O_PATH | O_CLOEXEC);
 }
 
 Result<bool> source_is_folder(const UniqueFd& fd) {
@@ -148,7 +180,7 @@ Result<> check_bind_source(const std::vector<AllowedBind>& allowed, const MountS
 Result<UniqueFd> open_bind_source(const std::vector<AllowedBind>& allowed, const MountSpec& mount) {
   const path source = folder_of_source(mount.source);
   const AllowedBind* const rule = TRY(check_rules(allowed, source, mount));
-  UniqueFd fd = TRY(open_below_rule(*rule, source).context("mounts"));
+  UniqueFd fd = TRY(open_below_rule(allowed, *rule, source).context("mounts"));
   const path found = TRY(path_of_source(fd, source));
   TRY(check_rules(TRY(without_links(allowed)), found, mount));
   return fd;

@@ -136,6 +136,24 @@ TEST_F(BindSourcesTest, ThePrefixMayItselfBeALink) {
   EXPECT_NE(refusal("data/site"), "");
 }
 
+// By a container that has the folder above, or has had it before the inner one was named.
+TEST_F(BindSourcesTest, APrefixInOneThatMayBeWrittenDoesNotLeadOutOfThatByALink) {
+  for (const bool read_only : {false, true}) {
+    allowed_ = {{folder_ / "data", false}, {folder_ / "data/site", read_only}};
+    std::filesystem::remove_all(folder_ / "data/site");
+    for (const path& to : {folder_ / "outside", path("../outside"), path("/etc")}) {
+      link(to, "data/site");
+      EXPECT_THAT(refusal("data/site", read_only), HasSubstr("leads out of")) << to;
+      EXPECT_THAT(refusal("data/site/text", read_only), HasSubstr("leads out of")) << to;
+      std::filesystem::remove(folder_ / "data/site");
+    }
+    std::filesystem::create_directories(folder_ / "data/moved");
+    link("moved", "data/site");
+    EXPECT_EQ(refusal("data/site", read_only), "") << "below it";
+    std::filesystem::remove(folder_ / "data/site");
+  }
+}
+
 TEST_F(BindSourcesTest, TheRootAllowsWhateverThereIs) {
   link(folder_ / "outside", "data/out");
   allowed_ = {{"/", true}};
