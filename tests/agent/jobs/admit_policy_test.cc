@@ -130,29 +130,6 @@ TEST(PolicyTest, ProfilesOfSeccompLieBelowAFolder) {
   EXPECT_FALSE(admit_policy(config_of(policy), spec, RuntimeKind::crun));
 }
 
-// As the kernel and liblxc read it.
-TEST(PolicyTest, NoProfileOfApparmorUnderAnotherNameIsUnconfined) {
-  for (const char* name : {"::unconfined", ":://unconfined", "unconf", "u", ":own:unconfined",
-                           ":own://unconfined", ":own:", ":own", "unchanged"}) {
-    const std::string spec = fmt::format(R"({{"apparmor":"{}"}})", name);
-    for (const RuntimeKind kind : {RuntimeKind::runc, RuntimeKind::lxc}) {
-      EXPECT_THAT(refusal(R"({"apparmor":["*","u*",":own:*"]})", spec, kind), HasSubstr(name));
-      EXPECT_EQ(refusal(R"({"apparmor":["unconfined"]})", spec, kind), "") << name;
-    }
-  }
-  for (const char* name : {"unconfined-web", "web", ":own:web", "unchanged-web"}) {
-    EXPECT_EQ(refusal(R"({"apparmor":["*"]})", fmt::format(R"({{"apparmor":"{}"}})", name)), "");
-  }
-}
-
-TEST(PolicyTest, AllProfilesOfApparmorAreNotNone) {
-  EXPECT_EQ(refusal(R"({"apparmor":["web-*"]})", R"({"apparmor":"web-1"})"), "");
-  EXPECT_NE(refusal(R"({"apparmor":["web-*"]})", R"({"apparmor":"db-1"})"), "");
-  EXPECT_EQ(refusal(R"({"apparmor":["*"]})", R"({"apparmor":"db-1"})"), "");
-  EXPECT_NE(refusal(R"({"apparmor":["*"]})", R"({"apparmor":"unconfined"})"), "");
-  EXPECT_EQ(refusal(R"({"apparmor":["unconfined"]})", R"({"apparmor":"unconfined"})"), "");
-}
-
 TEST(PolicyTest, PrivilegesMayBeGainedWhereTheNodeSaysSo) {
   EXPECT_EQ(refusal(R"({"new_privileges":true})", R"({"no_new_privileges":false})"), "");
 }
