@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,8 @@ constexpr std::uint64_t kMostSearched = std::uint64_t{16} << 20;
 constexpr std::size_t kChunk = 65536;
 /// A time, a stream and a tag are less.
 constexpr std::size_t kHead = 64;
+/// Most records are less.
+constexpr std::size_t kShort = 1024;
 
 /// Those that are there, the oldest first.
 std::vector<const LogPart*> in_order(const LogParts& parts) {
@@ -32,10 +35,9 @@ std::vector<const LogPart*> in_order(const LogParts& parts) {
   return all;
 }
 
-/// What there is at that place of the part, at most `into` bytes.
-Result<std::string_view> read_at(const LogPart& part, std::uint64_t at,
-                                 std::array<char, kChunk>& into, std::size_t size = kChunk) {
-  const ssize_t got = ::pread(part.file.get(), into.data(), size, static_cast<off_t>(at));
+/// What there is at that place of the part, at most `into`.
+Result<std::string_view> read_at(const LogPart& part, std::uint64_t at, std::span<char> into) {
+  const ssize_t got = ::pread(part.file.get(), into.data(), into.size(), static_cast<off_t>(at));
   if (got < 0) {
     return fail(Code::broken, "read a log: {}", std::strerror(errno));
   }
@@ -65,7 +67,7 @@ class Backwards {
     while (at > 0) {
       const std::uint64_t from = at > kChunk ? at - kChunk : 0;
       std::array<char, kChunk> buffer{};
-      const std::string_view chunk = TRY(read_at(part, from, buffer, at - from));
+      const std::string_view chunk = TRY(read_at(part, from, std::span(buffer).first(at - from)));
       for (std::size_t i = chunk.size(); i-- > 0;) {
         if (chunk[i] != '\n') {
           continue;
@@ -102,8 +104,8 @@ class Backwards {
   /// Of a record, or of a raw log a line's end.
   Result<bool> take(const LogPart& part, std::uint64_t begin, std::uint64_t newline) {
     if (!raw_) {
-      std::array<char, kChunk> buffer{};
-      const std::string_view head = TRY(read_at(part, begin, buffer, kHead));
+      std::array<char, kHead> buffer{};
+      const std::string_view head = TRY(read_at(part, begin, buffer));
       if (!ends_a_line(head)) {
         return false;
       }
@@ -125,7 +127,7 @@ class Backwards {
 /// Where the first record at or behind `at` begins, up to `end`.
 Result<std::uint64_t> next_record(const LogPart& part, std::uint64_t at, std::uint64_t end) {
   while (at < end) {
-    std::array<char, kChunk> buffer{};
+    std::array<char, kShort> buffer{};
     const std::string_view chunk = TRY(read_at(part, at, buffer));
     const std::size_t newline = chunk.find('\n');
     if (newline != std::string_view::npos) {
@@ -141,8 +143,8 @@ Result<std::uint64_t> next_record(const LogPart& part, std::uint64_t at, std::ui
 
 /// None for a record without a time.
 Result<std::optional<std::int64_t>> time_at(const LogPart& part, std::uint64_t at) {
-  std::array<char, kChunk> buffer{};
-  const std::string_view head = TRY(read_at(part, at, buffer, kHead));
+  std::array<char, kHead> buffer{};
+  const std::string_view head = TRY(read_at(part, at, buffer));
   return time_of(head);
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -113,6 +114,18 @@ TEST_F(LogSearchTest, WhatIsOfNoFormatIsPassedOver) {
   EXPECT_EQ(texts(since(1500)), "F two|");
   EXPECT_EQ(texts(last(1)), "F two|");
   EXPECT_EQ(last(400), all_);
+}
+
+TEST_F(LogSearchTest, WhatIsSearchedCostsNoMoreForItsManyShortRecords) {
+  // A program that prints dots has a record of each, and the loop's thread waits for the search.
+  std::string records;
+  while (records.size() < std::size_t{17} << 20) {
+    records += to_rfc3339(1000) + " stdout P .\n";
+  }
+  const std::clock_t before = std::clock();
+  write(records);
+  last(1);
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 2);
 }
 
 }  // namespace
