@@ -1,9 +1,13 @@
 // A container's log on runc and crun: conmon writes it, and is told to go on in another file.
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "agent/system/crash_point.h"
 #include "agent/system/unique_fd.h"
@@ -13,19 +17,46 @@
 namespace drover::runtimes {
 namespace {
 
+constexpr const char* kNoted = "trusted.drover.noted";
+
 /// As its resize of a terminal, conmon takes this on the FIFO "ctl" of the bundle (src/ctrl.c): "2"
 /// has it open its logs anew. It makes a file beside and renames that, so nothing is left out.
-Result<> have_log_reopened(const Path& bundle) {
+constexpr std::string_view kOpenLogsAnew = "2 0 0\n";
+
+/// Where conmon is told; invalid when nobody listens: it has ended, and the next one opens the log
+/// by its name.
+Result<system::UniqueFd> open_control(const Path& bundle) {
   const Path control = bundle / "ctl";
-  const system::UniqueFd out(
-      ::open(control.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  if (!out.valid()) {
-    // Nobody listens: it has ended, and the next one opens the log by its name.
-    return errno == ENXIO || errno == ENOENT
-               ? Result<>()
-               : fail(Code::broken, "open {}: {}", control.native(), std::strerror(errno));
+  system::UniqueFd out(::open(control.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  if (!out.valid() && errno != ENXIO && errno != ENOENT) {
+    return fail(Code::broken, "open {}: {}", control.native(), std::strerror(errno));
   }
-  return system::write_all(out.get(), "2 0 0\n");
+  return out;
+}
+
+/// Whether it has not come to what it was told before.
+bool is_told(const system::UniqueFd& control) {
+  int unread = 0;
+  return ioctl(control.get(), FIONREAD, &unread) == 0 && unread > 0;
+}
+
+/// Of a part that was set aside whose writer has taken all that it was told: whether it was told
+/// nothing, by an agent that ended before it could. From when it takes the message until the next
+/// part is there conmon writes nothing, and that may be long: it has the disk take the whole part
+/// first (fsync). Told again meanwhile it would put one more part in the next one's place, and what
+/// it had printed into that were lost. So it is told when the part has grown since the last look,
+/// which is noted in it; where nothing can be noted, each time.
+bool was_told_nothing(const Path& part) {
+  struct stat found {};
+  if (lstat(part.c_str(), &found) != 0) {
+    return false;
+  }
+  const auto size = static_cast<std::uint64_t>(found.st_size);
+  std::uint64_t before = 0;
+  if (lgetxattr(part.c_str(), kNoted, &before, sizeof before) == sizeof before) {
+    return size > before;
+  }
+  return lsetxattr(part.c_str(), kNoted, &size, sizeof size, 0) != 0;
 }
 
 }  // namespace
@@ -33,18 +64,24 @@ Result<> have_log_reopened(const Path& bundle) {
 Result<> OciRuntime::turn_log(const Container& container) {
   const LogBounds bounds = bounds_of(container.spec.log, options_.log);
   const Path log = layout_.log(container.name);
+  const Path aside = older_part(log);
   struct stat found {};
-  if (lstat(log.c_str(), &found) == 0) {
-    if (static_cast<std::uint64_t>(found.st_size) <= bounds.file_bytes) {
-      return {};
-    }
-    TRY(set_aside_full_log(log, bounds));
-    system::crash_point("log set aside before its monitor is told");
-  } else if (!part_exists(older_part(log))) {
+  const bool is_begun = lstat(log.c_str(), &found) == 0;
+  if (is_begun ? static_cast<std::uint64_t>(found.st_size) <= bounds.file_bytes
+               : !part_exists(aside)) {
     return {};
   }
-  // Also of one that was set aside by an agent which ended before it could tell.
-  return have_log_reopened(layout_.bundle(container.name));
+  if (is_begun) {
+    TRY(set_aside_full_log(log, bounds));
+    system::crash_point("log set aside before its monitor is told");
+  }
+  const system::UniqueFd control = TRY(open_control(layout_.bundle(container.name)));
+  if (!control.valid() || is_told(control) || (!is_begun && !was_told_nothing(aside))) {
+    return {};
+  }
+  // What it writes until it takes the message is no sign that it has got none.
+  lremovexattr(aside.c_str(), kNoted);
+  return system::write_all(control.get(), kOpenLogsAnew);
 }
 
 }  // namespace drover::runtimes
