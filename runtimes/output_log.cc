@@ -41,19 +41,21 @@ Result<OutputLog> OutputLog::append(const system::Path& path, system::Clock& clo
 
 Result<> OutputLog::write(std::string_view stream, std::string_view chunk) {
   std::string& waiting = stream == "stderr" ? err_ : out_;
+  Result<> all;
   while (!chunk.empty()) {
     const std::size_t end = chunk.find('\n');
+    const bool ends = end != std::string_view::npos;
     waiting.append(chunk.substr(0, end));
-    chunk.remove_prefix(end == std::string_view::npos ? chunk.size() : end + 1);
-    if (end != std::string_view::npos) {
-      TRY(write_line(stream, 'F', waiting));
-      waiting.clear();
-    } else if (waiting.size() >= kMostWaiting) {
-      TRY(write_line(stream, 'P', waiting));
-      waiting.clear();
+    chunk.remove_prefix(ends ? end + 1 : chunk.size());
+    if (ends || waiting.size() >= kMostWaiting) {
+      Result<> written = write_line(stream, ends ? 'F' : 'P', waiting);
+      waiting.clear();  // what a full disk does not take must not fill the memory
+      if (!written && all) {
+        all = std::move(written);
+      }
     }
   }
-  return {};
+  return all;
 }
 
 Result<> OutputLog::finish() {
@@ -69,18 +71,28 @@ Result<> OutputLog::finish() {
 }
 
 Result<> OutputLog::write_line(std::string_view stream, char tag, std::string_view text) {
-  const std::string line =
-      fmt::format("{} {} {} {}\n", to_rfc3339(clock_.unix_ms()), stream, tag, text);
-  TRY(system::write_all(file_.get(), line));
+  const std::string line = fmt::format("{}{} {} {} {}\n", is_torn_ ? "\n" : "",
+                                       to_rfc3339(clock_.unix_ms()), stream, tag, text);
+  if (Result<> written = system::write_all(file_.get(), line); !written) {
+    const std::uint64_t size = size_now();
+    is_torn_ = is_torn_ || size != size_;
+    size_ = size;
+    return written;
+  }
+  is_torn_ = false;
   size_ += line.size();
   return bounds_ && size_ > bounds_->file_bytes ? turn() : Result<>();
+}
+
+std::uint64_t OutputLog::size_now() const {
+  struct stat found {};
+  return fstat(file_.get(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
 }
 
 Result<> OutputLog::turn() {
   TRY(turn_rotated_log(path_, *bounds_));
   file_ = TRY(open_with(path_, O_APPEND));
-  struct stat found {};
-  size_ = fstat(file_.get(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
+  size_ = size_now();
   return {};
 }
 

@@ -24,7 +24,8 @@ class OutputLog {
                                   const LogBounds& bounds);
 
   /// Takes what came on "stdout" or "stderr". Lines that are not ended yet wait for their rest, at
-  /// most 16 KiB of them; then they are written as partial ("P").
+  /// most 16 KiB of them; then they are written as partial ("P"). What cannot be written is lost,
+  /// and the first of its errors returned.
   Result<> write(std::string_view stream, std::string_view chunk);
   /// Writes what still waits.
   Result<> finish();
@@ -33,12 +34,14 @@ class OutputLog {
   OutputLog(system::UniqueFd file, system::Clock& clock) : file_(std::move(file)), clock_(clock) {}
   Result<> write_line(std::string_view stream, char tag, std::string_view text);
   Result<> turn();
+  std::uint64_t size_now() const;
 
   system::UniqueFd file_;
   system::Clock& clock_;
   system::Path path_;
   std::optional<LogBounds> bounds_;
-  std::uint64_t size_ = 0;  ///< of the file, where it has bounds
+  std::uint64_t size_ = 0;  ///< of the file
+  bool is_torn_ = false;    ///< it ends with a part of a record that could not be written whole
   std::string out_;
   std::string err_;
 };

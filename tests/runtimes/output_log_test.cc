@@ -1,7 +1,10 @@
 #include "runtimes/output_log.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <csignal>
 
 #include "fakes/fake_clock.h"
 #include "fakes/temp_folder.h"
@@ -72,6 +75,39 @@ TEST_F(OutputLogTest, ALinkInItsPlaceIsNotFollowed) {
   std::filesystem::create_symlink(folder_ / "elsewhere", path_);
   EXPECT_FALSE(OutputLog::open(path_, clock_));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "elsewhere"));
+}
+
+/// Stands in for a full disk: files of this process can have no more bytes.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit less{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &less);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+TEST_F(OutputLogTest, WhatAFullDiskDoesNotTakeIsLostAndTheNextLineIsWhole) {
+  OutputLog log = open();
+  ASSERT_TRUE(log.write("stdout", "first\n"));
+  {
+    const FullDisk full(line("stdout F first").size() + 10);
+    EXPECT_FALSE(log.write("stdout", "torn\nlost\n"));
+    EXPECT_FALSE(log.write("stdout", "lost, too\n"));
+  }
+  ASSERT_TRUE(log.write("stdout", "last\n"));
+  EXPECT_EQ(text(), line("stdout F first") + std::string(kTime).substr(0, 10) + "\n" +
+                        line("stdout F last"));
 }
 
 }  // namespace
