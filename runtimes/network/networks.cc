@@ -107,6 +107,9 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     spec.gateway = lease->gateway;
   }
   TRY(check(spec, stop));
+  // Of another of this name, whose journal was lost: once it is written over nobody knows what its
+  // ports led to. Before the address is reserved, because host-local gives back all of that name's.
+  TRY(chains_.del_left(name.str(), spec.interface, pinned(name), stop));
   if (!spec.address.empty() && !lease) {
     const Path file = reservation(spec);
     TRY(reserve_address(file.parent_path(), file.filename(), {name.str(), spec.interface})

@@ -167,6 +167,12 @@ Result<> ChainRunner::del(const PluginChain& otherwise, const system::Path& netn
   return {};
 }
 
+Result<> ChainRunner::del_left(const std::string& container, const std::string& interface,
+                               const system::Path& netns, const system::Stop& stop) {
+  const Result<PluginChain> left = kept(container, interface);
+  return left ? del(*left, netns, stop) : Result<>();
+}
+
 Result<> ChainRunner::add_again(PluginChain& chain, std::size_t plugin, const system::Path& netns,
                                 const Clear& clear, const system::Stop& stop) const {
   TRY(call("DEL", chain, plugin, &chain.results.back(), netns, stop));

@@ -53,6 +53,10 @@ class ChainRunner {
   /// DEL by each, the last first, with what was kept of the chain, else as `otherwise` says. May be
   /// repeated. `netns` "" when it is gone.
   Result<> del(const PluginChain& otherwise, const system::Path& netns, const system::Stop& stop);
+  /// The same with what is kept of an interface of this name, whoever's it was; nothing where
+  /// nothing is.
+  Result<> del_left(const std::string& container, const std::string& interface,
+                    const system::Path& netns, const system::Stop& stop);
   /// CHECK by those behind the first, whose rules others may have flushed. One that finds its own
   /// missing does DEL and ADD once more; in between `clear` is told its type, because DEL is
   /// allowed to leave what goes with the interface. Nothing of a chain that was not kept.

@@ -94,6 +94,18 @@ TEST_F(ForwardingTest, WhatIsPublishedGoesAlsoWithANamespaceThatIsGoneAndALeftIn
   EXPECT_TRUE(attach("web-3")) << "both addresses are to be had";
 }
 
+TEST_F(ForwardingTest, WhatAnotherOfItsNameHasPublishedGoesBeforeAnInterfaceIsMade) {
+  ASSERT_TRUE(attach("web-1", ports_));
+  // Its journal is lost, and a job makes one of the same name before anybody has looked.
+  NetworkSpec chosen;
+  chosen.address = "10.83.0.11/24";
+  const auto made = attach("web-1", chosen);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(rules(), Not(HasSubstr("CNI-DN-")));
+  EXPECT_TRUE(attach("web-2")) << "the address of the one before is to be had";
+  EXPECT_FALSE(attach("web-3")) << "and that of this one is not";
+}
+
 TEST_F(ForwardingTest, RulesThatSomebodyHasFlushedComeBackAtTheSameAddress) {
   ports_.bandwidth = {8000, 0, 4000, 0};
   ASSERT_TRUE(attach("web-1", ports_));
