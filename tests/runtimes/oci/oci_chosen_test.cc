@@ -14,18 +14,6 @@ using testing::StartsWith;
 
 class OciChosenTest : public testing::TestWithParam<RuntimeKind> {
  protected:
-  /// The file of the container's group in the hierarchy that has it, v1 or v2; "" for none.
-  std::string group_file(const Container& container, const std::string& v1, const std::string& v2) {
-    for (const Path& file : {Path("/sys/fs/cgroup") / v1.substr(0, v1.find('/')) / "drover" /
-                                 container.name.str() / v1.substr(v1.find('/') + 1),
-                             Path("/sys/fs/cgroup/drover") / container.name.str() / v2}) {
-      if (const auto text = system::read_file(file)) {
-        return text->substr(0, text->find('\n'));
-      }
-    }
-    return "";
-  }
-
   OciNode node_{GetParam()};
   OciRuntime& runtime_ = *node_.runtime;
 };
@@ -110,23 +98,24 @@ TEST_P(OciChosenTest, LimitsOfTheNodeHoldChangeAndGo) {
     limits.io.weight = 0;
   }
   const auto expect_limits = [&](const Resources& wanted, const std::string& cpus) {
-    EXPECT_EQ(group_file(container, "cpuset/cpuset.cpus", "cpuset.cpus"), cpus);
-    const std::string shares = group_file(container, "cpu/cpu.shares", "");
+    EXPECT_EQ(OciNode::group_file(container, "cpuset/cpuset.cpus", "cpuset.cpus"), cpus);
+    const std::string shares = OciNode::group_file(container, "cpu/cpu.shares", "");
     if (!shares.empty()) {
       EXPECT_EQ(shares, std::to_string(wanted.cpu_shares != 0 ? wanted.cpu_shares : 1024));
     }
-    const std::string swap = group_file(container, "memory/memory.memsw.limit_in_bytes", "");
+    const std::string swap =
+        OciNode::group_file(container, "memory/memory.memsw.limit_in_bytes", "");
     if (!swap.empty() && wanted.memory_mib != 0) {
       EXPECT_EQ(swap, std::to_string((wanted.memory_mib + wanted.swap_mib) << 20U));
     }
     if (weighs) {
-      EXPECT_EQ(group_file(container, "blkio/blkio.bfq.weight", ""),
+      EXPECT_EQ(OciNode::group_file(container, "blkio/blkio.bfq.weight", ""),
                 wanted.io.weight != 0 ? "200" : "100");
     }
     const std::string rates =
-        group_file(container, "blkio/blkio.throttle.read_bps_device", "io.max");
+        OciNode::group_file(container, "blkio/blkio.throttle.read_bps_device", "io.max");
     const std::string writes =
-        group_file(container, "blkio/blkio.throttle.write_iops_device", "io.max");
+        OciNode::group_file(container, "blkio/blkio.throttle.write_iops_device", "io.max");
     if (wanted.io.devices.empty()) {
       EXPECT_EQ(rates + writes, "");
     } else {

@@ -221,6 +221,18 @@ class OciNode {
     }
     return found;
   }
+  /// The file of the container's group in the hierarchy that has it, v1 or v2; "" for none.
+  static std::string group_file(const Container& container, const std::string& v1,
+                                const std::string& v2) {
+    for (const Path& file : {Path("/sys/fs/cgroup") / v1.substr(0, v1.find('/')) / "drover" /
+                                 container.name.str() / v1.substr(v1.find('/') + 1),
+                             Path("/sys/fs/cgroup/drover") / container.name.str() / v2}) {
+      if (const auto text = system::read_file(file)) {
+        return text->substr(0, text->find('\n'));
+      }
+    }
+    return "";
+  }
   static std::vector<Path> folders_of_cgroups(const Container& container) {
     std::vector<Path> hierarchies{"/sys/fs/cgroup"};
     for (const auto& entry : std::filesystem::directory_iterator("/sys/fs/cgroup")) {

@@ -24,23 +24,13 @@ class OciUpdateTest : public testing::TestWithParam<RuntimeKind> {
   pid_t pid_of(const Container& container) {
     return runtime_.state(container, node_.never).value().pid;
   }
-  /// The file of the container's group in the hierarchy that has it, v1 or v2; "" for none.
-  std::string limit(const Container& container, const std::string& v1, const std::string& v2) {
-    for (const Path& file : {Path("/sys/fs/cgroup") / v1.substr(0, v1.find('/')) / "drover" /
-                                 container.name.str() / v1.substr(v1.find('/') + 1),
-                             Path("/sys/fs/cgroup/drover") / container.name.str() / v2}) {
-      if (const auto text = system::read_file(file)) {
-        return text->substr(0, text->find('\n'));
-      }
-    }
-    return "";
-  }
   void expect_limits(const Container& container, std::uint64_t memory_mib, const std::string& quota,
                      const std::string& pids) {
-    EXPECT_EQ(limit(container, "memory/memory.limit_in_bytes", "memory.max"),
+    EXPECT_EQ(OciNode::group_file(container, "memory/memory.limit_in_bytes", "memory.max"),
               std::to_string(memory_mib << 20U));
-    EXPECT_THAT(limit(container, "cpu/cpu.cfs_quota_us", "cpu.max"), testing::StartsWith(quota));
-    EXPECT_EQ(limit(container, "pids/pids.max", "pids.max"), pids);
+    EXPECT_THAT(OciNode::group_file(container, "cpu/cpu.cfs_quota_us", "cpu.max"),
+                testing::StartsWith(quota));
+    EXPECT_EQ(OciNode::group_file(container, "pids/pids.max", "pids.max"), pids);
   }
 
   OciNode node_{GetParam()};
@@ -61,9 +51,9 @@ TEST_P(OciUpdateTest, LimitsChangeWhileItRunsAndBackAgain) {
   expect_limits(container, 64, "50000", "20");
   const auto none = runtime_.update(container, {}, node_.never);
   ASSERT_TRUE(none) << none.error().message;
-  EXPECT_THAT(limit(container, "memory/memory.limit_in_bytes", "memory.max"),
+  EXPECT_THAT(OciNode::group_file(container, "memory/memory.limit_in_bytes", "memory.max"),
               testing::AnyOf("max", "9223372036854771712"));
-  EXPECT_EQ(limit(container, "pids/pids.max", "pids.max"), "4194304");
+  EXPECT_EQ(OciNode::group_file(container, "pids/pids.max", "pids.max"), "4194304");
   ASSERT_TRUE(runtime_.remove(container, true, node_.never));
 }
 
@@ -80,7 +70,7 @@ TEST_P(OciUpdateTest, LessMemoryThanItsProgramsHoldIsAConflictAndNothingChanges)
   ASSERT_FALSE(less);
   EXPECT_EQ(less.error().code, Code::conflict);
   EXPECT_THAT(less.error().message, HasSubstr("its programs hold"));
-  EXPECT_EQ(limit(container, "memory/memory.limit_in_bytes", "memory.max"),
+  EXPECT_EQ(OciNode::group_file(container, "memory/memory.limit_in_bytes", "memory.max"),
             std::to_string(std::uint64_t{256} << 20U));
   EXPECT_EQ(runtime_.state(container, node_.never)->status, Status::running);
   ASSERT_TRUE(runtime_.remove(container, true, node_.never));
@@ -97,7 +87,7 @@ TEST_P(OciUpdateTest, FewerProcessesThanItHasIsAConflictWithTheirNumberAndNothin
   ASSERT_FALSE(fewer);
   EXPECT_EQ(fewer.error().code, Code::conflict);
   EXPECT_THAT(fewer.error().message, HasSubstr("to 5 processes: it has 6 now"));
-  EXPECT_EQ(limit(container, "pids/pids.max", "pids.max"), "50");
+  EXPECT_EQ(OciNode::group_file(container, "pids/pids.max", "pids.max"), "50");
   EXPECT_EQ(runtime_.state(container, node_.never)->status, Status::running);
   ASSERT_TRUE(runtime_.update(container, {64, 0, 6}, node_.never));
   ASSERT_TRUE(runtime_.remove(container, true, node_.never));
