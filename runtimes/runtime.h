@@ -4,7 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,8 +15,10 @@
 #include "runtimes/backups.h"
 #include "runtimes/container.h"
 #include "runtimes/disks.h"
+#include "runtimes/exec_sessions.h"
 #include "runtimes/migrations.h"
 #include "runtimes/network/network.h"
+#include "runtimes/program_input.h"
 #include "runtimes/snapshots.h"
 #include "runtimes/volumes/volume.h"
 
@@ -52,13 +54,6 @@ struct Provided {
   /// Of one made of a backup, whose limits hold where the spec names none.
   std::optional<Resources> resources{};
   DiskSizes sizes{};
-};
-
-struct ExecRequest {
-  std::vector<std::string> command;
-  std::map<std::string, std::string> env;
-  std::string cwd;
-  std::string user;
 };
 
 /// Takes what a program prints; called on the worker's thread.
@@ -122,6 +117,22 @@ class Runtime {
   /// running.
   virtual Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                            const Sink& err, const Stop& stop) = 0;
+  /// nullptr when what is run inside ends with the agent, and gets no input and no terminal.
+  virtual ExecSessions* exec_sessions() { return nullptr; }
+  /// The standard input of its own program, or of what `job` runs inside. `conflict` when that
+  /// reads none, `not_found` when it has ended. Quick.
+  virtual Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
+                                                           const std::optional<JobId>& /*job*/) {
+    return fail(Code::refused, "container {}: programs of runtime {} get no input",
+                container.name.str(), to_string(kind()));
+  }
+  /// Of the terminal of its own program, or of what `job` runs inside. `conflict` when that has
+  /// none, `not_found` when it has ended. Quick.
+  virtual Result<> resize_terminal(const Container& container, const std::optional<JobId>& /*job*/,
+                                   const TerminalSize& /*size*/) {
+    return fail(Code::refused, "container {}: programs of runtime {} get no terminal",
+                container.name.str(), to_string(kind()));
+  }
   /// Gives it these limits, as create would have: 0 is the node's default; but disks are left as
   /// they are, which only `disks` grows. They hold after its next
   /// start, too, when it is then told of with them. `conflict` for less memory than its programs

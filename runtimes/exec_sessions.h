@@ -1,0 +1,59 @@
+// ExecSessions: programs that are run inside a container beside its own, each by a job, under a
+// monitor of its own that goes on when the agent ends.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/ids.h"
+#include "agent/core/result.h"
+#include "agent/system/stop.h"
+#include "runtimes/container.h"
+#include "runtimes/program_input.h"
+
+namespace drover::runtimes {
+
+/// Of a terminal, in characters.
+struct TerminalSize {
+  std::uint16_t columns = 80;
+  std::uint16_t rows = 24;
+};
+
+struct ExecRequest {
+  std::vector<std::string> command;
+  std::map<std::string, std::string> env;
+  std::string cwd;
+  std::string user;
+  /// Its standard input is what Runtime::open_input gives; else it reads /dev/null.
+  bool input = false;
+  /// It has a terminal of this size, and prints both streams there.
+  std::optional<TerminalSize> terminal{};
+};
+
+/// All of them block but `end`, may be called from several threads at once, and end with
+/// `cancelled` soon after `stop` was requested.
+class ExecSessions {
+ public:
+  virtual ~ExecSessions() = default;
+  /// Begins it; what it prints goes to Layout::job_log of the job, as lines of the k8s-file format.
+  /// Legal from running. `conflict` when the job has one. What a failed one had begun is undone.
+  virtual Result<> begin(const Container& container, const JobId& job, const ExecRequest& request,
+                         const system::Stop& stop) = 0;
+  /// Whether the job has one, which runs or has ended and was not forgotten; also of an earlier
+  /// agent.
+  virtual Result<bool> begun(const Container& container, const JobId& job) = 0;
+  /// Waits for its end and gives its exit code (128 + N for signal N); what it printed is whole in
+  /// the log then. `not_found` when the job has none; `broken` when it ended and nobody knows how.
+  virtual Result<int> await(const Container& container, const JobId& job,
+                            const system::Stop& stop) = 0;
+  /// SIGKILL to it and its children. One that has ended is success.
+  virtual Result<> end(const Container& container, const JobId& job) = 0;
+  /// Takes away all that is kept of one that has ended, but the log.
+  virtual Result<> forget(const Container& container, const JobId& job) = 0;
+};
+
+}  // namespace drover::runtimes
