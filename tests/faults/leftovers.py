@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 
 def _files(folder):
@@ -37,6 +38,17 @@ def _processes(folder):
     return found
 
 
+def _lasting_processes(folder):
+    """Without a runtime that the agent asks something just now, which ends by itself."""
+    until = time.monotonic() + 10
+    lasting = _processes(folder)
+    while lasting and time.monotonic() < until:
+        time.sleep(0.05)
+        now = _processes(folder)
+        lasting = [process for process in lasting if process in now]
+    return lasting
+
+
 def cgroups_of(name):
     """Folders with the container's name, in every control group file system that is mounted."""
     done = subprocess.run(
@@ -60,7 +72,7 @@ def leftovers(node, name):
         "mounts": _mounts(node.work),
         "namespaces": os.listdir("/run/netns"),
         "interfaces": [link["ifname"] for link in links if "ifname" in link],
-        "processes": _processes(node.work),
+        "processes": _lasting_processes(node.work),
         "cgroups": cgroups_of(name),
     }
     if node.simulator:
