@@ -334,7 +334,10 @@ Supervisor::Report Supervisor::run_one(const Task& task) {
   if (!error) {
     const auto outcome = guarded<json::Value>(job, [&] { return deeds_.run(work); });
     if (outcome) {
-      end(task, outcome);
+      end(task, outcome, work.take_unwritten());
+      return ended;
+    }
+    if (!work.write_unwritten()) {
       return ended;
     }
     if (agent_stop_.requested()) {
@@ -360,7 +363,7 @@ Supervisor::Report Supervisor::run_one(const Task& task) {
   if (!undone) {
     error->message += "; then, while taking it back: " + undone.error().message;
   }
-  end(task, Failure(*error));
+  end(task, Failure(*error), work.take_unwritten());
   return ended;
 }
 
@@ -400,10 +403,12 @@ std::optional<Error> Supervisor::fail_for_good(const Task& task, Error error) {
   return written ? std::optional(std::move(error)) : std::nullopt;
 }
 
-void Supervisor::end(const Task& task, const Result<json::Value>& outcome) {
+void Supervisor::end(const Task& task, const Result<json::Value>& outcome,
+                     const Work::Change& unwritten) {
   // While the disk is full this waits. One whose agent ends stays unfinished, for the next one to
   // see to.
-  [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
+  [[maybe_unused]] const Result<> written = books_.write([&](Books& books) -> Result<> {
+    TRY(unwritten(books));
     return write_end(books, task.request.id.str(), task.request.target, outcome, clock_.unix_ms());
   });
   system::crash_point("job after end");

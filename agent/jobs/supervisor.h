@@ -146,7 +146,8 @@ class Supervisor {
   std::optional<Error> fail_for_good(const Task& task, Error error);
   bool is_excused(const Task& task, const Error& error);
   Result<std::chrono::milliseconds> plan_retry(const Task& task, const Error& error);
-  void end(const Task& task, const Result<json::Value>& outcome);
+  /// `unwritten`: of its work, written with it.
+  void end(const Task& task, const Result<json::Value>& outcome, const Work::Change& unwritten);
   Result<> end_waiting(const std::string& job, Code code, const std::string& message);
 
   system::Loop& loop_;

@@ -83,7 +83,7 @@ Result<Turns::Turn> Work::take_turn(const std::optional<Scarce>& wanted, const s
   Result<Turns::Turn> turn =
       frame_.turns.take(*wanted, request_.id.str(), stop, [&](const Turns::Wait& wait) {
         // Only told: whoever asks later gets it from Turns itself.
-        [[maybe_unused]] const Result<> told = books_.write([&](Books& books) {
+        [[maybe_unused]] const Result<> told = commit([&](Books& books) {
           return books.tell(waiting_event(request_, wait.thing, wait.before));
         });
         frame_.rest();
@@ -102,7 +102,7 @@ Result<json::Value> Work::done_before(const Step& step, StepRow row) {
   TRY(stop().check("step " + step.name + " once more"));
   const json::Value made = TRY(step.act());
   row.data = json::write(made);
-  TRY(books_.write([&](Books& books) { return books.journal().put_step(row); }));
+  TRY(commit([&](Books& books) { return books.journal().put_step(row); }));
   return made;
 }
 
@@ -112,7 +112,7 @@ void Work::tell_progress(const StepRow& row, const proxmox::TaskProgress& progre
     told.set("percent", *progress.percent);
   }
   // Only told: the task goes on whether anybody hears of it or not.
-  [[maybe_unused]] const Result<> written = books_.write([&](Books& books) {
+  [[maybe_unused]] const Result<> written = commit([&](Books& books) {
     frame_.keep_progress(told);
     return books.tell(with(event_of(row, "progress"), told));
   });
@@ -151,7 +151,7 @@ Result<json::Value> Work::once(const Step& step) {
   }
   TRY(stop().check("before step " + step.name));
   const Turns::Turn turn = TRY(take_turn(step.needs, stop()));
-  TRY(books_.write([&](Books& books) -> Result<> {
+  TRY(commit([&](Books& books) -> Result<> {
     TRY(books.journal().put_step(row));
     return books.tell(event_of(row, "step_started"));
   }));
@@ -160,7 +160,7 @@ Result<json::Value> Work::once(const Step& step) {
   crash_point(row, "after act");
   if (!acted) {
     // Only told: to the undo a step that failed is one that was begun.
-    [[maybe_unused]] const Result<> told = books_.write([&](Books& books) -> Result<> {
+    [[maybe_unused]] const Result<> told = commit([&](Books& books) -> Result<> {
       frame_.keep_progress(std::nullopt);
       Event failed = event_of(row, "step_failed");
       failed.data.set("message", acted.error().message);
@@ -168,20 +168,25 @@ Result<json::Value> Work::once(const Step& step) {
     });
     return Failure(std::move(acted).error());
   }
-  TRY(books_.write([&](Books& books) -> Result<> {
+  row.state = StepState::done;
+  row.data = json::write(*acted);
+  const auto result = [this, row](Books& books) -> Result<> {
     frame_.keep_progress(std::nullopt);
-    row.state = StepState::done;
-    row.data = json::write(*acted);
     TRY(books.journal().put_step(row));
     return books.tell(event_of(row, "step_done"));
-  }));
+  };
+  if (step.goes_on) {
+    with_next(result);
+  } else {
+    TRY(commit(result));
+  }
   crash_point(row, "after result");
   return acted;
 }
 
 Result<> Work::step_undone(const StepRow& step) {
   crash_point(step, "after undo");
-  TRY(books_.write([&](Books& books) -> Result<> {
+  TRY(commit([&](Books& books) -> Result<> {
     StepRow undone = step;
     undone.state = StepState::undone;
     TRY(books.journal().put_step(undone));
@@ -193,7 +198,35 @@ Result<> Work::step_undone(const StepRow& step) {
   return {};
 }
 
-Result<> Work::write(std::function<Result<>(Books&)> change) {
+void Work::with_next(Change change) {
+  unwritten_.push_back(std::move(change));
+}
+
+Work::Change Work::take_unwritten() {
+  return [changes = std::exchange(unwritten_, {})](Books& books) -> Result<> {
+    for (const Change& change : changes) {
+      TRY(change(books));
+    }
+    return {};
+  };
+}
+
+Result<> Work::write_unwritten() {
+  return unwritten_.empty() ? Result<>() : commit([](Books&) { return Result<>(); });
+}
+
+Result<> Work::commit(Change change) {
+  if (unwritten_.empty()) {
+    return books_.write(std::move(change));
+  }
+  return books_.write(
+      [before = take_unwritten(), last = std::move(change)](Books& books) -> Result<> {
+        TRY(before(books));
+        return last(books);
+      });
+}
+
+Result<> Work::write(Change change) {
   const auto point = [&](std::string_view where) {
     if constexpr (system::kHasCrashPoints) {
       system::crash_point(fmt::format("write {} {}", writes_, where));
@@ -201,14 +234,14 @@ Result<> Work::write(std::function<Result<>(Books&)> change) {
   };
   ++writes_;
   point("before");
-  TRY(books_.write(std::move(change)));
+  TRY(commit(std::move(change)));
   point("after");
   return {};
 }
 
 Result<std::optional<ContainerRow>> Work::container(const std::string& name) {
   std::optional<ContainerRow> row;
-  TRY(books_.write([&](Books& books) -> Result<> {
+  TRY(commit([&](Books& books) -> Result<> {
     row = TRY(books.journal().container(name));
     return {};
   }));
@@ -217,7 +250,7 @@ Result<std::optional<ContainerRow>> Work::container(const std::string& name) {
 
 Result<std::vector<StepRow>> Work::steps(const std::string& job) {
   std::vector<StepRow> rows;
-  TRY(books_.write([&](Books& books) -> Result<> {
+  TRY(commit([&](Books& books) -> Result<> {
     rows = TRY(books.journal().steps(job));
     return {};
   }));
@@ -226,7 +259,7 @@ Result<std::vector<StepRow>> Work::steps(const std::string& job) {
 
 Result<std::string> Work::made_by() {
   std::string by;
-  TRY(books_.write([&](Books& books) -> Result<> {
+  TRY(commit([&](Books& books) -> Result<> {
     std::optional<JobRow> row = TRY(books.journal().job(request_.id.str()));
     if (row) {
       by = std::move(row->made_by);
@@ -236,20 +269,33 @@ Result<std::string> Work::made_by() {
   return by;
 }
 
+Work::Change Work::status_change(const ContainerRow& row, const std::string& what,
+                                 json::Object data) const {
+  data.set("runtime", row.runtime);
+  Event event{.kind = "container",
+              .object = row.name,
+              .what = what,
+              .job = request_.id.str(),
+              .data = std::move(data)};
+  return [row, event = std::move(event)](Books& books) -> Result<> {
+    TRY(books.journal().put_container(row));
+    return books.tell(event);
+  };
+}
+
 Result<> Work::put_container(const ContainerRow& row, const std::string& what, json::Object data,
                              const std::function<Result<>(Journal&)>& may) {
-  return write([&](Books& books) -> Result<> {
+  return write([&, change = status_change(row, what, std::move(data))](Books& books) -> Result<> {
     if (may) {
       TRY(may(books.journal()));
     }
-    TRY(books.journal().put_container(row));
-    data.set("runtime", row.runtime);
-    return books.tell(Event{.kind = "container",
-                            .object = row.name,
-                            .what = what,
-                            .job = request_.id.str(),
-                            .data = std::move(data)});
+    return change(books);
   });
+}
+
+void Work::put_container_with_next(const ContainerRow& row, const std::string& what,
+                                   json::Object data) {
+  with_next(status_change(row, what, std::move(data)));
 }
 
 Result<> Work::erase_container(const std::string& name, const std::optional<DeletedRow>& kept,

@@ -38,6 +38,9 @@ struct Step {
   /// What it makes ends with the machine, and to make it is nothing while it is there: a job that
   /// is gone on with acts once more, and what that returns is what counts from then on.
   bool again = false;
+  /// The job does not wait after it: its result is written together with what the job writes next,
+  /// and nothing is made in between.
+  bool goes_on = false;
 };
 
 /// Belongs to the worker that runs the job.
@@ -59,6 +62,8 @@ class Work {
     /// Loop's thread.
     std::function<void(std::optional<json::Object> progress)> keep_progress = [](const auto&) {};
   };
+
+  using Change = std::function<Result<>(Books&)>;
 
   Work(JobRequest request, Books& books, system::Clock& clock, Frame frame)
       : request_(std::move(request)), books_(books), clock_(clock), frame_(std::move(frame)) {}
@@ -107,12 +112,20 @@ class Work {
   /// Writes the container's row and tells its status, if `may` agrees in the same transaction.
   Result<> put_container(const ContainerRow& row, const std::string& what, json::Object data = {},
                          const std::function<Result<>(Journal&)>& may = {});
+  /// The same in one transaction with what the job writes next, or with its end: for a status that
+  /// it does not stay in.
+  void put_container_with_next(const ContainerRow& row, const std::string& what,
+                               json::Object data = {});
   /// Strikes the container off and tells so, after `why` if there is more to tell. `kept`: what is
   /// remembered of it.
   Result<> erase_container(const std::string& name, const std::optional<DeletedRow>& kept,
                            const std::optional<Event>& why = std::nullopt);
   /// Anything else; see Books::write.
-  Result<> write(std::function<Result<>(Books&)> change);
+  Result<> write(Change change);
+  /// What waits to be written with the next, for who writes that in the job's stead.
+  Change take_unwritten();
+  /// Writes it now, where nothing is to follow.
+  Result<> write_unwritten();
 
  private:
   struct Begun {
@@ -128,6 +141,10 @@ class Work {
   /// Does the step, or finds what it made when it was begun `before`; tells meanwhile how far a
   /// task of Proxmox is that it awaits.
   Result<json::Value> act(const Step& step, const StepRow& row, bool before);
+  void with_next(Change change);
+  /// In one transaction with what waited for it.
+  Result<> commit(Change change);
+  Change status_change(const ContainerRow& row, const std::string& what, json::Object data) const;
   void tell_progress(const StepRow& row, const proxmox::TaskProgress& progress);
   Event event_of(const StepRow& row, const std::string& what) const;
 
@@ -138,6 +155,7 @@ class Work {
   std::int64_t planned_ = 0;
   std::int64_t taken_ = 0;
   int writes_ = 0;                               // of this run, apart from those of steps
+  std::vector<Change> unwritten_;                // in order; each may be run more than once
   std::optional<std::vector<StepRow>> earlier_;  // of earlier runs, not yet come to in this one
 };
 

@@ -36,10 +36,12 @@ class Making {
       TRY(Provision(work_, node_, record_).make());
     }
     TRY(create());
-    TRY(reach(Status::created));
+    reach(Status::created);
     if (start) {
-      TRY(work_.once(start_step(runtime_, record_.container, std::nullopt, work_.stop())));
-      TRY(reach(Status::running));
+      Step step = start_step(runtime_, record_.container, std::nullopt, work_.stop());
+      step.goes_on = true;
+      TRY(work_.once(step));
+      reach(Status::running);
     }
     return {};
   }
@@ -59,6 +61,7 @@ class Making {
       // not: its runtime finds it by the job's tag.
       step.clear = [&] { return runtime_.remove(record_.container, true, work_.stop()); };
     }
+    step.goes_on = true;
     TRY(work_.once(step));
     return provisions_itself ? take_in_provided() : Result<>();
   }
@@ -81,11 +84,11 @@ class Making {
                            row_.name, record_.container.spec.image, readable.error().message);
   }
 
-  /// Writes and tells the status, unless an earlier run of the job has come that far.
-  Result<> reach(Status status) {
+  /// Tells the status, unless an earlier run of the job has come that far.
+  void reach(Status status) {
     if (row_.status != Status::creating &&
         (row_.status != Status::created || status == row_.status)) {
-      return {};
+      return;
     }
     row_.container = json::write(to_json(record_));
     row_.status = status;
@@ -93,7 +96,7 @@ class Making {
     if (json::Object addresses = addresses_by_interface(record_); !addresses.empty()) {
       data.set("addresses", std::move(addresses));
     }
-    return work_.put_container(row_, std::string(to_string(status)), std::move(data));
+    work_.put_container_with_next(row_, std::string(to_string(status)), std::move(data));
   }
 
   Work& work_;
