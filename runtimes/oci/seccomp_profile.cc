@@ -7,7 +7,6 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <iterator>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -227,8 +226,11 @@ json::Array read_architectures(Fields& profile, const Machine& machine, Faults& 
     fields.finish();
     if (own == machine.architecture) {
       architectures = {own};
-      std::copy_if(others.begin(), others.end(), std::back_inserter(architectures),
-                   [](const std::string& other) { return other != kX32; });
+      for (const std::string& other : others) {
+        if (other != kX32) {
+          architectures.emplace_back(other);
+        }
+      }
     }
   });
   if (architectures.empty()) {
