@@ -6,6 +6,7 @@ Used in a mount and a network namespace of the test's own, as root.
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 # How a job ends.
 FINAL = ("succeeded", "failed", "cancelled")
 # Ends with its own code when it is asked to, soon after.
-SERVE = 'trap "exit %d" TERM; while :; do sleep 0.1; done'
+TRAP = 'trap "exit '
+SERVE = TRAP + '%d" TERM; while :; do sleep 0.1; done'
 
 
 def sh(*argv):
@@ -206,6 +208,8 @@ class Node:
         self.agent.wait(30)
 
     def drover(self, *words, check=True, timeout=60):
+        if words[0] in ("stop", "restart"):
+            self.await_trap(words[-1])
         done = subprocess.run(
             [self.build / "agent/cli/drover", "--bus", self.bus, *words],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
@@ -213,7 +217,33 @@ class Node:
         if check and done.returncode != 0:
             log = (self.work / "droverd.log").read_text()[-3000:]
             raise AssertionError(f"drover {words}: {done.returncode}\n{done.stderr}\n{log}")
+        if words[0] == "run" and TRAP in words[-1] and "--name" in words and done.returncode == 0:
+            self.await_trap(words[words.index("--name") + 1])
         return done
+
+    def await_trap(self, name):
+        """Until a container's SERVE has come to its trap: before that a SIGTERM does nothing to the first process of
+        a namespace (pid_namespaces(7))."""
+        seen = self.ask_container(name)
+        if seen.get("status") != "running" or TRAP not in "".join(seen["spec"].get("command", [])):
+            return
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                status = pathlib.Path("/proc", str(seen["pid"]), "status").read_text()
+            except OSError:
+                return  # it has ended
+            if int(re.search(r"^SigCgt:\s*(\w+)", status, re.M).group(1), 16) & 1 << signal.SIGTERM - 1:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"{name} has set no trap")
+
+    def ask_container(self, name):
+        """As the node answers; {} for one that it does not have."""
+        client = Client(self)
+        answer = client.ask("query", "query.container", {"name": name})
+        client.close()
+        return answer[1] if answer and answer[0] != "error" else {}
 
     def begin(self, *words):
         """As `drover`, and does not wait for its end."""
