@@ -2,7 +2,6 @@
 // monitor of its own that goes on when the agent ends.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,17 +10,14 @@
 
 #include "agent/core/ids.h"
 #include "agent/core/result.h"
+#include "agent/core/terminal_size.h"
 #include "agent/system/stop.h"
 #include "runtimes/container.h"
 #include "runtimes/program_input.h"
 
 namespace drover::runtimes {
 
-/// Of a terminal, in characters.
-struct TerminalSize {
-  std::uint16_t columns = 80;
-  std::uint16_t rows = 24;
-};
+using drover::TerminalSize;
 
 struct ExecRequest {
   std::vector<std::string> command;

@@ -28,7 +28,7 @@ void read_signal(Fields& fields, JobOptions& options) {
   options.signal = signal.value_or(0);
 }
 
-void read_program(Fields& fields, const json::Value& value, JobOptions& options) {
+void read_program(Fields& fields, const json::Value& value, JobOptions& options, Faults& faults) {
   fields.require("command");
   options.command = read_command(fields);
   if (value.at("command").array() != nullptr && options.command.empty()) {
@@ -36,6 +36,10 @@ void read_program(Fields& fields, const json::Value& value, JobOptions& options)
   }
   options.env = read_environment(fields);
   options.cwd = read_path(fields, "cwd");
+  options.user = fields.string("user");
+  refuse_nul(fields, "user", options.user);
+  options.input = fields.boolean("stdin", false);
+  options.terminal = read_terminal(fields, faults, "terminal");
 }
 
 void read_limits(Fields& fields, const json::Value& value, JobOptions& options, Faults& faults) {
@@ -159,7 +163,7 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       options.force = fields.boolean("force", false);
       break;
     case Verb::container_exec:
-      read_program(fields, value, options);
+      read_program(fields, value, options, faults);
       break;
     case Verb::container_update:
       read_limits(fields, value, options, faults);
@@ -241,6 +245,11 @@ json::Object to_json(const JobOptions& options) {
     object.set("env", std::move(env));
   }
   set_text("cwd", options.cwd);
+  set_text("user", options.user);
+  set_flag("stdin", options.input);
+  if (options.terminal) {
+    object.set("terminal", to_json(*options.terminal));
+  }
   if (json::Object resources = to_json(options.resources); !resources.empty()) {
     object.set("resources", std::move(resources));
   }

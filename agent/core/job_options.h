@@ -9,6 +9,7 @@
 
 #include "agent/core/container_spec.h"
 #include "agent/core/fields.h"
+#include "agent/core/terminal_size.h"
 #include "agent/core/verb.h"
 
 namespace drover {
@@ -22,6 +23,9 @@ struct JobOptions {
   std::vector<std::string> command{};              ///< exec
   std::map<std::string, std::string> env{};        ///< exec: added to the container's own
   std::string cwd{};                               ///< exec: "" for the container's own
+  std::string user{};                              ///< exec: "" for the container's own
+  bool input = false;                              ///< exec, "stdin": reads what clients send it
+  std::optional<TerminalSize> terminal{};          ///< exec: has one, of this size
   Resources resources{};                           ///< update: those that are 0 stay as they are
   std::map<std::string, std::uint64_t> volumes{};  ///< update: sizes in MiB, by name
   bool leave_running = false;                      ///< checkpoint

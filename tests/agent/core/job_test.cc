@@ -143,6 +143,23 @@ TEST(JobTest, EachVerbTakesItsOwnOptions) {
   EXPECT_EQ(exec->options.cwd, "/srv");
 }
 
+TEST(JobTest, WhatRunsInsideMayReadAndHaveATerminal) {
+  const auto options = [](const std::string& text) {
+    return read(R"({"id":"j","verb":"container.exec","target":"a","options":{"command":["sh"],)" +
+                text + "}}")
+        .value()
+        .options;
+  };
+  const JobOptions quiet = options(R"("stdin":false,"terminal":false)");
+  EXPECT_FALSE(quiet.input);
+  EXPECT_EQ(quiet.terminal, std::nullopt);
+  const JobOptions shell = options(R"("stdin":true,"terminal":true,"user":"nobody")");
+  EXPECT_TRUE(shell.input);
+  EXPECT_EQ(shell.terminal, TerminalSize({80, 24}));
+  EXPECT_EQ(shell.user, "nobody");
+  EXPECT_EQ(options(R"("terminal":{"columns":132})").terminal, TerminalSize({132, 24}));
+}
+
 TEST(JobTest, ACancelNamesAJob) {
   EXPECT_TRUE(read(R"({"id":"j","verb":"job.cancel","target":"Some.Other_Job"})"));
   EXPECT_FALSE(read(R"({"id":"j","verb":"container.start","target":"Some.Other_Job"})"));
@@ -231,7 +248,16 @@ INSTANTIATE_TEST_SUITE_P(
              "/options/env", "NUL"},
         Case{R"({"id":"j","verb":"container.exec","target":"a",
                 "options":{"command":["a"],"cwd":"srv"}})",
-             "/options/cwd", "absolute"}));
+             "/options/cwd", "absolute"},
+        Case{R"({"id":"j","verb":"container.exec","target":"a",
+                "options":{"command":["a"],"user":"a\u0000"}})",
+             "/options/user", "NUL"},
+        Case{R"({"id":"j","verb":"container.exec","target":"a",
+                "options":{"command":["a"],"terminal":1}})",
+             "/options/terminal", "columns"},
+        Case{R"({"id":"j","verb":"container.exec","target":"a",
+                "options":{"command":["a"],"terminal":{"rows":0}}})",
+             "/options/terminal/rows", "1 to"}));
 
 TEST(JobTest, TellsEveryFaultAtOnce) {
   const auto job = read(R"({"id":"/","verb":"container.run","target":"A","more":1,
@@ -257,6 +283,8 @@ TEST(JobTest, ComesBackFromItsOwnJson) {
         R"({"id":"j","verb":"container.delete","target":"a","options":{"force":true}})",
         R"({"id":"j","verb":"container.exec","target":"a",
             "options":{"command":["x","y"],"env":{"A":"1"},"cwd":"/s"}})",
+        R"({"id":"j","verb":"container.exec","target":"a","options":{"command":["x"],"user":"1:1",
+            "stdin":true,"terminal":{"columns":1,"rows":65535}}})",
         R"({"id":"j","verb":"job.cancel","target":"B"})"}) {
     const auto job = read(text);
     ASSERT_TRUE(job) << text;
