@@ -1,0 +1,19 @@
+// run_detached: what a program does that leaves a monitor behind and tells how its start went.
+#pragma once
+
+#include <functional>
+
+#include "agent/core/result.h"
+
+namespace drover::system {
+
+/// Calls it once, when it has begun or with why it could not; further calls are ignored.
+using Started = std::function<void(const Result<>&)>;
+
+/// Runs `monitor` in a process that is nobody's child, in a session of its own, with standard
+/// input, output and error of /dev/null; other descriptors it has as they are. Returns what the
+/// calling process is to end with, once that has said how its start went: 0, or 1 with why on
+/// standard error. For programs of one thread.
+int run_detached(const std::function<void(const Started& started)>& monitor);
+
+}  // namespace drover::system
