@@ -2,6 +2,7 @@
 // monitor of its own that goes on when the agent ends.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,26 +31,30 @@ struct ExecRequest {
   std::optional<TerminalSize> terminal{};
 };
 
-/// All of them block but `end`, may be called from several threads at once, and end with
-/// `cancelled` soon after `stop` was requested.
+/// They may be called from several threads at once; `begin` and `await` end with `cancelled` soon
+/// after `stop` was requested.
 class ExecSessions {
  public:
   virtual ~ExecSessions() = default;
-  /// Begins it; what it prints goes to Layout::job_log of the job, as lines of the k8s-file format.
-  /// Legal from running. `conflict` when the job has one. What a failed one had begun is undone.
+  /// Begins it; what it prints goes to Layout::job_log of the job, as lines of the k8s-file format,
+  /// in several files once one is full. Legal from running. `conflict` when the job has one. What a
+  /// failed one had begun is undone.
   virtual Result<> begin(const Container& container, const JobId& job, const ExecRequest& request,
                          const system::Stop& stop) = 0;
   /// Whether the job has one, which runs or has ended and was not forgotten; also of an earlier
   /// agent.
-  virtual Result<bool> begun(const Container& container, const JobId& job) = 0;
+  virtual Result<bool> begun(const JobId& job) = 0;
   /// Waits for its end and gives its exit code (128 + N for signal N); what it printed is whole in
   /// the log then. `not_found` when the job has none; `broken` when it ended and nobody knows how.
-  virtual Result<int> await(const Container& container, const JobId& job,
-                            const system::Stop& stop) = 0;
-  /// SIGKILL to it and its children. One that has ended is success.
-  virtual Result<> end(const Container& container, const JobId& job) = 0;
+  virtual Result<int> await(const JobId& job, const system::Stop& stop) = 0;
+  /// SIGKILL to it and its children. One that has ended, or was never begun, is success;
+  /// `unavailable` when it does not end, as in a container that is paused.
+  virtual Result<> end(const JobId& job) = 0;
   /// Takes away all that is kept of one that has ended, but the log.
-  virtual Result<> forget(const Container& container, const JobId& job) = 0;
+  virtual Result<> forget(const JobId& job) = 0;
+  /// Ends and forgets those of jobs that nobody wants any more, as an agent that has just begun
+  /// may find them. Those of all runtimes that keep theirs in the same place.
+  virtual void end_others(const std::function<bool(const JobId& job)>& is_wanted) = 0;
 };
 
 }  // namespace drover::runtimes

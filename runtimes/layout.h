@@ -24,7 +24,8 @@
 //     volumes/                      volumes of storages "local-folder" and "local-image"
 //     volume-records/               what volumes that outlive containers are, for a lost journal
 //     lxc/                          lxcpath of the runtime lxc
-//     jobs/ID/log                   what a container.exec job printed
+//     jobs/ID/log                   what a container.exec job printed; log.1 ... before that
+//     execs/ID/                     of its program, while that runs (sessions/session_files.h)
 //     cni/                          addresses given out by host-local
 //     ipam/VNET/ADDRESS             addresses that Proxmox keeps for containers of this node
 //   RUN (/run/drover)               gone after a reboot
@@ -86,6 +87,8 @@ struct Layout {
   Path lxc() const { return state / "lxc"; }
   Path job_logs() const { return state / "jobs"; }
   Path job_log(const JobId& job) const { return job_logs() / job.str() / "log"; }
+  Path sessions() const { return state / "execs"; }
+  Path session(const JobId& job) const { return sessions() / job.str(); }
   Path cni() const { return state / "cni"; }
   Path cni_chains() const { return run / "cni"; }
   Path ipam() const { return state / "ipam"; }

@@ -83,8 +83,9 @@ class Runtime {
   /// Waits for what an earlier agent has begun with the container and what goes on without it, as a
   /// task of Proxmox does. Whoever takes up a job in its middle calls it before any other verb.
   virtual Result<> settle(const Container& /*container*/, const Stop& /*stop*/) { return {}; }
-  /// Ends the programs that `exec` of an earlier agent has left running inside, which nobody waits
-  /// for any more. For an agent that has just begun: it ends those of this one as well.
+  /// Ends the programs that `exec` of an earlier agent has left running inside, as those of probes,
+  /// which nobody waits for any more. For an agent that has just begun: it ends those of this one
+  /// as well.
   virtual void end_left_execs() {}
 
   /// `refused` naming the first field of the spec that this runtime cannot give, so that nothing is
@@ -113,11 +114,11 @@ class Runtime {
   virtual Result<> pause(const Container& container, const Stop& stop) = 0;
   /// Legal from live `paused` only.
   virtual Result<> resume(const Container& container, const Stop& stop) = 0;
-  /// Runs a program inside to its end and returns its exit code (128 + N for signal N). Legal from
-  /// running.
+  /// Runs a program inside to its end and returns its exit code (128 + N for signal N); it ends
+  /// with the agent, and has neither input nor a terminal. Legal from running.
   virtual Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                            const Sink& err, const Stop& stop) = 0;
-  /// nullptr when what is run inside ends with the agent, and gets no input and no terminal.
+  /// Programs inside that go on without the agent; nullptr when there are none.
   virtual ExecSessions* exec_sessions() { return nullptr; }
   /// The standard input of its own program, or of what `job` runs inside. `conflict` when that
   /// reads none, `not_found` when it has ended. Quick.

@@ -40,6 +40,8 @@ void read_process(Fields& fields, ContainerSpec& spec) {
   if (!spec.hostname.empty() && !NodeName::parse(spec.hostname)) {
     fields.fault("hostname", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
   }
+  spec.input = fields.boolean("stdin", false);
+  spec.terminal = fields.boolean("terminal", false);
 }
 
 void read_probes(Fields& fields, ContainerSpec& spec, Faults& faults) {
@@ -127,6 +129,12 @@ json::Value to_json(const ContainerSpec& spec) {
   set_unless_empty(object, "cwd", spec.cwd);
   set_unless_empty(object, "user", spec.user);
   set_unless_empty(object, "hostname", spec.hostname);
+  if (spec.input) {
+    object.set("stdin", true);
+  }
+  if (spec.terminal) {
+    object.set("terminal", true);
+  }
   if (!spec.volumes.empty()) {
     object.set("volumes", array_of(spec.volumes));
   }

@@ -42,9 +42,11 @@ struct ContainerSpec {
   /// that.
   std::vector<std::string> args;
   std::map<std::string, std::string> env;
-  std::string cwd;       ///< absolute; "" for the image's
-  std::string user;      ///< "uid[:gid]" or a name in the image; "" for the image's
-  std::string hostname;  ///< "" for the container's name
+  std::string cwd;        ///< absolute; "" for the image's
+  std::string user;       ///< "uid[:gid]" or a name in the image; "" for the image's
+  std::string hostname;   ///< "" for the container's name
+  bool input = false;     ///< "stdin": its program reads what clients send
+  bool terminal = false;  ///< its program has one, on which it prints both streams
   std::vector<VolumeSpec> volumes;
   std::vector<MountSpec> mounts;
   std::optional<std::vector<NetworkSpec>>

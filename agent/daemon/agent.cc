@@ -9,6 +9,7 @@
 #include "agent/jobs/journal/journal_rescue.h"
 #include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/own_networks.h"
+#include "agent/jobs/verbs/verbs.h"
 #include "agent/system/boot_id.h"
 #include "agent/system/lock_file.h"
 #include "agent/system/log.h"
@@ -52,6 +53,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   for (const auto& [kind, runtime] : agent->drivers_->node().runtimes) {
     runtime->end_left_execs();
   }
+  jobs::end_unwanted_execs(agent->drivers_->node(), *agent->journal_);
   TRY(agent->reboot_->note(boot).context("see to what a reboot has ended"));
   TRY(agent->intake_->resume());
   TRY(agent->reboot_->start_again().context("start containers after a reboot"));

@@ -38,6 +38,11 @@ path lxc_program(const Config& config) {
                                         : config.bus.lxc_program;
 }
 
+path exec_program(const Config& config) {
+  return config.bus.exec_program.empty() ? path(DROVER_LIBEXEC_DIR) / "drover-exec"
+                                         : config.bus.exec_program;
+}
+
 proxmox::NodeStorage node_storage(const Config& config) {
   return proxmox::NodeStorage(doctor::storage_program(config));
 }
@@ -117,14 +122,14 @@ void Drivers::add_runtimes(system::Clock& clock) {
       continue;
     }
     runtimes_.push_back(std::make_unique<runtimes::OciRuntime>(
-        layout_,
-        runtimes::OciOptions{kind, *program, config_.runtime.conmon, config_.runtime.systemd_cgroup,
-                             config_.runtime.seccomp_profile, pids, memory, log}));
+        layout_, runtimes::OciOptions{
+                     kind, *program, config_.runtime.conmon, config_.runtime.systemd_cgroup,
+                     config_.runtime.seccomp_profile, pids, memory, log, exec_program(config_)}));
   }
   const path monitor = lxc_program(config_);
   if (access(monitor.c_str(), X_OK) == 0) {
     runtimes_.push_back(std::make_unique<runtimes::LxcRuntime>(
-        layout_, runtimes::LxcOptions{monitor, pids, memory, log}));
+        layout_, runtimes::LxcOptions{monitor, pids, memory, log, exec_program(config_)}));
   } else {
     system::log_info("without runtime lxc: {} is not there", monitor.native());
   }
@@ -140,7 +145,9 @@ void Drivers::add_runtimes(system::Clock& clock) {
                                config_.storage.default_storage,
                                {config_.proxmox.unit_folder, config_.proxmox.guest_folder, layout_,
                                 guest_log_bytes(config_),
-                                [](std::string_view why) { system::log_warning("{}", why); }}}));
+                                [](std::string_view why) { system::log_warning("{}", why); }},
+                               exec_program(config_),
+                               log}));
   }
 }
 

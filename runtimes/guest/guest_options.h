@@ -7,6 +7,7 @@
 #include "agent/core/ids.h"
 #include "agent/system/file.h"
 #include "runtimes/guest/guest_output.h"
+#include "runtimes/log_rotation.h"
 
 namespace drover::runtimes {
 
@@ -19,6 +20,9 @@ struct GuestOptions {
   std::string default_bridge;              ///< "" for none
   std::string default_storage;             ///< of volumes that name none
   GuestOutputOptions output{};
+  /// Of programs that jobs run inside; their files lie in `output.layout`.
+  system::Path exec_program{};  ///< drover-exec
+  LogBounds exec_log{};
 };
 
 }  // namespace drover::runtimes

@@ -16,14 +16,10 @@
 #include "runtimes/guest/refused_members.h"
 
 namespace drover::runtimes {
-namespace {
 
-/// What LXC calls a guest of Proxmox.
-std::string guest_name(Vmid vmid) {
+std::string GuestRuntime::guest_name(Vmid vmid) {
   return std::to_string(vmid.value);
 }
-
-}  // namespace
 
 std::string GuestRuntime::label(const Container& container) {
   return "guest of container " + container.name.str();
@@ -40,7 +36,10 @@ GuestRuntime::GuestRuntime(proxmox::Client& client, system::Clock& clock, GuestO
       migration_calls_(client, tasks_, guests_),
       storage_(client, tasks_),
       options_(std::move(options)),
-      output_(options_.output) {}
+      output_(options_.output),
+      sessions_(*this, options_.output.layout, {options_.exec_program, options_.exec_log},
+                [this](const Container& container, const ExecRequest& request, const SessionFiles&,
+                       const Stop& stop) { return make_session(container, request, stop); }) {}
 
 Capabilities GuestRuntime::capabilities() const {
   return {.restartable = true,
@@ -341,12 +340,6 @@ Result<> GuestRuntime::resume(const Container& container, const Stop& stop) {
   const Live guest = TRY(live_as(container, Status::paused, "resume", stop));
   return lxc_thaw(options_.lxc_path, guest_name(guest.vmid), stop)
       .context("resume " + label(container));
-}
-
-Result<int> GuestRuntime::exec(const Container& container, const ExecRequest& request,
-                               const Sink& out, const Sink& err, const Stop& stop) {
-  const Live guest = TRY(live_as(container, Status::running, "run a program in", stop));
-  return lxc_exec(options_.lxc_path, guest_name(guest.vmid), request, out, err, stop);
 }
 
 Result<State> GuestRuntime::state(const Container& container, const Stop& stop) {

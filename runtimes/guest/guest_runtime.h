@@ -18,6 +18,7 @@
 #include "runtimes/guest/guest_tags.h"
 #include "runtimes/lxc/lxc_tools.h"
 #include "runtimes/runtime.h"
+#include "runtimes/sessions/monitored_sessions.h"
 
 namespace drover::runtimes {
 
@@ -57,6 +58,11 @@ class GuestRuntime final : public Runtime,
   Result<> resume(const Container& container, const Stop& stop) override;
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
+  ExecSessions* exec_sessions() override { return &sessions_; }
+  Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
+                                                   const std::optional<JobId>& job) override;
+  Result<> resize_terminal(const Container& container, const std::optional<JobId>& job,
+                           const TerminalSize& size) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<std::vector<std::string>> pending(const Container& container, const Stop& stop) override;
   Result<> keep_output(const Container& container, const Stop& stop) override;
@@ -98,6 +104,8 @@ class GuestRuntime final : public Runtime,
                        const Stop& stop) override;
   Result<std::string> other_node_of(const Container& container, const Stop& stop) override;
 
+  /// What LXC calls it.
+  static std::string guest_name(Vmid vmid);
   /// For messages.
   static std::string label(const Container& container);
   /// Takes out of a guest's configuration what the backup that it is made of had and its spec does
@@ -148,6 +156,8 @@ class GuestRuntime final : public Runtime,
   /// `conflict` unless it is in this status.
   Result<Live> live_as(const Container& container, Status wanted, std::string_view verb,
                        const Stop& stop);
+  Result<SessionStart> make_session(const Container& container, const ExecRequest& request,
+                                    const Stop& stop);
   std::string config_path(Vmid vmid) const;
   Result<> mark_started(Vmid vmid, const Stop& stop);
   Result<> unmark_unless_started(const Container& container, const Stop& stop);
@@ -172,6 +182,7 @@ class GuestRuntime final : public Runtime,
   proxmox::Storage storage_;
   GuestOptions options_;
   GuestOutput output_;
+  MonitoredSessions sessions_;
   mutable std::mutex mutex_;
   /// By job: of guests that were made or asked for here and whose containers were not told yet.
   /// Guarded by mutex_.

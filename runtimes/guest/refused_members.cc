@@ -11,6 +11,8 @@ namespace {
 constexpr std::array kGuestRefusals = {
     Refusal{"args",
             "a guest's program is its template's own, or the whole of command; put them there"},
+    Refusal{"stdin", "a guest's program reads its console; leave it out, or use container.exec"},
+    Refusal{"terminal", "a guest's program has its console; leave it out"},
     Refusal{"mounts.bind",
             "Proxmox lets only root@pam give a guest folders of the node; use a volume (volumes)"},
     Refusal{"mounts.tmpfs", "a guest's init mounts what its own fstab says; have it there"},

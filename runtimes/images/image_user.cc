@@ -16,7 +16,7 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+constexpr std::size_t kMostUserFile = std::size_t{4} << 20;
 
 /// The file, or "" when the image has none. It comes from the image, so it may be a symlink to
 /// anywhere, a FIFO or endless.
@@ -42,9 +42,9 @@ Result<std::string> read_in_image(const system::Path& rootfs, const system::Path
       return fail(Code::broken, "read the image's {}: {}", file.native(), std::strerror(errno));
     }
     content.append(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (content.size() > kMostBytes) {
+    if (content.size() > kMostUserFile) {
       return fail(Code::invalid, "the image's {} is larger than {} bytes", file.native(),
-                  kMostBytes);
+                  kMostUserFile);
     }
   }
 }

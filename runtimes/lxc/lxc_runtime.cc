@@ -20,6 +20,7 @@
 #include "runtimes/lxc/system_init.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/chosen_confinement.h"
+#include "runtimes/sessions/session_socket.h"
 #include "runtimes/volume_targets.h"
 
 namespace drover::runtimes {
@@ -64,6 +65,15 @@ Result<> check_signal(std::string_view verb, const ContainerName& name, int sign
 }
 
 }  // namespace
+
+LxcRuntime::LxcRuntime(Layout layout, LxcOptions options)
+    : layout_(std::move(layout)),
+      options_(std::move(options)),
+      sessions_(*this, layout_, {options_.exec_program, options_.log},
+                [this](const Container& container, const ExecRequest& request, const SessionFiles&,
+                       const Stop& stop) -> Result<SessionStart> {
+                  return TRY(make_session(container, request, stop));
+                }) {}
 
 Capabilities LxcRuntime::capabilities() const {
   return {.restartable = true,
@@ -193,13 +203,19 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   const LogBounds log = bounds_of(container.spec.log, options_.log);
   system::RunOptions options;
   options.timeout = kStartTimeout;
-  const auto started = system::run_ok(
+  std::vector<std::string> argv(
       {options_.monitor_program.native(), "--lxc-path", layout_.lxc().native(), "--name",
        container.name.str(), "--log", layout_.log(container.name).native(), "--log-file-bytes",
        std::to_string(log.file_bytes), "--log-files", std::to_string(log.files), "--exit-file",
        layout_.exit_file(container.name).native(), "--pid-file",
-       layout_.pid_file(container.name).native()},
-      stop, options);
+       layout_.pid_file(container.name).native()});
+  system::UniqueFd listener;
+  if (container.spec.input) {
+    listener = TRY(listen_at(folder));
+    options.child.descriptors = {{listener.get(), kSessionListener}};
+    argv.emplace_back("--input");
+  }
+  const auto started = system::run_ok(argv, stop, options);
   if (started) {
     return {};
   }
@@ -288,26 +304,6 @@ Result<> LxcRuntime::pause(const Container& container, const Stop& stop) {
 Result<> LxcRuntime::resume(const Container& container, const Stop& stop) {
   TRY(require(container, "resume", {Status::paused}, stop));
   return lxc_thaw(layout_.lxc(), container.name.str(), stop);
-}
-
-Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& request,
-                             const Sink& out, const Sink& err, const Stop& stop) {
-  TRY(require(container, "run a program in", {Status::running}, stop));
-  const Spec spec = TRY(read_bundle(home(container.name)));
-  // The container's own environment below the request's, as the other runtimes have it.
-  ExecRequest whole = request;
-  for (const std::string& variable : spec.env()) {
-    const std::size_t equals = variable.find('=');
-    whole.env.try_emplace(variable.substr(0, equals), variable.substr(equals + 1));
-  }
-  if (whole.cwd.empty()) {
-    whole.cwd = spec.cwd();
-  }
-  const ImageUser user = TRY(
-      find_image_user(container.rootfs, request.user.empty() ? container.spec.user : request.user));
-  whole.user = fmt::format("{}:{}", user.uid, user.gid);
-  return lxc_exec(layout_.lxc(), container.name.str(), whole, out, err, stop,
-                  process_settings_of(spec));
 }
 
 Result<State> LxcRuntime::state(const Container& container, const Stop& stop) {

@@ -9,6 +9,7 @@
 #include "runtimes/lxc/lxc_tools.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/runtime.h"
+#include "runtimes/sessions/monitored_sessions.h"
 
 namespace drover::runtimes {
 
@@ -17,14 +18,14 @@ struct LxcOptions {
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
   LogBounds log{};
+  Path exec_program{};  ///< drover-exec
 };
 
 /// Layout::lxc()/NAME holds LXC's "config", the "bundle" it was made from with its job as
 /// annotation, "monitor" (which process watches it) and "log" (what liblxc said).
 class LxcRuntime final : public Runtime {
  public:
-  LxcRuntime(Layout layout, LxcOptions options)
-      : layout_(std::move(layout)), options_(std::move(options)) {}
+  LxcRuntime(Layout layout, LxcOptions options);
 
   RuntimeKind kind() const override { return RuntimeKind::lxc; }
   Capabilities capabilities() const override;
@@ -39,6 +40,11 @@ class LxcRuntime final : public Runtime {
   Result<> resume(const Container& container, const Stop& stop) override;
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
+  ExecSessions* exec_sessions() override { return &sessions_; }
+  Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
+                                                   const std::optional<JobId>& job) override;
+  Result<> resize_terminal(const Container& container, const std::optional<JobId>& job,
+                           const TerminalSize& size) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
@@ -60,8 +66,13 @@ class LxcRuntime final : public Runtime {
   Result<> end(const Container& container, const State& state, int signal,
                std::chrono::milliseconds grace, const Stop& stop);
 
+  /// How a program inside is begun: what the container has and `request` does not say is its, too.
+  Result<LxcStart> make_session(const Container& container, const ExecRequest& request,
+                                const Stop& stop) const;
+
   Layout layout_;
   LxcOptions options_;
+  MonitoredSessions sessions_;
 };
 
 }  // namespace drover::runtimes

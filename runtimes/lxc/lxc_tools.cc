@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/system/child.h"
+#include "runtimes/oci/bundle.h"
 
 namespace drover::runtimes {
 namespace {
@@ -50,6 +51,15 @@ Result<> run_tool(const char* program, const system::Path& lxc_path, const std::
 }
 
 }  // namespace
+
+ExecRequest with_usual_terminal(ExecRequest request) {
+  if (request.terminal) {
+    const std::size_t equals = kUsualTerminal.find('=');
+    request.env.try_emplace(std::string(kUsualTerminal.substr(0, equals)),
+                            kUsualTerminal.substr(equals + 1));
+  }
+  return request;
+}
 
 Result<LxcLife> lxc_life(const system::Path& lxc_path, const std::string& name, const Stop& stop) {
   std::vector<std::string> argv = tool("lxc-info", lxc_path, name);

@@ -27,6 +27,8 @@ Result<LxcLife> lxc_life(const system::Path& lxc_path, const std::string& name, 
 Result<system::UniqueFd> lxc_open_init(const system::Path& lxc_path, const std::string& name);
 Result<> lxc_freeze(const system::Path& lxc_path, const std::string& name, const Stop& stop);
 Result<> lxc_thaw(const system::Path& lxc_path, const std::string& name, const Stop& stop);
+/// The request of a program with a terminal, with what that can where its variables do not say.
+ExecRequest with_usual_terminal(ExecRequest request);
 /// Runs a program inside, as Runtime::exec. A user is "uid" or "uid:gid"; a name is `refused`.
 Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
                      const ExecRequest& request, const Sink& out, const Sink& err, const Stop& stop,

@@ -22,6 +22,7 @@
 #include "runtimes/lxc/prepare_root.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/output_log.h"
+#include "runtimes/sessions/input_server.h"
 
 namespace drover::lxc {
 namespace {
@@ -85,9 +86,12 @@ Outcome start_and_wait(const MonitorPlan& plan, const runtimes::Spec& spec) {
 
 /// The child's part of the fork below. It keeps nothing of the monitor's open but what it answers
 /// by: whoever waits for the other end of one of those pipes would wait for the container's end.
-[[noreturn]] void be_starter(const MonitorPlan& plan, const runtimes::Spec& spec, const Pipe& out,
-                             const Pipe& err, const Pipe& outcome) {
+[[noreturn]] void be_starter(const MonitorPlan& plan, const runtimes::Spec& spec, const Pipe& in,
+                             const Pipe& out, const Pipe& err, const Pipe& outcome) {
   constexpr int kOutcome = 3;
+  if (in.read.valid()) {
+    dup2(in.read.get(), STDIN_FILENO);
+  }
   dup2(out.write.get(), STDOUT_FILENO);
   dup2(err.write.get(), STDERR_FILENO);
   dup2(outcome.write.get(), kOutcome);
@@ -140,6 +144,9 @@ class Monitor {
     out_ = TRY(make_pipe());
     err_ = TRY(make_pipe());
     outcome_ = TRY(make_pipe());
+    if (plan_.listener >= 0) {
+      in_ = TRY(make_pipe());
+    }
     ::unlink(prepare_error(plan_.lxc_path / plan_.name).c_str());
     TRY(stamp());
     const pid_t starter = fork();
@@ -147,11 +154,17 @@ class Monitor {
       return fail(Code::unavailable, "fork: {}", std::strerror(errno));
     }
     if (starter == 0) {
-      be_starter(plan_, spec, out_, err_, outcome_);
+      be_starter(plan_, spec, in_, out_, err_, outcome_);
     }
     out_.write.reset();
     err_.write.reset();
     outcome_.write.reset();
+    in_.read.reset();
+    if (plan_.listener >= 0) {
+      server_.emplace(UniqueFd(plan_.listener),
+                      runtimes::InputServer::Deeds{[](const TerminalSize&) {}, [] {}});
+      server_->serve(std::move(in_.write), false);
+    }
     watch();
     waitpid(starter, nullptr, 0);
     return {};
@@ -207,14 +220,21 @@ class Monitor {
   void watch() {
     constexpr int kLookEveryMs = 5;
     for (;;) {
-      std::array<pollfd, 3> fds = {{{out_.read.get(), POLLIN, 0},
-                                    {err_.read.get(), POLLIN, 0},
-                                    {outcome_.read.get(), POLLIN, 0}}};
+      std::vector<pollfd> fds = {{out_.read.get(), POLLIN, 0},
+                                 {err_.read.get(), POLLIN, 0},
+                                 {outcome_.read.get(), POLLIN, 0}};
+      const std::size_t servers = fds.size();
+      if (server_) {
+        server_->watch(fds);
+      }
       if (poll(fds.data(), fds.size(), told_ ? -1 : kLookEveryMs) < 0) {
         continue;
       }
       take(out_.read, "stdout", fds.at(0).revents & POLLIN);
       take(err_.read, "stderr", fds.at(1).revents & POLLIN);
+      if (server_) {
+        server_->handle(fds, servers);
+      }
       if (!told_) {
         look_whether_it_runs();
       }
@@ -238,6 +258,7 @@ class Monitor {
     drain(out_.read, "stdout");
     drain(err_.read, "stderr");
     [[maybe_unused]] const Result<> finished = log_->finish();
+    server_.reset();
     if (!told_ && !outcome.ran) {
       // It never ran: nothing says how it ended, and it may be started again.
       ::unlink((plan_.lxc_path / plan_.name / "monitor").c_str());
@@ -255,9 +276,11 @@ class Monitor {
   const std::function<void(const Result<>&)>& started_;
   system::SystemClock clock_;
   std::optional<runtimes::OutputLog> log_;
+  Pipe in_;
   Pipe out_;
   Pipe err_;
   Pipe outcome_;
+  std::optional<runtimes::InputServer> server_;
   Container container_;
   bool told_ = false;
 };

@@ -17,6 +17,8 @@ struct MonitorPlan {
   runtimes::LogBounds log_bounds;
   system::Path exit_file;  ///< gets its exit code
   system::Path pid_file;   ///< gets the pid of its first process
+  /// The socket by which its program gets input (sessions/session_socket.h); -1: it reads nothing.
+  int listener = -1;
 };
 
 /// Starts the container below this process and stays until it has ended. `started` is called once:

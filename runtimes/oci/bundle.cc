@@ -32,6 +32,12 @@ void put_variable(std::vector<std::string>& env, const std::string& variable) {
   }
 }
 
+bool has_variable(const std::vector<std::string>& env, const std::string& name) {
+  return std::any_of(env.begin(), env.end(), [start = name + "="](const std::string& entry) {
+    return entry.starts_with(start);
+  });
+}
+
 std::vector<std::string> environment_of(const Container& container) {
   std::vector<std::string> env{std::string(kPath)};
   for (const std::string& variable : container.image.env) {
@@ -85,6 +91,20 @@ Result<> check_kernel_folders(const Path& rootfs) {
   return {};
 }
 
+/// With its variables, which are there already.
+void set_terminal(Spec& spec, const std::optional<TerminalSize>& size) {
+  spec.set({"process", "terminal"}, size.has_value());
+  if (!size) {
+    return;
+  }
+  spec.set({"process", "consoleSize"}, json::Object{{"height", std::int64_t{size->rows}},
+                                                    {"width", std::int64_t{size->columns}}});
+  if (std::vector<std::string> env = spec.env(); !has_variable(env, "TERM")) {
+    env.emplace_back(kUsualTerminal);
+    spec.set_env(env);
+  }
+}
+
 std::string folder_of(const Container& container) {
   const std::string& folder = container.spec.cwd.empty() ? container.image.cwd : container.spec.cwd;
   return folder.starts_with('/') ? folder : "/" + folder;
@@ -117,9 +137,9 @@ Result<Spec> make_spec(const Container& container, const BundleOptions& options)
   const ImageUser user =
       TRY(find_image_user(container.rootfs, wish.user.empty() ? container.image.user : wish.user)
               .context("container " + container.name.str()));
-  spec.set({"process", "terminal"}, false);
   spec.set_args(args);
   spec.set_env(environment_of(container));
+  set_terminal(spec, wish.terminal ? std::optional(TerminalSize{}) : std::nullopt);
   spec.set_cwd(folder_of(container));
   spec.set_user(user);
   spec.set({"process", "user", "umask"}, std::int64_t{kProgramUmask});
@@ -175,6 +195,7 @@ Result<json::Value> make_exec_process(Spec spec, const Container& container,
     put_variable(env, name + "=" + value);
   }
   spec.set_env(env);
+  set_terminal(spec, request.terminal);
   if (!request.cwd.empty()) {
     spec.set_cwd(request.cwd);
   }

@@ -17,6 +17,8 @@ inline constexpr std::string_view kNameAnnotation = "org.drover.name";
 inline constexpr std::string_view kJobAnnotation = "org.drover.job";
 /// Of every program in a container, whatever the agent's or the monitor's own is.
 inline constexpr mode_t kProgramUmask = 022;
+/// What a terminal can, for a program whose variables do not say: what any that is used can.
+inline constexpr std::string_view kUsualTerminal = "TERM=xterm";
 
 struct BundleOptions {
   bool systemd_cgroup = false;  ///< the runtime asks systemd for the cgroup, instead of making it
@@ -43,7 +45,7 @@ Result<> write_bundle(const Layout& layout, const Container& container,
 Result<Spec> read_bundle(const Path& bundle);
 
 /// The "process" of `spec` changed to what `request` asks for: its program, its environment on top
-/// of the container's, its folder and user. The confinement stays.
+/// of the container's, its folder, user and terminal. The confinement stays.
 Result<json::Value> make_exec_process(Spec spec, const Container& container,
                                       const ExecRequest& request);
 

@@ -82,8 +82,8 @@ Result<> read_monitor_answer(std::string_view text, std::string_view runtime_log
   return fail(Code::broken, "{}", why);
 }
 
-std::vector<std::string> Monitor::argv(const CommandLine& runtime,
-                                       const ContainerName& name) const {
+std::vector<std::string> Monitor::argv(const CommandLine& runtime, const ContainerName& name,
+                                       MonitorStreams streams) const {
   std::vector<std::string> words{
       conmon_.native(), "--api-version", "1", "--cid", name.str(), "--cuuid", name.str(), "--name",
       name.str(), "--runtime", runtime.program().native(), "--bundle",
@@ -96,11 +96,19 @@ std::vector<std::string> Monitor::argv(const CommandLine& runtime,
   if (runtime.systemd_cgroup()) {
     words.emplace_back("--systemd-cgroup");
   }
+  if (streams.terminal) {
+    // Without the option for input, by which it would close the terminal when whoever writes
+    // leaves.
+    words.emplace_back("--terminal");
+  } else if (streams.input) {
+    words.emplace_back("--stdin");
+  }
   return words;
 }
 
 Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
-                         const system::Stop& stop, std::chrono::milliseconds timeout) const {
+                         MonitorStreams streams, const system::Stop& stop,
+                         std::chrono::milliseconds timeout) const {
   for (const Path& folder : {layout_.exits(), layout_.pids(), runtime.root()}) {
     TRY(system::make_folders(folder, 0700));
   }
@@ -116,7 +124,7 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   options.working_folder = layout_.bundle(name);
   options.env = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
   options.descriptors = {{sync.write.get(), kSyncDescriptor}, {log.get(), 2}};
-  system::Child child = TRY(system::Child::start(argv(runtime, name), options));
+  system::Child child = TRY(system::Child::start(argv(runtime, name, streams), options));
   sync.write.reset();
   // The first of its two processes ends at once.
   const system::Ending started = TRY(child.wait(stop, timeout));

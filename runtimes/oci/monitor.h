@@ -17,6 +17,12 @@
 
 namespace drover::runtimes {
 
+/// What the container's program reads and prints to.
+struct MonitorStreams {
+  bool input = false;     ///< what is sent to conmon's socket "attach"; else nothing
+  bool terminal = false;  ///< which is then what it reads, too
+};
+
 class Monitor {
  public:
   Monitor(Layout layout, Path conmon) : layout_(std::move(layout)), conmon_(std::move(conmon)) {}
@@ -24,8 +30,8 @@ class Monitor {
   /// Starts conmon, which makes the container from Layout::bundle. Returns when the container is
   /// created, or with the runtime's own words when it could not be. On `stop` and at the deadline
   /// conmon runs on; `end` ends it with what it had begun.
-  Result<> create(const CommandLine& runtime, const ContainerName& name, const system::Stop& stop,
-                  std::chrono::milliseconds timeout) const;
+  Result<> create(const CommandLine& runtime, const ContainerName& name, MonitorStreams streams,
+                  const system::Stop& stop, std::chrono::milliseconds timeout) const;
 
   /// Waits until the monitor has ended, and with it written everything it has to say: it outlives
   /// the container by a moment. One that is not there is success; `timed_out` when it is still
@@ -51,7 +57,8 @@ class Monitor {
     return layout_.pids() / (name.str() + ".monitor");
   }
   Path runtime_log(const ContainerName& name) const { return layout_.bundle(name) / "runtime.log"; }
-  std::vector<std::string> argv(const CommandLine& runtime, const ContainerName& name) const;
+  std::vector<std::string> argv(const CommandLine& runtime, const ContainerName& name,
+                                MonitorStreams streams) const;
 
   Layout layout_;
   Path conmon_;

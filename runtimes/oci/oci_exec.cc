@@ -94,6 +94,18 @@ Result<int> OciRuntime::exec(const Container& container, const ExecRequest& requ
   return ran->code;
 }
 
+Result<SessionStart> OciRuntime::make_session(const Container& container,
+                                              const ExecRequest& request, const SessionFiles& files,
+                                              const Stop& stop) const {
+  TRY(require(container, "execute in", {Status::running}, stop));
+  Spec spec = TRY(read_bundle(layout_.bundle(container.name)));
+  const json::Value process = TRY(make_exec_process(std::move(spec), container, request));
+  TRY(system::write_atomically(files.process(), json::write(process), 0600));
+  return OciStart{runtime_.argv({"exec", "--detach", "--process", files.process().native(),
+                                 "--pid-file", files.runtime_pid().native(), container.name.str()},
+                                files.runtime_log())};
+}
+
 void OciRuntime::end_left_execs() {
   for (const Path& folder : system::children_of(layout_.runtime_root(options_.kind))) {
     const Result<ContainerName> name = ContainerName::parse(folder.filename().native());

@@ -1,17 +1,15 @@
 // A container's log on runc and crun: conmon writes it, and is told to go on in another file.
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 #include "agent/system/crash_point.h"
 #include "agent/system/unique_fd.h"
 #include "runtimes/log_parts.h"
+#include "runtimes/oci/control_fifo.h"
 #include "runtimes/oci/oci_runtime.h"
 
 namespace drover::runtimes {
@@ -19,20 +17,10 @@ namespace {
 
 constexpr const char* kNoted = "trusted.drover.noted";
 
-/// As its resize of a terminal, conmon takes this on the FIFO "ctl" of the bundle (src/ctrl.c): "2"
-/// has it open its logs anew. It makes a file beside and renames that, so nothing is left out.
+/// As its resize of a terminal (oci_input.cc), conmon takes this on the FIFO "ctl" of the bundle
+/// (src/ctrl.c): "2" has it open its logs anew. It makes a file beside and renames that, so nothing
+/// is left out.
 constexpr std::string_view kOpenLogsAnew = "2 0 0\n";
-
-/// Where conmon is told; invalid when nobody listens: it has ended, and the next one opens the log
-/// by its name.
-Result<system::UniqueFd> open_control(const Path& bundle) {
-  const Path control = bundle / "ctl";
-  system::UniqueFd out(::open(control.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  if (!out.valid() && errno != ENXIO && errno != ENOENT) {
-    return fail(Code::broken, "open {}: {}", control.native(), std::strerror(errno));
-  }
-  return out;
-}
 
 /// Whether it has not come to what it was told before.
 bool is_told(const system::UniqueFd& control) {

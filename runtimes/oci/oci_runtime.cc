@@ -41,7 +41,11 @@ OciRuntime::OciRuntime(Layout layout, OciOptions options)
     : layout_(std::move(layout)),
       options_(std::move(options)),
       runtime_(options_.program, layout_.runtime_root(options_.kind), options_.systemd_cgroup),
-      monitor_(layout_, options_.conmon) {}
+      monitor_(layout_, options_.conmon),
+      sessions_(
+          *this, layout_, {options_.exec_program, options_.log},
+          [this](const Container& container, const ExecRequest& request, const SessionFiles& files,
+                 const Stop& stop) { return make_session(container, request, files, stop); }) {}
 
 Capabilities OciRuntime::capabilities() const {
   // crun of Debian is built without it; runc would need the package criu, and whatever its conmon
@@ -140,7 +144,8 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   TRY(monitor_.forget(name));
   Result<> created = write_bundle(layout_, container, bundle_options());
   if (created) {
-    created = monitor_.create(runtime_, name, stop, kCreateTime);
+    created = monitor_.create(runtime_, name, {container.spec.input, container.spec.terminal}, stop,
+                              kCreateTime);
   }
   if (created) {
     return {};

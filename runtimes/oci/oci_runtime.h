@@ -7,6 +7,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <mutex>
 
 #include "runtimes/log_rotation.h"
 #include "runtimes/oci/bundle.h"
@@ -14,6 +15,7 @@
 #include "runtimes/oci/live_state.h"
 #include "runtimes/oci/monitor.h"
 #include "runtimes/runtime.h"
+#include "runtimes/sessions/monitored_sessions.h"
 
 namespace drover::runtimes {
 
@@ -26,6 +28,7 @@ struct OciOptions {
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
   LogBounds log{};
+  Path exec_program{};  ///< drover-exec
 };
 
 /// Without changing state of its own: what is true stands with the runtime, conmon and the bundle.
@@ -46,6 +49,11 @@ class OciRuntime final : public Runtime {
   Result<> resume(const Container& container, const Stop& stop) override;
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
+  ExecSessions* exec_sessions() override { return &sessions_; }
+  Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
+                                                   const std::optional<JobId>& job) override;
+  Result<> resize_terminal(const Container& container, const std::optional<JobId>& job,
+                           const TerminalSize& size) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<> turn_log(const Container& container) override;
@@ -72,6 +80,12 @@ class OciRuntime final : public Runtime {
   Result<> end_processes(const ContainerName& name, const Stop& stop) const;
   /// Ends and deletes whatever there is of it.
   Result<> take_away(const ContainerName& name, const Stop& stop) const;
+  /// What `sessions_` begins one by.
+  Result<SessionStart> make_session(const Container& container, const ExecRequest& request,
+                                    const SessionFiles& files, const Stop& stop) const;
+  /// What stays connected to conmon for whoever writes to its program, begun where it is not there
+  /// yet; invalid when the program, or its input, has ended.
+  Result<system::UniqueFd> connect_to_relay(const ContainerName& name);
   /// Ends a program that `exec` left inside.
   void end_exec(const ContainerName& name, const Path& pid_file) const;
 
@@ -79,6 +93,8 @@ class OciRuntime final : public Runtime {
   OciOptions options_;
   CommandLine runtime_;
   Monitor monitor_;
+  MonitoredSessions sessions_;
+  std::mutex relays_;  ///< held while one is begun
 };
 
 }  // namespace drover::runtimes

@@ -19,6 +19,7 @@ namespace drover::fakes {
 
 /// Follows runtime.h: live state first, the same errors. Thread-safe.
 class FakeRuntime : public runtimes::Runtime,
+                    private runtimes::ExecSessions,
                     private runtimes::Snapshots,
                     private runtimes::Backups,
                     private runtimes::Disks {
@@ -31,6 +32,14 @@ class FakeRuntime : public runtimes::Runtime,
   void fail_next(const std::string& verb, Error error);
   /// What programs that exec runs end with from now on.
   void set_exec_code(int code) { exec_code_ = code; }
+  /// Where what jobs run inside prints to. Before it is used.
+  void set_layout(runtimes::Layout layout) { layout_ = std::move(layout); }
+  /// How many programs were begun inside by jobs.
+  int sessions_begun() const { return sessions_begun_; }
+  /// Jobs of whose programs anything is kept.
+  std::set<std::string> sessions();
+  /// The machine has ended it, and nobody knows how.
+  void lose_session(const std::string& job);
   enum class Hold { before_deed, after_deed };
   /// The next call of this verb waits there until it is asked to stop, and is then cancelled: a
   /// place where an agent may end.
@@ -90,6 +99,7 @@ class FakeRuntime : public runtimes::Runtime,
   Result<> resume(const runtimes::Container& container, const Stop& stop) override;
   Result<int> exec(const runtimes::Container& container, const runtimes::ExecRequest& request,
                    const runtimes::Sink& out, const runtimes::Sink& err, const Stop& stop) override;
+  runtimes::ExecSessions* exec_sessions() override { return this; }
   Result<> update(const runtimes::Container& container, const Resources& limits,
                   const Stop& stop) override;
   Result<std::vector<std::string>> pending(const runtimes::Container& container,
@@ -107,6 +117,14 @@ class FakeRuntime : public runtimes::Runtime,
   runtimes::Disks* disks() override { return capabilities_.no_growth.empty() ? this : nullptr; }
 
  private:
+  Result<> begin(const runtimes::Container& container, const JobId& job,
+                 const runtimes::ExecRequest& request, const Stop& stop) override;
+  Result<bool> begun(const JobId& job) override;
+  Result<int> await(const JobId& job, const Stop& stop) override;
+  Result<> end(const JobId& job) override;
+  Result<> forget(const JobId& job) override;
+  void end_others(const std::function<bool(const JobId& job)>& is_wanted) override;
+
   struct Kept {
     runtimes::Snapshot snapshot;
     std::string job;
@@ -197,6 +215,9 @@ class FakeRuntime : public runtimes::Runtime,
   std::vector<std::string> pending_;                    // guarded by mutex_
   std::map<std::string, runtimes::DiskSizes> sizes_;    // guarded by mutex_
   std::map<std::string, Error> failures_;               // guarded by mutex_
+  runtimes::Layout layout_;
+  std::atomic<int> sessions_begun_ = 0;
+  std::map<std::string, std::optional<int>> sessions_;  // codes by job; guarded by mutex_
   std::map<std::string, Hold> holds_;                   // guarded by mutex_
   std::set<std::pair<std::string, Hold>> pauses_;       // guarded by mutex_
   bool paused_ = false;                                 // guarded by mutex_

@@ -33,7 +33,7 @@ def _processes(folder):
         except (FileNotFoundError, ProcessLookupError):
             continue
         program = os.path.basename(words[0])
-        if program in ("conmon", "drover-lxc", "runc", "crun") and any(str(folder) in word for word in words):
+        if program in ("conmon", "drover-lxc", "drover-exec", "runc", "crun") and any(str(folder) in word for word in words):
             found.append(f"{entry} {' '.join(words)}")
     return found
 
@@ -67,6 +67,7 @@ def leftovers(node, name):
         "folders": _entries(state / "containers") + _entries(state / "lxc"),
         "runtimes": _entries(run / "runc") + _entries(run / "crun") + _entries(run / "pids"),
         "exits": _entries(state / "exits"),
+        "execs": _entries(state / "execs"),
         "volumes": _entries(state / "volumes"),
         "addresses": [file for file in _files(state / "cni") if re.search(r"/\d+\.\d+\.\d+\.\d+$", file)],
         "mounts": _mounts(node.work),

@@ -154,6 +154,7 @@ class Node:
                 "front_user": "nobody",
                 "front_program": str(build / "messaging/front/drover-front"),
                 "lxc_program": str(build / "runtimes/lxc/drover-lxc"),
+                "exec_program": str(build / "runtimes/sessions/drover-exec"),
                 "storage_program": str(TOP / "proxmox/drover-storage"),
             },
         }

@@ -53,6 +53,7 @@ const std::map<std::string, std::string>& provisioned() {
       {"hosts", "are in a file that stands in its root: name_files_test"},
       {"log.max_size_mib", "bounds its log: agent/jobs/log_turner_test, lxc_runtime_test"},
       {"log.max_files", "bounds its log: agent/jobs/log_turner_test, lxc_runtime_test"},
+      {"stdin", "is given by its monitor: conformance/own_input_test"},
       {"mounts.source", "is opened and becomes one of Container::mounts: bind_sources_test"},
       {"mounts.read_only", "holds where that is mounted: bind_sources_test"},
   };

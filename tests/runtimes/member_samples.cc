@@ -199,6 +199,8 @@ std::vector<MemberSample> member_samples() {
       {"cwd", R"({"cwd":"/srv"})", "{}"},
       {"user", R"({"user":"33:34"})", "{}"},
       {"hostname", R"({"hostname":"other"})", "{}"},
+      {"stdin", R"({"stdin":true})", "{}"},
+      {"terminal", R"({"terminal":true})", "{}"},
   };
   add_volumes(all);
   add_mounts(all);

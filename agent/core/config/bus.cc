@@ -16,6 +16,7 @@ BusConfig read_bus_section(const json::Value& value, std::string at, Faults& fau
   }
   bus.front_program = read_absolute(fields, "front_program", {});
   bus.lxc_program = read_absolute(fields, "lxc_program", {});
+  bus.exec_program = read_absolute(fields, "exec_program", {});
   bus.storage_program = read_absolute(fields, "storage_program", {});
   bus.queue = fields.integer("queue", bus.queue, 1, 1'000'000);
   bus.queue_mib = fields.integer("queue_mib", bus.queue_mib, 1, 65'536);

@@ -17,6 +17,7 @@ struct BusConfig {
   std::string front_user = "drover-front";
   path front_program;           ///< "" for the installed one
   path lxc_program;             ///< "" for the installed one
+  path exec_program;            ///< "" for the installed one
   path storage_program;         ///< "" for the installed one
   std::int64_t queue = 10'000;  ///< jobs waiting; beyond it the answer is busy
   std::int64_t queue_mib = 64;  ///< their requests' sizes together; beyond it the same

@@ -48,7 +48,7 @@ Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::
       return fail(Code::not_found, "open the log of job {}: there is no such job", object);
     }
     const JobId id = TRY(JobId::parse(object));
-    return Source{layout_.job_log(id), !is_final(row->state), false, false};
+    return Source{layout_.job_log(id), !is_final(row->state), true, false};
   }
   if (const auto row = TRY(journal_.container(object))) {
     const ContainerName name = TRY(ContainerName::parse(object));

@@ -55,6 +55,8 @@ Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
       });
     case Verb::container_delete:
       return to_target(work, node, [&](const Target& target) { return undo_delete(work, target); });
+    case Verb::container_exec:
+      return undo_exec(work, node);
     case Verb::container_update:
       return undo_update(work, node);
     // An image of ours that is unpacked stays: others may use it by now.

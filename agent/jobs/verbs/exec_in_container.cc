@@ -1,46 +1,93 @@
-#include <optional>
-
 #include "agent/jobs/target.h"
 #include "agent/jobs/verbs/verbs.h"
-#include "runtimes/output_log.h"
 
 namespace drover::jobs {
+namespace {
 
-Result<json::Value> exec_in_container(Work& work, const Node& node) {
-  const Target target = TRY(find_target(work, node));
-  const JobOptions& options = work.request().options;
-  // Opened for the command alone, because that empties it: what an earlier run of the job has
-  // written is what there is of it.
-  std::optional<runtimes::OutputLog> log;
-  Result<> written;
-  const auto keep = [&](std::string_view stream) {
-    return [&log, &written, stream](std::string_view chunk) {
-      if (written) {
-        written = log->write(stream, chunk);
-      }
-    };
-  };
-  work.plan(1);
+/// Where the program of a job is kept, whichever runtime its container has: the same for all.
+runtimes::ExecSessions* sessions_of(const Node& node) {
+  for (const auto& [kind, runtime] : node.runtimes) {
+    if (runtimes::ExecSessions* const sessions = runtime->exec_sessions()) {
+      return sessions;
+    }
+  }
+  return nullptr;
+}
+
+Result<runtimes::ExecSessions*> sessions_for(const Target& target) {
+  runtimes::ExecSessions* const sessions = target.runtime->exec_sessions();
+  if (sessions == nullptr) {
+    return fail(Code::refused, "run a program in container {}: its runtime does not do that",
+                target.row.name);
+  }
+  return sessions;
+}
+
+/// Begins it, unless an earlier run of the job has.
+Result<> begin(Work& work, const Node& node) {
   Step step{.name = "runtime.exec"};
   step.act = [&]() -> Result<json::Value> {
-    log.emplace(
-        TRY(runtimes::OutputLog::open(node.layout.job_log(work.request().id), work.clock())));
-    const int ended = TRY(target.runtime->exec(target.container(),
-                                               {options.command, options.env, options.cwd, ""},
-                                               keep("stdout"), keep("stderr"), work.stop()));
-    return json::Value(ended);
+    const Target target = TRY(find_target(work, node));
+    const JobOptions& options = work.request().options;
+    runtimes::ExecSessions* const sessions = TRY(sessions_for(target));
+    TRY(sessions->begin(
+        target.container(), work.request().id,
+        {options.command, options.env, options.cwd, options.user, options.input, options.terminal},
+        work.stop()));
+    return json::Value();
   };
-  step.find = []() -> Result<std::optional<json::Value>> {
-    return fail(Code::broken,
-                "the agent ended while the command ran, so how it ended is not known: look what it "
-                "has done before you run it again");
+  step.find = [&]() -> Result<std::optional<json::Value>> {
+    runtimes::ExecSessions* const sessions = sessions_of(node);
+    const bool begun = sessions != nullptr && TRY(sessions->begun(work.request().id));
+    return begun ? std::optional(json::Value()) : std::nullopt;
+  };
+  TRY(work.once(step));
+  return {};
+}
+
+/// It may be whoever's by now: the container can be gone, and with it the program, whose end its
+/// monitor knows.
+Result<runtimes::ExecSessions*> sessions_begun(const Node& node) {
+  runtimes::ExecSessions* const sessions = sessions_of(node);
+  if (sessions == nullptr) {
+    return fail(Code::unavailable, "no runtime of this node runs programs in containers now");
+  }
+  return sessions;
+}
+
+}  // namespace
+
+Result<json::Value> exec_in_container(Work& work, const Node& node) {
+  work.plan(2);
+  TRY(begin(work, node));
+  runtimes::ExecSessions* const sessions = TRY(sessions_begun(node));
+  Step step{.name = "runtime.await"};
+  step.act = [&]() -> Result<json::Value> {
+    const int code = TRY(sessions->await(work.request().id, work.stop()));
+    return json::Value(code);
   };
   const json::Value code = TRY(work.once(step));
-  if (log) {
-    TRY(log->finish());
-  }
-  TRY(std::move(written).context("keep the output of " + options.command.front()));
+  TRY(sessions->forget(work.request().id));
   return json::Value(json::Object{{"code", code}});
+}
+
+Result<> undo_exec(Work& work, const Node& node) {
+  runtimes::ExecSessions* const sessions = sessions_of(node);
+  if (sessions == nullptr) {
+    return {};
+  }
+  TRY(sessions->end(work.request().id));
+  return sessions->forget(work.request().id);
+}
+
+void end_unwanted_execs(const Node& node, Journal& journal) {
+  if (runtimes::ExecSessions* const sessions = sessions_of(node)) {
+    sessions->end_others([&journal](const JobId& job) {
+      // What the journal cannot tell now is left until it can.
+      const auto row = journal.job(job.str());
+      return !row || (row->has_value() && !is_final((*row)->state));
+    });
+  }
 }
 
 }  // namespace drover::jobs

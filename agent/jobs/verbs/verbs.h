@@ -21,6 +21,11 @@ Result<json::Value> kill_container(Work& work, const Node& node);
 Result<json::Value> pause_container(Work& work, const Node& node);
 Result<json::Value> resume_container(Work& work, const Node& node);
 Result<json::Value> exec_in_container(Work& work, const Node& node);
+/// Ends what the job runs inside.
+Result<> undo_exec(Work& work, const Node& node);
+/// For an agent that has just begun: ends what runs inside by jobs that the journal does not know,
+/// or knows to have ended.
+void end_unwanted_execs(const Node& node, Journal& journal);
 Result<json::Value> delete_container(Work& work, const Node& node);
 /// What a deletion has left is taken away by the next one.
 Result<> undo_delete(Work& work, const Target& target);

@@ -147,17 +147,38 @@ TEST_F(CutOffTest, AnInterruptedKillIsNotSentTwice) {
   EXPECT_THAT(await("j2").result, HasSubstr("not known"));
 }
 
-TEST_F(CutOffTest, AnInterruptedExecKeepsWhatItHadPrintedAndIsNotRunAgain) {
+TEST_F(CutOffTest, WhatRunsInsideGoesOnWithoutTheAgentAndIsNotRunAgain) {
   run(run_job("j1", "web-1"));
-  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}), "exec",
-              fakes::FakeRuntime::Hold::after_deed);
+  int begun = 0;
+  // Cut off while it was begun, and while it was awaited.
+  for (const auto& [verb, where] : {std::pair("exec", fakes::FakeRuntime::Hold::after_deed),
+                                    std::pair("await", fakes::FakeRuntime::Hold::before_deed)}) {
+    const std::string id = fmt::format("cut-{}", verb);
+    submit_held(job(id, "container.exec", "web-1", {{"command", json::Array{"id"}}}), verb, where);
+    EXPECT_EQ(runtime_.sessions_begun(), ++begun);
+    restart_agent();
+    const JobRow ended = await(id);
+    EXPECT_EQ(ended.state, JobState::succeeded) << ended.result;
+    EXPECT_EQ(ended.result, R"({"code":3})");
+    EXPECT_EQ(ended.attempt, 1);
+    EXPECT_EQ(runtime_.sessions_begun(), begun);
+    EXPECT_THAT(runtime_.sessions(), testing::IsEmpty());
+    EXPECT_THAT(system::read_file(layout_.job_log(*JobId::parse(id))).value(),
+                HasSubstr(" stdout F ran id\n"));
+  }
+}
+
+TEST_F(CutOffTest, HowAnExecEndedThatEndedWithTheMachineIsNotKnown) {
+  run(run_job("j1", "web-1"));
+  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}), "await",
+              fakes::FakeRuntime::Hold::before_deed);
+  runtime_.lose_session("j2");
   restart_agent();
   const JobRow ended = await("j2");
-  EXPECT_EQ(ended.attempt, 1);
   EXPECT_THAT(ended.result, HasSubstr("\"broken\""));
   EXPECT_THAT(ended.result, HasSubstr("before you run it again"));
-  EXPECT_THAT(system::read_file(layout_.job_log(*JobId::parse("j2"))).value(),
-              HasSubstr(" stdout F ran id\n"));
+  EXPECT_EQ(runtime_.sessions_begun(), 1);
+  EXPECT_THAT(runtime_.sessions(), testing::IsEmpty());
 }
 
 }  // namespace

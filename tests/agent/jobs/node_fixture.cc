@@ -7,6 +7,7 @@ namespace drover::jobs {
 void NodeFixture::SetUp() {
   layout_.state = folder_.path() / "state";
   layout_.run = folder_.path() / "run";
+  runtime_.set_layout(layout_);
   std::filesystem::create_directories(layout_.containers());
   root_ = folder_.path() / "root";
   std::filesystem::create_directories(root_);

@@ -247,13 +247,31 @@ TEST_F(VerbsTest, AGuestWhoseApiHangsKeepsNobodyElsesEndBack) {
 
 TEST_F(VerbsTest, AStopDoesNotWaitForACommandInside) {
   run(run_job("j1", "web-1"));
-  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"sleep"}}}), "exec",
-              fakes::FakeRuntime::Hold::after_deed);
+  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"sleep"}}}), "await",
+              fakes::FakeRuntime::Hold::before_deed);
   EXPECT_EQ(run(job("j3", "container.stop", "web-1")).state, JobState::succeeded);
   EXPECT_EQ(run(job("j4", "container.delete", "web-1")).state, JobState::succeeded);
   submit(job("j5", "job.cancel", "j2"));
   EXPECT_EQ(await("j2").state, JobState::cancelled);
+  EXPECT_THAT(runtime_.sessions(), testing::IsEmpty()) << "it was ended and forgotten";
   EXPECT_TRUE(leaves_nothing("web-1"));
+}
+
+TEST_F(VerbsTest, WhatRunsInsideByNobodysJobIsEndedByTheNextAgent) {
+  run(run_job("j1", "web-1"));
+  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}), "await",
+              fakes::FakeRuntime::Hold::before_deed);
+  end_unwanted_execs(*node_, *journal_);
+  EXPECT_THAT(runtime_.sessions(), testing::ElementsAre("j2"));
+  submit(job("j3", "job.cancel", "j2"));
+  await("j2");
+  run(job("j4", "container.exec", "web-1", {{"command", json::Array{"id"}}}));
+  const ContainerRow row = journal_->container("web-1").value().value();
+  ASSERT_TRUE(runtime_.exec_sessions()->begin(
+      container_record_from(row.container).value().container, JobId::parse("j4").value(),
+      {{"id"}, {}, "", ""}, system::Stop()));
+  end_unwanted_execs(*node_, *journal_);
+  EXPECT_THAT(runtime_.sessions(), testing::IsEmpty()) << "its job has ended";
 }
 
 TEST_F(VerbsTest, AnExecThatHadEndedBeforeTheCrashKeepsItsOutput) {

@@ -34,6 +34,10 @@ class GuestSubject final : public Subject {
         {"tar", "-cf", templates / kTemplate, "-C", layout, "oci-layout", "index.json", "blobs"});
   }
   Runtime& runtime() override { return runtime_; }
+  std::unique_ptr<Runtime> next_agents() override {
+    return std::make_unique<GuestRuntime>(*client_, clock_, options());
+  }
+  const Layout& layout() const override { return layout_; }
 
   Container container(const std::vector<std::string>& command) override {
     ContainerSpec spec;
@@ -84,6 +88,7 @@ class GuestSubject final : public Subject {
     options.output.configs = node_.folder() / "configs";
     options.output.layout = layout_;
     options.output.file_bytes = std::uint64_t{16} << 20;
+    options.exec_program = DROVER_EXEC;
     return options;
   }
   static Layout layout_in(const Path& folder) {

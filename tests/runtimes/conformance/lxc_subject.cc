@@ -23,6 +23,10 @@ class LxcSubject final : public Subject {
  public:
   LxcSubject() { make_conformance_root(folder_ / "root"); }
   Runtime& runtime() override { return runtime_; }
+  std::unique_ptr<Runtime> next_agents() override {
+    return std::make_unique<LxcRuntime>(layout_, options());
+  }
+  const Layout& layout() const override { return layout_; }
 
   Container container(const std::vector<std::string>& command) override {
     ContainerSpec spec;
@@ -59,11 +63,13 @@ class LxcSubject final : public Subject {
   }
 
  private:
+  static LxcOptions options() { return {DROVER_LXC, 0, 0, {}, DROVER_EXEC}; }
+
   const fakes::TempFolder folder_;
   const Layout layout_ = layout_in(folder_);
   Networks networks_{layout_, {}};
   ImageStore images_{layout_};
-  LxcRuntime runtime_{layout_, LxcOptions{DROVER_LXC, 0, 0}};
+  LxcRuntime runtime_{layout_, options()};
   int count_ = 0;
   const Stop never_;
 };

@@ -8,10 +8,16 @@ namespace {
 class OciSubject final : public Subject {
  public:
   explicit OciSubject(RuntimeKind kind) : node_(kind) {
+    node_.options.exec_program = DROVER_EXEC;
+    node_.runtime = std::make_unique<OciRuntime>(node_.layout, node_.options);
     std::filesystem::remove_all(node_.rootfs);
     make_conformance_root(node_.rootfs);
   }
   Runtime& runtime() override { return *node_.runtime; }
+  std::unique_ptr<Runtime> next_agents() override {
+    return std::make_unique<OciRuntime>(node_.layout, node_.options);
+  }
+  const Layout& layout() const override { return node_.layout; }
   Container container(const std::vector<std::string>& command) override {
     return node_.container(command);
   }
@@ -38,7 +44,7 @@ std::unique_ptr<Subject> make_oci_subject(RuntimeKind kind) {
 void make_conformance_root(const system::Path& root) {
   make_root(root);
   std::filesystem::create_directories(root / "srv/here");
-  for (const char* applet : {"printf", "tr", "mkdir", "env"}) {
+  for (const char* applet : {"printf", "tr", "mkdir", "env", "stty", "test", "wc"}) {
     std::filesystem::create_symlink("busybox", root / "bin" / applet);
   }
   // Files, because no guest of Proxmox can be given a word with both kinds of quotes in it.

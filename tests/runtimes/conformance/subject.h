@@ -19,6 +19,9 @@ class Subject {
  public:
   virtual ~Subject() = default;
   virtual Runtime& runtime() = 0;
+  /// The same as the next agent has it, which knows nothing of what this one has done.
+  virtual std::unique_ptr<Runtime> next_agents() = 0;
+  virtual const Layout& layout() const = 0;
   /// One of a name of its own that is to run `command`, with what it needs provisioned; not
   /// created.
   virtual Container container(const std::vector<std::string>& command) = 0;

@@ -197,7 +197,7 @@ TEST_P(OciAgentEndTest, WhatAnEndedAgentHadBegunToCreateIsTakenAway) {
   EXPECT_TRUE(std::filesystem::is_empty(node_.layout.runtime_root(GetParam())));
 }
 
-TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
+TEST_P(OciAgentEndTest, AProbesCommandDoesNotOutliveItsAgent) {
   Container container = node_.container({"sleep", "1000"});
   container.mounts.push_back(telling_.mount());
   node_.expect_started(container);
@@ -247,6 +247,61 @@ TEST_P(OciAgentEndTest, ACommandInsideDoesNotOutliveItsAgent) {
   EXPECT_THAT(left, IsEmpty());
   EXPECT_FALSE(is_noted());
   EXPECT_EQ(node_.state(container).status, Status::running);
+}
+
+TEST_P(OciAgentEndTest, AJobsCommandOutlivesItsAgentWithAllThatItPrintsAndItsCode) {
+  node_.options.exec_program = DROVER_EXEC;
+  make_fresh_runtime();
+  Container container = node_.container({"sleep", "1000"});
+  container.mounts.push_back(telling_.mount());
+  node_.expect_started(container);
+  const JobId job = JobId::parse("exec-1").value();
+  const pid_t agent = fork();
+  if (agent == 0) {
+    const std::string script = fmt::format("echo before; {}", kWaitsForAMessage);
+    (void)node_.runtime->exec_sessions()
+        ->begin(container, job, {{"sh", "-c", script}, {}, "", ""}, node_.never)
+        .has_value();
+    (void)node_.runtime->exec_sessions()->await(job, node_.never).has_value();
+    _exit(0);
+  }
+  ASSERT_EQ(telling_.line(), "ready");
+  ASSERT_EQ(::kill(agent, SIGKILL), 0);
+  ASSERT_EQ(waitpid(agent, nullptr, 0), agent);
+  make_fresh_runtime();
+  node_.runtime->end_left_execs();
+  ExecSessions& sessions = *node_.runtime->exec_sessions();
+  EXPECT_TRUE(sessions.begun(job).value());
+  std::ofstream(node_.folder / "telling/end").close();
+  const auto code = sessions.await(job, node_.never);
+  ASSERT_TRUE(code) << to_text(code.error());
+  EXPECT_EQ(*code, 9);
+  EXPECT_THAT(system::read_file(node_.layout.job_log(job)).value(), HasSubstr(" stdout F before"));
+  EXPECT_TRUE(sessions.forget(job));
+}
+
+TEST_P(OciAgentEndTest, OneWhoseMonitorHasEndedIsEndedAndItsCodeIsNotKnown) {
+  node_.options.exec_program = DROVER_EXEC;
+  make_fresh_runtime();
+  const Container container = node_.container({"sleep", "1000"});
+  node_.expect_started(container);
+  ExecSessions& sessions = *node_.runtime->exec_sessions();
+  const JobId job = JobId::parse("exec-1").value();
+  ASSERT_TRUE(sessions.begin(container, job, {{"sleep", "998001998"}, {}, "", ""}, node_.never));
+  const Path folder = node_.layout.session(job);
+  const pid_t program = std::stoi(system::read_file(folder / "pid").value());
+  const std::string status = system::read_file(fmt::format("/proc/{}/stat", program)).value();
+  // Field 4 of proc(5): its parent, which is the monitor.
+  const pid_t monitor = std::stoi(status.substr(status.rfind(')') + 4));
+  ASSERT_THAT(system::read_file(fmt::format("/proc/{}/cmdline", monitor)).value(),
+              HasSubstr("drover-exec"));
+  ASSERT_EQ(::kill(monitor, SIGKILL), 0);
+  EXPECT_EQ(sessions.await(job, node_.never).error().code, Code::broken);
+  EXPECT_THAT(OciNode::processes_of(container), Contains(HasSubstr("998001998")));
+  ASSERT_TRUE(sessions.end(job));
+  EXPECT_TRUE(wait_for_end_of(program));
+  EXPECT_TRUE(sessions.forget(job));
+  EXPECT_FALSE(sessions.begun(job).value());
 }
 
 TEST_P(OciAgentEndTest, ACancelledStopReturnsAtOnceAndLeavesItRunning) {

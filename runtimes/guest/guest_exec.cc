@@ -1,0 +1,30 @@
+// Programs inside a guest of Proxmox, which LXC begins.
+#include "runtimes/guest/guest_parts.h"
+#include "runtimes/guest/guest_runtime.h"
+
+namespace drover::runtimes {
+
+Result<int> GuestRuntime::exec(const Container& container, const ExecRequest& request,
+                               const Sink& out, const Sink& err, const Stop& stop) {
+  const Live guest = TRY(live_as(container, Status::running, "run a program in", stop));
+  return lxc_exec(options_.lxc_path, guest_name(guest.vmid), request, out, err, stop);
+}
+
+Result<SessionStart> GuestRuntime::make_session(const Container& container,
+                                                const ExecRequest& request, const Stop& stop) {
+  const Live guest = TRY(live_as(container, Status::running, "run a program in", stop));
+  return LxcStart{options_.lxc_path, guest_name(guest.vmid), with_usual_terminal(request), {}};
+}
+
+Result<std::unique_ptr<ProgramInput>> GuestRuntime::open_input(const Container& container,
+                                                               const std::optional<JobId>& job) {
+  return job ? sessions_.open_input(*job) : Runtime::open_input(container, job);
+}
+
+Result<> GuestRuntime::resize_terminal(const Container& container, const std::optional<JobId>& job,
+                                       const TerminalSize& size) {
+  return job ? sessions_.resize_terminal(*job, size)
+             : Runtime::resize_terminal(container, job, size);
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,61 @@
+// Programs inside a container of LXC, and what its own reads.
+#include "runtimes/images/image_user.h"
+#include "runtimes/lxc/lxc_runtime.h"
+#include "runtimes/lxc/lxc_tools.h"
+#include "runtimes/sessions/session_input.h"
+#include "runtimes/sessions/session_socket.h"
+
+namespace drover::runtimes {
+
+Result<LxcStart> LxcRuntime::make_session(const Container& container, const ExecRequest& request,
+                                          const Stop& stop) const {
+  TRY(require(container, "run a program in", {Status::running}, stop));
+  const Spec spec = TRY(read_bundle(home(container.name)));
+  // The container's own environment below the request's, as the other runtimes have it.
+  ExecRequest whole = request;
+  for (const std::string& variable : spec.env()) {
+    const std::size_t equals = variable.find('=');
+    whole.env.try_emplace(variable.substr(0, equals), variable.substr(equals + 1));
+  }
+  if (whole.cwd.empty()) {
+    whole.cwd = spec.cwd();
+  }
+  const ImageUser user = TRY(
+      find_image_user(container.rootfs, request.user.empty() ? container.spec.user : request.user));
+  whole.user = fmt::format("{}:{}", user.uid, user.gid);
+  return LxcStart{layout_.lxc(), container.name.str(), with_usual_terminal(std::move(whole)),
+                  process_settings_of(spec)};
+}
+
+Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& request,
+                             const Sink& out, const Sink& err, const Stop& stop) {
+  const LxcStart start = TRY(make_session(container, request, stop));
+  return lxc_exec(start.lxc_path, start.name, start.request, out, err, stop, start.settings);
+}
+
+Result<std::unique_ptr<ProgramInput>> LxcRuntime::open_input(const Container& container,
+                                                             const std::optional<JobId>& job) {
+  if (job) {
+    return sessions_.open_input(*job);
+  }
+  if (!container.spec.input) {
+    return fail(Code::conflict,
+                "the program of container {} reads no input: its spec does not have \"stdin\"",
+                container.name.str());
+  }
+  system::UniqueFd monitor = TRY(connect_to(home(container.name)));
+  if (!monitor.valid()) {
+    return fail(Code::not_found, "the program of container {} has ended", container.name.str());
+  }
+  return std::make_unique<SessionInput>(std::move(monitor));
+}
+
+Result<> LxcRuntime::resize_terminal(const Container& container, const std::optional<JobId>& job,
+                                     const TerminalSize& size) {
+  if (job) {
+    return sessions_.resize_terminal(*job, size);
+  }
+  return fail(Code::conflict, "the program of container {} has no terminal", container.name.str());
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,72 @@
+// What a container's own program reads on runc and crun, and its terminal.
+//
+// conmon takes input on its socket "attach", and ends the program's when the first who wrote there
+// goes: an agent's end would be the program's end of file. So drover-exec stays connected in
+// between, from when somebody first writes until the input ends or conmon does.
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "agent/system/child.h"
+#include "runtimes/oci/control_fifo.h"
+#include "runtimes/oci/oci_runtime.h"
+#include "runtimes/sessions/input_relay.h"
+#include "runtimes/sessions/session_input.h"
+#include "runtimes/sessions/session_socket.h"
+
+namespace drover::runtimes {
+
+Result<system::UniqueFd> OciRuntime::connect_to_relay(const ContainerName& name) {
+  const std::lock_guard lock(relays_);
+  const Path bundle = layout_.bundle(name);
+  system::UniqueFd relay = TRY(connect_to(bundle));
+  std::error_code error;
+  if (relay.valid() || std::filesystem::exists(input_ended_note(bundle), error)) {
+    return relay;
+  }
+  const system::UniqueFd listener = TRY(listen_at(bundle));
+  system::RunOptions options;
+  options.child.descriptors = {{listener.get(), kSessionListener}};
+  const Stop never;
+  const system::Output said = TRY(
+      system::run({options_.exec_program.native(), "--relay", bundle.native()}, never, options));
+  return said.ending.code == 0 ? connect_to(bundle) : Result<system::UniqueFd>(system::UniqueFd());
+}
+
+Result<std::unique_ptr<ProgramInput>> OciRuntime::open_input(const Container& container,
+                                                             const std::optional<JobId>& job) {
+  if (job) {
+    return sessions_.open_input(*job);
+  }
+  if (!container.spec.input) {
+    return fail(Code::conflict,
+                "the program of container {} reads no input: its spec does not have \"stdin\"",
+                container.name.str());
+  }
+  system::UniqueFd relay = TRY(connect_to_relay(container.name));
+  if (!relay.valid()) {
+    return fail(Code::not_found, "the program of container {} has ended, or its input has",
+                container.name.str());
+  }
+  return std::make_unique<SessionInput>(std::move(relay));
+}
+
+Result<> OciRuntime::resize_terminal(const Container& container, const std::optional<JobId>& job,
+                                     const TerminalSize& size) {
+  if (job) {
+    return sessions_.resize_terminal(*job, size);
+  }
+  if (!container.spec.terminal) {
+    return fail(Code::conflict,
+                "the program of container {} has no terminal: its spec does not have \"terminal\"",
+                container.name.str());
+  }
+  const system::UniqueFd control = TRY(open_control(layout_.bundle(container.name)));
+  if (!control.valid()) {
+    return fail(Code::not_found, "the program of container {} has ended", container.name.str());
+  }
+  // Of several that wait conmon 2.1 does the first each time (ctrl.c): the next one says it again.
+  return system::write_all(control.get(), fmt::format("1 {} {}\n", size.rows, size.columns));
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,36 @@
+// drover-exec: begins a program inside a container and stays with it until it has ended.
+//
+// Called by droverd with the folder of the session (session_files.h) and the session's socket as
+// descriptor 3. It returns when the program has begun (0) or cannot be (1, with why on standard
+// error), and leaves behind the monitor: nobody's child, in a session of its own. With --relay it
+// is called with a container's bundle and hands on what its own program reads (input_relay.h).
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "runtimes/sessions/input_relay.h"
+#include "runtimes/sessions/session_monitor.h"
+#include "runtimes/sessions/session_socket.h"
+
+int main(int argc, char** argv) {
+  using namespace drover;
+  CLI::App app("drover-exec: begins a program in a container and stays with it; called by droverd");
+  std::string folder;
+  app.add_option("FOLDER", folder, "what is kept of it")->required();
+  bool is_relay = false;
+  app.add_flag("--relay", is_relay, "hand on the input of the container of this bundle");
+  app.set_version_flag("--version", DROVER_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  umask(0077);
+  fcntl(runtimes::kSessionListener, F_SETFD, FD_CLOEXEC);
+  return system::run_detached([&](const system::Started& started) {
+    system::UniqueFd listener(runtimes::kSessionListener);
+    if (is_relay) {
+      runtimes::relay_input(folder, std::move(listener), started);
+    } else {
+      exec::run_session(folder, std::move(listener), started);
+    }
+  });
+}

@@ -1,0 +1,44 @@
+#include "runtimes/sessions/session_input.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "runtimes/sessions/session_socket.h"
+
+namespace drover::runtimes {
+
+Result<std::size_t> SessionInput::write(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (taken < bytes.size()) {
+    // Asked before each record, though there might be room: poll says so only while a quarter of
+    // it is filled at most, so that what the caller is told and what poll tells are the same, and
+    // there is always room for the record of the end.
+    pollfd room{socket_.get(), POLLOUT, 0};
+    poll(&room, 1, 0);
+    if ((room.revents & POLLOUT) == 0 && (room.revents & (POLLHUP | POLLERR)) == 0) {
+      break;
+    }
+    const std::string_view record = bytes.substr(taken, kMostInput);
+    const Result<> sent = send_record(socket_.get(), SessionRecord::input, record);
+    if (!sent && sent.error().code == Code::unavailable) {
+      break;
+    }
+    TRY(sent);
+    taken += record.size();
+  }
+  return taken;
+}
+
+void SessionInput::drain() {
+  std::array<char, 256> nothing;
+  while (recv(socket_.get(), nothing.data(), nothing.size(), MSG_DONTWAIT) > 0) {
+  }
+}
+
+Result<> SessionInput::finish() {
+  return send_record(socket_.get(), SessionRecord::finish);
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,102 @@
+#include "runtimes/sessions/streams.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace drover::exec {
+namespace {
+
+using system::UniqueFd;
+
+struct PipeEnds {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Result<PipeEnds> pipe_ends() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
+  }
+  return PipeEnds{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+UniqueFd copy_of(const UniqueFd& fd) {
+  return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+}
+
+/// What makes terminals (pts(4)); of a container only if it is that, whatever else lies there.
+UniqueFd open_maker(const system::Path& root) {
+  constexpr unsigned kMajor = 5;
+  constexpr unsigned kMinor = 2;
+  const Result<UniqueFd> there =
+      system::open_in_root(root, "dev/pts/ptmx", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  struct stat facts {};
+  if (there && fstat(there->get(), &facts) == 0 && S_ISCHR(facts.st_mode) &&
+      facts.st_rdev == makedev(kMajor, kMinor)) {
+    const std::string name = fmt::format("/proc/self/fd/{}", there->get());
+    UniqueFd made(open(name.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (made.valid()) {
+      return made;
+    }
+  }
+  return UniqueFd(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+}
+
+}  // namespace
+
+Result<ProgramStreams> make_streams(BegunProgram& program, bool input) {
+  ProgramStreams streams;
+  if (input) {
+    PipeEnds in = TRY(pipe_ends());
+    program.in = std::move(in.write);
+    streams.in = std::move(in.read);
+  } else {
+    streams.in.reset(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+  PipeEnds out = TRY(pipe_ends());
+  PipeEnds err = TRY(pipe_ends());
+  program.out = std::move(out.read);
+  program.err = std::move(err.read);
+  streams.out = std::move(out.write);
+  streams.err = std::move(err.write);
+  return streams;
+}
+
+Result<> make_terminal(BegunProgram& program, const system::Path& root, const TerminalSize& size) {
+  UniqueFd master = open_maker(root);
+  const int unlocked = 0;
+  if (!master.valid() || ioctl(master.get(), TIOCSPTLCK, &unlocked) != 0) {
+    return fail(Code::unavailable, "make a terminal: {}", std::strerror(errno));
+  }
+  return take_terminal(program, std::move(master), size);
+}
+
+Result<> take_terminal(BegunProgram& program, UniqueFd master, const TerminalSize& size) {
+  set_terminal_size(master.get(), size);
+  program.slave.reset(ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  program.in = copy_of(master);
+  program.out = copy_of(master);
+  program.terminal = std::move(master);
+  if (!program.slave.valid() || !program.in.valid() || !program.out.valid()) {
+    return fail(Code::unavailable, "open the program's terminal: {}", std::strerror(errno));
+  }
+  return {};
+}
+
+void set_terminal_size(int terminal, const TerminalSize& size) {
+  winsize told{};
+  told.ws_col = size.columns;
+  told.ws_row = size.rows;
+  ioctl(terminal, TIOCSWINSZ, &told);
+}
+
+}  // namespace drover::exec

@@ -1,0 +1,95 @@
+// What a container's own program reads, and its terminal.
+#include <poll.h>
+
+#include "conformance.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::HasSubstr;
+
+class ConformanceOwnInput : public Conformance {
+ protected:
+  std::unique_ptr<ProgramInput> open(Runtime& runtime, const Container& container) {
+    auto input = runtime.open_input(container, std::nullopt);
+    EXPECT_TRUE(input) << to_text(input.error());
+    return input ? std::move(*input) : nullptr;
+  }
+  static void write(ProgramInput& input, std::string_view text) {
+    while (!text.empty()) {
+      const auto taken = input.write(text);
+      ASSERT_TRUE(taken) << to_text(taken.error());
+      text.remove_prefix(*taken);
+      pollfd room{input.fd(), POLLOUT, 0};
+      ASSERT_TRUE(text.empty() || poll(&room, 1, 30'000) == 1);
+    }
+  }
+  void expect_refused(const ContainerSpec& spec, const std::string& member) {
+    const auto accepted = runtime_->accepts(spec);
+    ASSERT_FALSE(accepted);
+    EXPECT_EQ(accepted.error().code, Code::refused);
+    EXPECT_THAT(accepted.error().message, HasSubstr(member));
+  }
+};
+
+ON_EVERY_RUNTIME(ConformanceOwnInput);
+
+TEST_P(ConformanceOwnInput, WhatSeveralAgentsWriteIsReadToItsEnd) {
+  Container made = shell("read word; echo got $word; wc -c; exit 6");
+  made.spec.input = true;
+  if (is_guest()) {
+    expect_refused(made.spec, "stdin");
+    return;
+  }
+  run(made);
+  write(*open(*runtime_, made), "one\n");
+  await_printed(made, "got one");
+  const std::unique_ptr<Runtime> next = subject_->next_agents();
+  const std::unique_ptr<ProgramInput> input = open(*next, made);
+  ASSERT_TRUE(input);
+  write(*input, std::string(std::size_t{1} << 20, 'x'));
+  ASSERT_TRUE(input->finish());
+  EXPECT_EQ(await_end(made).code, 6);
+  EXPECT_EQ(printed(made), "got one\n1048576\n");
+  EXPECT_EQ(next->open_input(made, std::nullopt).error().code, Code::not_found);
+  EXPECT_EQ(next->resize_terminal(made, std::nullopt, {}).error().code, Code::conflict);
+}
+
+TEST_P(ConformanceOwnInput, OneThatDidNotAskForItReadsTheEndAtOnce) {
+  if (is_guest()) {
+    GTEST_SKIP() << "a guest's program reads its console";
+  }
+  const Container made = shell("cat; echo end; sleep 1000");
+  run(made);
+  await_printed(made, "end");
+  EXPECT_EQ(runtime_->open_input(made, std::nullopt).error().code, Code::conflict);
+}
+
+TEST_P(ConformanceOwnInput, ATerminalOfItsOwnHasItsSizeAndIsResized) {
+  Container made = shell(
+      "test -t 0 && test -t 1 && test -t 2 && stty size; read word; stty size;"
+      "echo got $word; exit 3");
+  made.spec.input = true;
+  made.spec.terminal = true;
+  if (is_guest() || kind() == RuntimeKind::lxc) {
+    made.spec.input = false;
+    expect_refused(made.spec, "terminal");
+    return;
+  }
+  run(made);
+  await_printed(made, "24 80");
+  const auto resized = runtime_->resize_terminal(made, std::nullopt, {100, 40});
+  ASSERT_TRUE(resized) << to_text(resized.error());
+  // conmon may come to it after what is written.
+  const std::string looks = "until stty size | grep -q '^40 100$'; do sleep 0.01; done";
+  const Executed seen = execute(made, {{"sh", "-c", "exec </proc/1/fd/0; " + looks}, {}, "", ""});
+  EXPECT_EQ(seen.code.value_or(-1), 0) << seen.err;
+  open(*runtime_, made);
+  write(*open(*runtime_, made), "word\r");
+  EXPECT_EQ(await_end(made).code, 3);
+  EXPECT_THAT(printed(made), HasSubstr("40 100"));
+  EXPECT_THAT(printed(made), HasSubstr("got word"));
+}
+
+}  // namespace
+}  // namespace drover::runtimes
