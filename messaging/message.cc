@@ -10,8 +10,9 @@ constexpr std::array<Code, 8> kCodes = {Code::cancelled, Code::timed_out, Code::
                                         Code::not_found, Code::conflict,  Code::refused,
                                         Code::invalid,   Code::broken};
 
-constexpr std::array<std::string_view, 4> kSubmit = {"job.submit", "stream.open", "stream.credit",
-                                                     "stream.close"};
+constexpr std::array<std::string_view, 9> kSubmit = {
+    "job.submit", "stream.open",  "stream.credit", "stream.close",   "input.open",
+    "input.data", "input.finish", "input.close",   "terminal.resize"};
 constexpr std::array<std::string_view, 13> kObserve = {
     "query.containers", "query.container", "query.images", "query.volumes", "query.networks",
     "query.links",      "query.storages",  "query.jobs",   "query.job",     "query.events",
@@ -66,6 +67,22 @@ Result<> check_kind(Role role, std::string_view kind) {
     return {};
   }
   return fail(Code::refused, "kind \"{}\" is not served on this socket", kind);
+}
+
+Result<> check_form(const Header& header, std::size_t data_bytes) {
+  if (header.kind != kInputData) {
+    if (data_bytes > 0) {
+      return fail(Code::invalid, "kind \"{}\" takes no data frame", header.kind);
+    }
+    return {};
+  }
+  const json::Value* offset = header.all.find("offset");
+  if (offset == nullptr || offset->integer() == nullptr || *offset->integer() < 0) {
+    return fail(Code::invalid,
+                "kind \"{}\": the header's \"offset\" must be a whole number from 0 on",
+                header.kind);
+  }
+  return {};
 }
 
 std::string write_error(const Error& error) {

@@ -14,6 +14,9 @@ namespace drover::messaging {
 
 inline constexpr std::int64_t kProtocolVersion = 1;
 
+/// The one request that comes with a data frame, and with its "offset" in the header.
+inline constexpr std::string_view kInputData = "input.data";
+
 /// The header of a message of either direction.
 struct Header {
   std::string kind;
@@ -30,6 +33,10 @@ std::string write_header(std::string_view kind, std::uint64_t rq, const json::Ob
 /// Whether a client of this role may send this kind: `refused` when only another role may,
 /// `invalid` when there is no such kind.
 Result<> check_kind(Role role, std::string_view kind);
+
+/// `invalid` when a request has data and its kind takes none, or does not say at which offset they
+/// begin.
+Result<> check_form(const Header& header, std::size_t data_bytes);
 
 /// The body of an answer of kind "error".
 std::string write_error(const Error& error);

@@ -28,8 +28,8 @@ enum class Role { observe, submit, admin };
 std::string_view to_string(Role role);
 
 struct Record {
-  /// Front to core: {"kind", "peer", "role", "rq"}. Core to front: {"kind", "peer", "rq"} for an
-  /// answer;
+  /// Front to core: {"kind", "peer", "role", "rq"}, and "offset" of what has data. Core to front:
+  /// {"kind", "peer", "rq"} for an answer;
   /// {"kind":"event", "topic"} for what is to be published. `peer` is the front's number for a
   /// client and means nothing after the front was started anew.
   json::Object header;

@@ -34,6 +34,8 @@
 //                                   (proc_pid_stat(5)) of both, by their name and ".start"
 //     cni/NAME/INTERFACE            what CNI plugins were told and have answered (plugin_chain.h)
 //     growing/VOLUME                locked while resize2fs works on it
+//     inputs/SESSION                how much of what a client sends a program has read of it
+//                                   (input_record.h)
 //     bus/                          sockets of drover-front, 0700
 //     droverd.lock                  one agent a node
 #pragma once
@@ -96,6 +98,7 @@ struct Layout {
   Path pids() const { return run / "pids"; }
   Path pid_file(const ContainerName& name) const { return pids() / name.str(); }
   Path bus() const { return run / "bus"; }
+  Path inputs() const { return run / "inputs"; }
   Path lock() const { return run / "droverd.lock"; }
   /// Locked while the file system of a volume that outlives containers is made larger.
   Path growing(const std::string& volume) const { return run / "growing" / volume; }

@@ -66,18 +66,23 @@ Result<bool> Channel::send(std::string_view kind, std::uint64_t rq, const std::s
   }
 }
 
-Result<bool> Channel::send_now(std::string_view kind, std::uint64_t rq, const std::string& body) {
+Result<bool> Channel::send_now(std::string_view kind, std::uint64_t rq, const std::string& body,
+                               const json::Object& more, std::string_view data) {
   if (body.size() > kMostBody) {
     return fail(Code::invalid, "{}: its body of {} bytes is larger than the {} accepted", kind,
                 body.size(), kMostBody);
   }
-  const std::string header = write_header(kind, rq);
+  const std::string header = write_header(kind, rq, more);
   try {
     if (!socket_.send(zmq::buffer(header), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
       return false;
     }
     // The rest of a message follows its first frame without waiting.
-    socket_.send(zmq::buffer(body), zmq::send_flags::none);
+    socket_.send(zmq::buffer(body),
+                 data.empty() ? zmq::send_flags::none : zmq::send_flags::sndmore);
+    if (!data.empty()) {
+      socket_.send(zmq::buffer(data.data(), data.size()), zmq::send_flags::none);
+    }
     connected_ = true;
     return true;
   } catch (const zmq::error_t& error) {
@@ -85,10 +90,14 @@ Result<bool> Channel::send_now(std::string_view kind, std::uint64_t rq, const st
   }
 }
 
-Result<std::optional<Incoming>> Channel::receive(system::Instant until, const system::Stop& stop) {
+Result<std::optional<Incoming>> Channel::receive(system::Instant until, const system::Stop& stop,
+                                                 std::span<const int> wakes) {
+  std::vector<zmq::pollitem_t> items = {zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
+                                        zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
+  for (const int wake : wakes) {
+    items.push_back(zmq::pollitem_t{nullptr, wake, ZMQ_POLLIN, 0});
+  }
   for (;;) {
-    std::array<zmq::pollitem_t, 2> items = {zmq::pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
-                                            zmq::pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
     const bool ready = TRY(wait_for(items, until, stop));
     if (!ready) {
       return std::optional<Incoming>();
@@ -104,6 +113,9 @@ Result<std::optional<Incoming>> Channel::receive(system::Instant until, const sy
           return std::optional<Incoming>();
         }
         continue;
+      }
+      if ((items[1].revents & ZMQ_POLLIN) == 0) {
+        return std::optional<Incoming>();  // one of `wakes`
       }
       read_monitor();
       return std::optional<Incoming>();

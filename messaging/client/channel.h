@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <zmq.hpp>
@@ -35,11 +36,14 @@ class Channel {
   /// there was none until `until`.
   Result<bool> send(std::string_view kind, std::uint64_t rq, const std::string& body,
                     system::Instant until, const system::Stop& stop);
-  /// Sends when that is possible at once; otherwise nothing happens.
-  Result<bool> send_now(std::string_view kind, std::uint64_t rq, const std::string& body);
-  /// The next message; none at `until` or when the connection was lost. What cannot be read is
-  /// passed over.
-  Result<std::optional<Incoming>> receive(system::Instant until, const system::Stop& stop);
+  /// Sends when that is possible at once; otherwise nothing happens. `more` are members of the
+  /// header besides v, kind and rq; without `data` there is no third frame.
+  Result<bool> send_now(std::string_view kind, std::uint64_t rq, const std::string& body,
+                        const json::Object& more = {}, std::string_view data = {});
+  /// The next message; none at `until`, when the connection was lost, or when one of at most three
+  /// `wakes` is readable. What cannot be read is passed over.
+  Result<std::optional<Incoming>> receive(system::Instant until, const system::Stop& stop,
+                                          std::span<const int> wakes = {});
 
   /// Whether the connection broke since it was opened: whatever the node kept for it is gone.
   bool lost() const { return lost_; }

@@ -7,7 +7,7 @@
 namespace drover::messaging {
 namespace {
 
-constexpr std::size_t kMostItems = 3;
+constexpr std::size_t kMostItems = 5;
 
 bool has_come(const zmq::pollitem_t& item) {
   return item.revents != 0;

@@ -242,11 +242,15 @@ Result<Record> Front::check(std::size_t socket, const std::vector<zmq::message_t
   }
   const Role role = kEndpoints.at(socket).role;
   TRY(check_kind(role, header.kind));
+  TRY(check_form(header, frames.size() == 3 ? frames.at(2).size() : 0));
   if (header.kind == "job.submit") {
     TRY(schema_.check(text_of(frames.at(1))));
   }
-  return Record{{{"kind", header.kind}, {"role", to_string(role)}, {"rq", header.rq}},
-                std::string(text_of(frames.at(1))),
+  json::Object known{{"kind", header.kind}, {"role", to_string(role)}, {"rq", header.rq}};
+  if (header.kind == kInputData) {
+    known.set("offset", *header.all.find("offset"));
+  }
+  return Record{std::move(known), std::string(text_of(frames.at(1))),
                 frames.size() == 3 ? std::string(text_of(frames.at(2))) : std::string()};
 }
 

@@ -39,6 +39,7 @@ FakeNode::~FakeNode() {
 
 void FakeNode::bind_streams() {
   open_streams_.clear();
+  open_inputs_.clear();
   streams_ = zmq::socket_t(context_, zmq::socket_type::router);
   streams_.set(zmq::sockopt::linger, 100);
   streams_.bind("ipc://" + (bus_ / "streams.sock").native());
@@ -98,18 +99,21 @@ void FakeNode::take(zmq::socket_t& socket) {
       more = frame.more();
       frames.push_back(frame.to_string());
     }
-    if (frames.size() != 3) {
+    if (frames.size() != 3 && frames.size() != 4) {
       continue;
     }
     const Result<messaging::Header> header = messaging::read_header(frames[1]);
     if (header) {
-      handle(socket, Peer{frames[0], header->rq}, header->kind, frames[2]);
+      const json::Value* offset = header->all.find("offset");
+      handle(socket, Peer{frames[0], header->rq}, header->kind, frames[2],
+             offset == nullptr ? 0 : static_cast<std::size_t>(offset->integer_or(0)),
+             frames.size() == 4 ? frames[3] : "");
     }
   }
 }
 
 void FakeNode::handle(zmq::socket_t& socket, const Peer& peer, const std::string& kind,
-                      const std::string& text) {
+                      const std::string& text, std::size_t offset, const std::string& data) {
   ++counts_[kind];
   if (use_up(faults_.drop)) {
     return;
@@ -130,6 +134,17 @@ void FakeNode::handle(zmq::socket_t& socket, const Peer& peer, const std::string
   const Result<json::Value> body = json::parse(text);
   if (kind.starts_with("stream.")) {
     handle_stream(peer, kind, body.value());
+    return;
+  }
+  if (kind.starts_with("input.")) {
+    handle_input(peer, kind, body.value(), offset, data);
+    return;
+  }
+  if (kind == "terminal.resize") {
+    const std::string object(body->at("id").string_or(body->at("name").string_or("")));
+    state_.sizes[object].push_back(
+        fmt::format("{}x{}", body->at("columns").integer_or(0), body->at("rows").integer_or(0)));
+    answer(socket, peer, "answer", "{}");
     return;
   }
   const bool is_job = kind == "job.submit";
@@ -187,14 +202,97 @@ void FakeNode::handle_stream(const Peer& peer, const std::string& kind, const js
       answer(streams_, peer, "error",
              messaging::write_error({Code::unavailable, "nothing was written yet", {}}));
     } else {
-      open_streams_[key] =
-          Stream{peer, body, static_cast<std::size_t>(body.at("offset").integer_or(0)),
-                 static_cast<std::size_t>(body.at("credit").integer_or(0))};
+      open_streams_[key] = Stream{peer, body,
+                                  body.at("tail").integer_or(-1) == 0
+                                      ? log->first.size()
+                                      : static_cast<std::size_t>(body.at("offset").integer_or(0)),
+                                  static_cast<std::size_t>(body.at("credit").integer_or(0))};
+    }
+  }
+}
+
+void FakeNode::open_input(const Peer& peer, const json::Value& body) {
+  const std::string session(body.at("session").string_or(""));
+  const auto told = [this, &peer](std::string_view kind, json::Object text) {
+    answer(streams_, peer, std::string(kind), json::write(std::move(text)));
+  };
+  Input& input = inputs_[session];
+  if (faults_.doubt_input && body.at("offset").integer_or(0) > 0) {
+    answer(streams_, peer, "error",
+           messaging::write_error({Code::broken, "what it has read is not known", {}}));
+  } else if (input.finished) {
+    told("input.end", {{"finished", true}});
+  } else if (state_.has_ended(body)) {
+    told("input.end", {{"message", "it has ended"}});
+  } else {
+    input.program = body;
+    open_inputs_[{peer.identity, peer.rq}] = session;
+    told("input.opened", {{"offset", input.taken}, {"until", input.taken + faults_.window}});
+  }
+}
+
+void FakeNode::handle_input(const Peer& peer, const std::string& kind, const json::Value& body,
+                            std::size_t offset, const std::string& data) {
+  if (kind == "input.open") {
+    open_input(peer, body);
+    return;
+  }
+  const auto open = open_inputs_.find({peer.identity, peer.rq});
+  if (open == open_inputs_.end()) {
+    answer(streams_, peer, "error",
+           messaging::write_error({Code::unavailable, "no input is open", {}}));
+    return;
+  }
+  Input& input = inputs_.at(open->second);
+  if (kind == "input.close") {
+    open_inputs_.erase(open);
+    return;
+  }
+  if (kind == "input.finish") {
+    input.finished = state_.end_input(input.program).has_value();
+    answer(streams_, peer, "input.end",
+           input.finished ? R"({"finished":true})" : R"({"message":"it has ended"})");
+    open_inputs_.erase(open);
+    return;
+  }
+  if (faults_.break_input_at != 0 && offset + data.size() > faults_.break_input_at) {
+    faults_.break_input_at = 0;
+    bind_streams();
+    return;
+  }
+  if (faults_.lose_input_at != 0 && offset + data.size() > faults_.lose_input_at) {
+    faults_.lose_input_at = 0;
+    return;
+  }
+  json::Object told;
+  if (offset > input.taken) {
+    told.set("from", input.taken);
+  } else if (offset + data.size() > input.taken) {
+    const std::string fresh = data.substr(input.taken - offset);
+    input.taken += fresh.size();
+    (void)state_.give(input.program, fresh).has_value();
+  }
+  told.set("offset", input.taken);
+  told.set("until", input.taken + faults_.window);
+  answer(streams_, peer, "input.taken", json::write(std::move(told)));
+}
+
+/// Of programs that have ended.
+void FakeNode::end_inputs() {
+  for (auto at = open_inputs_.begin(); at != open_inputs_.end();) {
+    const auto& [address, session] = *at;
+    if (state_.has_ended(inputs_.at(session).program)) {
+      answer(streams_, Peer{address.first, address.second}, "input.end",
+             R"({"message":"it has ended"})");
+      at = open_inputs_.erase(at);
+    } else {
+      ++at;
     }
   }
 }
 
 void FakeNode::pump() {
+  end_inputs();
   for (auto at = open_streams_.begin(); at != open_streams_.end();) {
     const std::size_t before = open_streams_.size();
     const bool ended = pump_one(at->second);

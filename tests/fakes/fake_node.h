@@ -35,7 +35,11 @@ class FakeNode {
         0;                    ///< the stream socket is made anew before this byte is sent; 0: never
     std::size_t skip_at = 0;  ///< a chunk from this byte on is lost once; 0: none
     std::size_t begins = 0;  ///< the bytes of a guest's log before this one are gone; 0: no guest's
-    std::string not_written;  ///< the log of this container or job does not exist yet
+    std::size_t lose_input_at = 0;   ///< a chunk of input from this byte on is lost once; 0: none
+    std::size_t break_input_at = 0;  ///< the stream socket is made anew before this one is taken
+    bool doubt_input = false;        ///< how much was read is not known any more
+    std::size_t window = 64;         ///< of an input
+    std::string not_written;         ///< the log of this container or job does not exist yet
   };
 
   FakeNode();
@@ -61,11 +65,20 @@ class FakeNode {
     std::size_t offset = 0;
     std::size_t credit = 0;
   };
+  struct Input {
+    json::Value program;
+    std::size_t taken = 0;
+    bool finished = false;
+  };
 
   void serve();
   void take(zmq::socket_t& socket);
   void handle(zmq::socket_t& socket, const Peer& peer, const std::string& kind,
-              const std::string& body);
+              const std::string& body, std::size_t offset, const std::string& data);
+  void handle_input(const Peer& peer, const std::string& kind, const json::Value& body,
+                    std::size_t offset, const std::string& data);
+  void open_input(const Peer& peer, const json::Value& body);
+  void end_inputs();
   void handle_stream(const Peer& peer, const std::string& kind, const json::Value& body);
   void answer(zmq::socket_t& socket, const Peer& peer, const std::string& kind,
               const std::string& body);
@@ -85,6 +98,8 @@ class FakeNode {
   Faults faults_;
   std::map<std::string, std::size_t> counts_;
   std::map<std::pair<std::string, std::uint64_t>, Stream> open_streams_;
+  std::map<std::string, Input> inputs_;                                       // by session
+  std::map<std::pair<std::string, std::uint64_t>, std::string> open_inputs_;  // their sessions
   system::Stop stop_;
   system::Inbox<std::function<void()>> calls_;
   std::thread thread_;

@@ -3,6 +3,7 @@
 //   echo TEXT    a line on stdout          warn TEXT   a line on stderr
 //   exit N       ends with N               sleep       runs until it is stopped
 //   stuck        the job that makes it stays in its first step until it is cancelled
+//   cat          prints what it reads, until the end of its input or a Ctrl-D
 // put together by ';', as in  sh -c "echo hello; exit 7".
 #pragma once
 
@@ -56,6 +57,20 @@ class FakeState {
   /// As if the journal had been made anew; containers live on.
   void renew_epoch();
 
+  /// The program of {"of", "name"|"id"} reads `bytes`. `conflict` when it has ended.
+  Result<> give(const json::Value& program, std::string_view bytes);
+  /// And the end of file.
+  Result<> end_input(const json::Value& program);
+  bool has_ended(const json::Value& program) const;
+  /// What it has read, and whether to the end.
+  struct Input {
+    std::string text{};
+    bool finished = false;
+  };
+  std::map<std::string, Input> inputs;  // by container or job
+  /// The sizes that terminals were given, by container or job.
+  std::map<std::string, std::vector<std::string>> sizes;
+
   std::string epoch = "epoch-1";
   std::int64_t drained_since = 0;    ///< 0: it is not drained
   int waiting_jobs = 0;              ///< as query.node tells them
@@ -77,6 +92,7 @@ class FakeState {
   Result<json::Value> act_on_thing(FakeJob& job, TargetKind kind);
   Result<json::Value> act_on_node(const JobRequest& request);
   Result<json::Value> cancel(const std::string& id);
+  void end_reader(const std::string& object);
   void end_job(FakeJob& job, const Result<json::Value>& outcome);
   void step(FakeJob& job, int number, const char* name, const char* subject, bool done);
   void set_status(const std::string& name, Status status, const std::string& job,

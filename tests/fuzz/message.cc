@@ -13,6 +13,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(again && again->kind == header->kind && again->rq == header->rq,
                   "a header is what its text says");
     (void)messaging::check_kind(messaging::Role::submit, header->kind).has_value();
+    for (const std::size_t bytes : {0U, 1U}) {
+      const bool has_form = messaging::check_form(*header, bytes).has_value();
+      const json::Value* offset = header->all.find("offset");
+      const bool has_offset =
+          offset != nullptr && offset->integer() != nullptr && *offset->integer() >= 0;
+      fuzz::require(!has_form || header->kind != messaging::kInputData || has_offset,
+                    "data have their place");
+      fuzz::require(!has_form || bytes == 0 || header->kind == messaging::kInputData,
+                    "what takes no data has none");
+    }
   }
   // What is no UTF-8 is repaired once and then stays.
   const Error error = messaging::read_error(messaging::write_error(messaging::read_error(text)));

@@ -165,12 +165,40 @@ TEST_F(FrontTest, EachSocketServesItsKindsOnly) {
   EXPECT_EQ(query.refusal(), "refused");
   query.ask("stream.open", "{}");
   EXPECT_EQ(query.refusal(), "refused");
+  for (const char* kind : {"input.open", "input.finish", "input.close", "terminal.resize"}) {
+    query.ask(kind, "{}");
+    EXPECT_EQ(query.refusal(), "refused") << kind;
+  }
   query.ask("front.ready", "{}");
   EXPECT_EQ(query.refusal(), "invalid");
   admin.ask("query.jobs", "{}");
   EXPECT_THAT(kinds(), ElementsAre("query.jobs"));
   admin.ask("job.submit", job("a"));
   EXPECT_THAT(kinds(), ElementsAre("job.submit"));
+}
+
+TEST_F(FrontTest, DataForAProgramComeWithTheirPlace) {
+  Client peer = client("streams.sock");
+  const std::string bytes("\0\xff\n", 3);
+  peer.send({write_header(kInputData, 8, {{"offset", 70'000}, {"role", "admin"}}), "{}", bytes});
+  const Record come = records().at(0);
+  EXPECT_EQ(come.header.find("offset")->integer_or(0), 70'000);
+  EXPECT_EQ(come.header.find("role")->string_or(""), "submit");
+  EXPECT_EQ(come.data, bytes);
+  // Without bytes they ask whether the node is there.
+  peer.send({write_header(kInputData, 8, {{"offset", 0}}), "{}"});
+  EXPECT_EQ(records().at(0).data, "");
+  const std::vector<std::vector<std::string>> bad = {
+      {write_header(kInputData, 8), "{}", bytes},
+      {write_header(kInputData, 8, {{"offset", -1}}), "{}", bytes},
+      {write_header(kInputData, 8, {{"offset", "0"}}), "{}", bytes},
+      {write_header(kInputData, 8, {{"offset", 0}}), "{}", std::string(kMostData + 1, 'd')},
+      {write_header("input.open", 8), "{}", bytes},
+      {write_header("job.submit", 8), job("a"), bytes}};
+  for (const auto& frames : bad) {
+    peer.send(frames);
+    EXPECT_EQ(peer.refusal(), "invalid") << frames.at(0);
+  }
 }
 
 TEST_F(FrontTest, WhatHasNoFormIsRefusedHereAndTheNextServed) {

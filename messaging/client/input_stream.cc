@@ -1,0 +1,235 @@
+#include "messaging/client/input_stream.h"
+
+#include <algorithm>
+
+#include "agent/core/ids.h"
+#include "messaging/client/bus.h"
+#include "messaging/client/channel.h"
+
+namespace drover::messaging {
+namespace {
+
+// How soon a program that has not begun is asked for again.
+constexpr std::chrono::milliseconds kFirstTry{20};
+constexpr std::chrono::milliseconds kLongestTry{500};
+// A word of the node's may be lost when it is busy. So long it may be silent while something is
+// expected of it, and so long while nothing is, before it is asked.
+constexpr std::chrono::seconds kWordExpected{1};
+constexpr std::chrono::seconds kWordNow{15};
+
+system::Instant input_now() {
+  return std::chrono::steady_clock::now();
+}
+
+std::string new_session() {
+  return make_uuid7(static_cast<std::uint64_t>(system::SystemClock().unix_ms()));
+}
+
+}  // namespace
+
+InputStream::InputStream(const Client& client, std::string_view of, std::string_view key,
+                         std::string_view object)
+    : bus_(client.bus()),
+      client_options_(client.options()),
+      what_{{"of", of}, {std::string(key), object}, {"session", new_session()}},
+      retry_(kFirstTry, kLongestTry),
+      alone_since_(input_now()) {}
+InputStream::InputStream(InputStream&&) noexcept = default;
+
+InputStream::~InputStream() {
+  if (channel_ != nullptr && asked_ && state_ != State::ended && !channel_->lost()) {
+    [[maybe_unused]] const Result<bool> told = channel_->send_now("input.close", rq_, "{}");
+  }
+}
+
+Result<InputStream> InputStream::to_container(const Client& client, std::string_view name) {
+  InputStream stream(client, "container", "name", name);
+  TRY(stream.connect());
+  return stream;
+}
+
+Result<InputStream> InputStream::to_job(const Client& client, std::string_view job) {
+  InputStream stream(client, "job", "id", job);
+  TRY(stream.connect());
+  return stream;
+}
+
+void InputStream::give(std::string_view bytes) {
+  held_ += bytes;
+}
+
+Result<> InputStream::connect() {
+  asked_ = false;
+  channel_.reset();
+  Channel channel = TRY(Channel::open(bus_, "streams.sock"));
+  channel_ = std::make_unique<Channel>(std::move(channel));
+  return {};
+}
+
+/// Has the stream asked for on a live connection, or waits for one until `until`.
+Result<> InputStream::reconnect(system::Instant until, const system::Stop& stop) {
+  if (state_ == State::open) {
+    state_ = State::waits;
+    alone_since_ = input_now();
+  }
+  const system::Duration patience =
+      was_open_ ? client_options_.silence_limit : client_options_.connect_timeout;
+  const system::Instant limit = alone_since_ + patience;
+  if (channel_ == nullptr || channel_->lost()) {
+    const Result<> connected = connect();
+    if (!connected) {
+      if (connected.error().code != Code::unavailable || input_now() >= limit) {
+        return connected;
+      }
+      // A node that starts again makes its socket anew; there is nothing to wait on before.
+      constexpr std::chrono::milliseconds kPause{100};
+      return system::SystemClock().sleep_until(std::min(until, input_now() + kPause), stop);
+    }
+  }
+  if (input_now() < next_open_) {
+    return system::SystemClock().sleep_until(std::min(until, next_open_), stop);
+  }
+  return send_open(until, limit, stop);
+}
+
+Result<> InputStream::send_open(system::Instant until, system::Instant limit,
+                                const system::Stop& stop) {
+  what_.set("offset", taken_);
+  asked_ =
+      TRY(channel_->send("input.open", ++rq_, json::write(what_), std::min(until, limit), stop));
+  if (asked_) {
+    was_open_ = true;
+    finish_sent_ = false;
+    next_word_ = input_now() + kWordExpected;
+  } else if (input_now() >= limit) {
+    return bus_->silent("streams.sock");
+  }
+  return {};
+}
+
+Result<> InputStream::work(system::Instant until, const system::Stop& stop,
+                           std::span<const int> wakes) {
+  if (is_over()) {
+    return {};
+  }
+  if (!asked_ || channel_->lost()) {
+    TRY(reconnect(until, stop));
+    if (!asked_) {
+      return {};
+    }
+  }
+  TRY(send_waiting());
+  system::Instant next = std::min(until, next_word_);
+  if (input_now() < next_send_) {
+    next = std::min(next, next_send_);
+  }
+  const std::optional<Incoming> message = TRY(channel_->receive(next, stop, wakes));
+  if (message && message->header.rq == rq_) {
+    alone_since_ = input_now();
+    TRY(take(*message));
+    const bool expects = state_ != State::open || !held_.empty() || finish_sent_;
+    next_word_ = input_now() + (expects ? kWordExpected : kWordNow);
+  } else if (input_now() >= next_word_) {
+    TRY(ask_again());
+  }
+  return {};
+}
+
+Result<> InputStream::send_waiting() {
+  if (state_ != State::open || input_now() < next_send_) {
+    return {};
+  }
+  while (sent_ < std::min(credit_, end())) {
+    const std::size_t size = std::min<std::uint64_t>(kMostData, std::min(credit_, end()) - sent_);
+    const std::string_view data = std::string_view(held_).substr(sent_ - taken_, size);
+    const bool sent =
+        TRY(channel_->send_now(kInputData, rq_, "{}", json::Object{{"offset", sent_}}, data));
+    if (!sent) {
+      constexpr std::chrono::milliseconds kPause{20};
+      next_send_ = input_now() + kPause;
+      return {};
+    }
+    sent_ += size;
+    next_word_ = std::min(next_word_, input_now() + kWordExpected);
+  }
+  if (finishes_ && !finish_sent_ && sent_ == end()) {
+    finish_sent_ =
+        TRY(channel_->send_now("input.finish", rq_, json::write(json::Object{{"offset", sent_}})));
+    next_word_ = std::min(next_word_, input_now() + kWordExpected);
+  }
+  return {};
+}
+
+/// Whatever was lost comes by this once more: data without bytes are answered as all data are.
+Result<> InputStream::ask_again() {
+  next_word_ = input_now() + kWordExpected;
+  if (state_ != State::open) {
+    asked_ = false;
+    return {};
+  }
+  finish_sent_ = false;
+  TRY(channel_->send_now(kInputData, rq_, "{}", json::Object{{"offset", sent_}}));
+  return {};
+}
+
+Result<> InputStream::take(const Incoming& message) {
+  const std::string& kind = message.header.kind;
+  if (kind == "error") {
+    Error error = read_error(message.body);
+    if (error.code != Code::unavailable) {
+      return Failure(std::move(error));
+    }
+    // It has not begun yet, or the node has lost sight of us.
+    state_ = State::waits;
+    asked_ = false;
+    next_open_ = input_now() + retry_.next();
+    return {};
+  }
+  const json::Value body = TRY(json::parse(message.body).context(kind));
+  return take_word(kind, body);
+}
+
+Result<> InputStream::take_word(const std::string& kind, const json::Value& body) {
+  if (kind == "busy") {
+    next_send_ = input_now() +
+                 std::chrono::milliseconds(std::clamp<std::int64_t>(
+                     body.at("retry_after_ms").integer_or(0), 1, kWordExpected.count() * 1000));
+    sent_ = taken_;
+    finish_sent_ = false;
+    return {};
+  }
+  if (kind == "input.end") {
+    state_ = body.at("finished").boolean_or(false) ? State::finished : State::ended;
+    return {};
+  }
+  if (kind != "input.opened" && kind != "input.taken") {
+    return {};
+  }
+  TRY(taken(static_cast<std::uint64_t>(body.at("offset").integer_or(-1))));
+  credit_ = static_cast<std::uint64_t>(body.at("until").integer_or(0));
+  if (kind == "input.opened") {
+    state_ = State::open;
+    sent_ = taken_;
+    retry_ = Resend(kFirstTry, kLongestTry);
+  } else if (const std::int64_t* from = body.at("from").integer()) {
+    // Bytes from there on did not arrive.
+    sent_ = std::clamp(static_cast<std::uint64_t>(*from), taken_, sent_);
+    finish_sent_ = false;
+  }
+  return {};
+}
+
+Result<> InputStream::taken(std::uint64_t offset) {
+  if (offset > end()) {
+    return fail(Code::broken, "input of {}: the node has taken {} bytes of {} that there were",
+                what_.find("of")->string_or(""), offset, end());
+  }
+  if (offset > taken_) {
+    held_.erase(0, offset - taken_);
+    taken_ = offset;
+    sent_ = std::max(sent_, taken_);
+  }
+  return {};
+}
+
+}  // namespace drover::messaging
