@@ -177,9 +177,16 @@ void Agent::assemble() {
         more.set("rq", to.second);
         front_->send(messaging::Record{std::move(more), std::move(body), std::move(data)});
       });
+  inputs_ = std::make_unique<jobs::InputStreams>(
+      loop_, *journal_, node, clock_,
+      [this](const jobs::InputStreams::Address& to, std::string_view kind,
+             const json::Value& body) {
+        front_->send(messaging::Record{
+            {{"kind", kind}, {"peer", to.first}, {"rq", to.second}}, json::write(body), {}});
+      });
   housekeeping_ = std::make_unique<jobs::Housekeeping>(loop_, *books_, clock_, config_, layout_);
   requests_ = std::make_unique<jobs::Requests>(
-      *intake_, *queries_, *streams_,
+      *intake_, *queries_, *streams_, *inputs_,
       [this](const messaging::Record& record) { front_->send(record); });
 }
 
@@ -221,7 +228,10 @@ Result<> Agent::start_front() {
                                  system::log_info("node {} is ready", drivers_->node().name);
                                }
                              },
-                             [this] { streams_->close_all(); }});
+                             [this] {
+                               streams_->close_all();
+                               inputs_->close_all();
+                             }});
   return front_->start().context("start drover-front");
 }
 
@@ -264,6 +274,7 @@ void Agent::react(const Event& event) {
       observer_->look_at(event.object);
     } else if (event.what == "stopped" || event.what == "gone") {
       streams_->ended("container", event.object);
+      inputs_->ended("container", event.object);
     }
     system::log_info("container {} is {}", event.object, event.what);
     return;
@@ -280,6 +291,7 @@ void Agent::react(const Event& event) {
   }
   if (const auto state = job_state_from(event.what); state && is_final(*state)) {
     streams_->ended("job", event.object);
+    inputs_->ended("job", event.object);
     if (*state == JobState::succeeded) {
       system::log_info("job {} has succeeded", event.object);
     } else {

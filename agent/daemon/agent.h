@@ -20,6 +20,7 @@
 #include "agent/jobs/keep/keeper.h"
 #include "agent/jobs/keep/log_turner.h"
 #include "agent/jobs/keep/prober.h"
+#include "agent/jobs/queries/input_streams.h"
 #include "agent/jobs/queries/log_streams.h"
 #include "agent/jobs/queries/queries.h"
 #include "agent/jobs/queries/requests.h"
@@ -92,6 +93,7 @@ class Agent {
   std::unique_ptr<jobs::LogTurner> log_turner_;
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;
+  std::unique_ptr<jobs::InputStreams> inputs_;
   std::unique_ptr<jobs::Requests> requests_;
   std::unique_ptr<jobs::Housekeeping> housekeeping_;
   std::unique_ptr<FrontProcess> front_;

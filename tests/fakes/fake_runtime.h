@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "fakes/fake_inputs.h"
 #include "runtimes/runtime.h"
 
 namespace drover::fakes {
@@ -80,6 +81,8 @@ class FakeRuntime : public runtimes::Runtime,
   int log_looks(const std::string& name);
   /// How often it was asked to wait for what may go on.
   int settled() const { return settled_; }
+  /// What programs read, and their terminals. None has any until it begins there.
+  FakeInputs& inputs() { return inputs_; }
 
   RuntimeKind kind() const override { return RuntimeKind::runc; }
   runtimes::Capabilities capabilities() const override { return capabilities_; }
@@ -100,6 +103,14 @@ class FakeRuntime : public runtimes::Runtime,
   Result<int> exec(const runtimes::Container& container, const runtimes::ExecRequest& request,
                    const runtimes::Sink& out, const runtimes::Sink& err, const Stop& stop) override;
   runtimes::ExecSessions* exec_sessions() override { return this; }
+  Result<std::unique_ptr<runtimes::ProgramInput>> open_input(
+      const runtimes::Container& container, const std::optional<JobId>& job) override {
+    return inputs_.open(job ? job->str() : container.name.str());
+  }
+  Result<> resize_terminal(const runtimes::Container& container, const std::optional<JobId>& job,
+                           const TerminalSize& size) override {
+    return inputs_.resize(job ? job->str() : container.name.str(), size);
+  }
   Result<> update(const runtimes::Container& container, const Resources& limits,
                   const Stop& stop) override;
   Result<std::vector<std::string>> pending(const runtimes::Container& container,
@@ -197,6 +208,7 @@ class FakeRuntime : public runtimes::Runtime,
     });
   }
 
+  FakeInputs inputs_;
   runtimes::Capabilities capabilities_;
   std::atomic<std::int64_t> ends_ = 0;  // of any program; stands for the time
   std::atomic<int> held_ = 0;

@@ -34,14 +34,16 @@ void Requests::handle(const messaging::Record& record) {
       return fail(Code::refused, "a request without a role");
     }
     TRY(messaging::check_kind(*role, kind));
-    return handle_kind(asker, kind, record.body);
+    return handle_kind(asker, kind, record);
   };
   if (const Result<> handled = handle(); !handled) {
     answer(asker, "error", messaging::write_error(handled.error()));
   }
 }
 
-Result<> Requests::handle_kind(const Asker& asker, std::string_view kind, const std::string& body) {
+Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
+                               const messaging::Record& record) {
+  const std::string& body = record.body;
   if (kind == "job.submit") {
     intake_.submit(body, [this, asker](std::string_view answered, std::string text) {
       answer(asker, answered, std::move(text));
@@ -51,7 +53,15 @@ Result<> Requests::handle_kind(const Asker& asker, std::string_view kind, const 
   if (kind.starts_with("stream.")) {
     return handle_stream(asker, kind, body);
   }
+  if (kind.starts_with("input.")) {
+    return handle_input(asker, kind, record);
+  }
   const json::Value question = TRY(json::parse(body, kQuestion).context("read the query"));
+  if (kind == "terminal.resize") {
+    TRY(inputs_.resize(question));
+    answer(asker, "answer", "{}");
+    return {};
+  }
   const json::Value answered = TRY(queries_.answer(kind, question));
   answer(asker, "answer", json::write(answered));
   return {};
@@ -70,6 +80,31 @@ Result<> Requests::handle_stream(const Asker& asker, std::string_view kind,
   }
   if (kind == "stream.credit") {
     return streams_.credit(address, value);
+  }
+  return fail(Code::invalid, "there is no request of kind {}", kind);
+}
+
+Result<> Requests::handle_input(const Asker& asker, std::string_view kind,
+                                const messaging::Record& record) {
+  const InputStreams::Address address{asker.peer, asker.request};
+  if (kind == messaging::kInputData) {
+    const json::Value header(record.header);
+    const std::int64_t* offset = header.at("offset").integer();
+    if (offset == nullptr || *offset < 0) {
+      return fail(Code::invalid, "data of an input do not say at which offset they begin");
+    }
+    return inputs_.take(address, static_cast<std::uint64_t>(*offset), record.data);
+  }
+  if (kind == "input.close") {
+    inputs_.close(address);
+    return {};
+  }
+  const json::Value value = TRY(json::parse(record.body, kQuestion).context("read the request"));
+  if (kind == "input.open") {
+    return inputs_.open(address, value);
+  }
+  if (kind == "input.finish") {
+    return inputs_.finish(address, value);
   }
   return fail(Code::invalid, "there is no request of kind {}", kind);
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/jobs/intake.h"
+#include "agent/jobs/queries/input_streams.h"
 #include "agent/jobs/queries/log_streams.h"
 #include "agent/jobs/queries/queries.h"
 #include "messaging/record.h"
@@ -19,8 +20,12 @@ class Requests {
  public:
   using Send = std::function<void(messaging::Record)>;
 
-  Requests(Intake& intake, Queries& queries, LogStreams& streams, Send send)
-      : intake_(intake), queries_(queries), streams_(streams), send_(std::move(send)) {}
+  Requests(Intake& intake, Queries& queries, LogStreams& streams, InputStreams& inputs, Send send)
+      : intake_(intake),
+        queries_(queries),
+        streams_(streams),
+        inputs_(inputs),
+        send_(std::move(send)) {}
 
   void handle(const messaging::Record& record);
 
@@ -29,13 +34,15 @@ class Requests {
     std::uint64_t peer;
     std::uint64_t request;
   };
-  Result<> handle_kind(const Asker& asker, std::string_view kind, const std::string& body);
+  Result<> handle_kind(const Asker& asker, std::string_view kind, const messaging::Record& record);
   Result<> handle_stream(const Asker& asker, std::string_view kind, const std::string& body);
+  Result<> handle_input(const Asker& asker, std::string_view kind, const messaging::Record& record);
   void answer(const Asker& asker, std::string_view kind, std::string body);
 
   Intake& intake_;
   Queries& queries_;
   LogStreams& streams_;
+  InputStreams& inputs_;
   Send send_;
 };
 

@@ -29,11 +29,19 @@ class RequestsTest : public NodeFixture {
           more.set("rq", to.second);
           sent_.push_back({std::move(more), std::move(body), std::move(data)});
         });
-    requests_ = std::make_unique<Requests>(
-        *intake_, *queries_, *streams_, [this](const Record& record) { sent_.push_back(record); });
+    inputs_ = std::make_unique<InputStreams>(
+        *loop_, *journal_, *node_, clock_,
+        [this](const LogStreams::Address& to, std::string_view kind, const json::Value& body) {
+          sent_.push_back(
+              {{{"kind", kind}, {"peer", to.first}, {"rq", to.second}}, json::write(body), ""});
+        });
+    requests_ =
+        std::make_unique<Requests>(*intake_, *queries_, *streams_, *inputs_,
+                                   [this](const Record& record) { sent_.push_back(record); });
   }
   void TearDown() override {
     requests_.reset();
+    inputs_.reset();
     streams_.reset();
     queries_.reset();
     NodeFixture::TearDown();
@@ -67,6 +75,7 @@ class RequestsTest : public NodeFixture {
 
   std::unique_ptr<Queries> queries_;
   std::unique_ptr<LogStreams> streams_;
+  std::unique_ptr<InputStreams> inputs_;
   std::unique_ptr<Requests> requests_;
   std::vector<Record> sent_;
 };
@@ -88,6 +97,10 @@ TEST_F(RequestsTest, AFrontThatPassesOnWhatItMayNotIsNotBelieved) {
   EXPECT_EQ(refusal("root", "job.submit", job), "refused");
   EXPECT_EQ(refusal("admin", "query.everything", "{}"), "invalid");
   EXPECT_EQ(refusal("admin", "stream.flood", "{}"), "invalid");
+  for (const char* kind : {"input.open", "input.data", "input.finish", "terminal.resize"}) {
+    EXPECT_EQ(refusal("observe", kind, "{}"), "refused") << kind;
+    EXPECT_EQ(refusal("submit", kind, "{}"), "invalid") << kind;
+  }
   EXPECT_FALSE(journal_->job("j1").value());
 }
 

@@ -1,0 +1,157 @@
+"""Terminals and piped input of programs inside, of a whole node: tests for node_life.py, on its node."""
+
+import fcntl
+import hashlib
+import os
+import pty
+import random
+import select
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+
+from whole_node import SERVE
+
+RUNTIMES = ["runc", "crun", "lxc"]
+
+
+class Screen:
+    """A terminal with `drover` on it, and a person before it."""
+
+    def __init__(self, node, *words):
+        self.text = ""
+        program = str(node.build / "agent/cli/drover")
+        self.pid, self.keyboard = pty.fork()
+        if self.pid == 0:
+            os.execve(program, [program, "--bus", str(node.bus), *words], {**os.environ, "TERM": "vt100"})
+
+    def resize(self, columns, rows):
+        fcntl.ioctl(self.keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, keys):
+        os.write(self.keyboard, keys.encode())
+
+    def await_text(self, text, seconds=30):
+        """All that came up to it, which is taken off."""
+        until = time.monotonic() + seconds
+        while text not in self.text:
+            ready, _, _ = select.select([self.keyboard], [], [], max(0, until - time.monotonic()))
+            if not ready:
+                raise AssertionError(f"no {text!r} came, but {self.text!r}")
+            try:
+                self.text += os.read(self.keyboard, 65536).decode()
+            except OSError:  # its other end is closed
+                raise AssertionError(f"it ended without {text!r}: {self.text!r}") from None
+        before, self.text = self.text.split(text, 1)
+        return before
+
+    def end(self):
+        """The exit code, once it has ended by itself."""
+        try:
+            while data := os.read(self.keyboard, 65536):
+                self.text += data.decode()
+        except OSError:
+            pass
+        os.close(self.keyboard)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Terminals:
+    def pipe(self, name, data, *command, between=None):
+        """Gives the program the data, some of them before `between`; its exit code and what it printed."""
+        process = subprocess.Popen(
+            [self.node.build / "agent/cli/drover", "--bus", self.node.bus, "exec", "-i", name, "--", *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        output = []
+        reader = threading.Thread(target=lambda: output.append(process.stdout.read()))
+        reader.start()
+        first = 600_000
+        process.stdin.write(data[:first])
+        process.stdin.flush()
+        if between:
+            between()
+        process.stdin.write(data[first:])
+        process.stdin.close()
+        reader.join(60)
+        complaints = process.stderr.read().decode()
+        process.stdout.close()
+        process.stderr.close()
+        return process.wait(60), output[0].decode(), complaints
+
+    def test_a_shell_inside_has_our_terminal(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"shell-{runtime}"
+                self.node.drover("run", "--runtime", runtime, "--name", name, "--", "sh", "-c", SERVE % 0)
+                screen = Screen(self.node, "exec", "-it", name, "--", "sh")
+                screen.await_text("# ")
+                screen.type("tty; echo $TERM; id -u\r")
+                screen.await_text("/dev/")
+                screen.await_text("vt100\r\n0\r\n")
+                screen.resize(132, 50)
+                until = time.monotonic() + 10
+                while "50 132" not in screen.text and time.monotonic() < until:
+                    screen.type("stty size\r")
+                    screen.text += screen.await_text("# ")
+                screen.await_text("50 132")
+                # Ctrl-C is the program's.
+                screen.type("sleep 1000; echo slept\r")
+                screen.await_text("slept\r\n")
+                screen.type("\x03")
+                screen.await_text("# ")
+                times = []
+                for number in range(20):
+                    begun = time.monotonic()
+                    screen.type("x" if number % 2 == 0 else "\x7f")
+                    screen.await_text("x" if number % 2 == 0 else "\b")
+                    times.append(time.monotonic() - begun)
+                # On a machine with nothing else to do it takes some milliseconds; a poll of 100 ms would show.
+                self.assertLess(min(times), 0.05, times)
+                screen.type("\x15exit 7\r")
+                self.assertEqual(screen.end(), 7)
+                self.node.drover("rm", "--force", name)
+
+    def test_a_shell_that_is_left_runs_on(self):
+        self.node.drover("run", "--runtime", "runc", "--name", "left", "--", "sh", "-c", SERVE % 0)
+        screen = Screen(self.node, "exec", "-it", "left", "--", "sh", "-c", "echo begun; exec sleep 995")
+        screen.await_text("begun")
+        screen.type("\x10\x11")
+        self.assertEqual(screen.end(), 0)
+        self.assertIn("detached", screen.text)
+        self.assertIn("sleep 995", self.node.drover("exec", "left", "--", "ps").stdout)
+        self.node.drover("rm", "--force", "left")
+
+    def test_what_is_piped_inside_comes_whole_and_once(self):
+        data = random.Random(1).randbytes(3 << 20)
+        digest = hashlib.sha256(data).hexdigest()
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"pipe-{runtime}"
+                self.node.drover("run", "--runtime", runtime, "--name", name, "--", "sh", "-c", SERVE % 0)
+                code, output, complaints = self.pipe(name, data, "sh", "-c", "sha256sum; exit 5")
+                self.assertEqual((code, output.split()[:1]), (5, [digest]), complaints)
+                self.node.drover("rm", "--force", name)
+
+    def test_what_is_piped_inside_comes_whole_though_the_agent_and_the_front_end(self):
+        data = random.Random(2).randbytes(3 << 20)
+        digest = hashlib.sha256(data).hexdigest()
+        self.node.drover("run", "--runtime", "crun", "--name", "pipes", "--", "sh", "-c", SERVE % 0)
+
+        def accidents():
+            self.node.end()
+            self.node.start()
+            front = subprocess.run(["pgrep", "-P", str(self.node.agent.pid), "-x", "drover-front"],
+                                   stdout=subprocess.PIPE, text=True, check=True).stdout.split()[0]
+            os.kill(int(front), signal.SIGKILL)
+
+            self.node.drover("exec", "pipes", "--", "touch", "/go")
+
+        # It does not read on until all is well, so that much is on its way meanwhile.
+        script = ("(dd bs=4096 count=100 iflag=fullblock; until [ -e /go ]; do sleep 0.1; done; cat) 2>/dev/null"
+                  " | sha256sum")
+        code, output, complaints = self.pipe("pipes", data, "sh", "-c", script, between=accidents)
+        self.assertEqual((code, output.split()[:1]), (0, [digest]), complaints)
+        self.node.drover("rm", "--force", "pipes")
