@@ -31,6 +31,7 @@ using Action = std::function<Result<int>(Session&)>;
 void add_run(CLI::App& app, Action& action);
 void add_create(CLI::App& app, Action& action);
 void add_exec(CLI::App& app, Action& action);
+void add_attach(CLI::App& app, Action& action);
 void add_start(CLI::App& app, Action& action);
 void add_stop(CLI::App& app, Action& action);
 void add_restart(CLI::App& app, Action& action);

@@ -1,13 +1,22 @@
 #include "agent/cli/interrupt.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <optional>
+#include <system_error>
 
 namespace drover::cli {
 
-Interrupt::Interrupt() : signals_({SIGINT, SIGTERM, SIGHUP}) {
+Interrupt::Interrupt()
+    : signals_({SIGINT, SIGTERM, SIGHUP, SIGWINCH}),
+      resized_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!resized_.valid()) {
+    throw std::system_error(errno, std::generic_category(), "eventfd");
+  }
   // `drover logs NAME | head` ends quietly when head has seen enough.
   std::signal(SIGPIPE, SIG_DFL);
   thread_ = std::thread([this] { watch(); });
@@ -25,7 +34,13 @@ void Interrupt::watch() {
     if (done_.requested()) {
       return;
     }
-    while (signals_.next()) {
+    while (const std::optional<int> number = signals_.next()) {
+      if (*number == SIGWINCH) {
+        eventfd_write(resized_.get(), 1);
+        continue;
+      }
+      int none = 0;
+      signal_.compare_exchange_strong(none, *number);
       if (first_.requested()) {
         second_.request();
       }

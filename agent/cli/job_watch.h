@@ -26,6 +26,8 @@ class JobWatch {
   /// quiet. The first Ctrl-C cancels the job and goes on waiting for its end; the second leaves it
   /// to the node (`cancelled`).
   Result<json::Value> wait();
+  /// Asks the node to cancel the job; `wait` sees its end.
+  Result<> cancel();
 
   /// Go on behind the events that `wait` has read.
   messaging::Subscription& events() { return events_; }
@@ -33,7 +35,6 @@ class JobWatch {
  private:
   JobWatch(Session& session, messaging::Client& client, messaging::Subscription events,
            std::string id, bool quiet);
-  Result<> cancel();
   /// Reads the next notice, and the job if that may tell of its end; false when none came within
   /// `turn`. What was interrupted goes on with the next call.
   Result<bool> see(std::chrono::milliseconds turn, const system::Stop& stop);

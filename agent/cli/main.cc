@@ -19,7 +19,7 @@ void add_commands(CLI::App& app, Action& action) {
            add_pause,   add_resume,   add_update,  add_rm,    add_ps,      add_inspect, add_logs,
            add_events,  add_jobs,     add_cancel,  add_image, add_volume,  add_network, add_explain,
            add_node,    add_drain,    add_undrain, add_leaks, add_config,  add_journal, add_doctor,
-           add_version, add_snapshot, add_backup,  add_adopt, add_storage, add_migrate,
+           add_version, add_snapshot, add_backup,  add_adopt, add_storage, add_migrate, add_attach,
        }) {
     add(app, action);
   }
@@ -36,11 +36,15 @@ int run(const Action& action, const std::string& bus) {
   return exit_code_of(code.error());
 }
 
-/// run and exec exit as the program inside does, and keep 125 for whatever kept it from running.
+/// run, exec and attach exit as the program inside does, and keep 125 for whatever kept it from
+/// running.
 bool runs_a_program(const CLI::App& app) {
   const std::vector<CLI::App*> called = app.get_subcommands();
-  return !called.empty() &&
-         (called.front()->get_name() == "run" || called.front()->get_name() == "exec");
+  if (called.empty()) {
+    return false;
+  }
+  const std::string& name = called.front()->get_name();
+  return name == "run" || name == "exec" || name == "attach";
 }
 
 /// "drover volume resize: SIZE is required", and where to look.

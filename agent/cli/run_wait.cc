@@ -14,14 +14,6 @@
 namespace drover::cli {
 namespace {
 
-Result<> stop_container(Session& session, messaging::Client& client, const std::string& name) {
-  fmt::print(stderr, "drover: stopping {} (Ctrl-C again leaves it running)\n", name);
-  const JobRequest request = TRY(make_request(Verb::container_stop, name, {}));
-  constexpr std::chrono::seconds kSubmitTime{60};
-  TRY(client.submit(request, client.in(kSubmitTime), session.interrupt.second()));
-  return {};
-}
-
 /// Waits until the container has ended.
 Result<Exit> wait_for_exit(messaging::Client& client, messaging::Subscription& events,
                            const std::string& name, const system::Stop& stop) {
@@ -36,6 +28,24 @@ Result<Exit> wait_for_exit(messaging::Client& client, messaging::Subscription& e
 
 }  // namespace
 
+Result<> stop_container(Session& session, messaging::Client& client, const std::string& name) {
+  fmt::print(stderr, "drover: stopping {} (Ctrl-C again leaves it running)\n", name);
+  const JobRequest request = TRY(make_request(Verb::container_stop, name, {}));
+  constexpr std::chrono::seconds kSubmitTime{60};
+  TRY(client.submit(request, client.in(kSubmitTime), session.interrupt.second()));
+  return {};
+}
+
+Result<int> code_of(const std::string& name, const Exit& exit) {
+  if (!exit.code) {
+    return fail(Code::broken, "container {}: {}", name, to_text(exit));
+  }
+  if (exit.oom) {
+    fmt::print(stderr, "drover: container {}: {}\n", name, to_text(exit));
+  }
+  return *exit.code;
+}
+
 Result<int> wait_for_container(Session& session, messaging::Client& client,
                                messaging::Subscription& events, const std::string& name) {
   const system::Stop* stop = &session.interrupt.first();
@@ -48,13 +58,7 @@ Result<int> wait_for_container(Session& session, messaging::Client& client,
   }
   TRY(std::move(copied));
   const Exit exit = TRY(wait_for_exit(client, events, name, *stop));
-  if (!exit.code) {
-    return fail(Code::broken, "container {}: {}", name, to_text(exit));
-  }
-  if (exit.oom) {
-    fmt::print(stderr, "drover: container {}: {}\n", name, to_text(exit));
-  }
-  return *exit.code;
+  return code_of(name, exit);
 }
 
 Result<> remove_container(Session& session, messaging::Client& client, const std::string& name) {

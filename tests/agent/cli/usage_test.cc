@@ -53,6 +53,11 @@ const std::vector<Wrong>& wrong_lines() {
       {{"exec", "--env", "novalue", "web-1", "sh"}, "--env"},
       {{"exec", "No Name", "sh"}, "No Name"},
       {{"exec", "--workdir", "relative", "web-1", "sh"}, "--workdir"},
+      {{"exec", "-i", "-t", "web-1", "sh"}, "--tty"},
+      {{"exec", "--detach-keys", "shift-a", "web-1", "sh"}, "--detach-keys"},
+      {{"attach"}, "NAME is required"},
+      {{"attach", "No Name"}, "No Name"},
+      {{"attach", "--detach-keys", "ctrl-p,", "web-1"}, "--detach-keys"},
       {{"start"}, "NAME is required"},
       {{"start", "No Name"}, "No Name"},
       {{"stop", "--grace", "soon", "web-1"}, "--grace"},
@@ -148,7 +153,8 @@ using Usage = DroverProgram;
 TEST_F(Usage, WrongUseIs2AndOfWhatExitsAsAProgramDoes125) {
   for (const Wrong& wrong : wrong_lines()) {
     const bool runs_program =
-        !wrong.line.empty() && (wrong.line.front() == "run" || wrong.line.front() == "exec");
+        !wrong.line.empty() && (wrong.line.front() == "run" || wrong.line.front() == "exec" ||
+                                wrong.line.front() == "attach");
     std::string line = "drover";
     for (const std::string& word : wrong.line) {
       line += " " + word;
