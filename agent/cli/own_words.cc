@@ -73,7 +73,7 @@ constexpr std::array<Word, 15> kFields = {{
 }};
 
 /// By the pointer behind "/spec" or "/options".
-constexpr std::array<Word, 46> kFlags = {{
+constexpr std::array<Word, 48> kFlags = {{
     {"/runtime", "--runtime"},
     {"/image", "--image"},
     {"/rootfs", "--rootfs"},
@@ -82,6 +82,8 @@ constexpr std::array<Word, 46> kFlags = {{
     {"/labels", "--label"},
     {"/cwd", "--workdir"},
     {"/user", "--user"},
+    {"/stdin", "--interactive"},
+    {"/terminal", "--tty"},
     {"/hostname", "--hostname"},
     {"/volumes", "--volume or --mount"},
     {"/mounts", "--mount or --tmpfs"},

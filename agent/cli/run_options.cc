@@ -1,6 +1,7 @@
 #include "agent/cli/run_options.h"
 
 #include <CLI/App.hpp>
+#include <cstdlib>
 #include <iterator>
 #include <utility>
 
@@ -113,6 +114,24 @@ Result<> set_keeping(const RunOptions& options, ContainerSpec& spec) {
   return {};
 }
 
+Result<> set_input(const RunOptions& options, ContainerSpec& spec) {
+  if (options.verb == Verb::container_run) {
+    TRY(check_input(options.input));
+    if (options.remove && !options.follows()) {
+      return fail(Code::invalid, "--rm: goes with --wait, --interactive or --tty");
+    }
+  }
+  spec.input = spec.input || options.input.input;
+  if (options.input.terminal) {
+    spec.terminal = true;
+    // What the keys and colours of this terminal are; --env may say otherwise.
+    if (const char* const kind = std::getenv("TERM"); kind != nullptr) {
+      spec.env.try_emplace("TERM", kind);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<JobRequest> run_request(const RunOptions& options) {
@@ -126,6 +145,7 @@ Result<JobRequest> run_request(const RunOptions& options) {
   TRY(set_confinement(options.confinement, spec));
   TRY(set_network(options.network, spec));
   TRY(set_keeping(options, spec));
+  TRY(set_input(options, spec));
   JobRequest request = TRY(make_request(
       options.verb, options.name.empty() ? generate_name() : options.name, options.flags));
   if (!options.id.empty()) {
@@ -200,6 +220,10 @@ void add_container_options(CLI::App& command, RunOptions& options) {
       ->check(CLI::Range(0, 255))
       ->allow_extra_args(false)
       ->type_name("CODES");
+  command.add_flag("-i,--interactive", options.input.input,
+                   "It reads what it is given: by run our standard input, later by attach");
+  command.add_flag("-t,--tty", options.input.terminal,
+                   "It has a terminal, which with -i is that of who is attached");
   add_confinement_options(command, options.confinement);
   add_network_options(command, options.network);
   add_probe_options(command, options.probes);
@@ -209,9 +233,10 @@ void add_container_options(CLI::App& command, RunOptions& options) {
 }
 
 void add_wait_options(CLI::App& command, RunOptions& options) {
-  CLI::Option* wait = command.add_flag("--wait", options.wait,
-                                       "Follow its output, and exit as it exits; Ctrl-C stops it");
-  command.add_flag("--rm", options.remove, "Delete it when it has ended")->needs(wait);
+  command.add_flag("--wait", options.wait,
+                   "Follow its output, and exit as it exits; Ctrl-C stops it");
+  command.add_flag("--rm", options.remove, "Delete it when it has ended; with --wait, -i or -t");
+  add_detach_keys(command, options.input);
 }
 
 }  // namespace drover::cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/cli/confinement_options.h"
+#include "agent/cli/input_pump.h"
 #include "agent/cli/job_flags.h"
 #include "agent/cli/network_options.h"
 #include "agent/cli/probe_options.h"
@@ -43,10 +44,14 @@ struct RunOptions {
   ConfinementOptions confinement;
   NetworkOptions network;
   ProbeOptions probes;
+  InputFlags input;
   bool wait = false;
   bool remove = false;
   JobFlags flags;
   std::vector<std::string> command;
+
+  /// Whether `drover run` stays until the container has ended.
+  bool follows() const { return wait || input.input || input.terminal; }
 };
 
 /// What a container is made of, for both.

@@ -27,6 +27,8 @@ TEST(OwnWords, WhatIsNoVerbStays) {
 TEST(OwnWords, PointersAreShownAsFlags) {
   EXPECT_EQ(flag_of("/target"), "NAME");
   EXPECT_EQ(flag_of("/spec/restart/max_attempts"), "--restart");
+  EXPECT_EQ(flag_of("/spec/stdin"), "--interactive");
+  EXPECT_EQ(flag_of("/options/terminal"), "--tty");
   EXPECT_EQ(flag_of("/options/resources/memory_mib"), "--memory (in MiB)");
   EXPECT_EQ(flag_of("/spec/volumes/1/target"), "--volume or --mount number 2, target");
   EXPECT_EQ(flag_of("/spec/networks/0"), "--network number 1");

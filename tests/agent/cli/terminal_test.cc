@@ -334,6 +334,44 @@ TEST_F(Terminals, AttachLeavesItRunningWhereThatIsWanted) {
   });
 }
 
+TEST_F(Terminals, WhatIsRunReadsWhatIsPiped) {
+  const system::Output output = drover_with_input(
+      {"run", "-q", "-i", "--rm", "--name", "web-1", "--", "sh", "-c", "echo begun; cat; exit 6"},
+      "one\ntwo");
+  EXPECT_EQ(output.ending.code, 6) << output.err;
+  EXPECT_EQ(output.out, "begun\none\ntwo");
+  node_.call([](State& state, Faults&) {
+    EXPECT_TRUE(state.containers.empty());
+    EXPECT_TRUE(state.jobs.begin()->second.request.spec->input);
+    EXPECT_FALSE(state.jobs.begin()->second.request.spec->terminal);
+  });
+}
+
+TEST_F(Terminals, WhatIsRunHasOursUntilTheDetachKeys) {
+  Terminal terminal =
+      start({"run", "-q", "-it", "--rm", "--name", "web-1", "--", "sh", "-c", "cat"});
+  until_raw(terminal);
+  terminal.type("hi\r");
+  terminal.await("hi\r");
+  terminal.type("\x10\x11");
+  EXPECT_EQ(terminal.ending().code, 0);
+  EXPECT_TRUE(terminal.is_as_before());
+  node_.call([](State& state, Faults&) {
+    EXPECT_EQ(state.containers.at("web-1").status, Status::running);
+    EXPECT_TRUE(state.containers.at("web-1").spec.at("terminal").boolean_or(false));
+    EXPECT_EQ(state.sizes["web-1"].front(), "80x24");
+  });
+}
+
+TEST_F(Terminals, CtrlCStopsWhatIsRunWithoutATerminal) {
+  Terminal terminal = start({"run", "-q", "-i", "--name", "web-1", "--", "sh", "-c", "cat"});
+  until([](State& state) { return state.containers.contains("web-1"); });
+  while (node_.count("input.open") == 0) {
+  }
+  terminal.type("\x03");
+  EXPECT_EQ(terminal.ending().code, 143);
+}
+
 TEST_F(Terminals, WhatDoesNotRunIsNotAttachedTo) {
   have_container("web-1", "exit 0");
   const system::Output output = drover({"attach", "web-1"});

@@ -20,6 +20,8 @@ const std::vector<Wrong>& wrong_lines() {
       {{"run", "--nmae", "x", "--", "sh"}, "--nmae"},
       {{"run", "--runtime", "docker", "--", "sh"}, "--runtime"},
       {{"run", "--rm", "--", "sh"}, "--wait"},
+      {{"run", "-i", "-t", "--", "sh"}, "--tty"},
+      {{"run", "-t", "--detach-keys", "none", "--", "sh"}, "--detach-keys"},
       {{"run", "--volume", "data", "--", "sh"}, "--volume"},
       {{"run", "--mount", "type=bind,target=/a", "--", "sh"}, "--mount"},
       {{"run", "--mount", "type=cifs,target=/a", "--", "sh"}, "--mount"},
