@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/jobs/job_events.h"
+#include "agent/jobs/journal/told_labels.h"
 #include "agent/system/crash_point.h"
 #include "proxmox/task_watch.h"
 
@@ -301,13 +302,27 @@ void Work::put_container_with_next(const ContainerRow& row, const std::string& w
 Result<> Work::erase_container(const std::string& name, const std::optional<DeletedRow>& kept,
                                const std::optional<Event>& why) {
   return write([&](Books& books) -> Result<> {
+    // Nobody finds them in the journal any more when its last events are told.
+    json::Object labels;
+    if (const std::optional<ContainerRow> row = TRY(books.journal().container(name))) {
+      tell_labels(row->container, labels);
+    }
     TRY(books.journal().erase_container(name));
     if (kept) {
       TRY(books.journal().put_deleted(*kept));
     }
-    TRY(why ? books.tell(*why) : Result<>());
-    return books.tell(
-        Event{.kind = "container", .object = name, .what = "gone", .job = request_.id.str()});
+    if (why) {
+      Event event = *why;
+      for (const auto& [member, value] : labels) {
+        event.data.set(member, value);
+      }
+      TRY(books.tell(std::move(event)));
+    }
+    return books.tell(Event{.kind = "container",
+                            .object = name,
+                            .what = "gone",
+                            .job = request_.id.str(),
+                            .data = std::move(labels)});
   });
 }
 

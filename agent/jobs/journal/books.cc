@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "agent/jobs/journal/told_labels.h"
+
 namespace drover::jobs {
 namespace {
 
@@ -11,6 +13,11 @@ constexpr const char* kAgentIsStopping = "write to the journal: the agent is sto
 }  // namespace
 
 Result<> Books::tell(Event event) {
+  if (event.kind == "container") {
+    if (const std::optional<ContainerRow> row = TRY(journal_.container(event.object))) {
+      tell_labels(row->container, event.data);
+    }
+  }
   Event numbered = TRY(journal_.add_event(std::move(event)));
   told_.push_back(std::move(numbered));
   return {};

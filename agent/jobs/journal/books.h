@@ -33,7 +33,8 @@ class Books {
 
   /// Loop's thread only, as everything but `write`.
   Journal& journal() { return journal_; }
-  /// Numbers the event; it is published once it is committed.
+  /// Numbers the event; it is published once it is committed. One of a container that is in the
+  /// journal gets its labels.
   Result<> tell(Event event);
   /// Called after this turn's commit with how it went.
   void after_commit(std::function<void(const Result<>&)> done) {

@@ -299,5 +299,31 @@ TEST_F(VerbsTest, WhatAnApiThatDidNotAnswerMayGoOnWithIsAwaitedBeforeItIsTakenBa
   EXPECT_EQ(runtime_.settled(), settled + 1);
 }
 
+TEST_F(VerbsTest, EveryEventOfAContainerHasItsLabels) {
+  const auto run_with = [&](const std::string& name, const std::string& value) {
+    json::Object request = run_job("run-" + name, name);
+    request.find("spec")->object()->set("labels", json::Object{{"team", value}});
+    run(request);
+    run(job("rm-" + name, "container.delete", name, {{"force", true}}));
+  };
+  run_with("web-1", "web");
+  run_with("web-2", std::string(5000, 'x'));
+  run(run_job("j1", "web-3"));
+  std::size_t seen = 0;
+  for (const Event& event : published_) {
+    if (event.kind == "container") {
+      const json::Value data(event.data);
+      EXPECT_EQ(data.at("labels").at("team").string_or("none"),
+                event.object == "web-1" ? "web" : "none")
+          << event.object << " " << event.what;
+      EXPECT_EQ(data.at("labels_left_out").boolean_or(false), event.object == "web-2")
+          << event.object << " " << event.what;
+      ++seen;
+    }
+  }
+  EXPECT_GE(seen, 12U);
+  EXPECT_EQ(told("container", "web-1").back(), "gone");
+}
+
 }  // namespace
 }  // namespace drover::jobs
