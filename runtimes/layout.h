@@ -17,6 +17,7 @@
 //     records/NAME.json             what a container is made of, should the journal be lost
 //     records/boot                  boot_id(5) of when these were last true
 //     records/node                  its own bridges, and whether it is drained, for the same
+//     secrets/NAME                  values that only root reads, made by `drover secret create`
 //     sdn-lock                      while this node has the cluster's lock of its SDN: the token
 //     deleted/JOB.log               log of a deleted container, by the job that had made it
 //     images/                       unpacked roots of images, by digest
@@ -33,6 +34,8 @@
 //     pids/NAME                     pid files; of its monitor NAME.monitor; and the start times
 //                                   (proc_pid_stat(5)) of both, by their name and ".start"
 //     cni/NAME/INTERFACE            what CNI plugins were told and have answered (plugin_chain.h)
+//     secrets/NAME                  memory with a container's secrets, while its runtime takes
+//                                   them from there
 //     growing/VOLUME                locked while resize2fs works on it
 //     inputs/SESSION                how much of what a client sends a program has read of it
 //                                   (input_record.h)
@@ -74,6 +77,8 @@ struct Layout {
   Path record(const ContainerName& name) const { return records() / (name.str() + ".json"); }
   Path boot_of_records() const { return records() / "boot"; }
   Path node_record() const { return records() / "node"; }
+  Path secret_store() const { return state / "secrets"; }
+  Path laid_out_secrets() const { return run / "secrets"; }
   Path sdn_lock() const { return state / "sdn-lock"; }
   Path kept_logs() const { return state / "deleted"; }
   Path kept_log(const JobId& job) const { return kept_logs() / (job.str() + ".log"); }

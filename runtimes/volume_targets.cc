@@ -28,6 +28,12 @@ Result<> check_volume_targets(const ContainerSpec& spec, RuntimeKind kind) {
                   volume.target);
     }
   }
+  for (const SecretSpec& secret : spec.secrets) {
+    if (is_kernels(target_of(secret))) {
+      return fail(Code::refused, "secrets: {} cannot have a secret at {}", to_string(kind),
+                  target_of(secret));
+    }
+  }
   for (const MountSpec& mount : spec.mounts) {
     if (is_kernels(mount.target)) {
       return fail(Code::refused, "mounts: {} cannot have a mount at {}", to_string(kind),

@@ -73,7 +73,7 @@ constexpr std::array<Word, 15> kFields = {{
 }};
 
 /// By the pointer behind "/spec" or "/options".
-constexpr std::array<Word, 48> kFlags = {{
+constexpr std::array<Word, 49> kFlags = {{
     {"/runtime", "--runtime"},
     {"/image", "--image"},
     {"/rootfs", "--rootfs"},
@@ -87,6 +87,7 @@ constexpr std::array<Word, 48> kFlags = {{
     {"/hostname", "--hostname"},
     {"/volumes", "--volume or --mount"},
     {"/mounts", "--mount or --tmpfs"},
+    {"/secrets", "--secret"},
     {"/networks", "--network"},
     {"/rlimits", "--ulimit"},
     {"/sysctls", "--sysctl"},

@@ -7,6 +7,7 @@
 
 #include "agent/cli/container_name.h"
 #include "agent/cli/mount_options.h"
+#include "agent/cli/secret_options.h"
 #include "agent/cli/spec_file.h"
 #include "agent/cli/spec_options.h"
 
@@ -72,6 +73,9 @@ Result<> set_resources(const RunOptions& options, ContainerSpec& spec) {
   }
   for (const std::string& text : options.tmpfs) {
     spec.mounts.push_back(TRY(read_tmpfs(text)));
+  }
+  for (const std::string& text : options.secrets) {
+    spec.secrets.push_back(TRY(read_secret_option(text)));
   }
   if (!options.memory.empty()) {
     spec.resources.memory_mib = TRY(read_size("--memory", options.memory));
@@ -184,6 +188,9 @@ void add_container_options(CLI::App& command, RunOptions& options) {
        "type=bind,source=PATH,target=PATH[,readonly]; may be repeated");
   many("--tmpfs", options.tmpfs, "TARGET[,size=SIZE][,mode=MODE]",
        "Memory in place of a disk, 64M unless it is told; may be repeated");
+  many("--secret", options.secrets, "NAME[,target=PATH][,uid=N][,gid=N][,mode=MODE]",
+       "A secret of the node (`drover secret`) as a file, /run/secrets/NAME unless told; may be "
+       "repeated");
   text("-m,--memory", options.memory, "SIZE", "Limit, as 256M or 2G")->check(size_fault);
   text("--swap", options.swap, "SIZE", "That much swap beside the limit of memory (default: none)")
       ->check(size_fault);

@@ -27,6 +27,7 @@ struct RunOptions {
   std::vector<std::string> mounts;
   std::vector<std::string> labels;
   std::vector<std::string> tmpfs;
+  std::vector<std::string> secrets;
   std::string memory;
   std::string swap;
   std::string cpuset;

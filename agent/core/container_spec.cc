@@ -84,6 +84,7 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   read_process(fields, spec);
   spec.volumes = read_volumes(fields, faults);
   spec.mounts = read_mounts(fields, spec.volumes, faults);
+  spec.secrets = read_secrets(fields, spec.volumes, spec.mounts, faults);
   spec.networks = read_networks(fields, faults);
   spec.dns = read_dns(fields, faults);
   spec.hosts = read_hosts(fields, faults);
@@ -140,6 +141,9 @@ json::Value to_json(const ContainerSpec& spec) {
   }
   if (!spec.mounts.empty()) {
     object.set("mounts", array_of(spec.mounts));
+  }
+  if (!spec.secrets.empty()) {
+    object.set("secrets", array_of(spec.secrets));
   }
   if (spec.networks) {
     object.set("networks", array_of(*spec.networks));

@@ -24,6 +24,7 @@
 #include "agent/core/restart_policy.h"
 #include "agent/core/result.h"
 #include "agent/core/runtime_kind.h"
+#include "agent/core/secret_spec.h"
 #include "agent/core/security_spec.h"
 #include "agent/core/signal_name.h"
 #include "agent/core/volume_spec.h"
@@ -49,6 +50,7 @@ struct ContainerSpec {
   bool terminal = false;  ///< its program has one, on which it prints both streams
   std::vector<VolumeSpec> volumes;
   std::vector<MountSpec> mounts;
+  std::vector<SecretSpec> secrets;
   std::optional<std::vector<NetworkSpec>>
       networks;  ///< none: the node's default; []: loopback only
   DnsSpec dns;

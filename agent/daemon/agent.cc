@@ -14,6 +14,7 @@
 #include "agent/system/lock_file.h"
 #include "agent/system/log.h"
 #include "agent/system/notify.h"
+#include "runtimes/secret_files.h"
 
 namespace drover::daemon {
 namespace {
@@ -33,6 +34,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   agent->layout_.run = config.runtime.run_folder;
   TRY(agent->prepare_folders());
   TRY(agent->take_lock());
+  TRY(runtimes::forget_laid_out_secrets(agent->layout_));
   agent->drivers_ = TRY(Drivers::make(config, clock));
   TRY(agent->open_journal());
   agent->assemble();

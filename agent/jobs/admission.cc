@@ -17,6 +17,7 @@
 #include "agent/jobs/limits.h"
 #include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/jobs/verbs/standing_volumes.h"
+#include "agent/system/secret_store.h"
 #include "proxmox/template_source.h"
 #include "runtimes/copy_source.h"
 
@@ -99,6 +100,15 @@ Result<> check_storage(const Node& node, const std::string& wanted, const std::s
   return node.storages == nullptr || is_local_storage(storage)
              ? Result<>()
              : node.storages->accepts(storage).context(what);
+}
+
+/// Once more when the container starts: an admin may have removed it meanwhile.
+Result<> check_secrets(const Node& node, const std::vector<SecretSpec>& secrets) {
+  const system::SecretStore store(node.layout.secret_store());
+  for (const SecretSpec& secret : secrets) {
+    TRY(store.check(secret.name));
+  }
+  return {};
 }
 
 /// A job may have less kept than the node would, or other files of it, but no more.
@@ -315,7 +325,8 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
     }
   }
   TRY(runtime->accepts(spec));
-  return admit_policy(node.config, spec, kind);
+  TRY(admit_policy(node.config, spec, kind));
+  return check_secrets(node, spec.secrets);
 }
 
 }  // namespace drover::jobs

@@ -299,6 +299,14 @@ Result<> admit_policy(const Config& config, const ContainerSpec& spec, RuntimeKi
       TRY(runtimes::check_bind_source(policy.binds, mount));
     }
   }
+  for (const SecretSpec& secret : spec.secrets) {
+    if (!fits_any(policy.secrets, secret.name)) {
+      return against(
+          "secrets", secret.name,
+          fmt::format("is none of those this node lets jobs use ({})", listed(policy.secrets)),
+          "secrets");
+    }
+  }
   for (const auto& [name, value] : spec.sysctls) {
     if (!fits_any(policy.sysctls, name)) {
       return against("sysctls", name,

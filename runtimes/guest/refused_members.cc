@@ -16,6 +16,8 @@ constexpr std::array kGuestRefusals = {
     Refusal{"mounts.bind",
             "Proxmox lets only root@pam give a guest folders of the node; use a volume (volumes)"},
     Refusal{"mounts.tmpfs", "a guest's init mounts what its own fstab says; have it there"},
+    Refusal{"secrets",
+            "Proxmox gives no guest a file that is in memory only; have it fetched from inside"},
     Refusal{"resources.swap_mib", "a guest with a memory limit gets no swap; leave it out"},
     Refusal{"resources.cpuset",
             "Proxmox picks a guest's CPUs; bound their number and time by resources.cpus"},

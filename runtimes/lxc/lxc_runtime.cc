@@ -20,6 +20,7 @@
 #include "runtimes/lxc/system_init.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/chosen_confinement.h"
+#include "runtimes/secret_files.h"
 #include "runtimes/sessions/session_socket.h"
 #include "runtimes/volume_targets.h"
 
@@ -169,6 +170,7 @@ BundleOptions LxcRuntime::bundle_options() const {
   BundleOptions options;
   options.default_pids = options_.default_pids;
   options.default_memory_mib = options_.default_memory_mib;
+  options.secrets = layout_.laid_out_secrets();
   // liblxc passes over it where the kernel has none.
   options.apparmor = true;
   return options;
@@ -200,6 +202,7 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   }
   TRY(system::make_folders(layout_.exits(), 0700));
   TRY(system::make_folders(layout_.pids(), 0700));
+  const SecretFiles secrets = TRY(lay_out_secrets(layout_, container).context(what));
   const LogBounds log = bounds_of(container.spec.log, options_.log);
   system::RunOptions options;
   options.timeout = kStartTimeout;

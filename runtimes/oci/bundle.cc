@@ -146,7 +146,7 @@ Result<Spec> make_spec(const Container& container, const BundleOptions& options)
   spec.set_root(container.rootfs, false);
   spec.set_hostname(wish.hostname.empty() ? container.name.str() : wish.hostname);
   add_kernel_mounts(spec);
-  add_container_mounts(spec, container);
+  add_container_mounts(spec, container, options.secrets);
   const std::vector<std::string> capabilities = bounding_capabilities(wish.security);
   set_capabilities(spec, user, capabilities, wish.security);
   confine(spec, container.netns);

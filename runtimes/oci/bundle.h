@@ -26,6 +26,7 @@ struct BundleOptions {
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
   bool apparmor = false;  ///< whether the node's kernel has AppArmor
+  Path secrets{};         ///< Layout::laid_out_secrets; "" for one that gets none
 };
 
 /// The limits with the node's defaults in place of what is 0; what is 0 still has no limit.

@@ -22,7 +22,7 @@ std::ptrdiff_t depth_of(const PlacedMount& mount) {
 
 }  // namespace
 
-void add_container_mounts(Spec& spec, const Container& container) {
+void add_container_mounts(Spec& spec, const Container& container, const Path& secrets) {
   std::vector<PlacedMount> mounts;
   for (const BindMount& mount : container.mounts) {
     mounts.push_back({mount.target,
@@ -38,6 +38,13 @@ void add_container_mounts(Spec& spec, const Container& container) {
                         {"nosuid", "nodev", "noexec", fmt::format("mode={}", mount.mode),
                          fmt::format("size={}m", mount.size_mib)}});
     }
+  }
+  std::size_t number = 0;
+  for (const SecretSpec& secret : container.spec.secrets) {
+    mounts.push_back({target_of(secret),
+                      "bind",
+                      secrets / container.name.str() / std::to_string(number++),
+                      {"bind", "rprivate", "nosuid", "nodev", "noexec", "ro"}});
   }
   std::stable_sort(mounts.begin(), mounts.end(),
                    [](const PlacedMount& one, const PlacedMount& other) {

@@ -6,8 +6,9 @@
 
 namespace drover::runtimes {
 
-/// Its volumes and the mounts that its job asks for, those nearer to the root first, so that none
-/// covers another. Without set-user-ID, devices and, where it is memory, programs.
-void add_container_mounts(Spec& spec, const Container& container);
+/// Its volumes, the mounts that its job asks for and its secrets, those nearer to the root first,
+/// so that none covers another. Without set-user-ID, devices and, where it is memory, programs.
+/// `secrets`: the folder below which they are laid out (secret_files.h).
+void add_container_mounts(Spec& spec, const Container& container, const Path& secrets);
 
 }  // namespace drover::runtimes

@@ -15,6 +15,7 @@
 #include "runtimes/oci/seccomp_profile.h"
 #include "runtimes/oci/spec_patch.h"
 #include "runtimes/oci/wait_for.h"
+#include "runtimes/secret_files.h"
 #include "runtimes/volume_targets.h"
 
 namespace drover::runtimes {
@@ -60,7 +61,10 @@ BundleOptions OciRuntime::bundle_options() const {
   return {
       options_.systemd_cgroup,
       options_.seccomp_profile.empty() ? Path(kDefaultSeccompProfile) : options_.seccomp_profile,
-      options_.default_pids, options_.default_memory_mib, has_apparmor()};
+      options_.default_pids,
+      options_.default_memory_mib,
+      has_apparmor(),
+      layout_.laid_out_secrets()};
 }
 
 Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
@@ -142,6 +146,9 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   }
   // Of one that a reboot ended, or of a create that an agent's end cut off.
   TRY(monitor_.forget(name));
+  // Its first process has them mounted when it is created.
+  const SecretFiles secrets =
+      TRY(lay_out_secrets(layout_, container).context("create container " + name.str()));
   Result<> created = write_bundle(layout_, container, bundle_options());
   if (created) {
     created = monitor_.create(runtime_, name, {container.spec.input, container.spec.terminal}, stop,

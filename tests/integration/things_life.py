@@ -13,6 +13,7 @@ import sys
 import time
 import unittest
 
+from container_secrets import ContainerSecrets
 from registry import Registry
 from whole_node import SERVE, TOP, EventStream, Node
 
@@ -20,7 +21,7 @@ BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
-class ThingsLife(unittest.TestCase):
+class ThingsLife(ContainerSecrets, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

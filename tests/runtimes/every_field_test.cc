@@ -55,6 +55,9 @@ const std::map<std::string, std::string>& provisioned() {
       {"log.max_files", "bounds its log: agent/jobs/log_turner_test, lxc_runtime_test"},
       {"stdin", "is given by its monitor: conformance/own_input_test"},
       {"mounts.source", "is opened and becomes one of Container::mounts: bind_sources_test"},
+      {"secrets.uid", "is of the file that is laid out: secret_files_test"},
+      {"secrets.gid", "is of the file that is laid out: secret_files_test"},
+      {"secrets.mode", "is of the file that is laid out: secret_files_test"},
       {"mounts.read_only", "holds where that is mounted: bind_sources_test"},
   };
   return members;
@@ -176,6 +179,7 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
     const Container container = container_of(spec);
     BundleOptions options;
     options.apparmor = true;
+    options.secrets = Layout().laid_out_secrets();
     options.seccomp_profile = GetParam() == RuntimeKind::lxc ? Path() : Path(oci_.seccomp_profile);
     const Spec bundle = TRY(make_spec(container, options));
     EXPECT_EQ(schema_faults(bundle.document()), "");
@@ -328,7 +332,7 @@ std::map<std::string, std::string> told(RuntimeKind kind) {
 
 TEST_P(EveryFieldTest, ThePageTellsWhichRuntimeDoesIt) {
   const std::map<std::string, std::string> page = told(GetParam());
-  EXPECT_EQ(page.size(), 25U);
+  EXPECT_EQ(page.size(), 26U);
   for (const MemberSample& sample : member_samples()) {
     const bool is_bind = sample.with.find("\"bind\"") != std::string::npos;
     const std::string member = sample.member.starts_with("mounts.")

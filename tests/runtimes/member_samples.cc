@@ -49,6 +49,16 @@ void add_mounts(std::vector<MemberSample>& all) {
   all.push_back(element("mounts.mode", pattern, tmpfs, R"("mode":"700")"));
 }
 
+void add_secrets(std::vector<MemberSample>& all) {
+  const std::string pattern = R"({"secrets":[{@}]})";
+  const std::string rest = R"("name":"key")";
+  all.push_back({"secrets.name", R"({"secrets":[{"name":"key"}]})", "{}"});
+  all.push_back(element("secrets.target", pattern, rest, R"("target":"/etc/key")"));
+  all.push_back(element("secrets.uid", pattern, rest, R"("uid":7)"));
+  all.push_back(element("secrets.gid", pattern, rest, R"("gid":7)"));
+  all.push_back(element("secrets.mode", pattern, rest, R"("mode":"400")"));
+}
+
 void add_networks(std::vector<MemberSample>& all) {
   const std::string pattern = R"({"networks":[{@}]})";
   const std::string address = R"("address":"192.0.2.10/24")";
@@ -204,6 +214,7 @@ std::vector<MemberSample> member_samples() {
   };
   add_volumes(all);
   add_mounts(all);
+  add_secrets(all);
   add_networks(all);
   add_names(all);
   add_firewall(all);

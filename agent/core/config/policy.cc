@@ -195,6 +195,7 @@ PolicyConfig read_policy_section(const json::Value& value, std::string at, Fault
   fields.each("binds", kMostPolicyRules, [&](const json::Value& element, std::string where) {
     take_binds(element, std::move(where), faults, policy);
   });
+  policy.secrets = read_patterns(fields, "secrets", policy.secrets);
   policy.sysctls = read_patterns(fields, "sysctls", policy.sysctls);
   fields.object("rlimits", [&](const json::Value& bounds, std::string where) {
     take_rlimits(bounds, std::move(where), faults, policy);

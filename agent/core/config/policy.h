@@ -44,6 +44,7 @@ struct PolicyConfig {
   bool own_users_only = false;  ///< user_namespace must be "auto"
   std::vector<AllowedDevice> devices;
   std::vector<AllowedBind> binds;
+  std::vector<std::string> secrets = {"*"};  ///< globs of names
   std::vector<std::string> sysctls = {"*"};  ///< globs, of those a container has for itself
   /// The most of a hard limit, by its name; one that is not here has none.
   std::map<std::string, std::uint64_t> rlimits;

@@ -6,6 +6,7 @@
 #include "agent/cli/mount_options.h"
 #include "agent/cli/probe_options.h"
 #include "agent/cli/run_options.h"
+#include "agent/cli/secret_options.h"
 #include "agent/system/file.h"
 #include "fakes/temp_folder.h"
 
@@ -60,6 +61,16 @@ TEST(Mount, IsAVolumeUnlessItSaysItsType) {
   }
   for (const char* text : {"", "b", "/b,readonly", "/b,target=/c", "/b,size=0"}) {
     EXPECT_FALSE(read_tmpfs(text)) << text;
+  }
+}
+
+TEST(Secret, HasANameAndWhatItsFileIsLike) {
+  EXPECT_EQ(read_secret_option("key").value(), (SecretSpec{"key", "", 0, 0, "444"}));
+  EXPECT_EQ(read_secret_option("key,target=/etc/key,uid=33,gid=34,mode=400").value(),
+            (SecretSpec{"key", "/etc/key", 33, 34, "400"}));
+  for (const char* text : {"", ",", "../key", "key,target=key", "key,uid=root", "key,uid=-1",
+                           "key,gid=", "key,mode=", "key,value=x", "key,x"}) {
+    EXPECT_FALSE(read_secret_option(text)) << text;
   }
 }
 

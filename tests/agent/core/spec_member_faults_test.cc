@@ -110,6 +110,24 @@ INSTANTIATE_TEST_SUITE_P(
                     "file only"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Secrets, SpecMemberFaultTest,
+    testing::Values(
+        WrongMember{R"({"secrets":[{}]})", "/spec/secrets/0/name", "missing"},
+        WrongMember{R"({"secrets":[{"name":"../passwd"}]})", "/spec/secrets/0/name", "letters"},
+        WrongMember{R"({"secrets":[{"name":".key"}]})", "/spec/secrets/0/name", "the first"},
+        WrongMember{R"({"secrets":[{"name":"a","target":"key"}]})", "/spec/secrets/0/target",
+                    "absolute"},
+        WrongMember{R"({"secrets":[{"name":"a","uid":-1}]})", "/spec/secrets/0/uid", "0 to"},
+        WrongMember{R"({"secrets":[{"name":"a","mode":"644"}]})", "/spec/secrets/0/mode",
+                    "4 and 0"},
+        WrongMember{R"({"secrets":[{"name":"a","value":"x"}]})", "/spec/secrets/0/value",
+                    "unknown"},
+        WrongMember{R"({"secrets":[{"name":"a"},{"name":"a","uid":7}]})", "/spec/secrets", "twice"},
+        WrongMember{R"({"secrets":[{"name":"a","target":"/d"}],
+                        "mounts":[{"type":"tmpfs","target":"/d"}]})",
+                    "/spec/secrets", "twice"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Confinement, SpecMemberFaultTest,
     testing::Values(
         WrongMember{R"({"sysctls":{"kernel.panic":"1"}})", "/spec/sysctls", "kernel.panic"},

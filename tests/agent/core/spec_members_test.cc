@@ -26,6 +26,8 @@ constexpr const char* kEveryMember = R"({
   "mounts": [{"type": "bind", "source": "/srv/site", "target": "/site", "read_only": true},
              {"type": "tmpfs", "target": "/tmp", "size_mib": 16, "mode": "700"},
              {"type": "tmpfs", "target": "/run"}],
+  "secrets": [{"name": "key"},
+              {"name": "a-Z.0_", "target": "/etc/key", "uid": 33, "gid": 34, "mode": "440"}],
   "resources": {"memory_mib": 64, "swap_mib": 32, "cpuset": "0-1,3", "cpu_shares": 512,
                 "io": {"weight": 100, "devices": [{"path": "/dev/sda", "read_bps": 1,
                        "write_bps": 2, "read_iops": 3, "write_iops": 4}]},
@@ -50,6 +52,10 @@ TEST(SpecMembersTest, EachIsRead) {
   EXPECT_EQ(spec.mounts.at(0), (MountSpec{MountSpec::Kind::bind, "/site", "/srv/site", true}));
   EXPECT_EQ(spec.mounts.at(1), (MountSpec{MountSpec::Kind::tmpfs, "/tmp", "", false, 16, "700"}));
   EXPECT_EQ(spec.mounts.at(2), (MountSpec{MountSpec::Kind::tmpfs, "/run", "", false, 64, "1777"}));
+  ASSERT_EQ(spec.secrets.size(), 2U);
+  EXPECT_EQ(spec.secrets.at(0), (SecretSpec{"key", "", 0, 0, "444"}));
+  EXPECT_EQ(target_of(spec.secrets.at(0)), "/run/secrets/key");
+  EXPECT_EQ(spec.secrets.at(1), (SecretSpec{"a-Z.0_", "/etc/key", 33, 34, "440"}));
   EXPECT_EQ(spec.resources.swap_mib, 32U);
   EXPECT_EQ(spec.resources.cpuset, "0-1,3");
   EXPECT_EQ(spec.resources.cpu_shares, 512U);
@@ -85,7 +91,7 @@ TEST(SpecMembersTest, AllComeBackFromTheirOwnJson) {
 TEST(SpecMembersTest, WhatIsUsualIsNotWrittenDown) {
   std::vector<Fault> faults;
   const ContainerSpec spec = read_spec(
-      R"({"args":[],"mounts":[],"rlimits":{},"sysctls":{},"devices":[],
+      R"({"args":[],"mounts":[],"secrets":[],"rlimits":{},"sysctls":{},"devices":[],
           "capabilities":{"add":[],"drop":[]},"seccomp":"default","apparmor":"default",
           "no_new_privileges":true,"annotations":{},"log":{},"oci":{},
           "resources":{"io":{"devices":[]},"hugetlb_mib":{}}})",
@@ -122,6 +128,7 @@ TEST(SpecMembersTest, EveryListHasABound) {
   };
   EXPECT_EQ(first(repeated("{\"args\":[", "\"\"", 1025, "]}")), "/spec/args");
   EXPECT_EQ(first(repeated("{\"mounts\":[", "{}", 65, "]}")), "/spec/mounts");
+  EXPECT_EQ(first(repeated("{\"secrets\":[", "{}", 65, "]}")), "/spec/secrets");
   EXPECT_EQ(first(repeated("{\"devices\":[", "{}", 33, "]}")), "/spec/devices");
   EXPECT_EQ(first(repeated("{\"resources\":{\"io\":{\"devices\":[", "{}", 17, "]}}}")),
             "/spec/resources/io/devices");

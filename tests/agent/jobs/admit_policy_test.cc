@@ -197,6 +197,14 @@ TEST(PolicyTest, SysctlsMayBeFewer) {
   EXPECT_NE(refusal(R"({"sysctls":[]})", R"({"sysctls":{"kernel.sem":"1"}})"), "");
 }
 
+TEST(PolicyTest, SecretsMayBeFewer) {
+  const std::string wish = R"({"secrets":[{"name":"web-key"},{"name":"db-key"}]})";
+  EXPECT_EQ(refusal("{}", wish), "");
+  EXPECT_THAT(refusal(R"({"secrets":["web-*"]})", wish),
+              HasSubstr("secrets: db-key is none of those this node lets jobs use (web-*)"));
+  EXPECT_NE(refusal(R"({"secrets":[]})", wish), "");
+}
+
 TEST(PolicyTest, LimitsOfProcessesHaveAMost) {
   const std::string policy = R"({"rlimits":{"nofile":4096,"memlock":"unlimited","core":0}})";
   const auto hard = [&](const char* name, const char* bound) {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "agent/jobs/container_record.h"
+#include "agent/system/secret_store.h"
 #include "node_fixture.h"
 #include "runtimes/volumes/mount_table.h"
 
@@ -64,6 +65,21 @@ TEST_F(PolicyLifeTest, WhatThePolicyDoesNotAllowIsNotAccepted) {
   EXPECT_EQ(answer.body.at("code").string_or(""), "refused");
   EXPECT_THAT(json::write(answer.body), HasSubstr("policy.binds"));
   EXPECT_FALSE(journal_->job("j1").value());
+}
+
+TEST_F(PolicyLifeTest, ASecretThatThisNodeDoesNotHaveIsNotAccepted) {
+  json::Object request = run_job("j1", "web-1");
+  request.find("spec")->object()->set("secrets", json::Array{json::Object{{"name", "key"}}});
+  const Answer answer = submit(request);
+  EXPECT_EQ(answer.kind, "error");
+  EXPECT_EQ(answer.body.at("code").string_or(""), "not_found");
+  EXPECT_THAT(json::write(answer.body), HasSubstr("this node has no secret key"));
+  ASSERT_TRUE(system::SecretStore(layout_.secret_store()).write("key", "value", false));
+  config_.policy.secrets = {"other"};
+  EXPECT_THAT(json::write(submit(request).body), HasSubstr("policy.secrets"));
+  config_.policy.secrets = {"*"};
+  EXPECT_EQ(submit(request).kind, "job.accepted");
+  EXPECT_EQ(await("j1").state, JobState::succeeded);
 }
 
 TEST_F(PolicyLifeTest, ALinkOutOfThePrefixIsNotMounted) {
