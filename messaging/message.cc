@@ -13,10 +13,10 @@ constexpr std::array<Code, 8> kCodes = {Code::cancelled, Code::timed_out, Code::
 constexpr std::array<std::string_view, 9> kSubmit = {
     "job.submit", "stream.open",  "stream.credit", "stream.close",   "input.open",
     "input.data", "input.finish", "input.close",   "terminal.resize"};
-constexpr std::array<std::string_view, 13> kObserve = {
+constexpr std::array<std::string_view, 14> kObserve = {
     "query.containers", "query.container", "query.images", "query.volumes", "query.networks",
     "query.links",      "query.storages",  "query.jobs",   "query.job",     "query.events",
-    "query.explain",    "query.leaks",     "query.node"};
+    "query.explain",    "query.leaks",     "query.node",   "query.stats"};
 
 template <class Names>
 bool has(const Names& names, std::string_view name) {

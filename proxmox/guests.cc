@@ -28,29 +28,6 @@ std::string guest_path(const Client& client, Vmid vmid) {
   return guests_path(client) + "/" + std::to_string(vmid.value);
 }
 
-Form form_of(const GuestRequest& request, Vmid vmid) {
-  Form form = {{"vmid", std::to_string(vmid.value)},
-               {"ostemplate", request.template_volume},
-               {"hostname", request.hostname}};
-  if (!request.rootfs.empty()) {
-    form.emplace_back("rootfs", request.rootfs);
-  }
-  if (request.restore) {
-    form.emplace_back("restore", "1");
-  }
-  for (std::size_t i = 0; i < request.nets.size(); ++i) {
-    form.emplace_back("net" + std::to_string(i), request.nets.at(i));
-  }
-  for (std::size_t i = 0; i < request.mount_points.size(); ++i) {
-    form.emplace_back("mp" + std::to_string(i), request.mount_points.at(i));
-  }
-  if (!request.tags.empty()) {
-    form.emplace_back("tags", join_tags(request.tags));
-  }
-  form.insert(form.end(), request.more.begin(), request.more.end());
-  return form;
-}
-
 /// The guest a task is about.
 std::optional<Vmid> number_of(const Upid& upid) {
   std::uint32_t number = 0;
@@ -102,6 +79,29 @@ Error with_meaning_of_copy(Error error) {
 
 }  // namespace
 
+Form creation_form(const GuestRequest& request, Vmid vmid) {
+  Form form = {{"vmid", std::to_string(vmid.value)},
+               {"ostemplate", request.template_volume},
+               {"hostname", request.hostname}};
+  if (!request.rootfs.empty()) {
+    form.emplace_back("rootfs", request.rootfs);
+  }
+  if (request.restore) {
+    form.emplace_back("restore", "1");
+  }
+  for (std::size_t i = 0; i < request.nets.size(); ++i) {
+    form.emplace_back("net" + std::to_string(i), request.nets.at(i));
+  }
+  for (std::size_t i = 0; i < request.mount_points.size(); ++i) {
+    form.emplace_back("mp" + std::to_string(i), request.mount_points.at(i));
+  }
+  if (!request.tags.empty()) {
+    form.emplace_back("tags", join_tags(request.tags));
+  }
+  form.insert(form.end(), request.more.begin(), request.more.end());
+  return form;
+}
+
 GuestInfo read_guest(const json::Value& value) {
   return {Vmid{static_cast<std::uint32_t>(value.at("vmid").integer_or(0))},
           std::string(value.at("name").string_or("")),
@@ -148,7 +148,7 @@ Result<Vmid> Guests::create(const GuestRequest& request, Vmid first, Vmid last,
   return take_number(first, last, known, request.hostname, [&](Vmid vmid) -> Result<> {
     trying(vmid);
     const json::Value answer =
-        TRY(client_.post(guests_path(client_), form_of(request, vmid), stop));
+        TRY(client_.post(guests_path(client_), creation_form(request, vmid), stop));
     return tasks_.wait(answer, request.restore ? milliseconds(kRestoreTimeout) : kCreateTimeout,
                        stop);
   });

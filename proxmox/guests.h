@@ -40,6 +40,9 @@ struct GuestRequest {
   bool restore = false;  ///< it is a backup; its own configuration holds where this says none
 };
 
+/// Its parameters.
+Form creation_form(const GuestRequest& request, Vmid vmid);
+
 /// What POST /nodes/N/lxc/SOURCE/clone is given.
 struct CopyRequest {
   Vmid source;

@@ -21,10 +21,13 @@ void each_line(std::string_view text, const Use& use) {
 }
 
 /// An init in a container of LXC makes groups below the one that has the container's limits, and is
-/// in one of them itself.
+/// in one of them itself. Guests of Proxmox run in "lxc/VMID/ns", and "lxc/VMID" has the limits.
 system::Path bounding(const system::Path& group) {
   system::Path whole;
   for (const system::Path& part : group) {
+    if (whole.parent_path() == "lxc" && part == "ns") {
+      break;
+    }
     whole /= part;
     if (part.native().starts_with(kLxcCgroups)) {
       break;

@@ -12,6 +12,7 @@
 
 #include "agent/core/result.h"
 #include "agent/system/stop.h"
+#include "agent/system/unique_fd.h"
 #include "runtimes/backups.h"
 #include "runtimes/container.h"
 #include "runtimes/disks.h"
@@ -59,6 +60,12 @@ struct Provided {
 /// Takes what a program prints; called on the worker's thread.
 using Sink = std::function<void(std::string_view chunk)>;
 
+/// What its maker is given of a container, for people to read.
+struct Preview {
+  std::string_view form;  ///< what `content` is: "config.json"
+  json::Value content;    ///< a string where it is no JSON
+};
+
 /// A container that the runtime has, whoever made it.
 struct Found {
   std::string name;
@@ -91,6 +98,13 @@ class Runtime {
   /// `refused` naming the first field of the spec that this runtime cannot give, so that nothing is
   /// dropped in silence. Without side effects.
   virtual Result<> accepts(const ContainerSpec& spec) const = 0;
+
+  /// What `create` would give to what makes the container, as it is known before that; its rootfs
+  /// is a folder with its image's files, which are looked at and nothing else. Of a spec that it
+  /// `accepts`; without side effects.
+  virtual Result<Preview> preview(const Container& /*container*/) const {
+    return fail(Code::refused, "runtime {} does not tell what it would make", to_string(kind()));
+  }
 
   /// Makes it, with its program not yet running. `conflict` when there is one of that name. What a
   /// failed create had begun is undone.
@@ -162,6 +176,12 @@ class Runtime {
   }
   /// `not_found` when the runtime does not have it.
   virtual Result<State> state(const Container& container, const Stop& stop) = 0;
+  /// A pidfd of its first process, on the host; `not_found` when it has none. Quick, and runs no
+  /// program: it reads what the monitor has written, asks LXC or Proxmox.
+  virtual Result<system::UniqueFd> first_process(const Container& container, const Stop& /*stop*/) {
+    return fail(Code::refused, "container {}: runtime {} does not tell its first process",
+                container.name.str(), to_string(kind()));
+  }
   /// Legal from created and stopped, and with `force` from every state. Absent is success.
   virtual Result<> remove(const Container& container, bool force, const Stop& stop) = 0;
   /// nullptr when it keeps none (Capabilities::no_snapshots).

@@ -55,6 +55,7 @@ void add_leaks(CLI::App& app, Action& action);
 void add_migrate(CLI::App& app, Action& action);
 void add_network(CLI::App& app, Action& action);
 void add_secret(CLI::App& app, Action& action);
+void add_stats(CLI::App& app, Action& action);
 void add_storage(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_node(CLI::App& app, Action& action);

@@ -187,9 +187,10 @@ void Agent::assemble() {
             {{"kind", kind}, {"peer", to.first}, {"rq", to.second}}, json::write(body), {}});
       });
   housekeeping_ = std::make_unique<jobs::Housekeeping>(loop_, *books_, clock_, config_, layout_);
+  answerers_ = std::make_unique<jobs::Answerers>(loop_);
   requests_ = std::make_unique<jobs::Requests>(
       *intake_, *queries_, *streams_, *inputs_,
-      [this](const messaging::Record& record) { front_->send(record); });
+      [this](const messaging::Record& record) { front_->send(record); }, answerers_.get());
 }
 
 void Agent::watch_cluster(proxmox::Ha& ha) {

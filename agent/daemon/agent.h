@@ -94,6 +94,7 @@ class Agent {
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;
   std::unique_ptr<jobs::InputStreams> inputs_;
+  std::unique_ptr<jobs::Answerers> answerers_;
   std::unique_ptr<jobs::Requests> requests_;
   std::unique_ptr<jobs::Housekeeping> housekeeping_;
   std::unique_ptr<FrontProcess> front_;

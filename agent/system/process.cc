@@ -1,5 +1,6 @@
 #include "agent/system/process.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,6 +47,23 @@ Result<UniqueFd> open_process(const ProcessId& process) {
                 process.pid);
   }
   return fd;
+}
+
+Result<pid_t> pid_of(const UniqueFd& process) {
+  const std::string info = TRY(read_file(fmt::format("/proc/self/fdinfo/{}", process.get()), 4096));
+  constexpr std::string_view kKey = "\nPid:\t";
+  const std::size_t at = info.find(kKey);
+  pid_t pid = 0;
+  if (at == std::string::npos ||
+      std::from_chars(info.data() + at + kKey.size(), info.data() + info.size(), pid).ec !=
+          std::errc()) {
+    return fail(Code::broken, "descriptor {} is none of a process", process.get());
+  }
+  pollfd ended{process.get(), POLLIN, 0};
+  if (pid <= 0 || poll(&ended, 1, 0) != 0) {
+    return fail(Code::not_found, "the process has ended");
+  }
+  return pid;
 }
 
 }  // namespace drover::system

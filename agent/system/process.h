@@ -24,4 +24,8 @@ Result<std::uint64_t> start_time_of(pid_t pid);
 /// also when another one has its pid by now.
 Result<UniqueFd> open_process(const ProcessId& process);
 
+/// The number of the process that a pidfd means, by /proc/self/fdinfo; `not_found` when it has
+/// ended and was reaped, or has ended and waits for that.
+Result<pid_t> pid_of(const UniqueFd& process);
+
 }  // namespace drover::system

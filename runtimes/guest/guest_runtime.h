@@ -42,6 +42,7 @@ class GuestRuntime final : public Runtime,
   bool keeps_output() const override { return output_.why_not().empty(); }
   Result<> settle(const Container& container, const Stop& stop) override;
   Result<> accepts(const ContainerSpec& spec) const override;
+  Result<Preview> preview(const Container& container) const override;
   /// One that this very job has made before is success.
   Result<> create(const Container& container, const Stop& stop) override;
   Result<Provided> provided(const Container& container, const Stop& stop) override;
@@ -68,6 +69,7 @@ class GuestRuntime final : public Runtime,
   Result<> keep_output(const Container& container, const Stop& stop) override;
   Result<> forget_output(const Container& container) override { return output_.forget(container); }
   Result<State> state(const Container& container, const Stop& stop) override;
+  Result<system::UniqueFd> first_process(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Snapshots* snapshots() override { return this; }
   Backups* backups() override { return this; }

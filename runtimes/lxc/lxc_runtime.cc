@@ -20,6 +20,7 @@
 #include "runtimes/lxc/system_init.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/chosen_confinement.h"
+#include "runtimes/oci/pid_file.h"
 #include "runtimes/secret_files.h"
 #include "runtimes/sessions/session_socket.h"
 #include "runtimes/volume_targets.h"
@@ -311,6 +312,16 @@ Result<> LxcRuntime::resume(const Container& container, const Stop& stop) {
 
 Result<State> LxcRuntime::state(const Container& container, const Stop& stop) {
   return state_of(container.name, stop);
+}
+
+Result<system::UniqueFd> LxcRuntime::first_process(const Container& container,
+                                                   const Stop& /*stop*/) {
+  // As its monitor has written it, which may hang: LXC would be asked in vain then.
+  system::UniqueFd process =
+      monitor(container.name) ? open_in(layout_.pid_file(container.name)) : system::UniqueFd();
+  return process.valid()
+             ? Result<system::UniqueFd>(std::move(process))
+             : fail(Code::not_found, "container {} has no process", container.name.str());
 }
 
 Result<> LxcRuntime::remove(const Container& container, bool force, const Stop& stop) {

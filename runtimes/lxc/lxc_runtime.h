@@ -30,6 +30,7 @@ class LxcRuntime final : public Runtime {
   RuntimeKind kind() const override { return RuntimeKind::lxc; }
   Capabilities capabilities() const override;
   Result<> accepts(const ContainerSpec& spec) const override;
+  Result<Preview> preview(const Container& container) const override;
   Result<> create(const Container& container, const Stop& stop) override;
   Result<> start(const Container& container, const Stop& stop) override;
   Result<> kill(const Container& container, int signal, const Stop& stop) override;
@@ -47,6 +48,7 @@ class LxcRuntime final : public Runtime {
                            const TerminalSize& size) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
+  Result<system::UniqueFd> first_process(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 

@@ -11,6 +11,7 @@
 #include "runtimes/images/root_image.h"
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/chosen_confinement.h"
+#include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/refused_members.h"
 #include "runtimes/oci/seccomp_profile.h"
 #include "runtimes/oci/spec_patch.h"
@@ -265,6 +266,14 @@ Result<State> OciRuntime::state(const Container& container, const Stop& stop) {
     state.exit = TRY(ended(container.name, stop));
   }
   return state;
+}
+
+Result<system::UniqueFd> OciRuntime::first_process(const Container& container,
+                                                   const Stop& /*stop*/) {
+  system::UniqueFd process = open_in(layout_.pid_file(container.name));
+  return process.valid()
+             ? Result<system::UniqueFd>(std::move(process))
+             : fail(Code::not_found, "container {} has no process", container.name.str());
 }
 
 Result<system::UniqueFd> OciRuntime::open_first_process(const ContainerName& name,

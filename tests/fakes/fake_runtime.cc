@@ -1,5 +1,8 @@
 #include "fakes/fake_runtime.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 namespace drover::fakes {
 
 void FakeRuntime::fail_next(const std::string& verb, Error error) {
@@ -181,6 +184,10 @@ Result<runtimes::State> FakeRuntime::state(const runtimes::Container& container,
     const runtimes::State* found = TRY(find(container));
     return *found;
   });
+}
+
+Result<system::UniqueFd> FakeRuntime::first_process(const runtimes::Container&, const Stop&) {
+  return system::UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
 }
 
 Result<> FakeRuntime::remove(const runtimes::Container& container, bool force, const Stop& stop) {

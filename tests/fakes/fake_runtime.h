@@ -116,6 +116,9 @@ class FakeRuntime : public runtimes::Runtime,
   Result<std::vector<std::string>> pending(const runtimes::Container& container,
                                            const Stop& stop) override;
   Result<runtimes::State> state(const runtimes::Container& container, const Stop& stop) override;
+  /// The test's own process.
+  Result<system::UniqueFd> first_process(const runtimes::Container& container,
+                                         const Stop& stop) override;
   Result<> remove(const runtimes::Container& container, bool force, const Stop& stop) override;
   Result<std::vector<runtimes::Found>> inventory(const Stop& stop) override;
   /// When its capabilities give no reason why not.

@@ -93,6 +93,8 @@ class FakeState {
   Result<json::Value> act_on_node(const JobRequest& request);
   Result<json::Value> cancel(const std::string& id);
   void end_reader(const std::string& object);
+  Result<json::Value> stats(const std::string& name);
+  static Result<json::Value> explain(const std::string& name, const json::Value& body);
   void end_job(FakeJob& job, const Result<json::Value>& outcome);
   void step(FakeJob& job, int number, const char* name, const char* subject, bool done);
   void set_status(const std::string& name, Status status, const std::string& job,
@@ -103,6 +105,7 @@ class FakeState {
   std::function<void(const Event&)> publish_;
   std::map<std::string, std::uint64_t> counters_;
   std::vector<std::string> job_order_;
+  std::uint64_t now_ns_ = 0;  ///< as query.stats tells it
 };
 
 }  // namespace drover::fakes

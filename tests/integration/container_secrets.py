@@ -40,6 +40,9 @@ class ContainerSecrets:
                 self.assertEqual(log.count("0 0 444\n7 8 400\n1\nread-only\n"), 2, log)
                 refused = drover("run", "--runtime", runtime, "--secret", "key", "--", "true", check=False)
                 self.assertIn("no secret key", refused.stderr)
+                explained = drover("explain", "any", "--runtime", runtime, "--secret", "key", check=False)
+                self.assertEqual(explained.returncode, 1, explained.stderr)
+                self.assertIn("secrets/0: secrets: this node has no secret key", explained.stdout)
                 told = drover("inspect", "--json", name).stdout + drover("events", "--json").stdout
                 for value in values:
                     self.assertNotIn(value.decode(), told)

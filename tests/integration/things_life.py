@@ -142,6 +142,14 @@ class ThingsLife(ContainerSecrets, unittest.TestCase):
                     return file.read_text().strip()
         return None
 
+    def received(self, name):
+        """Bytes that its interface has taken, as `drover stats` tells."""
+        (one,) = json.loads(self.node.drover("stats", "--json", name).stdout)
+        (network,) = one["networks"]
+        self.assertEqual(network["interface"], "eth0")
+        self.assertIn("percent", one["cpu"])
+        return network["rx_bytes"]
+
     def reach(self, name):
         """From the node; a container may send no such packets itself."""
         (network,) = self.node.inspect(name)["networks"]
@@ -176,6 +184,7 @@ class ThingsLife(ContainerSecrets, unittest.TestCase):
                        f"(while :; do echo hello | nc -l -p 80; done) & {SERVE % 0}")
                 self.assertIn("default via 10.84.0.1", drover("exec", name, "--", "ip", "route").stdout)
                 self.reach(name)
+                self.assertGreater(self.received(name), 64)
                 self.expect_published_and_named(name)
                 before = self.node.inspect(name)["networks"]
                 drover("restart", name)

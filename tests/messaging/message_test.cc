@@ -33,6 +33,7 @@ TEST(Kind, EachRoleHasItsOwn) {
   EXPECT_TRUE(check_kind(Role::observe, "query.events"));
   EXPECT_TRUE(check_kind(Role::admin, "job.submit"));
   EXPECT_TRUE(check_kind(Role::admin, "query.node"));
+  EXPECT_TRUE(check_kind(Role::observe, "query.stats"));
   EXPECT_EQ(check_kind(Role::observe, "job.submit").error().code, Code::refused);
   EXPECT_EQ(check_kind(Role::submit, "query.node").error().code, Code::refused);
   EXPECT_EQ(check_kind(Role::admin, "front.ready").error().code, Code::invalid);

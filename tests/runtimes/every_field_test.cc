@@ -171,6 +171,10 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
     return {};
   }
 
+  Result<Preview> guest_preview(const ContainerSpec& spec) {
+    return guests_.preview(container_of(spec));
+  }
+
   /// All that the runtime is told of it, as text.
   Result<std::string> given(const ContainerSpec& spec) {
     if (GetParam() == RuntimeKind::pve_lxc) {
@@ -357,6 +361,16 @@ TEST_P(GuestFieldTest, AGuestHasUsersOfItsOwn) {
   ASSERT_FALSE(accepted);
   EXPECT_EQ(accepted.error().code, Code::refused);
   EXPECT_THAT(accepted.error().message, testing::HasSubstr("user_namespace"));
+}
+
+TEST_P(GuestFieldTest, ItsPreviewIsTheFormThatProxmoxWouldGet) {
+  const auto preview = guest_preview(spec_of(R"({"resources":{"memory_mib":64},"env":{"A":"b"}})"));
+  ASSERT_TRUE(preview) << to_text(preview.error());
+  EXPECT_EQ(preview->content.at("ostemplate").string_or(""), "local:vztmpl/web.tar");
+  EXPECT_EQ(preview->content.at("hostname").string_or(""), "web-1");
+  EXPECT_EQ(preview->content.at("memory").string_or(""), "64");
+  EXPECT_THAT(json::write(preview->content), testing::HasSubstr("A=b"));
+  EXPECT_EQ(preview->content.find("vmid"), nullptr) << "nobody knows its number yet";
 }
 
 INSTANTIATE_TEST_SUITE_P(Guests, GuestFieldTest, testing::Values(RuntimeKind::pve_lxc));

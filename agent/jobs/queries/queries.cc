@@ -69,6 +69,14 @@ Result<json::Value> Queries::answer(std::string_view kind, const json::Value& qu
   return fail(Code::invalid, "there is no query of kind {}", kind);
 }
 
+Result<UsageReading> Queries::usage(const json::Value& question) const {
+  return usage_reading(journal_, node_, question);
+}
+
+Result<SpecReading> Queries::explain_spec(const json::Value& question) const {
+  return spec_reading(journal_, node_, question);
+}
+
 Result<std::string> Queries::after_which(const json::Value& question) {
   Faults faults;
   Fields fields(question, "", faults);
@@ -166,18 +174,7 @@ Result<json::Value> Queries::events(const json::Value& question) {
 Result<json::Value> Queries::explain(const json::Value& question) {
   const std::string name = TRY(asked_for(question, "name"));
   TRY(ContainerName::parse(name));
-  const RoutingChoice choice = node_.config.container_type(name);
-  json::Value rule;
-  if (choice.rule) {
-    rule = json::Object{{"index", static_cast<std::int64_t>(*choice.rule)},
-                        {"pattern", node_.config.runtime.rules.at(*choice.rule).pattern}};
-  }
-  json::Object view{{"name", name}, {"runtime", to_string(choice.kind)}, {"rule", std::move(rule)}};
-  if (choice.kind == RuntimeKind::runc || choice.kind == RuntimeKind::crun) {
-    const Result<path> program = node_.config.runtime_path(choice.kind);
-    view.set("program", program ? json::Value(program->native()) : json::Value());
-  }
-  return json::Value(std::move(view));
+  return json::Value(routing_view(node_, name));
 }
 
 Result<json::Value> Queries::leaks(const json::Value& question) {

@@ -11,6 +11,8 @@
 #include "agent/jobs/keep/prober.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/queries/page.h"
+#include "agent/jobs/queries/spec_query.h"
+#include "agent/jobs/queries/usage_query.h"
 #include "agent/jobs/reconcile/cluster_watch.h"
 #include "agent/jobs/supervisor.h"
 
@@ -31,6 +33,10 @@ class Queries {
 
   /// The body of the answer to a "query." kind, whose own body is `question`.
   Result<json::Value> answer(std::string_view kind, const json::Value& question);
+  /// Of "query.stats" and of a "query.explain" with a spec: what finds the answer, on another
+  /// thread.
+  Result<UsageReading> usage(const json::Value& question) const;
+  Result<SpecReading> explain_spec(const json::Value& question) const;
 
  private:
   /// The member "after" of a question for a list: the name, of leaks the id, behind which it goes

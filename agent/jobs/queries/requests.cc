@@ -10,6 +10,8 @@ namespace {
 
 /// Queries are small: a deeper document is nobody's honest question.
 constexpr json::ParseOptions kQuestion{false, 8, 4096};
+/// One that has a whole spec is bounded as a job is (intake.cc).
+constexpr json::ParseOptions kQuestionWithSpec{false, 32, messaging::kMostBody};
 
 std::optional<messaging::Role> role_from(std::string_view name) {
   using enum messaging::Role;
@@ -56,7 +58,17 @@ Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
   if (kind.starts_with("input.")) {
     return handle_input(asker, kind, record);
   }
-  const json::Value question = TRY(json::parse(body, kQuestion).context("read the query"));
+  const bool may_have_spec = kind == "query.explain";
+  const json::Value question = TRY(
+      json::parse(body, may_have_spec ? kQuestionWithSpec : kQuestion).context("read the query"));
+  if (answerers_ != nullptr && kind == "query.stats") {
+    Answerers::Find find = TRY(queries_.usage(question));
+    return answer_later(asker, std::move(find));
+  }
+  if (answerers_ != nullptr && may_have_spec && question.find("spec") != nullptr) {
+    Answerers::Find find = TRY(queries_.explain_spec(question));
+    return answer_later(asker, std::move(find));
+  }
   if (kind == "terminal.resize") {
     TRY(inputs_.resize(question));
     answer(asker, "answer", "{}");
@@ -65,6 +77,21 @@ Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
   const json::Value answered = TRY(queries_.answer(kind, question));
   answer(asker, "answer", json::write(answered));
   return {};
+}
+
+Result<> Requests::answer_later(const Asker& asker, Answerers::Find find) {
+  return answerers_->ask(std::move(find), [this, asker](const Result<json::Value>& answered) {
+    std::string text = answered ? json::write(*answered) : std::string();
+    if (text.size() > messaging::kMostBody) {
+      answer(asker, "error",
+             messaging::write_error(
+                 Error{Code::refused, "the answer would be larger than a message may be", {}}));
+    } else if (answered) {
+      answer(asker, "answer", std::move(text));
+    } else {
+      answer(asker, "error", messaging::write_error(answered.error()));
+    }
+  });
 }
 
 Result<> Requests::handle_stream(const Asker& asker, std::string_view kind,

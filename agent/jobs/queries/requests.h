@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/jobs/intake.h"
+#include "agent/jobs/queries/answerers.h"
 #include "agent/jobs/queries/input_streams.h"
 #include "agent/jobs/queries/log_streams.h"
 #include "agent/jobs/queries/queries.h"
@@ -20,12 +21,15 @@ class Requests {
  public:
   using Send = std::function<void(messaging::Record)>;
 
-  Requests(Intake& intake, Queries& queries, LogStreams& streams, InputStreams& inputs, Send send)
+  /// `answerers`: of what takes its time; nullptr where nobody asks for that.
+  Requests(Intake& intake, Queries& queries, LogStreams& streams, InputStreams& inputs, Send send,
+           Answerers* answerers = nullptr)
       : intake_(intake),
         queries_(queries),
         streams_(streams),
         inputs_(inputs),
-        send_(std::move(send)) {}
+        send_(std::move(send)),
+        answerers_(answerers) {}
 
   void handle(const messaging::Record& record);
 
@@ -35,6 +39,7 @@ class Requests {
     std::uint64_t request;
   };
   Result<> handle_kind(const Asker& asker, std::string_view kind, const messaging::Record& record);
+  Result<> answer_later(const Asker& asker, Answerers::Find find);
   Result<> handle_stream(const Asker& asker, std::string_view kind, const std::string& body);
   Result<> handle_input(const Asker& asker, std::string_view kind, const messaging::Record& record);
   void answer(const Asker& asker, std::string_view kind, std::string body);
@@ -44,6 +49,7 @@ class Requests {
   LogStreams& streams_;
   InputStreams& inputs_;
   Send send_;
+  Answerers* answerers_;
 };
 
 }  // namespace drover::jobs

@@ -152,4 +152,23 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
   return view;
 }
 
+json::Object routing_view(const Node& node, const std::string& name,
+                          std::optional<RuntimeKind> wish) {
+  const RoutingChoice choice = node.config.container_type(name);
+  json::Value rule;
+  if (wish) {
+    rule = "spec";
+  } else if (choice.rule) {
+    rule = json::Object{{"index", static_cast<std::int64_t>(*choice.rule)},
+                        {"pattern", node.config.runtime.rules.at(*choice.rule).pattern}};
+  }
+  const RuntimeKind kind = wish.value_or(choice.kind);
+  json::Object view{{"name", name}, {"runtime", to_string(kind)}, {"rule", std::move(rule)}};
+  if (kind == RuntimeKind::runc || kind == RuntimeKind::crun) {
+    const Result<path> program = node.config.runtime_path(kind);
+    view.set("program", program ? json::Value(program->native()) : json::Value());
+  }
+  return view;
+}
+
 }  // namespace drover::jobs

@@ -234,12 +234,6 @@ TEST_F(Commands, CancelTellsWhatTheNodeSays) {
   EXPECT_NE(output.err.find("job-9"), std::string::npos) << output.err;
 }
 
-TEST_F(Commands, ExplainNamesTheRule) {
-  EXPECT_EQ(drover({"explain", "my-app-db"}).out,
-            "my-app-db gets runtime runc (/usr/sbin/runc)\n"
-            "by /runtime/rules/2 of the configuration: pattern \"*-db\"\n");
-}
-
 TEST_F(Commands, NodeAndVersion) {
   EXPECT_NE(drover({"node"}).out.find("node: fake\n"), std::string::npos);
   EXPECT_TRUE(json::parse(drover({"node", "--json"}).out));
