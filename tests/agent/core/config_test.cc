@@ -30,6 +30,8 @@ TEST(ConfigTest, TheEmptyObjectIsAWholeConfiguration) {
   EXPECT_EQ(all.storage.default_storage, "local-folder");
   EXPECT_EQ(all.network.plugin_folders.size(), 2U);
   EXPECT_EQ(all.container.pids, 4096);
+  EXPECT_EQ(all.container.first_user, 2147483648);
+  EXPECT_EQ(all.container.user_ranges, 32767);
   EXPECT_EQ(all.bus.front_user, "drover-front");
 }
 
@@ -162,6 +164,9 @@ INSTANTIATE_TEST_SUITE_P(
         WrongConfig{R"({"network":{"plugin_folders":["a"]}})", "/network/plugin_folders"},
         WrongConfig{R"({"network":{"ranges":[{"bridge":"b"}]}})", "/network/ranges/0/subnet"},
         WrongConfig{R"({"container":{"pids":0}})", "/container/pids"},
+        WrongConfig{R"({"container":{"first_user":1000}})", "/container/first_user"},
+        WrongConfig{R"({"container":{"first_user":4294901760}})", "/container/first_user"},
+        WrongConfig{R"({"container":{"user_ranges":32768}})", "/container/user_ranges"},
         WrongConfig{R"({"bus":{"front_user":""}})", "/bus/front_user"}));
 
 INSTANTIATE_TEST_SUITE_P(
