@@ -1,6 +1,7 @@
 // Container: what a runtime is told about one, once its storage and network are there.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ struct BindMount {
   bool read_only = false;
 };
 
+/// How many users, and groups, a container with users of its own has: from 0 to nobody and beyond.
+inline constexpr std::uint32_t kUsersOfOne = 65536;
+
 struct Container {
   ContainerName name;
   JobId job;  ///< the job that made it; stamped on everything that is made for it
@@ -40,6 +44,8 @@ struct Container {
   Path netns;                     ///< "" for pve-lxc
   std::optional<Vmid> vmid;       ///< pve-lxc
   std::optional<Vmid> source{};   ///< the guest that it is made as a copy of (copy_source.h)
+  std::uint32_t users = 0;  ///< the node's id of root inside, the first of kUsersOfOne; 0: root
+  Path user_namespace{};    ///< where that is pinned; "" where `users` is 0
 };
 
 /// The runtime's live truth about a container.

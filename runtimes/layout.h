@@ -40,6 +40,11 @@
 //     inputs/SESSION                how much of what a client sends a program has read of it
 //                                   (input_record.h)
 //     bus/                          sockets of drover-front, 0700
+//     user-namespaces/NAME.FIRST    pins the user namespace of a container with users of its own,
+//     by
+//                                   the first of them
+//     views/NAME/                   of such a one: rootfs, volumes, binds and names as mounted for
+//                                   its users (user_view.h), 0710 to its own root
 //     droverd.lock                  one agent a node
 #pragma once
 
@@ -105,6 +110,13 @@ struct Layout {
   Path bus() const { return run / "bus"; }
   Path inputs() const { return run / "inputs"; }
   Path lock() const { return run / "droverd.lock"; }
+  Path user_namespaces() const { return run / "user-namespaces"; }
+  /// `first`: Container::users.
+  Path user_namespace(const ContainerName& name, std::uint32_t first) const {
+    return user_namespaces() / fmt::format("{}.{}", name.str(), first);
+  }
+  Path views() const { return run / "views"; }
+  Path view(const ContainerName& name) const { return views() / name.str(); }
   /// Locked while the file system of a volume that outlives containers is made larger.
   Path growing(const std::string& volume) const { return run / "growing" / volume; }
   /// Where ip-netns(8) keeps named network namespaces; ours are "drover-NAME".

@@ -45,17 +45,22 @@ Result<std::vector<Leftover>> named_as_containers(const Path& folder) {
 
 Result<std::vector<Leftover>> container_mounts(const Layout& layout) {
   const std::string table = TRY(system::read_file("/proc/self/mountinfo"));
-  std::error_code error;
-  const Path resolved = std::filesystem::weakly_canonical(layout.containers(), error);
-  const std::string top = (error ? layout.containers() : resolved).native() + "/";
+  std::vector<std::string> tops;
+  for (const Path& folder : {layout.containers(), layout.views(), layout.user_namespaces()}) {
+    std::error_code error;
+    const Path resolved = std::filesystem::weakly_canonical(folder, error);
+    tops.push_back((error ? folder : resolved).native() + "/");
+  }
   std::vector<Leftover> found;
   for (const MountPoint& point : parse_mount_table(table)) {
     const std::string& target = point.target.native();
-    if (!target.starts_with(top)) {
+    const auto top = std::find_if(tops.begin(), tops.end(),
+                                  [&](const std::string& one) { return target.starts_with(one); });
+    if (top == tops.end()) {
       continue;
     }
-    std::string name = target.substr(top.size());
-    name.resize(std::min(name.find('/'), name.size()));
+    std::string name = target.substr(top->size());
+    name.resize(std::min(name.find_first_of("/."), name.size()));
     if (ContainerName::parse(name)) {
       found.push_back({point.target, std::move(name)});
     }
@@ -67,7 +72,7 @@ Result<std::vector<Leftover>> container_mounts(const Layout& layout) {
 
 Result<std::vector<Leftover>> container_folders(const Layout& layout) {
   std::vector<Leftover> found;
-  for (const Path& folder : {layout.containers(), layout.lxc()}) {
+  for (const Path& folder : {layout.containers(), layout.lxc(), layout.views()}) {
     std::vector<Leftover> some = TRY(named_as_containers(folder));
     std::error_code error;
     for (Leftover& leftover : some) {

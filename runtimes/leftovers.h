@@ -16,9 +16,10 @@ struct Leftover {
   std::string container;
 };
 
-/// Everything mounted below Layout::containers() in this mount namespace, the deepest first.
+/// Everything mounted below Layout::containers(), views() and user_namespaces() in this mount
+/// namespace, the deepest first.
 Result<std::vector<Leftover>> container_mounts(const Layout& layout);
-/// Layout::container(NAME), and LXC's own below Layout::lxc().
+/// Layout::container(NAME), LXC's own below Layout::lxc(), and Layout::view(NAME).
 Result<std::vector<Leftover>> container_folders(const Layout& layout);
 Result<std::vector<Leftover>> exit_files(const Layout& layout);
 /// Layout::pid_file(NAME) and those whose name goes on behind a dot: of monitors and of programs

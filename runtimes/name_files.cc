@@ -6,6 +6,7 @@
 
 #include "agent/core/ip_address.h"
 #include "agent/system/mount_target.h"
+#include "runtimes/user_view.h"
 
 namespace drover::runtimes {
 namespace {
@@ -129,7 +130,8 @@ std::vector<BindMount> name_mounts(const Layout& layout, const Container& contai
   for (const std::string_view file : {kResolvConf, kHosts, kHostname}) {
     std::string target = fmt::format("/etc/{}", file);
     if (!is_covered(container, target)) {
-      mounts.push_back({layout.names(container.name) / file, std::move(target), false});
+      mounts.push_back({seen_at(layout, container, layout.names(container.name)) / file,
+                        std::move(target), false});
     }
   }
   return mounts;
@@ -138,8 +140,9 @@ std::vector<BindMount> name_mounts(const Layout& layout, const Container& contai
 Result<> write_name_files(const Layout& layout, const Container& container,
                           const std::vector<Attachment>& interfaces) {
   const Path folder = layout.names(container.name);
+  const Path seen = seen_at(layout, container, folder);
   for (const BindMount& mount : container.mounts) {
-    if (mount.source.parent_path() != folder) {
+    if (mount.source.parent_path() != seen) {
       continue;
     }
     const std::string file = mount.source.filename();
@@ -148,7 +151,7 @@ Result<> write_name_files(const Layout& layout, const Container& container,
                              : file == kHosts ? hosts_of(container, interfaces)
                                               : name_inside(container) + "\n";
     TRY(system::make_folders(folder, 0700));
-    TRY(system::replace_file(mount.source, text));
+    TRY(system::replace_file(folder / file, text));
     TRY(system::make_mount_target(container.rootfs, mount.target)
             .context(fmt::format("container {}", container.name.str())));
   }

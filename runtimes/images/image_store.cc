@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "agent/system/idmapped_mount.h"
+#include "runtimes/bind_sources.h"
 #include "runtimes/images/image_folders.h"
 #include "runtimes/images/oci_layout.h"
 #include "runtimes/images/unpack_image.h"
@@ -245,6 +247,40 @@ Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower) {
 
 Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower,
                                 const system::UniqueFd& opened) {
+  return mount_overlay(name, lower, path_of(opened));
+}
+
+Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower,
+                                    const system::UniqueFd& opened, const system::UniqueFd& users,
+                                    std::uint32_t first) {
+  if (TRY(is_mounted(layout_.rootfs(name)))) {
+    return {};
+  }
+  // An overlay takes layers with other owners (since Linux 5.19), and none that is mounted nowhere.
+  const Path below = shifted_lower(name);
+  const system::UniqueFd tree = TRY(system::clone_mount(opened, false).context(lower.native()));
+  TRY(system::map_owners(tree, users, false, lower));
+  TRY(unmount_bind(below));
+  TRY(system::make_folders(below, 0700));
+  TRY(system::attach_mount(tree, below));
+  // The upper layer holds the node's ids, as they are: it is empty, so that nothing has to be
+  // changed but itself, and no file of it with set-user-ID is ever one of the node's root. An
+  // overlay would also not write into one with other owners, in which its maker is nobody.
+  const Path upper = layout_.container(name) / "upper";
+  Result<> mounted = system::make_folders(upper);
+  if (mounted && ::chown(upper.c_str(), first, first) != 0) {
+    mounted = fail(Code::broken, "give {} to root of container {}: {}", upper.native(), name.str(),
+                   std::strerror(errno));
+  }
+  if (mounted) {
+    mounted = mount_overlay(name, lower, path_of(tree));
+  }
+  TRY(unmount_bind(below));
+  return mounted;
+}
+
+Result<> ImageStore::mount_overlay(const ContainerName& name, const Path& lower,
+                                   const Path& below) {
   const Path target = layout_.rootfs(name);
   const Path upper = layout_.container(name) / "upper";
   const Path work = layout_.container(name) / "work";
@@ -254,8 +290,8 @@ Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower,
   if (TRY(is_mounted(target))) {
     return {};
   }
-  const std::string options = fmt::format("lowerdir={},upperdir={},workdir={}",
-                                          path_of(opened).native(), escaped(upper), escaped(work));
+  const std::string options = fmt::format("lowerdir={},upperdir={},workdir={}", below.native(),
+                                          escaped(upper), escaped(work));
   if (options.size() >= static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
     return fail(Code::refused, "mount the root of container {}: its paths are too long together",
                 name.str());
@@ -274,6 +310,7 @@ Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower,
 
 Result<> ImageStore::unmount_root(const ContainerName& name, const system::Stop& stop) {
   TRY(unmount_volume(layout_.rootfs(name), stop));
+  TRY(unmount_bind(shifted_lower(name)));
   TRY(system::remove_tree(layout_.container(name) / "upper"));
   return system::remove_tree(layout_.container(name) / "work");
 }

@@ -73,6 +73,11 @@ class ImageStore {
   Result<> mount_root(const ContainerName& name, const Path& lower);
   /// The same of a folder that is open already, whatever stands at `lower`, its path, now.
   Result<> mount_root(const ContainerName& name, const Path& lower, const system::UniqueFd& opened);
+  /// The same with its files shown as those of the user namespace `users`, whose root is `first` on
+  /// the node; what is written belongs to these. `refused` where the file system of `lower` cannot.
+  Result<> mount_root_for(const ContainerName& name, const Path& lower,
+                          const system::UniqueFd& opened, const system::UniqueFd& users,
+                          std::uint32_t first);
   /// Unmounts it and removes what was written. Absent is success.
   Result<> unmount_root(const ContainerName& name, const system::Stop& stop);
 
@@ -83,6 +88,10 @@ class ImageStore {
     std::weak_ptr<const void> pin;  // guarded by busy
   };
   std::shared_ptr<Root> root_named(const std::string& folder);
+  /// `below`: the folder of `lower` by a descriptor that is open.
+  Result<> mount_overlay(const ContainerName& name, const Path& lower, const Path& below);
+  /// Where a layer with other owners is mounted, as long as an overlay of it is made.
+  Path shifted_lower(const ContainerName& name) const { return layout_.container(name) / "lower"; }
   /// Waits for whoever is at it; that this job is cancelled is heard meanwhile.
   static Result<std::unique_lock<std::mutex>> hold(Root& root, const std::string& what,
                                                    const system::Stop& stop);

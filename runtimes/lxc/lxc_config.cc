@@ -107,7 +107,8 @@ std::string word(std::string_view text) {
   return quoted;
 }
 
-Result<> add_mounts(Lines& lines, InitSystem init, const Path& monitor_program, const Path& home) {
+Result<> add_mounts(Lines& lines, InitSystem init, const Path& monitor_program, const Path& home,
+                    const Path& hook) {
   // What of /proc may not be seen or written is covered by drover-lxc, which writes the container's
   // own settings before (kernel_files.h).
   // An init makes groups of its own. By "force", because a program that may mount would be left to
@@ -116,7 +117,7 @@ Result<> add_mounts(Lines& lines, InitSystem init, const Path& monitor_program, 
                                               init == InitSystem::none ? "ro" : "rw")));
   TRY(lines.add("lxc.hook.version", "1"));
   TRY(lines.add("lxc.hook.mount", fmt::format("{} --prepare {}", word(monitor_program.native()),
-                                              word(home.native()))));
+                                              word(hook.native()))));
   return lines.add("lxc.hook.stop", fmt::format("{} --ended {}", word(monitor_program.native()),
                                                 word(home.native())));
 }
@@ -179,6 +180,10 @@ Result<> add_limits(Lines& lines, const Spec& spec, InitSystem init) {
 
 }  // namespace
 
+Path hook_folder(const Container& container, const Path& home) {
+  return container.users == 0 ? home : container.rootfs.parent_path() / "hook";
+}
+
 Path lack_of_memory_note(const Path& home) {
   return home / "oom";
 }
@@ -200,6 +205,13 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
   }
   TRY(lines.add("lxc.cgroup.dir.monitor", lxc_cgroup(container.name) + ".monitor"));
   TRY(lines.add("lxc.namespace.share.net", container.netns.native()));
+  if (container.users != 0) {
+    for (const char* kind : {"u", "g"}) {
+      TRY(lines.add("lxc.idmap", fmt::format("{} 0 {} {}", kind, container.users, kUsersOfOne)));
+    }
+    // The one that its network belongs to.
+    TRY(lines.add("lxc.namespace.share.user", container.user_namespace.native()));
+  }
   TRY(lines.add("lxc.autodev", "1"));
   TRY(lines.add("lxc.pty.max", "1024"));
   TRY(lines.add("lxc.tty.max", "0"));
@@ -215,7 +227,7 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
     TRY(lines.add("lxc.seccomp.profile", kSeccompProfile.native()));
   }
   TRY(add_process(lines, spec));
-  TRY(add_mounts(lines, init, monitor_program, home));
+  TRY(add_mounts(lines, init, monitor_program, home, hook_folder(container, home)));
   TRY(add_limits(lines, spec, init));
   return lines.take();
 }

@@ -23,8 +23,8 @@ Result<LxcStart> LxcRuntime::make_session(const Container& container, const Exec
   const ImageUser user = TRY(
       find_image_user(container.rootfs, request.user.empty() ? container.spec.user : request.user));
   whole.user = fmt::format("{}:{}", user.uid, user.gid);
-  return LxcStart{layout_.lxc(), container.name.str(), with_usual_terminal(std::move(whole)),
-                  process_settings_of(spec)};
+  return LxcStart{lxc_path(container.name), container.name.str(),
+                  with_usual_terminal(std::move(whole)), process_settings_of(spec)};
 }
 
 Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& request,

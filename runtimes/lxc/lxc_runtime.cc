@@ -128,7 +128,7 @@ Result<State> LxcRuntime::state_of(const ContainerName& name, const Stop& stop) 
   // The monitor writes the exit file when it has nothing else left to do, and a start removes it.
   const bool ended = std::filesystem::exists(layout_.exit_file(name), error);
   if (!ended && monitor(name)) {
-    const LxcLife life = TRY(lxc_life(layout_.lxc(), name.str(), stop));
+    const LxcLife life = TRY(lxc_life(lxc_path(name), name.str(), stop));
     const Status status = life.status == Status::stopped ? Status::stopping : life.status;
     return State{status, life.init, {}};
   }
@@ -177,15 +177,6 @@ BundleOptions LxcRuntime::bundle_options() const {
   return options;
 }
 
-Result<> LxcRuntime::write_config(const Container& container, const Spec& spec) const {
-  const Path folder = home(container.name);
-  const std::string config =
-      TRY(make_lxc_config(container, spec, options_.monitor_program, folder));
-  TRY(system::make_folders(folder, 0700));
-  TRY(system::write_atomically(folder / "config.json", spec.emit(), 0600));
-  return system::write_atomically(folder / "config", config, 0600);
-}
-
 Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   TRY(require(container, "start", {Status::created, Status::stopped}, stop));
   // Written anew: one that an older agent has left may still let liblxc mount the volumes.
@@ -208,9 +199,10 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   system::RunOptions options;
   options.timeout = kStartTimeout;
   std::vector<std::string> argv(
-      {options_.monitor_program.native(), "--lxc-path", layout_.lxc().native(), "--name",
-       container.name.str(), "--log", layout_.log(container.name).native(), "--log-file-bytes",
-       std::to_string(log.file_bytes), "--log-files", std::to_string(log.files), "--exit-file",
+      {options_.monitor_program.native(), "--lxc-path", lxc_path(container.name).native(), "--name",
+       container.name.str(), "--hook-folder", hook_folder(container, folder).native(), "--log",
+       layout_.log(container.name).native(), "--log-file-bytes", std::to_string(log.file_bytes),
+       "--log-files", std::to_string(log.files), "--exit-file",
        layout_.exit_file(container.name).native(), "--pid-file",
        layout_.pid_file(container.name).native()});
   system::UniqueFd listener;
@@ -236,7 +228,7 @@ Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& st
   TRY(check_signal("kill", container.name, signal));
   const State state = TRY(require(container, "kill", {Status::running, Status::paused}, stop));
   const std::string& name = container.name.str();
-  const system::UniqueFd init = TRY(lxc_open_init(layout_.lxc(), name));
+  const system::UniqueFd init = TRY(lxc_open_init(lxc_path(container.name), name));
   if (signal == SIGKILL) {
     note_kill(home(container.name));
   }
@@ -250,7 +242,7 @@ Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& st
 /// SIGKILL may have ended it before it could be thawed, and so may a signal the thaw itself.
 Result<> LxcRuntime::thaw_or_end(const ContainerName& name, const system::UniqueFd& init,
                                  const Stop& stop) const {
-  const Result<> thawed = lxc_thaw(layout_.lxc(), name.str(), stop);
+  const Result<> thawed = lxc_thaw(lxc_path(name), name.str(), stop);
   return thawed || TRY(await_end(init, kThawRace, stop)) ? Result<>() : thawed;
 }
 
@@ -259,7 +251,8 @@ Result<> LxcRuntime::thaw_or_end(const ContainerName& name, const system::Unique
 Result<> LxcRuntime::end(const Container& container, const State& state, int signal,
                          milliseconds grace, const Stop& stop) {
   const std::optional<system::UniqueFd> watching = monitor(container.name);
-  const Result<system::UniqueFd> init = lxc_open_init(layout_.lxc(), container.name.str());
+  const Result<system::UniqueFd> init =
+      lxc_open_init(lxc_path(container.name), container.name.str());
   if (init) {
     TRY(send_signal(*init, signal));
     if (state.status == Status::paused) {
@@ -302,12 +295,12 @@ Result<Exit> LxcRuntime::stop(const Container& container, int signal, millisecon
 
 Result<> LxcRuntime::pause(const Container& container, const Stop& stop) {
   TRY(require(container, "pause", {Status::running}, stop));
-  return lxc_freeze(layout_.lxc(), container.name.str(), stop);
+  return lxc_freeze(lxc_path(container.name), container.name.str(), stop);
 }
 
 Result<> LxcRuntime::resume(const Container& container, const Stop& stop) {
   TRY(require(container, "resume", {Status::paused}, stop));
-  return lxc_thaw(layout_.lxc(), container.name.str(), stop);
+  return lxc_thaw(lxc_path(container.name), container.name.str(), stop);
 }
 
 Result<State> LxcRuntime::state(const Container& container, const Stop& stop) {

@@ -56,6 +56,9 @@ class LxcRuntime final : public Runtime {
   BundleOptions bundle_options() const;
   /// LXC's own configuration, and the one it was made from.
   Result<> write_config(const Container& container, const Spec& spec) const;
+  Result<> open_to_own_root(const Container& container, const Spec& spec) const;
+  /// What LXC calls the folder of its containers, by which it is asked of this one.
+  Path lxc_path(const ContainerName& name) const;
   Path home(const ContainerName& name) const { return layout_.lxc() / name.str(); }
   /// Its monitor, while it lives.
   std::optional<system::UniqueFd> monitor(const ContainerName& name) const;

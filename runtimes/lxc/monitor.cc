@@ -21,6 +21,7 @@
 #include "agent/system/process.h"
 #include "runtimes/lxc/prepare_root.h"
 #include "runtimes/oci/bundle.h"
+#include "runtimes/oci/own_streams.h"
 #include "runtimes/output_log.h"
 #include "runtimes/sessions/input_server.h"
 
@@ -106,7 +107,7 @@ Outcome start_and_wait(const MonitorPlan& plan, const runtimes::Spec& spec) {
 
 /// What went wrong in our part of the start, else liblxc's first complaint.
 std::string why_not(const MonitorPlan& plan) {
-  if (Result<std::string> ours = system::read_file(prepare_error(plan.lxc_path / plan.name));
+  if (Result<std::string> ours = system::read_file(prepare_error(plan.hook_folder));
       ours && !ours->empty()) {
     return std::move(*ours);
   }
@@ -143,11 +144,15 @@ class Monitor {
     log_.emplace(TRY(runtimes::OutputLog::append(plan_.log, clock_, plan_.log_bounds)));
     out_ = TRY(make_pipe());
     err_ = TRY(make_pipe());
+    for (const Pipe* pipe : {&out_, &err_}) {
+      TRY(runtimes::give_stream(spec, fmt::format("/proc/self/fd/{}", pipe->write.get())));
+    }
     outcome_ = TRY(make_pipe());
     if (plan_.listener >= 0) {
       in_ = TRY(make_pipe());
+      TRY(runtimes::give_stream(spec, fmt::format("/proc/self/fd/{}", in_.read.get())));
     }
-    ::unlink(prepare_error(plan_.lxc_path / plan_.name).c_str());
+    ::unlink(prepare_error(plan_.hook_folder).c_str());
     TRY(stamp());
     const pid_t starter = fork();
     if (starter < 0) {

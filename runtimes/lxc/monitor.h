@@ -13,7 +13,8 @@ namespace drover::lxc {
 struct MonitorPlan {
   system::Path lxc_path;
   std::string name;
-  system::Path log;  ///< gets what the container prints
+  system::Path hook_folder;  ///< where the hook of the start leaves why it failed
+  system::Path log;          ///< gets what the container prints
   runtimes::LogBounds log_bounds;
   system::Path exit_file;  ///< gets its exit code
   system::Path pid_file;   ///< gets the pid of its first process

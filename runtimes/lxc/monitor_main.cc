@@ -55,11 +55,14 @@ int main(int argc, char** argv) {
   CLI::App app("drover-lxc: starts one LXC container and stays with it; called by droverd");
   lxc::MonitorPlan plan;
   std::string lxc_path;
+  std::string hook_folder;
   std::string log;
   std::string exit_file;
   std::string pid_file;
   app.add_option("--lxc-path", lxc_path, "folder of LXC's containers")->required();
   app.add_option("--name", plan.name, "the container")->required();
+  app.add_option("--hook-folder", hook_folder, "folder of the bundle for the hook of its start")
+      ->required();
   app.add_option("--log", log, "file for what it prints")->required();
   app.add_option("--log-file-bytes", plan.log_bounds.file_bytes,
                  "a file of it that has more is full")
@@ -72,6 +75,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", DROVER_VERSION);
   CLI11_PARSE(app, argc, argv);
   plan.lxc_path = lxc_path;
+  plan.hook_folder = hook_folder;
   plan.log = log;
   plan.exit_file = exit_file;
   plan.pid_file = pid_file;

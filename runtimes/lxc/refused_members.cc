@@ -13,7 +13,6 @@ constexpr std::array kLxcRefusals = {
     Refusal{"resources.disk_mib",
             "the root has no disk of its own; it shares one of the node (runtime pve-lxc has)"},
     Refusal{"seccomp", "LXC's own filter holds for all; leave it out"},
-    Refusal{"user_namespace", "the users inside are the node's own; leave it out"},
     Refusal{"annotations", "a container's configuration carries Drover's stamps only; use labels"},
     Refusal{"log.driver",
             "what it prints is kept in files, not in the node's journal; leave it out"},

@@ -90,7 +90,10 @@ class Networks {
   Result<> check_addressed(const NetworkSpec& spec) const;
 
   /// The pinned namespace Layout::netns(name), loopback up. One that is there already is success.
-  Result<> make_namespace(const ContainerName& name, const system::Stop& stop);
+  /// With `users`, where a user namespace is pinned, it belongs to that, and one that does not is
+  /// made anew.
+  Result<> make_namespace(const ContainerName& name, const system::Stop& stop,
+                          const Path& users = {});
   /// With what plugins have still kept of it.
   Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);
   /// Plugs `spec.interface` into `spec.bridge`, which must exist on this node: a bridge is never
@@ -140,6 +143,7 @@ class Networks {
   Path reservation(const NetworkSpec& spec) const;
   /// What is given out to such an interface; none when nobody has said.
   std::optional<BridgeRange> range_of(const NetworkSpec& spec) const;
+  Result<> add_namespace(const std::string& id, const Path& users, const system::Stop& stop);
   /// The namespace's path; "" when it is gone.
   static Path pinned(const ContainerName& name);
   /// Has the plugins take back what they have kept of the container; of the job alone, unless "".

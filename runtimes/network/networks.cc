@@ -5,6 +5,7 @@
 #include "agent/core/ip_address.h"
 #include "agent/system/child.h"
 #include "agent/system/link.h"
+#include "agent/system/user_namespace.h"
 #include "runtimes/network/cni.h"
 #include "runtimes/network/host_end.h"
 #include "runtimes/network/interface_chain.h"
@@ -26,18 +27,36 @@ Networks::Networks(Layout layout, NetworkOptions options)
       options_(std::move(options)),
       chains_(options_.plugin_folders, layout_.cni_chains()) {}
 
-Result<> Networks::make_namespace(const ContainerName& name, const system::Stop& stop) {
+Result<> Networks::add_namespace(const std::string& id, const Path& users,
+                                 const system::Stop& stop) {
+  if (users.empty()) {
+    return run_ip({"netns", "add", id}, stop);
+  }
+  const system::UniqueFd owner = TRY(system::open_pinned_namespace(users));
+  return system::with_network_namespace(owner, [&](pid_t inside) {
+    return run_ip({"netns", "attach", id, std::to_string(inside)}, stop);
+  });
+}
+
+Result<> Networks::make_namespace(const ContainerName& name, const system::Stop& stop,
+                                  const Path& users) {
   const Path pin = Layout::netns(name);
   const std::string id = pin.filename();
   std::error_code error;
   if (std::filesystem::exists(pin, error)) {
+    if (TRY(is_mounted(pin)) && !users.empty()) {
+      const system::UniqueFd owner = TRY(system::open_pinned_namespace(users));
+      if (!TRY(system::belongs_to(pin, owner))) {
+        TRY(remove_namespace(name, stop));
+      }
+    }
     if (TRY(is_mounted(pin))) {
       return run_ip({"-n", id, "link", "set", "lo", "up"}, stop);
     }
     // A file that pins nothing is what a crash in the middle leaves.
     std::filesystem::remove(pin, error);
   }
-  TRY(run_ip({"netns", "add", id}, stop));
+  TRY(add_namespace(id, users, stop));
   return run_ip({"-n", id, "link", "set", "lo", "up"}, stop);
 }
 

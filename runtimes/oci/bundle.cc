@@ -150,6 +150,9 @@ Result<Spec> make_spec(const Container& container, const BundleOptions& options)
   const std::vector<std::string> capabilities = bounding_capabilities(wish.security);
   set_capabilities(spec, user, capabilities, wish.security);
   confine(spec, container.netns);
+  if (container.users != 0) {
+    give_own_users(spec, container.user_namespace, container.users);
+  }
   TRY(choose_confinement(spec, wish, options.apparmor)
           .context("container " + container.name.str()));
   const Resources whole = whole_limits(wish.resources, options);

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "agent/core/ascii.h"
+#include "runtimes/container.h"
 #include "runtimes/oci/confinement.h"
 #include "runtimes/oci/node_device.h"
 
@@ -72,8 +73,10 @@ bool has_apparmor() {
 Result<> choose_confinement(Spec& spec, const ContainerSpec& wish, bool apparmor) {
   spec.set({"process", "noNewPrivileges"}, wish.security.no_new_privileges);
   set_process_limits(spec, wish.rlimits);
-  // Lets a program ping without a raw socket (icmp(7)).
-  spec.set({"linux", "sysctl", "net.ipv4.ping_group_range"}, "0 2147483647");
+  // Lets a program ping without a raw socket (icmp(7)). All groups that there are inside.
+  spec.set({"linux", "sysctl", "net.ipv4.ping_group_range"},
+           wish.security.user_namespace == "auto" ? fmt::format("0 {}", kUsersOfOne - 1)
+                                                  : "0 2147483647");
   for (const auto& [name, value] : wish.sysctls) {
     spec.set({"linux", "sysctl", name}, value);
   }
@@ -103,6 +106,12 @@ Result<> check_choices(const ContainerSpec& wish, RuntimeKind kind, bool apparmo
                 "{}, apparmor: the node's kernel has no AppArmor, so that profile {} would confine "
                 "nothing; leave it out",
                 to_string(kind), profile);
+  }
+  if (wish.security.user_namespace == "auto" && !wish.devices.empty()) {
+    return fail(Code::refused,
+                "{}, devices: they belong to the node's users, and with user_namespace auto root "
+                "inside is none of them; leave one of both out",
+                to_string(kind));
   }
   for (const DeviceSpec& device : wish.devices) {
     if (is_no_place_for_node(device.target)) {

@@ -1,5 +1,7 @@
 #include "runtimes/oci/confinement.h"
 
+#include "runtimes/container.h"
+
 namespace drover::runtimes {
 namespace {
 
@@ -54,6 +56,16 @@ void confine(Spec& spec, const system::Path& netns) {
   deny_devices(spec);
   spec.set({"linux", "maskedPaths"}, masked_paths());
   spec.set({"linux", "readonlyPaths"}, readonly_paths());
+}
+
+void give_own_users(Spec& spec, const system::Path& space, std::uint32_t first) {
+  spec.add_namespace("user", space);
+  // The namespace has them, and a runtime that is to join it wants to be told nevertheless.
+  const json::Array ids{json::Object{{"containerID", std::uint64_t{0}},
+                                     {"hostID", std::uint64_t{first}},
+                                     {"size", std::uint64_t{kUsersOfOne}}}};
+  spec.set({"linux", "uidMappings"}, ids);
+  spec.set({"linux", "gidMappings"}, ids);
 }
 
 }  // namespace drover::runtimes

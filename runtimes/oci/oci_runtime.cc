@@ -11,6 +11,7 @@
 #include "runtimes/images/root_image.h"
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/chosen_confinement.h"
+#include "runtimes/oci/own_streams.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/refused_members.h"
 #include "runtimes/oci/seccomp_profile.h"
@@ -172,7 +173,11 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
 }
 
 Result<> OciRuntime::start(const Container& container, const Stop& stop) {
-  TRY(require(container, "start", {Status::created}, stop));
+  const LiveState now = TRY(require(container, "start", {Status::created}, stop));
+  if (container.users != 0) {
+    const Spec spec = TRY(read_bundle(layout_.bundle(container.name)));
+    TRY(give_streams(spec, now.pid).context("start container " + container.name.str()));
+  }
   return act(container, {"start", container.name.str()}, stop);
 }
 

@@ -11,7 +11,6 @@ namespace {
 constexpr std::array kOciRefusals = {
     Refusal{"resources.disk_mib",
             "the root has no disk of its own; it shares one of the node (runtime pve-lxc has)"},
-    Refusal{"user_namespace", "the users inside are the node's own; leave it out"},
     Refusal{"log.driver",
             "what it prints is kept in files, not in the node's journal; leave it out"},
     Refusal{"firewall",

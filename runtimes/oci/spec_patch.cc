@@ -20,6 +20,8 @@ constexpr std::array kOwnMembers = {
     OwnMember{{"hooks", ""}, "they run on the node, not in the container"},
     OwnMember{{"linux", "cgroupsPath"}, "its limits and its processes are found by it"},
     OwnMember{{"linux", "namespaces"}, "its network is in one of them; use networks"},
+    OwnMember{{"linux", "uidMappings"}, "its users are given out by the node; use user_namespace"},
+    OwnMember{{"linux", "gidMappings"}, "its users are given out by the node; use user_namespace"},
     OwnMember{{"process", "terminal"}, "its monitor keeps what it prints"},
 };
 

@@ -82,7 +82,7 @@ TEST_F(UsageQueryTest, WhatIsAnsweredLaterGoesToWhoHasAsked) {
       *loop_, *journal_, layout_,
       [](const LogStreams::Address&, std::string_view, json::Object, std::string, std::string) {});
   std::vector<messaging::Record> sent;
-  InputStreams inputs(*loop_, *journal_, *node_, *clock_,
+  InputStreams inputs(*loop_, *journal_, *node_, clock_,
                       [](const InputStreams::Address&, std::string_view, const json::Value&) {});
   Requests requests(
       *intake_, queries, streams, inputs,

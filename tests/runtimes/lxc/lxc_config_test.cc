@@ -57,6 +57,24 @@ std::string group_key(const std::string& key) {
   return (has_unified_cgroups() ? "\nlxc.cgroup2." : "\nlxc.cgroup.") + key;
 }
 
+TEST(LxcConfigTest, UsersOfItsOwnAreThoseOfThePinnedNamespace) {
+  EXPECT_THAT(config_of([](Spec&) {}), Not(HasSubstr("lxc.idmap")));
+  Container container = container_of_test();
+  container.users = 2147483648;
+  container.user_namespace = "/run/drover/user-namespaces/web.2147483648";
+  container.rootfs = "/run/drover/views/web/rootfs";
+  Spec spec;
+  spec.set_args({"serve"});
+  spec.set_cwd("/");
+  const auto text = make_lxc_config(container, spec, "/usr/lib/drover/drover-lxc", "/state/web");
+  ASSERT_TRUE(text) << to_text(text.error());
+  EXPECT_THAT(*text, AllOf(HasSubstr("\nlxc.idmap = u 0 2147483648 65536\n"),
+                           HasSubstr("\nlxc.idmap = g 0 2147483648 65536\n"),
+                           HasSubstr("\nlxc.namespace.share.user = /run/drover/user-namespaces/"),
+                           HasSubstr("--prepare /run/drover/views/web/hook\n"),
+                           HasSubstr("--ended /state/web\n")));
+}
+
 TEST(LxcConfigTest, ProcessesHaveTheirLimitsAndPrivileges) {
   const std::string text = config_of([](Spec& spec) {
     spec.set({"process", "rlimits"},

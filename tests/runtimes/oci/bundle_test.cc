@@ -62,6 +62,26 @@ TEST_F(BundleTest, IsStampedAndNamedAfterTheContainer) {
             "drover.slice:drover:web-1");
 }
 
+TEST_F(BundleTest, UsersOfItsOwnAreThoseOfThePinnedNamespace) {
+  EXPECT_TRUE(made().document().at("linux").at("uidMappings").is_null());
+  container_.users = 2147483648;
+  container_.user_namespace = "/run/drover/user-namespaces/web-1.2147483648";
+  container_.spec.security.user_namespace = "auto";
+  const Spec spec = made();
+  const json::Value& part = spec.document().at("linux");
+  EXPECT_THAT(*part.at("namespaces").array(),
+              Contains(json::Value(
+                  json::Object{{"type", "user"}, {"path", container_.user_namespace.native()}})));
+  for (const char* ids : {"uidMappings", "gidMappings"}) {
+    const json::Value& map = part.at(ids).array()->at(0);
+    EXPECT_EQ(map.at("containerID").integer_or(-1), 0);
+    EXPECT_EQ(map.at("hostID").integer_or(-1), 2147483648);
+    EXPECT_EQ(map.at("size").integer_or(-1), 65536);
+  }
+  // A group that there is not inside would be none to the kernel.
+  EXPECT_EQ(part.at("sysctl").at("net.ipv4.ping_group_range"), json::Value("0 65535"));
+}
+
 TEST_F(BundleTest, TheJobsWordsGoBeforeTheImages) {
   container_.image = {{"image-entry"},   {"image-word"}, {"A=1", "B=2", "nonsense", "=x"},
                       "relative/folder", "web",          ""};
