@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <limits>
 #include <utility>
 
 namespace drover::jobs {
@@ -27,6 +28,13 @@ std::optional<Vmid> vmid_in(const json::Value& value, std::string_view key) {
 }
 
 }  // namespace
+
+std::uint32_t users_in(const json::Value& record) {
+  const std::int64_t first = record.at("users").integer_or(0);
+  return first > 0 && first <= std::numeric_limits<std::uint32_t>::max()
+             ? static_cast<std::uint32_t>(first)
+             : 0;
+}
 
 json::Value to_json(const runtimes::ImageConfig& image) {
   return json::Object{{"entrypoint", to_array(image.entrypoint)},
@@ -108,6 +116,10 @@ json::Value to_json(const ContainerRecord& record) {
   if (container.source) {
     object.set("source", std::uint64_t{container.source->value});
   }
+  if (container.users != 0) {
+    object.set("users", std::uint64_t{container.users});
+    object.set("user_namespace", container.user_namespace.native());
+  }
   if (!record.snapshots.empty()) {
     object.set("snapshots", runtimes::to_json(record.snapshots));
   }
@@ -162,6 +174,8 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
   }
   record.container.vmid = vmid_in(value, "vmid");
   record.container.source = vmid_in(value, "source");
+  record.container.users = users_in(value);
+  record.container.user_namespace = std::string(value.at("user_namespace").string_or(""));
   return record;
 }
 

@@ -32,6 +32,9 @@ std::optional<NetworkSpec> network_for(const ContainerRecord& record, std::strin
 /// and those that its job has chosen. Empty where nobody knows.
 json::Object addresses_by_interface(const ContainerRecord& record);
 
+/// Container::users of a record, without reading the rest of it.
+std::uint32_t users_in(const json::Value& record);
+
 json::Value to_json(const runtimes::ImageConfig& image);
 runtimes::ImageConfig image_config_from_json(const json::Value& value);
 json::Value to_json(const ContainerRecord& record);

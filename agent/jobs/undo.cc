@@ -7,6 +7,7 @@
 #include "agent/jobs/journal/kept_log.h"
 #include "agent/jobs/node_turns.h"
 #include "runtimes/bind_sources.h"
+#include "runtimes/user_view.h"
 
 namespace drover::jobs {
 namespace {
@@ -101,6 +102,14 @@ const std::map<std::string, Undo, std::less<>>& undos() {
        [](const Node& node, const ContainerRecord& record, const StepRow&,
           const system::Stop& stop) {
          return node.networks.remove_namespace(record.container.name, stop);
+       }},
+      {"users.make",
+       [](const Node& node, const ContainerRecord& record, const StepRow&, const system::Stop&) {
+         return runtimes::remove_own_users(node.layout, record.container.name);
+       }},
+      {"view.make",
+       [](const Node& node, const ContainerRecord& record, const StepRow&, const system::Stop&) {
+         return runtimes::remove_view(node.layout, record.container.name);
        }},
       {"network.lease", give_lease_back},
       {"network.attach", detach_network},

@@ -4,7 +4,9 @@
 probe_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 """
 
+import os
 import pathlib
+import signal
 import sys
 import time
 import unittest
@@ -44,6 +46,43 @@ class ProbeLife(unittest.TestCase):
                 self.run_probed(runtime, address, "--", "sh", "-c", SERVER % address + SERVE % 0)
                 self.assertEqual(self.await_health(f"on-{runtime}", "healthy"),
                                  {"http-8080": True, "tcp-8080": True, "exec": True})
+
+    def test_users_of_their_own_outlive_an_agent_that_is_killed(self):
+        def outside(name):
+            seen = self.node.await_status(name, "running")
+            with open(f"/proc/{seen['pid']}/uid_map", encoding="ascii") as mapped:
+                inside, first, count = map(int, mapped.read().split())
+            self.assertEqual(seen["users"], {"first": first, "count": count})
+            self.assertEqual((inside, count), (0, 65536))
+            return first
+
+        before = {}
+        for number, runtime in enumerate(("runc", "crun", "lxc")):
+            name = f"own-{runtime}"
+            address = f"10.83.0.{120 + number}"
+            # Only root opens port 80, and only where its own users have the say over the network.
+            self.node.drover("run", "--runtime", runtime, "--name", name, "--userns", "auto",
+                             "--network", f"eth0=vmbr0,address={address}/24", "--probe-http", "80/",
+                             "--probe-interval", "1", "--volume", "data:/data:16M:local-image",
+                             "--", "sh", "-c", f"mkdir -p /www; echo > /www/index.html; httpd -p {address}:80 -h /www; "
+                             + SERVE % 3)
+            self.addCleanup(self.node.drover, "rm", "--force", name, check=False)
+            before[name] = outside(name)
+        self.assertEqual(len(set(before.values())), 3)
+        self.node.end(signal.SIGKILL)
+        self.node.start()
+        for name, first in before.items():
+            with self.subTest(name):
+                self.assertEqual(outside(name), first)
+                self.await_health(name, "healthy")
+                written = "id -u; echo 192.0.2.7 other >> /etc/hosts && touch /data/made; stat -c %u /data/made"
+                self.assertEqual(self.node.drover("exec", name, "--", "sh", "-c", written).stdout, "0\n0\n")
+                self.node.drover("stop", name)
+                self.node.drover("start", name)
+                self.assertEqual(outside(name), first)
+                self.node.drover("rm", "--force", name)
+        for folder in ("views", "user-namespaces"):
+            self.assertEqual(os.listdir(self.node.work / "run" / folder), [])
 
     def test_a_guest_of_proxmox(self):
         """Its network is its first process', because Proxmox makes it."""

@@ -133,6 +133,10 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
   if (keeping.health != Health::none) {
     view.set("health", to_string(keeping.health));
   }
+  if (container.users != 0) {
+    view.set("users", json::Object{{"first", std::uint64_t{container.users}},
+                                   {"count", std::uint64_t{runtimes::kUsersOfOne}}});
+  }
   if (!record.snapshots.empty()) {
     view.set("snapshots", runtimes::to_json(record.snapshots));
   }

@@ -8,6 +8,7 @@
 #include "agent/system/file.h"
 #include "agent/system/log.h"
 #include "runtimes/oci/bundle.h"
+#include "runtimes/user_view.h"
 #include "runtimes/volumes/in_use.h"
 #include "runtimes/volumes/mount_table.h"
 
@@ -87,13 +88,23 @@ Result<SealedRecord> unrecorded(Journal& journal, const Node& node, const Contai
     // What stands in its folder to mount its volumes at.
     const std::vector<system::Path> points =
         system::children_of(node.layout.volume_mount(name, "any").parent_path());
-    record.container.rootfs = node.layout.rootfs(name);
+    record.container.users = runtimes::pinned_users(node.layout, name);
+    const bool own_users = record.container.users != 0;
+    if (own_users) {
+      record.container.user_namespace = node.layout.user_namespace(name, record.container.users);
+      record.container.spec.security.user_namespace = "auto";
+    }
+    record.container.rootfs =
+        runtimes::seen_at(node.layout, record.container, node.layout.rootfs(name));
     record.container.netns = runtimes::Layout::netns(name);
     record.container.spec.volumes = standing_volumes(rows, node, name, points);
     if (const auto root = answered(runtimes::mounted_at(record.container.rootfs), name)) {
       record.lower = root->lower;
     }
     add_step("folder.make", "");
+    if (own_users) {
+      add_step("users.make", "");
+    }
     // They must not be in the folder's way when it goes.
     for (const system::Path& point : points) {
       add_step("volume.mount", point.filename().native());
@@ -101,9 +112,12 @@ Result<SealedRecord> unrecorded(Journal& journal, const Node& node, const Contai
     for (const system::Path& point : system::children_of(node.layout.bind_mounts(name))) {
       add_step("bind.mount", point.filename().native());
     }
-    for (const char* step : {"network.namespace", "rootfs.mount", "runtime.create"}) {
-      add_step(step, "");
+    add_step("network.namespace", "");
+    add_step("rootfs.mount", "");
+    if (own_users) {
+      add_step("view.make", "");
     }
+    add_step("runtime.create", "");
   }
   sealed.job = JobRow{job.str(),           "container.run", name.str(),  "{}",
                       JobState::succeeded, "null",          now_unix_ms, now_unix_ms};

@@ -7,6 +7,7 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/journal/kept_log.h"
 #include "agent/jobs/node_turns.h"
+#include "agent/jobs/own_users.h"
 #include "agent/jobs/undo.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/jobs/verbs/provision.h"
@@ -139,7 +140,7 @@ Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName
   ContainerSpec spec = with_defaults(node, *request.spec, kind);
   TRY(runtime->accepts(spec));
   const std::optional<Vmid> source = TRY(source_of(work, spec));
-  const ContainerRecord record{
+  ContainerRecord record{
       {name, request.id, kind, std::move(spec), {}, {}, {}, {}, {}, source}, {}, {}, {}};
   ContainerRow row{name.str(),
                    std::string(to_string(kind)),
@@ -149,6 +150,10 @@ Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName
                    std::nullopt,
                    work.clock().unix_ms()};
   TRY(work.put_container(row, "creating", {}, [&](Journal& journal) -> Result<> {
+    if (wants_own_users(record.container.spec, kind)) {
+      record.container.users = TRY(free_users(journal, node.config.container, row.name));
+      row.container = json::write(to_json(record));
+    }
     TRY(admit_networks(journal, row.name, record.container.spec));
     return admit_standing_volumes(journal, row.name, record.container.spec);
   }));

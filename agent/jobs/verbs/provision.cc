@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/node_turns.h"
-#include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "runtimes/bind_sources.h"
 #include "runtimes/name_files.h"
+#include "runtimes/user_view.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
@@ -37,7 +36,9 @@ std::int64_t Provision::steps(const ContainerSpec& spec) {
   const auto binds =
       std::count_if(spec.mounts.begin(), spec.mounts.end(),
                     [](const MountSpec& mount) { return mount.kind == MountSpec::Kind::bind; });
-  return static_cast<std::int64_t>(4 + 2 * spec.volumes.size() + networks) - standing + binds;
+  const int own_users = spec.security.user_namespace == "auto" ? 2 : 0;
+  return static_cast<std::int64_t>(4 + 2 * spec.volumes.size() + networks) - standing + binds +
+         own_users;
 }
 
 Result<> Provision::make() {
@@ -46,12 +47,14 @@ Result<> Provision::make() {
   record_.container.mounts.clear();
   TRY(check());
   TRY(make_folder());
+  TRY(make_users());
   for (const VolumeSpec& spec : record_.container.spec.volumes) {
     TRY(make_volume(spec));
   }
   TRY(mount_binds());
   TRY(make_network(false));
   TRY(mount_root());
+  TRY(make_view());
   return write_names(true);
 }
 
@@ -64,14 +67,17 @@ Result<bool> Provision::is_mounted() const {
   for (const auto& [number, mount] : binds_of(record_.container.spec)) {
     whole = whole && TRY(runtimes::is_mounted(node_.layout.bind_mount(name, number)));
   }
-  return whole;
+  return whole && TRY(runtimes::has_view(node_.layout, record_.container));
 }
 
 Result<bool> Provision::has_namespace() const {
-  return runtimes::is_mounted(runtimes::Layout::netns(record_.container.name));
+  const runtimes::Container& container = record_.container;
+  return TRY(runtimes::is_mounted(runtimes::Layout::netns(container.name))) &&
+         (container.users == 0 || TRY(runtimes::is_mounted(container.user_namespace)));
 }
 
 Result<> Provision::renew(bool network) {
+  TRY(make_users());
   for (const runtimes::Volume& volume : record_.volumes) {
     TRY(mount(volume));
   }
@@ -81,7 +87,8 @@ Result<> Provision::renew(bool network) {
   if (network) {
     TRY(make_network(true));
   }
-  return mount_root();
+  TRY(mount_root());
+  return make_view();
 }
 
 Result<> Provision::refresh() {
@@ -193,7 +200,9 @@ Result<> Provision::make_volume(const VolumeSpec& spec) {
   runtimes::Volume volume = TRY(spec.from.empty() ? allocate(spec) : standing(spec));
   TRY(mount(volume));
   container.mounts.push_back(
-      {node_.layout.volume_mount(container.name, spec.name), spec.target, spec.read_only});
+      {runtimes::seen_at(node_.layout, container,
+                         node_.layout.volume_mount(container.name, spec.name)),
+       spec.target, spec.read_only});
   record_.volumes.push_back(std::move(volume));
   return {};
 }
@@ -220,8 +229,9 @@ Result<> Provision::mount_binds() {
   runtimes::Container& container = record_.container;
   for (const auto& [number, mount] : binds_of(container.spec)) {
     TRY(mount_bind(number, mount));
-    container.mounts.push_back(
-        {node_.layout.bind_mount(container.name, number), mount.target, mount.read_only});
+    container.mounts.push_back({runtimes::seen_at(node_.layout, container,
+                                                  node_.layout.bind_mount(container.name, number)),
+                                mount.target, mount.read_only});
   }
   return {};
 }
@@ -247,7 +257,8 @@ Result<> Provision::make_namespace() {
   const ContainerName& name = record_.container.name;
   TRY(work_.once({.name = "network.namespace",
                   .act = [&]() -> Result<json::Value> {
-                    TRY(node_.networks.make_namespace(name, work_.stop()));
+                    TRY(node_.networks.make_namespace(name, work_.stop(),
+                                                      record_.container.user_namespace));
                     return json::Value();
                   },
                   .again = true}));
@@ -329,63 +340,6 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
   }
   const json::Value made = TRY(work_.once(step));
   return runtimes::attachment_from_json(made);
-}
-
-/// The folder below the root's overlay. An image is written down as the container's before it is
-/// mounted: who removes images asks the journal.
-Result<> Provision::choose_root() {
-  runtimes::Container& container = record_.container;
-  if (!container.spec.rootfs.empty()) {
-    record_.lower = container.spec.rootfs;
-    TRY(open_lower());
-    return {};
-  }
-  const runtimes::Image image =
-      TRY(ensure_image(work_, node_, container.spec.image, Freshness::as_it_is_here));
-  record_.lower = image.rootfs;
-  container.image = image.config;
-  TRY(name_image(work_, image, [&](Journal& journal) -> Result<> {
-    std::optional<ContainerRow> row = TRY(journal.container(container.name.str()));
-    if (row) {
-      row->container = json::write(to_json(record_));
-      TRY(journal.put_container(*row));
-    }
-    return {};
-  }));
-  return {};
-}
-
-/// A folder that a job has named is held against what the node allows each time that it is mounted,
-/// and mounted as it was opened: whoever may write above it can put a link in its place meanwhile.
-Result<system::UniqueFd> Provision::open_lower() {
-  const runtimes::Path images = node_.layout.images() / "";
-  const std::string& lower = record_.lower.native();
-  Result<system::UniqueFd> opened =
-      record_.container.spec.rootfs.empty() && lower.starts_with(images.native())
-          ? system::open_in_root(node_.layout.images(), lower.substr(images.native().size()),
-                                 O_PATH | O_DIRECTORY)
-          : open_allowed(node_.config, record_.lower, O_PATH | O_DIRECTORY);
-  if (!opened && opened.error().code == Code::not_found) {
-    return fail(Code::not_found, "container {}: this node has no folder {} to be its root",
-                record_.container.name.str(), lower);
-  }
-  return opened;
-}
-
-Result<> Provision::mount_root() {
-  runtimes::Container& container = record_.container;
-  TRY(work_.once({.name = "rootfs.mount",
-                  .act = [&]() -> Result<json::Value> {
-                    if (TRY(runtimes::is_mounted(node_.layout.rootfs(container.name)))) {
-                      return json::Value();
-                    }
-                    const system::UniqueFd lower = TRY(open_lower());
-                    TRY(node_.images.mount_root(container.name, record_.lower, lower));
-                    return json::Value();
-                  },
-                  .again = true}));
-  container.rootfs = node_.layout.rootfs(container.name);
-  return {};
 }
 
 }  // namespace drover::jobs

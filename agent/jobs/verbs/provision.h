@@ -47,6 +47,8 @@ class Provision {
   Result<> mount(const runtimes::Volume& volume);
   Result<> mount_binds();
   Result<> mount_bind(const std::string& number, const MountSpec& spec);
+  Result<> make_users();
+  Result<> make_view();
   Result<> make_namespace();
   Result<> make_network(bool renewed);
   std::vector<std::string> gateways_beside(const NetworkSpec& spec) const;
@@ -55,6 +57,7 @@ class Provision {
   Result<std::optional<runtimes::Lease>> lease(const NetworkSpec& spec);
   /// `again`: also where the job has done it before.
   Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed, bool again);
+  Result<> mount_over(const system::UniqueFd& lower);
   Result<> mount_root();
   Result<> write_names(bool mounted);
   Result<> choose_root();

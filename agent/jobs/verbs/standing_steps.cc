@@ -3,6 +3,7 @@
 
 #include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/standing_volumes.h"
+#include "runtimes/user_view.h"
 #include "runtimes/volumes/in_use.h"
 
 namespace drover::jobs {
@@ -78,6 +79,7 @@ Result<> put_to_rest(Work& work, const Node& node, const VolumeRow& row) {
                    }));
                    for (const VolumeUser& user : users) {
                      const ContainerName name = TRY(ContainerName::parse(user.container));
+                     TRY(runtimes::remove_view(node.layout, name));
                      TRY(runtimes::unmount_volume(node.layout.volume_mount(name, user.mount),
                                                   work.stop()));
                    }
