@@ -16,6 +16,7 @@
 #include "agent/doctor/examine_policy.h"
 #include "agent/doctor/examine_programs.h"
 #include "agent/doctor/examine_proxmox.h"
+#include "agent/doctor/examine_users.h"
 #include "agent/system/file.h"
 
 namespace drover::cli {
@@ -71,6 +72,8 @@ Result<int> examine(const DoctorOptions& options, const system::Stop& stop) {
   std::move(images.begin(), images.end(), std::back_inserter(findings));
   std::vector<Finding> of_policy = doctor::examine_policy(*config);
   std::move(of_policy.begin(), of_policy.end(), std::back_inserter(findings));
+  std::vector<Finding> of_users = doctor::examine_users(*config);
+  std::move(of_users.begin(), of_users.end(), std::back_inserter(findings));
   if (config->proxmox.enabled) {
     system::SystemClock clock;
     std::vector<Finding> more = doctor::examine_proxmox(*config, clock, stop);

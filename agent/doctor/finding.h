@@ -7,7 +7,8 @@
 namespace drover::doctor {
 
 struct Finding {
-  /// "programs", "images", "policy", "proxmox", "cluster", "privileges", "storage", "network"
+  /// "programs", "images", "policy", "users", "proxmox", "cluster", "privileges", "storage",
+  /// "network"
   std::string about;
   bool ok = false;
   std::string message;
