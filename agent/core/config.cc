@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/core/config/written_by_jobs.h"
 #include "agent/core/fields.h"
 #include "agent/core/glob.h"
 
@@ -128,6 +129,7 @@ Result<Config> parse_config(std::string_view text) {
     config.reconcile = read_reconcile_section(value, std::move(at), faults);
   });
   fields.finish();
+  check_written_by_jobs(config.policy, config.container.image_folders, document, faults);
   TRY(faults.result("the configuration is not accepted"));
   return config;
 }

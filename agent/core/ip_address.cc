@@ -128,6 +128,15 @@ std::uint32_t addresses_in(const std::string& text) {
   return cidr ? 1U << std::min(cidr->length() - cidr->bits, kMostBits) : 0;
 }
 
+bool lies_in(const std::string& text, const std::string& subnet) {
+  const bool is_alone = text.find('/') == std::string::npos;
+  const std::string cidr =
+      is_alone ? text + (text.find(':') == std::string::npos ? "/32" : "/128") : text;
+  const std::optional<Cidr> inner = parse_cidr(cidr);
+  const std::optional<Cidr> outer = parse_cidr(subnet);
+  return inner && outer && inner->bits >= outer->bits && overlap(cidr, subnet);
+}
+
 bool overlap(const std::string& cidr, const std::string& other) {
   const std::optional<Cidr> one = parse_cidr(cidr);
   const std::optional<Cidr> two = parse_cidr(other);

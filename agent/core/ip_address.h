@@ -25,6 +25,8 @@ std::string subnet_of(const std::string& cidr);
 std::string address_in(const std::string& cidr, std::uint32_t offset);
 /// How many addresses it has; 2^20 of one with more.
 std::uint32_t addresses_in(const std::string& cidr);
+/// Whether every address of `cidr`, or it alone where it has no prefix length, is in the subnet.
+bool lies_in(const std::string& cidr, const std::string& subnet);
 /// Whether an address can be in the subnets of both.
 bool overlap(const std::string& cidr, const std::string& other);
 

@@ -3,7 +3,13 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
+#include <utility>
+
+#include "agent/core/config/written_by_jobs.h"
+#include "agent/core/ip_address.h"
 
 namespace drover::doctor {
 namespace {
@@ -43,6 +49,25 @@ std::vector<Finding> loosened(const PolicyConfig& policy) {
         "binds",
         fmt::format("{} {} and below", bind.read_only ? "read" : "write", bind.source.native())));
   }
+  const std::vector<std::string> ours = NetworkPolicy::private_subnets();
+  const auto is_private = [&ours](const std::string& subnet) {
+    return std::any_of(ours.begin(), ours.end(),
+                       [&](const std::string& one) { return lies_in(subnet, one); });
+  };
+  if (!policy.network.parents.empty()) {
+    findings.push_back(lets(
+        "network.parents",
+        fmt::format("be hosts beside the node on {}", fmt::join(policy.network.parents, ", "))));
+  }
+  for (const std::string& subnet : policy.network.routed) {
+    findings.push_back(
+        lets("network.routed", fmt::format("give the node routes and addresses in {}", subnet)));
+  }
+  for (const std::string& subnet : policy.network.subnets) {
+    if (!is_private(subnet)) {
+      findings.push_back(lets("network.subnets", fmt::format("make networks in {}", subnet)));
+    }
+  }
   if (!policy.oci.empty()) {
     findings.push_back(lets("oci", fmt::format("patch {}", fmt::join(policy.oci, ", "))));
   }
@@ -61,6 +86,28 @@ std::string fault_of_profiles(const path& folder) {
              : "";
 }
 
+/// Folders that links lead to where containers may write, which the names in the configuration do
+/// not tell.
+std::vector<std::string> written_by_links(const Config& config) {
+  std::vector<std::string> faults;
+  std::vector<AllowedBind> binds = config.policy.binds;
+  std::error_code error;
+  for (AllowedBind& bind : binds) {
+    bind.source = std::filesystem::weakly_canonical(bind.source, error);
+  }
+  std::vector<path> folders = config.container.image_folders;
+  folders.insert(folders.end(), config.policy.seccomp_folders.begin(),
+                 config.policy.seccomp_folders.end());
+  for (const path& folder : folders) {
+    const path found = std::filesystem::weakly_canonical(folder, error);
+    if (const AllowedBind* bind = written_by_jobs(binds, found)) {
+      faults.push_back(fmt::format("policy.binds: containers may write in {}, which is {}, by {}",
+                                   folder.native(), found.native(), bind->source.native()));
+    }
+  }
+  return faults;
+}
+
 }  // namespace
 
 std::vector<Finding> examine_policy(const Config& config) {
@@ -73,6 +120,9 @@ std::vector<Finding> examine_policy(const Config& config) {
     if (const std::string fault = fault_of_profiles(folder); !fault.empty()) {
       findings.push_back({kPolicy, false, fault});
     }
+  }
+  for (std::string& fault : written_by_links(config)) {
+    findings.push_back({kPolicy, false, std::move(fault)});
   }
   for (const AllowedBind& bind : policy.binds) {
     std::error_code error;

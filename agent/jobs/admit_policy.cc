@@ -1,7 +1,6 @@
 #include "agent/jobs/admit_policy.h"
 
 #include <fcntl.h>
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -13,6 +12,8 @@
 #include "agent/core/capability.h"
 #include "agent/core/glob.h"
 #include "agent/core/oci_patch.h"
+#include "agent/jobs/admit_network.h"
+#include "agent/jobs/against_policy.h"
 #include "agent/system/file.h"
 #include "runtimes/bind_sources.h"
 
@@ -20,23 +21,6 @@ namespace drover::jobs {
 namespace {
 
 constexpr std::string_view kUnconfined = "unconfined";
-
-/// `allowed` as a reader sees it in the configuration.
-template <class Names>
-std::string listed(const Names& allowed) {
-  return allowed.empty() ? "none" : fmt::format("{}", fmt::join(allowed, ", "));
-}
-
-/// `member` of a job's spec is `value`, and the policy's `rule` says otherwise.
-Failure against(std::string_view member, std::string_view value, std::string_view why,
-                std::string_view rule) {
-  return fail(Code::refused, "{}: {} {}; its admin may change policy.{}", member, value, why, rule);
-}
-
-bool fits_any(const std::vector<std::string>& patterns, std::string_view text) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [text](const std::string& pattern) { return glob_match(pattern, text); });
-}
 
 bool has(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -313,6 +297,9 @@ Result<> admit_policy(const Config& config, const ContainerSpec& spec, RuntimeKi
                      fmt::format("is none of those this node allows ({})", listed(policy.sysctls)),
                      "sysctls");
     }
+  }
+  if (spec.networks) {
+    TRY(admit_interfaces(config, *spec.networks));
   }
   TRY(admit_process_limits(policy, spec.rlimits));
   if (const auto beside = patched_beside(spec.oci, policy.oci)) {

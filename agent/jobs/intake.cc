@@ -1,6 +1,7 @@
 #include "agent/jobs/intake.h"
 
 #include "agent/jobs/admission.h"
+#include "agent/jobs/admit_network.h"
 #include "agent/jobs/drain.h"
 #include "agent/jobs/own_job.h"
 #include "agent/jobs/queries/views.h"
@@ -123,6 +124,9 @@ Result<> Intake::admit(const JobRequest& request) const {
   }
   if (target_kind_of(request.verb) == TargetKind::volume) {
     return admit_volume(node_, books_.journal(), request);
+  }
+  if (request.verb == Verb::network_ensure) {
+    return admit_made_network(node_.config, request.target, request.options.address);
   }
   TRY(admit_change(node_, books_.journal(), request));
   if (request.verb == Verb::container_adopt) {

@@ -6,6 +6,7 @@
 #include "agent/system/link.h"
 #include "agent/system/port.h"
 #include "runtimes/network/network.h"
+#include "runtimes/network/node_routes.h"
 
 namespace drover::runtimes {
 namespace {
@@ -169,6 +170,9 @@ Result<> Networks::check(const NetworkSpec& spec, const system::Stop& stop) cons
   TRY(check_address(spec));
   TRY(check_forwarding(spec));
   TRY(check_ports(spec));
+  if (!spec.address.empty() && spec.kind != NetworkKind::ptp) {
+    TRY(check_no_router(spec.address, stop).context(fmt::format("interface {}", spec.interface)));
+  }
   switch (spec.kind) {
     case NetworkKind::bridge:
       return check_bridge(spec, options_.with_proxmox, stop);

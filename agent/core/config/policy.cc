@@ -204,6 +204,9 @@ PolicyConfig read_policy_section(const json::Value& value, std::string at, Fault
   policy.hugetlb = fields.boolean("hugetlb", true);
   policy.oci = fields.strings("oci");
   check_pointers(fields, policy.oci);
+  fields.object("network", [&](const json::Value& rules, std::string where) {
+    policy.network = read_network_policy(rules, std::move(where), faults);
+  });
   policy.memory_mib = fields.integer("memory_mib", 0, 0, kMostPolicyMib);
   policy.swap_mib = fields.integer("swap_mib", 0, 0, kMostPolicyMib);
   policy.cpus = fields.number("cpus", 0, 0, 8192);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/config/network_policy.h"
 #include "agent/core/fields.h"
 #include "agent/core/runtime_kind.h"
 
@@ -51,7 +52,8 @@ struct PolicyConfig {
   bool io = true;
   bool hugetlb = true;
   std::vector<std::string> oci;  ///< JSON pointers (RFC 6901) of what a patch may change
-  std::int64_t memory_mib = 0;   ///< each the most of one container; 0: no bound
+  NetworkPolicy network;
+  std::int64_t memory_mib = 0;  ///< each the most of one container; 0: no bound
   std::int64_t swap_mib = 0;
   double cpus = 0;
   std::int64_t pids = 0;

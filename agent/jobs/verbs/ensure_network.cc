@@ -2,6 +2,7 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/jobs/verbs/verbs.h"
+#include "runtimes/network/node_routes.h"
 
 namespace drover::jobs {
 namespace {
@@ -178,6 +179,11 @@ Result<std::optional<NetworkRow>> begin_network(Work& work, const Node& node) {
   } else if (TRY(look_for_other(work, node, known.has_value()))) {
     return row;
   } else {
+    // In a zone it is Proxmox's to say on which nodes the address is.
+    if (!request.options.address.empty() && request.options.zone.empty()) {
+      TRY(runtimes::check_no_way_to(subnet_of(request.options.address), request.target, work.stop())
+              .context("ensure network " + request.target));
+    }
     row = NetworkRow{.name = request.target,
                      .address = request.options.address,
                      .vlan_aware = request.options.vlan_aware,

@@ -9,7 +9,7 @@
 namespace drover::jobs {
 namespace {
 
-constexpr const char* kLook = "rollback.look";
+constexpr const char* kRollbackLook = "rollback.look";
 constexpr const char* kRollback = "snapshot.rollback";
 constexpr const char* kTell = "rollback.tell";
 
@@ -20,7 +20,7 @@ bool is_up(Status status) {
 /// Whether the container's program is there to be ended, and started again afterwards. Decided
 /// once: later runs of the job find it ended. A snapshot that is not there ends nobody's program.
 Result<bool> look_before_rollback(Work& work, const Target& target, runtimes::Snapshots& source) {
-  Step step{.name = kLook};
+  Step step{.name = kRollbackLook};
   step.act = [&]() -> Result<json::Value> {
     const std::string& wanted = work.request().options.snapshot;
     const std::vector<runtimes::Snapshot> all =
@@ -102,7 +102,7 @@ Result<> undo_rollback(Work& work, const Target& target) {
       return step.name == name && step.state == StepState::done;
     });
   };
-  const auto looked = done(kLook);
+  const auto looked = done(kRollbackLook);
   if (looked == steps.end()) {
     return {};
   }

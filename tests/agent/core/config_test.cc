@@ -195,24 +195,34 @@ INSTANTIATE_TEST_SUITE_P(
         WrongConfig{R"({"policy":{"rlimits":{"nofile":-1}}})", "/policy/rlimits/nofile"},
         WrongConfig{R"({"policy":{"oci":["process"]}})", "/policy/oci"},
         WrongConfig{R"({"policy":{"oci":["/process/~2"]}})", "/policy/oci"},
+        WrongConfig{R"({"policy":{"network":{"bridges":[""]}}})", "/policy/network/bridges"},
+        WrongConfig{R"({"policy":{"network":{"vlans":["0"]}}})", "/policy/network/vlans"},
+        WrongConfig{R"({"policy":{"network":{"vlans":["4095"]}}})", "/policy/network/vlans"},
+        WrongConfig{R"({"policy":{"network":{"routed":["10.0.0.1"]}}})", "/policy/network/routed"},
+        WrongConfig{R"({"policy":{"network":{"ports":["9-8"]}}})", "/policy/network/ports"},
+        WrongConfig{R"({"policy":{"network":{"ports":["80/sctp"]}}})", "/policy/network/ports"},
+        WrongConfig{R"({"policy":{"network":{"ports":["80-65536"]}}})", "/policy/network/ports"},
+        WrongConfig{R"({"policy":{"network":{"port_addresses":["all"]}}})",
+                    "/policy/network/port_addresses"},
         WrongConfig{R"({"policy":{"memory_mib":-1}})", "/policy/memory_mib"}));
 
 TEST(ConfigTest, ReadsAPolicy) {
   const PolicyConfig policy = config(R"({"policy":{
     "runtimes":["crun"], "capabilities":["NET_ADMIN"], "seccomp":["unconfined","/etc/p/"],
-    "binds":[{"source":"/data//a/"},{"source":"/","read_only":false}],
+    "binds":[{"source":"/data//a/"},{"source":"/srv","read_only":false}],
     "devices":[{"path":"/dev/fuse"}], "rlimits":{"core":0,"memlock":"unlimited"}, "cpus":0.5}})")
                                   .policy;
   EXPECT_EQ(policy.runtimes, std::vector{RuntimeKind::crun});
   EXPECT_EQ(policy.capabilities, std::vector<std::string>{"CAP_NET_ADMIN"});
   EXPECT_TRUE(policy.seccomp_unconfined);
   EXPECT_EQ(policy.seccomp_folders, std::vector<path>{"/etc/p"});
-  EXPECT_EQ(policy.binds, (std::vector<AllowedBind>{{"/data/a", true}, {"/", false}}));
+  EXPECT_EQ(policy.binds, (std::vector<AllowedBind>{{"/data/a", true}, {"/srv", false}}));
   EXPECT_EQ(policy.devices, (std::vector<AllowedDevice>{{"/dev/fuse", "rwm"}}));
   EXPECT_EQ(policy.rlimits.at("core"), 0U);
   EXPECT_EQ(policy.rlimits.at("nofile"), 1048576U);
   EXPECT_FALSE(policy.rlimits.contains("memlock"));
   EXPECT_EQ(policy.cpus, 0.5);
+  EXPECT_EQ(policy.network, NetworkPolicy{});
   EXPECT_EQ(config("{}").policy, PolicyConfig{});
 }
 

@@ -68,5 +68,17 @@ TEST(IpAddress, SubnetsOverlapWhenOneHoldsTheOther) {
   EXPECT_FALSE(overlap("", "10.84.0.1/24")) << "a bridge without an address";
 }
 
+TEST(IpAddress, WhatLiesInASubnetLiesThereWhole) {
+  EXPECT_TRUE(lies_in("10.84.0.1", "10.84.0.0/24"));
+  EXPECT_TRUE(lies_in("10.84.0.0/24", "10.84.0.0/24"));
+  EXPECT_TRUE(lies_in("10.84.0.0/25", "10.0.0.0/8"));
+  EXPECT_FALSE(lies_in("10.0.0.0/8", "10.84.0.0/24"));
+  EXPECT_FALSE(lies_in("10.84.1.1", "10.84.0.0/24"));
+  EXPECT_TRUE(lies_in("fd00::1", "fc00::/7"));
+  EXPECT_TRUE(lies_in("::/0", "::/0"));
+  EXPECT_FALSE(lies_in("::1", "0.0.0.0/0"));
+  EXPECT_FALSE(lies_in("", "0.0.0.0/0"));
+}
+
 }  // namespace
 }  // namespace drover

@@ -31,6 +31,8 @@ TEST(ExaminePolicyTest, WhatItLoosensIsToldByMember) {
   EXPECT_THAT(told(R"({"capabilities":["NET_ADMIN","ALL"],"seccomp":["unconfined"],
                        "apparmor":["web-*"],"new_privileges":true,"oci":["/linux"],
                        "devices":[{"path":"/dev/sd?","permissions":"r"}],
+                       "network":{"parents":["eno*"],"routed":["10.9.0.0/16"],
+                                  "subnets":["10.8.0.0/16","8.8.8.0/24"]},
                        "binds":[{"source":"/"},{"source":"/dev","read_only":false}]})"),
               ElementsAre("policy.capabilities lets jobs add CAP_NET_ADMIN, ALL",
                           "policy.seccomp lets jobs go without a filter of system calls",
@@ -39,6 +41,10 @@ TEST(ExaminePolicyTest, WhatItLoosensIsToldByMember) {
                           "policy.devices lets jobs have /dev/sd? with r",
                           "policy.binds lets jobs read / and below",
                           "policy.binds lets jobs write /dev and below",
+                          "policy.network.parents lets jobs be hosts beside the node on eno*",
+                          "policy.network.routed lets jobs give the node routes and addresses in "
+                          "10.9.0.0/16",
+                          "policy.network.subnets lets jobs make networks in 8.8.8.0/24",
                           "policy.oci lets jobs patch /linux"));
 }
 
@@ -59,6 +65,19 @@ TEST(ExaminePolicyTest, WhatIsNotThereOrAnybodysIsAFault) {
                           "FAULT policy.seccomp: others than root may change what is in " + shared,
                           "FAULT policy.seccomp: there is no folder " + mine + "/not",
                           "FAULT policy.binds: there is no " + mine + "/not"));
+}
+
+TEST(ExaminePolicyTest, ALinkToWhereContainersMayWriteIsAFault) {
+  const fakes::TempFolder folder;
+  const std::string data = std::filesystem::canonical(folder.path()).native() + "/data";
+  std::filesystem::create_directory(data);
+  std::filesystem::permissions(data, std::filesystem::perms(0755));
+  std::filesystem::create_symlink(data, folder / "profiles");
+  const std::string link = (folder / "profiles").native();
+  EXPECT_THAT(told(R"({"seccomp":[")" + link + R"("],"binds":[{"source":")" + data +
+                   R"(","read_only":false}]})"),
+              testing::Contains("FAULT policy.binds: containers may write in " + link +
+                                ", which is " + data + ", by " + data));
 }
 
 }  // namespace

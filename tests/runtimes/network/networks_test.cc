@@ -109,6 +109,21 @@ TEST_F(NetworksTest, AnAddressThatNoContainerCanHaveIsRefusedWithWhy) {
   EXPECT_TRUE(networks_->check_address(spec)) << "a VLAN has a subnet of its own";
 }
 
+TEST_F(NetworksTest, TheNodesRouterKeepsItsAddress) {
+  run({"ip", "link", "add", "vmbr2", "type", "bridge"});
+  run({"ip", "address", "add", "10.88.0.2/24", "dev", "vmbr2"});
+  run({"ip", "link", "set", "vmbr2", "up"});
+  run({"ip", "route", "add", "default", "via", "10.88.0.1"});
+  NetworkSpec spec{.bridge = "vmbr2", .address = "10.88.0.1/24"};
+  const auto checked = networks_->check(spec, stop_);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, Code::conflict);
+  EXPECT_THAT(checked.error().message, HasSubstr("interface eth0: address 10.88.0.1 is that of a "
+                                                 "router of this node (by vmbr2 to default)"));
+  spec.address = "10.88.0.3/24";
+  EXPECT_TRUE(networks_->check(spec, stop_));
+}
+
 TEST_F(NetworksTest, ABridgeWithoutARangeGivesAnInterfaceWithoutAddress) {
   run({"ip", "link", "add", "vmbr7", "type", "bridge"});
   NetworkSpec spec;
