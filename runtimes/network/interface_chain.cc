@@ -78,8 +78,10 @@ json::Value portmap_of(const NetworkSpec& spec) {
     }
     ports.emplace_back(std::move(mapping));
   }
+  // Later ones than 1.5 have another backend as well, whose rules kernel_rules.h does not know.
   return json::Object{{"type", "portmap"},
                       {"snat", true},
+                      {"backend", "iptables"},
                       {"runtimeConfig", json::Object{{"portMappings", std::move(ports)}}}};
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,14 @@ struct FoundAddress {
   std::string container;
 };
 
+/// An interface of whose rules the kernel has not all.
+struct LostRules {
+  std::string container;
+  std::string interface;
+  std::string network;            ///< the bridge's name, or "point-to-point-links"
+  std::set<std::string> plugins;  ///< CNI plugins that miss theirs
+};
+
 struct NetworkOptions {
   std::vector<Path> plugin_folders;  ///< where the CNI plugins are; Debian: /usr/lib/cni
   std::vector<BridgeRange> ranges;
@@ -113,8 +122,13 @@ class Networks {
                   const system::Stop& stop);
 
   /// Has ports, limits and filters of an attached one again where somebody has flushed them. Its
-  /// address stays.
-  Result<> mend(const ContainerName& name, const std::string& interface, const system::Stop& stop);
+  /// address stays. `lost`: plugins that are known to miss theirs.
+  Result<> mend(const ContainerName& name, const std::string& interface, const system::Stop& stop,
+                const std::set<std::string>& lost = {});
+
+  /// Interfaces, also of containers that are stopped, of whose ports or filters iptables has not
+  /// all. Asks it only where there are such.
+  Result<std::vector<LostRules>> lost_rules(const system::Stop& stop) const;
 
   /// Addresses of this range are given out on its bridge from now on, unless the options have one
   /// for it. One without a subnet gives out none.

@@ -182,7 +182,7 @@ Result<> Networks::detach(const ContainerName& name, const JobId& job, const Net
 }
 
 Result<> Networks::mend(const ContainerName& name, const std::string& interface,
-                        const system::Stop& stop) {
+                        const system::Stop& stop, const std::set<std::string>& lost) {
   const auto clear = [&stop](const std::string& type, const json::Value& result) -> Result<> {
     const Result<CniResult> made = read_cni_result(result);
     if (type == kBandwidthPlugin && made) {
@@ -190,7 +190,7 @@ Result<> Networks::mend(const ContainerName& name, const std::string& interface,
     }
     return {};
   };
-  return chains_.mend(name.str(), interface, pinned(name), clear, stop)
+  return chains_.mend(name.str(), interface, pinned(name), clear, stop, lost)
       .context(fmt::format("interface {} of container {}", interface, name.str()));
 }
 

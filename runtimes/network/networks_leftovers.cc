@@ -1,8 +1,11 @@
 // What is left on the node of networks of containers, found and taken away without their specs.
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "agent/system/child.h"
 #include "agent/system/link.h"
+#include "runtimes/network/kernel_rules.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
 
@@ -90,6 +93,30 @@ Result<> Networks::release_address(const FoundAddress& address) {
     TRY(end_chains(*name, "", never));
   }
   return free_address(address.file, {address.container, ""});
+}
+
+Result<std::vector<LostRules>> Networks::lost_rules(const system::Stop& stop) const {
+  std::vector<LostRules> lost;
+  std::map<bool, std::string> saved;  // by IP version, read when it is first needed
+  for (const Path& folder : system::children_of(layout_.cni_chains())) {
+    for (const PluginChain& chain : kept_chains(layout_.cni_chains(), folder.filename())) {
+      if (!has_kernel_rules(chain)) {
+        continue;
+      }
+      const bool six = has_six(chain);
+      if (!saved.contains(six)) {
+        saved.emplace(six, TRY(read_kernel_rules(six, stop)));
+      }
+      std::set<std::string> plugins = lost_plugins(chain, saved.at(six));
+      if (!plugins.empty()) {
+        constexpr std::string_view kPrefix = "drover-";
+        const bool named = chain.network.starts_with(kPrefix);
+        lost.push_back({chain.container, chain.interface,
+                        chain.network.substr(named ? kPrefix.size() : 0), std::move(plugins)});
+      }
+    }
+  }
+  return lost;
 }
 
 }  // namespace drover::runtimes

@@ -183,13 +183,18 @@ Result<> ChainRunner::add_again(PluginChain& chain, std::size_t plugin, const sy
 }
 
 Result<> ChainRunner::mend(const std::string& container, const std::string& interface,
-                           const system::Path& netns, const Clear& clear,
-                           const system::Stop& stop) {
+                           const system::Path& netns, const Clear& clear, const system::Stop& stop,
+                           const std::set<std::string>& lost) {
   Result<PluginChain> there = kept(container, interface);
   if (!there || there->plugins.size() != there->results.size() || there->version == kBeforeCheck) {
     return {};
   }
   for (std::size_t plugin = 1; plugin < there->plugins.size(); ++plugin) {
+    const std::string type(there->plugins.at(plugin).at("type").string_or(""));
+    if (lost.contains(type)) {
+      TRY(add_again(*there, plugin, netns, clear, stop));
+      continue;
+    }
     const Result<json::Value> checked =
         call("CHECK", *there, plugin, &there->results.back(), netns, stop);
     if (!checked) {

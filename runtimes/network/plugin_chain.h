@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,11 +59,13 @@ class ChainRunner {
   Result<> del_left(const std::string& container, const std::string& interface,
                     const system::Path& netns, const system::Stop& stop);
   /// CHECK by those behind the first, whose rules others may have flushed. One that finds its own
-  /// missing does DEL and ADD once more; in between `clear` is told its type, because DEL is
-  /// allowed to leave what goes with the interface. Nothing of a chain that was not kept.
+  /// missing, or is of a type in `lost`, does DEL and ADD once more; in between `clear` is told its
+  /// type, because DEL is allowed to leave what goes with the interface. Nothing of a chain that
+  /// was not kept.
   using Clear = std::function<Result<>(const std::string& type, const json::Value& result)>;
   Result<> mend(const std::string& container, const std::string& interface,
-                const system::Path& netns, const Clear& clear, const system::Stop& stop);
+                const system::Path& netns, const Clear& clear, const system::Stop& stop,
+                const std::set<std::string>& lost = {});
 
  private:
   Result<json::Value> call(std::string_view command, const PluginChain& chain, std::size_t plugin,

@@ -121,6 +121,7 @@ Result<> Reconciler::round() {
     return try_undoing_again();
   }));
   TRY(networks_.look(books_));
+  TRY(rules_.look(node_, books_, supervisor_, stop_));
   TRY(collect(sight));
   return images_.look(stop_);
 }

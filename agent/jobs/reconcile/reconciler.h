@@ -12,6 +12,7 @@
 #include "agent/jobs/reconcile/image_keep.h"
 #include "agent/jobs/reconcile/leaks.h"
 #include "agent/jobs/reconcile/network_watch.h"
+#include "agent/jobs/reconcile/rules_watch.h"
 
 namespace drover::jobs {
 
@@ -56,6 +57,7 @@ class Reconciler {
   Leaks leaks_;
   std::vector<Part> parts_;
   NetworkWatch networks_;
+  RulesWatch rules_;
   ImageKeep images_;
   std::set<std::string> failing_;  // labels of parts whose failure was told; the thread's own
   system::Stop stop_;

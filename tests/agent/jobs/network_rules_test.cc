@@ -1,0 +1,120 @@
+// What jobs and admins do to the node's own rules: addresses that are taken, and ports of
+// containers that a flush has taken from the kernel.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "agent/jobs/reconcile/rules_watch.h"
+#include "agent/system/child.h"
+#include "node_fixture.h"
+
+namespace drover::jobs {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+using testing::Not;
+
+class NetworkRulesTest : public NodeFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    NodeFixture::SetUp();
+    std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
+  }
+  JobRow ensure(const std::string& id, const std::string& name, json::Object options = {}) {
+    return run(job(id, "network.ensure", name, std::move(options)));
+  }
+  static std::string run_words(const std::vector<std::string>& argv) {
+    const auto ran = system::run_ok(argv, system::Stop());
+    EXPECT_TRUE(ran) << ran.error().message;
+    return ran.value_or("");
+  }
+  static std::string rules() { return run_words({"iptables-save"}); }
+  /// web-1 on apps, the node's port 8080, and let through.
+  void publish() {
+    ASSERT_EQ(ensure("j1", "apps", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+    json::Object request = run_job("j2", "web-1");
+    request.find("spec")->object()->set(
+        "networks", json::parse(R"([{"interface":"eth0","bridge":"apps","forwarding":"open",
+                         "ports":[{"host":8080,"container":80}]}])")
+                        .value());
+    const JobRow row = run(request);
+    ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  }
+  /// As the reconciler does, on its own thread.
+  void look() {
+    std::atomic<bool> done = false;
+    std::thread looking([&] {
+      const Result<> looked = watch_.look(*node_, *books_, *supervisor_, system::Stop());
+      EXPECT_TRUE(looked) << looked.error().message;
+      done = true;
+    });
+    while (!done) {
+      loop_->turn(std::chrono::milliseconds(5));
+    }
+    looking.join();
+  }
+
+  RulesWatch watch_;
+};
+
+TEST_F(NetworkRulesTest, AnAddressInANetworkThatTheNodeHasAWayToIsAConflict) {
+  run_words({"ip", "link", "add", "uplink", "type", "bridge"});
+  run_words({"ip", "address", "add", "10.90.0.5/16", "dev", "uplink"});
+  run_words({"ip", "link", "set", "uplink", "up"});
+  run_words({"ip", "route", "add", "10.91.0.0/24", "via", "10.90.0.1"});
+  run_words({"ip", "route", "add", "default", "via", "10.90.0.1"});
+  EXPECT_THAT(ensure("j1", "apps", {{"address", "10.90.7.1/24"}}).result,
+              HasSubstr("ensure network apps: 10.90.7.0/24 has addresses of 10.90.0.0/16, which "
+                        "this node knows a way to (uplink)"));
+  EXPECT_THAT(ensure("j2", "apps", {{"address", "10.91.0.1/16"}}).result, HasSubstr("conflict"));
+  EXPECT_EQ(ensure("j3", "apps", {{"address", "10.92.0.1/24"}}).state, JobState::succeeded);
+}
+
+TEST_F(NetworkRulesTest, PortsAndFiltersThatAnAdminHasFlushedAreToldAndMadeAgain) {
+  publish();
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created")) << rules();
+  for (const std::vector<std::string>& flush :
+       {std::vector<std::string>{"iptables", "-F"}, {"iptables", "-t", "nat", "-F"}}) {
+    run_words(flush);
+    look();
+    EXPECT_THAT(rules(), AllOf(HasSubstr("--dport 8080 -j DNAT --to-destination 10.84.0.2:80"),
+                               HasSubstr("-j MASQUERADE"),
+                               HasSubstr("-A CNI-FORWARD -s 10.84.0.2/32 -j ACCEPT")));
+  }
+  look();
+  EXPECT_THAT(told("network", "apps"),
+              ElementsAre("created", "lost", "restored", "lost", "restored"));
+  const Event& last = published_.back();
+  EXPECT_EQ(json::write(last.data), R"({"container":"web-1","interface":"eth0","state":"rules"})");
+  // Also of one that is stopped: its ports are its own until it is deleted.
+  ASSERT_EQ(run(job("j3", "container.stop", "web-1")).state, JobState::succeeded);
+  run_words({"iptables", "-t", "nat", "-F"});
+  look();
+  EXPECT_THAT(rules(), HasSubstr("--to-destination 10.84.0.2:80"));
+  run(job("j4", "container.delete", "web-1", {{"force", true}}));
+  EXPECT_THAT(rules(), AllOf(Not(HasSubstr("10.84.0.2")), Not(HasSubstr("CNI-DN-"))));
+  look();
+}
+
+TEST_F(NetworkRulesTest, OneThatAJobIsAboutIsLeftToTheNextLook) {
+  publish();
+  run_words({"iptables", "-t", "nat", "-F"});
+  submit_paused(job("j3", "container.stop", "web-1"), "stop",
+                fakes::FakeRuntime::Hold::before_deed);
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created"));
+  runtime_.let_go();
+  EXPECT_EQ(await("j3").state, JobState::succeeded);
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created", "lost", "restored"));
+}
+
+}  // namespace
+}  // namespace drover::jobs
