@@ -90,6 +90,16 @@ Result<> begin_rotated_log(const Path& log) {
   return {};
 }
 
+Result<> end_torn_record(const Path& log) {
+  const UniqueFd file(::open(log.c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const off_t size = file.valid() ? lseek(file.get(), 0, SEEK_END) : 0;
+  char last = '\n';
+  if (size > 0 && ::pread(file.get(), &last, 1, size - 1) == 1 && last != '\n') {
+    return system::write_all(file.get(), "\n");
+  }
+  return {};
+}
+
 Result<bool> set_aside_full_log(const Path& log, const LogBounds& bounds) {
   const LogParts parts = TRY(open_log_parts(log));
   if (!parts.newest.file.valid()) {

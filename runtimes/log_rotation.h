@@ -22,6 +22,11 @@ LogBounds bounds_of(const LogPolicy& policy, const LogBounds& of_node);
 /// the first. Of one that is there already the parts are counted only.
 Result<> begin_rotated_log(const system::Path& log);
 
+/// Ends what a loss of power, or a writer that was killed, has left of the last record of a log of
+/// records: the next one would be read as its rest, and be lost with it. Only while nobody writes
+/// there; one that is not there is left so.
+Result<> end_torn_record(const system::Path& log);
+
 /// Renames a log that is full to the newest of its older parts, and takes away those too many.
 /// False when it is not full. Whoever writes to it goes on with the renamed file until it is told.
 Result<bool> set_aside_full_log(const system::Path& log, const LogBounds& bounds);

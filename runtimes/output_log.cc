@@ -32,6 +32,7 @@ Result<OutputLog> OutputLog::append(const system::Path& path, system::Clock& clo
                                     const LogBounds& bounds) {
   TRY(system::make_folders(path.parent_path(), 0700));
   TRY(begin_rotated_log(path));
+  TRY(end_torn_record(path));
   OutputLog log(TRY(open_with(path, O_APPEND)), clock);
   log.path_ = path;
   log.bounds_ = bounds;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <initializer_list>
 
 #include "runtimes/oci/seccomp_profile.h"
@@ -14,6 +15,24 @@ struct Program {
   const char* name;
   const char* package;
   const char* purpose;
+};
+
+struct Plugin {
+  const char* name;
+  const char* purpose;
+};
+
+/// All that a spec can ask for (interface_chain.h of runtimes/network).
+constexpr std::array kPlugins = {
+    Plugin{"bridge", "a CNI plugin without which no container gets on a bridge"},
+    Plugin{"host-local", "a CNI plugin without which no container gets an address of a range"},
+    Plugin{"static", "a CNI plugin that addresses of a job's choice, and Proxmox's, need"},
+    Plugin{"portmap", "a CNI plugin that published ports need"},
+    Plugin{"bandwidth", "a CNI plugin that limits of networks need"},
+    Plugin{"firewall", "a CNI plugin that forwarding of networks needs"},
+    Plugin{"macvlan", "a CNI plugin that networks of kind macvlan need"},
+    Plugin{"ptp", "a CNI plugin that networks of kind ptp need"},
+    Plugin{"vlan", "a CNI plugin that networks of kind vlan need"},
 };
 
 std::string found_in(const std::vector<path>& folders, const std::string& name) {
@@ -36,7 +55,7 @@ Finding examine(const Program& program, const std::vector<path>& folders) {
           {fmt::format("apt install {}", program.package)}};
 }
 
-/// Without its profile no container of runc and crun is made, but those that ask for none.
+/// Without its profile no container of runc, crun and lxc is made, but those that ask for none.
 Finding examine_seccomp(const path& configured) {
   const path profile = configured.empty() ? path(runtimes::kDefaultSeccompProfile) : configured;
   if (access(profile.c_str(), R_OK) == 0) {
@@ -44,8 +63,8 @@ Finding examine_seccomp(const path& configured) {
   }
   Finding finding{"programs",
                   false,
-                  fmt::format("{} is missing, the filter of system calls of containers of runc and "
-                              "crun",
+                  fmt::format("{} is missing, the filter of system calls of containers of runc, "
+                              "crun and lxc",
                               profile.native()),
                   {}};
   if (configured.empty()) {
@@ -101,10 +120,9 @@ std::vector<Finding> examine_programs(const Config& config) {
         Program{"lxc-info", "lxc", "which containers of lxc and pve-lxc need"}}) {
     findings.push_back(examine(program, folders));
   }
-  for (const char* plugin : {"bridge", "host-local"}) {
-    findings.push_back(examine({plugin, "containernetworking-plugins",
-                                "a CNI plugin without which no container gets on a bridge"},
-                               config.network.plugin_folders));
+  for (const auto& [plugin, purpose] : kPlugins) {
+    findings.push_back(
+        examine({plugin, "containernetworking-plugins", purpose}, config.network.plugin_folders));
   }
   return findings;
 }

@@ -26,7 +26,7 @@ constexpr const char* kFile = "drover.conf";
 constexpr std::string_view kHeading = "# Drover: container ";
 constexpr std::string_view kOfJob = " of job ";
 /// Longer than any that `drop_in` writes.
-constexpr std::size_t kMostBytes = 16384;
+constexpr std::size_t kMostDropInBytes = 16384;
 
 std::string service_of(Vmid vmid) {
   return fmt::format("{}{}.service", kUnit, vmid.value);
@@ -73,9 +73,9 @@ Result<> replace(const Path& file, std::string_view text) {
 
 /// One that has no text yet was left so by an end in its middle.
 std::optional<FoundDropIn> read_drop_in(const Path& file) {
-  Result<std::string> text = system::read_file(file, kMostBytes);
+  Result<std::string> text = system::read_file(file, kMostDropInBytes);
   if (!text) {
-    text = system::read_file(unnamed(file), kMostBytes);
+    text = system::read_file(unnamed(file), kMostDropInBytes);
   }
   if (!text || text->empty()) {
     return text ? std::optional(FoundDropIn{file, "", ""}) : std::nullopt;
@@ -153,7 +153,7 @@ Result<std::string> GuestOutput::program() const {
   std::string program;
   for (const Path& folder :
        {options_.units, Path("/usr/lib/systemd/system"), Path("/lib/systemd/system")}) {
-    if (const Result<std::string> text = system::read_file(folder / name, kMostBytes)) {
+    if (const Result<std::string> text = system::read_file(folder / name, kMostDropInBytes)) {
       program = start_program(*text);
       break;
     }
@@ -216,7 +216,7 @@ Result<bool> GuestOutput::keep_where_possible(const Container& container, Vmid v
   const Path file = drop_in_file(vmid);
   TRY(system::make_folders(options_.layout.container(container.name), 0700).context(what));
   TRY(begin_rotated_log(options_.layout.log(container.name)).context(what));
-  if (system::read_file(file, kMostBytes).value_or("") == text) {
+  if (system::read_file(file, kMostDropInBytes).value_or("") == text) {
     return true;
   }
   TRY(system::make_folders(file.parent_path()).context(what));

@@ -82,12 +82,14 @@ Result<Image> ImageFlights::join(const std::string& key, const Fetch& fetch,
   std::shared_ptr<Flight> flight;
   {
     const std::lock_guard lock(mutex_);
-    std::shared_ptr<Flight>& entry = flights_[key];
-    if (entry == nullptr) {
-      entry = std::make_shared<Flight>();
-      entry->thread = std::thread([this, &flight = *entry, fetch] { fly(flight, fetch); });
+    if (const auto found = flights_.find(key); found != flights_.end()) {
+      flight = found->second;
+    } else {
+      flight = std::make_shared<Flight>();
+      // Before others can find it: where none can be made, they would wait for what nobody does.
+      flight->thread = std::thread([this, &begun = *flight, fetch] { fly(begun, fetch); });
+      flights_.emplace(key, flight);
     }
-    flight = entry;
     ++flight->waiting;
   }
   std::array<pollfd, 2> waiting{{{flight->ended.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};

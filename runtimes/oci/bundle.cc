@@ -177,9 +177,10 @@ Result<Spec> make_spec(const Container& container, const BundleOptions& options)
 Result<> write_bundle(const Layout& layout, const Container& container,
                       const BundleOptions& options) {
   const Spec spec = TRY(make_spec(container, options));
+  const std::string text = TRY(spec.written().context("container " + container.name.str()));
   const Path bundle = layout.bundle(container.name);
   TRY(system::make_folders(bundle, 0700));
-  return system::write_atomically(bundle / "config.json", spec.emit(), 0600);
+  return system::write_atomically(bundle / "config.json", text, 0600);
 }
 
 Result<Spec> read_bundle(const Path& bundle) {

@@ -52,6 +52,14 @@ Result<> wait_for_members(const Path& group, const system::Stop& stop) {
   return {};
 }
 
+/// Whether the file of a control group says that the kernel has ended a process of it.
+bool counts_a_kill(const Path& file) {
+  const std::string text = system::read_file(file).value_or("");
+  constexpr std::string_view kCounter = "\noom_kill ";
+  const std::size_t at = text.find(kCounter);
+  return at != std::string::npos && text.compare(at + kCounter.size(), 2, "0\n") != 0;
+}
+
 }  // namespace
 
 std::string cgroup_of(const ContainerName& name, bool systemd) {
@@ -78,12 +86,19 @@ bool is_in_cgroup(pid_t pid, const ContainerName& name) {
 
 bool had_lack_of_memory(const std::string& cgroup) {
   const std::string root(kHierarchies);
-  for (const Path& file : {Path(root + "/memory" + cgroup) / "memory.oom_control",
-                           Path(root + cgroup) / "memory.events"}) {
-    const std::string text = system::read_file(file).value_or("");
-    constexpr std::string_view kCounter = "\noom_kill ";
-    const std::size_t at = text.find(kCounter);
-    if (at != std::string::npos && text.compare(at + kCounter.size(), 2, "0\n") != 0) {
+  if (counts_a_kill(Path(root + cgroup) / "memory.events")) {
+    return true;
+  }
+  // Version 1 counts where the process was, and an init has groups of its own below
+  // (memcg_memory_event of the kernel); version 2 counts above as well.
+  const Path group = root + "/memory" + cgroup;
+  if (counts_a_kill(group / "memory.oom_control")) {
+    return true;
+  }
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator entry(group, error), end;
+       !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename() == "memory.oom_control" && counts_a_kill(entry->path())) {
       return true;
     }
   }

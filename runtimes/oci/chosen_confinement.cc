@@ -118,6 +118,12 @@ Result<> check_choices(const ContainerSpec& wish, RuntimeKind kind, bool apparmo
       return fail(Code::refused, "{}, devices: there can be none at {}", to_string(kind),
                   device.target);
     }
+    // Roots and volumes are mounted nodev, and a node there could not be opened.
+    if (!std::filesystem::path(device.target).lexically_normal().native().starts_with("/dev/")) {
+      return fail(Code::refused,
+                  "{}, devices: {} is not below /dev, and elsewhere they are of no use inside",
+                  to_string(kind), device.target);
+    }
     TRY(find_node_device(device.path).context(fmt::format("{}, devices", to_string(kind))));
   }
   for (const auto& [name, value] : wish.annotations) {

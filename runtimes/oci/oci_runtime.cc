@@ -16,6 +16,7 @@
 #include "runtimes/oci/refused_members.h"
 #include "runtimes/oci/seccomp_profile.h"
 #include "runtimes/oci/spec_patch.h"
+#include "runtimes/oci/spec_size.h"
 #include "runtimes/oci/wait_for.h"
 #include "runtimes/secret_files.h"
 #include "runtimes/volume_targets.h"
@@ -88,6 +89,7 @@ Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
   if (const Path profile = seccomp_profile_of(spec, options); !profile.empty()) {
     TRY(check_seccomp_profile(profile).context(to_string(kind())));
   }
+  TRY(check_spec_size(spec, kind()));
   return check_spec_patch(spec.oci, kind());
 }
 
@@ -151,6 +153,7 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   // Its first process has them mounted when it is created.
   const SecretFiles secrets =
       TRY(lay_out_secrets(layout_, container).context("create container " + name.str()));
+  TRY(end_torn_record(layout_.log(name)));
   Result<> created = write_bundle(layout_, container, bundle_options());
   if (created) {
     created = monitor_.create(runtime_, name, {container.spec.input, container.spec.terminal}, stop,

@@ -5,8 +5,6 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 20;
-
 json::Array to_array(const std::vector<std::string>& strings) {
   return {strings.begin(), strings.end()};
 }
@@ -58,7 +56,7 @@ Spec::Spec() : document_(json::Object{{"ociVersion", "1.0.2"}}) {}
 
 Result<Spec> Spec::parse(std::string_view text) {
   json::ParseOptions options;
-  options.max_bytes = kMostBytes;
+  options.max_bytes = Spec::kMostBytes;
   Spec spec(TRY(json::parse(text, options)));
   Faults faults(text);
   validate_spec(spec.document_, faults);
@@ -74,6 +72,17 @@ Result<> Spec::validate() const {
 
 std::string Spec::emit() const {
   return json::write_pretty(document_);
+}
+
+Result<std::string> Spec::written() const {
+  std::string text = emit();
+  if (text.size() > kMostBytes) {
+    return fail(Code::refused,
+                "the OCI configuration would have {} bytes, and at most {} are read again; give "
+                "the container fewer variables, arguments and annotations, or an image with fewer",
+                text.size(), kMostBytes);
+  }
+  return text;
 }
 
 std::vector<std::string> Spec::args() const {

@@ -17,6 +17,9 @@ namespace drover::runtimes {
 /// this class knows nothing of pass through unchanged.
 class Spec {
  public:
+  /// What `parse` takes, and `written` gives, at most.
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+
   /// An empty one. It is not valid before it has a process with arguments and a root.
   Spec();
   /// `invalid` with every fault and its pointer, as `validate` has it.
@@ -27,6 +30,8 @@ class Spec {
   Result<> validate() const;
   /// The document, indented.
   std::string emit() const;
+  /// The same for a file, from which it must be read again: `refused` when it is larger than that.
+  Result<std::string> written() const;
   const json::Value& document() const { return document_; }
 
   std::vector<std::string> args() const;

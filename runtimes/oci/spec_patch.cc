@@ -5,6 +5,7 @@
 
 #include "agent/core/annotations.h"
 #include "runtimes/oci/chosen_confinement.h"
+#include "runtimes/oci/member_names.h"
 
 namespace drover::runtimes {
 namespace {
@@ -51,6 +52,12 @@ std::string own_annotation(const json::Object& patch) {
 }  // namespace
 
 Result<> check_spec_patch(const json::Object& patch, RuntimeKind kind) {
+  if (const std::optional<std::string> other = other_spelling(patch)) {
+    return fail(Code::refused,
+                "{}, oci: {} is a member of the specification in other letters, which runc would "
+                "take for that and crun for none; write it as the specification does",
+                to_string(kind), *other);
+  }
   for (const OwnMember& own : kOwnMembers) {
     if (touches(patch, own.at)) {
       return fail(Code::refused, "{}, oci: {}{}{} is Drover's own: {}; leave it out",

@@ -70,6 +70,23 @@ TEST_F(OutputLogTest, OpeningEmptiesAndAppendingDoesNot) {
   EXPECT_EQ(found.st_mode & 0777, 0600U);
 }
 
+TEST_F(OutputLogTest, WhatALossOfPowerHasTornTakesNoOtherRecordWithIt) {
+  {
+    OutputLog log = open();
+    ASSERT_TRUE(log.write("stdout", "before\n"));
+  }
+  for (const std::string& torn : {std::string(kTime).substr(0, 9), std::string(3, '\0')}) {
+    const std::string before = text();
+    ASSERT_TRUE(system::write_atomically(path_, before + torn, 0600));
+    OutputLog log = OutputLog::append(path_, clock_, {}).value();
+    ASSERT_TRUE(log.write("stdout", "after\n"));
+    EXPECT_EQ(text(), before + torn + "\n" + line("stdout F after"));
+  }
+  const std::string whole = text();
+  ASSERT_TRUE(OutputLog::append(path_, clock_, {}));
+  EXPECT_EQ(text(), whole) << "nothing is torn";
+}
+
 TEST_F(OutputLogTest, ALinkInItsPlaceIsNotFollowed) {
   std::filesystem::create_directories(path_.parent_path());
   std::filesystem::create_symlink(folder_ / "elsewhere", path_);

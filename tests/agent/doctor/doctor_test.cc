@@ -252,7 +252,10 @@ TEST(ExaminePrograms, WhatIsThereAndWhatIsNot) {
   EXPECT_THAT(findings,
               Contains(AllOf(fault("programs", "/no/such/conmon"),
                              Field(&Finding::commands, ElementsAre("apt install conmon")))));
-  EXPECT_THAT(findings, Contains(fault("programs", "bridge is missing")));
+  for (const char* plugin : {"bridge", "host-local", "static", "portmap", "bandwidth", "firewall",
+                             "macvlan", "ptp", "vlan"}) {
+    EXPECT_THAT(findings, Contains(fault("programs", std::string(plugin) + " is missing")));
+  }
   config.runtime.seccomp_profile = "/no/such/profile";
   EXPECT_THAT(examine_programs(config), Contains(fault("programs", "/no/such/profile")));
   EXPECT_THAT(findings, Not(Contains(fault("programs", "/no/such/runc")))) << "nobody asks for it";

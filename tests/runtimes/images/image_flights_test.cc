@@ -2,8 +2,10 @@
 #include "runtimes/images/image_flights.h"
 
 #include <poll.h>
+#include <pthread.h>
 
 #include <atomic>
+#include <system_error>
 #include <thread>
 
 #include "fetching.h"
@@ -179,6 +181,38 @@ TEST_F(SharedFetchTest, ManyAtOnceFetchOnceAndHearHowFarItIs) {
   }
   EXPECT_EQ(system::read_file(begun).value(), "begun\n");
   EXPECT_EQ(registry.sent(made("app").layers.front()), 1U);
+}
+
+/// What the threads of this process are made with from now on, until it goes.
+class ThreadsThatCannotBeMade {
+ public:
+  ThreadsThatCannotBeMade() {
+    pthread_getattr_default_np(&before_);
+    pthread_attr_t huge = before_;
+    EXPECT_EQ(pthread_attr_setstacksize(&huge, std::size_t{1} << 47), 0);
+    EXPECT_EQ(pthread_setattr_default_np(&huge), 0);
+  }
+  ~ThreadsThatCannotBeMade() { EXPECT_EQ(pthread_setattr_default_np(&before_), 0); }
+
+ private:
+  pthread_attr_t before_{};
+};
+
+TEST(ImageFlightsTest, OneThatCouldNotBeBegunKeepsNobodyWaiting) {
+  ImageFlights flights;
+  Held held;
+  const system::Stop never;
+  {
+    const ThreadsThatCannotBeMade none;
+    EXPECT_THROW(
+        (void)flights.join("x", held.fetch(), never, kSoon, [](const ImageFlights::Lines&) {}),
+        std::system_error);
+  }
+  held.let_go();
+  Waiter later(flights, held);
+  later.thread.join();
+  EXPECT_TRUE(later.result) << later.result.error().message;
+  EXPECT_EQ(held.begun, 1);
 }
 
 }  // namespace

@@ -174,6 +174,24 @@ TEST_F(BundleTest, IsWrittenForRootOnlyAndReadBack) {
   EXPECT_EQ(found.st_mode & 0777, 0600U);
 }
 
+TEST_F(BundleTest, WhatCouldNotBeReadBackIsNotWritten) {
+  Layout layout;
+  layout.state = folder_ / "state";
+  const auto with = [&](std::size_t variables) {
+    container_.image.env.clear();
+    for (std::size_t i = 0; i < variables; ++i) {
+      container_.image.env.push_back(fmt::format("V{}={}", i, std::string(100'000, 'x')));
+    }
+    return write_bundle(layout, container_, options_);
+  };
+  ASSERT_TRUE(with(10));
+  EXPECT_TRUE(read_bundle(layout.bundle(container_.name)));
+  const auto more = with(11);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::refused);
+  EXPECT_THAT(more.error().message, HasSubstr("container web-1: the OCI configuration would have"));
+}
+
 TEST_F(BundleTest, AnExecKeepsTheConfinementButNotTheUsersCapabilities) {
   container_.spec.user = "web";
   container_.spec.env = {{"A", "1"}, {"B", "2"}};
@@ -217,6 +235,19 @@ TEST_F(AcceptsTest, ImagesOfLayoutsRegistriesAndArchivesAndFolders) {
   spec_.image = "";
   spec_.rootfs = "/srv/root";
   EXPECT_TRUE(runtime_.accepts(spec_));
+}
+
+TEST_F(AcceptsTest, NoMoreOfASpecThanItsConfigurationHolds) {
+  spec_.rootfs = "/srv/root";
+  for (int i = 0; i < 5; ++i) {
+    spec_.env[fmt::format("V{}", i)] = std::string(100'000, 'x');
+  }
+  EXPECT_TRUE(runtime_.accepts(spec_));
+  spec_.env["V5"] = std::string(10'000, '\x01');  // each of six bytes in JSON
+  const auto accepted = runtime_.accepts(spec_);
+  ASSERT_FALSE(accepted);
+  EXPECT_EQ(accepted.error().code, Code::refused);
+  EXPECT_THAT(accepted.error().message, HasSubstr(", env: the spec takes"));
 }
 
 TEST_F(AcceptsTest, NoVolumeOverKernelFiles) {

@@ -38,14 +38,21 @@ TEST(Cgroup, ALackOfMemoryIsFoundAlsoInAScopeOfSystemd) {
   std::ofstream(limit) << (16 << 20);
   std::ofstream(folder / (v1 ? "memory.swappiness" : "memory.swap.max")) << 0;
   EXPECT_FALSE(had_lack_of_memory(group));
+  // An init of a container puts all its programs into groups below.
+  const Path inner = v1 ? folder / "init" / "system.slice" : folder;
+  std::filesystem::create_directories(inner);
   const auto ran = system::run({"sh", "-c",
-                                "echo $$ >" + (folder / "cgroup.procs").native() +
+                                "echo $$ >" + (inner / "cgroup.procs").native() +
                                     "; exec dd if=/dev/zero of=/dev/null bs=200M count=1"},
                                system::Stop());
   ASSERT_TRUE(ran) << to_text(ran.error());
   EXPECT_EQ(ran->ending.signal, SIGKILL);
   EXPECT_TRUE(had_lack_of_memory(group));
   EXPECT_FALSE(had_lack_of_memory(cgroup_path_of(name, false)));
+  if (v1) {
+    ASSERT_EQ(rmdir(inner.c_str()), 0);
+    ASSERT_EQ(rmdir(inner.parent_path().c_str()), 0);
+  }
   ASSERT_TRUE(remove_cgroup(group, system::Stop()));
   EXPECT_FALSE(std::filesystem::exists(folder));
   // Others may be making theirs in it.

@@ -153,7 +153,8 @@ TEST_F(ChosenConfigTest, WhatIsNoDeviceOrStandsOverTheKernelsFilesIsRefused) {
   EXPECT_EQ(make_spec(container_, options_).error().code, Code::refused);
   container_.spec.devices = {{folder_ / "none", "/dev/thing", "rwm"}};
   EXPECT_EQ(make_spec(container_, options_).error().code, Code::not_found);
-  for (const char* target : {"/proc/x", "/sys/x", "/dev", "/", "/dev/pts/0", "/dev/../proc/x"}) {
+  for (const char* target : {"/proc/x", "/sys/x", "/dev", "/", "/dev/pts/0", "/dev/../proc/x",
+                             "/srv/null", "/dev/../srv/null", "/device"}) {
     container_.spec.devices = {{"/dev/null", target, "rwm"}};
     EXPECT_THAT(refusal(), HasSubstr("devices")) << target;
   }

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 namespace drover::runtimes {
 namespace {
 
@@ -82,6 +85,31 @@ TEST(SpecPatch, WhatIsDroversOwnIsRefusedByName) {
         R"({"annotations":{"a":"b","c":null}})", R"({"mounts":[]})"}) {
     const auto checked = check_spec_patch(patch_of(patch), RuntimeKind::runc);
     EXPECT_TRUE(checked) << patch << ": " << to_text(checked.error());
+  }
+}
+
+/// Go's decoder of JSON takes each for the member itself, so that runc would have followed them.
+TEST(SpecPatch, AMemberInOtherLettersIsRefused) {
+  for (const auto& [patch, name] : std::map<std::string, std::string>{
+           {R"({"linux":{"CgroupsPath":"/x"}})", "linux.CgroupsPath"},
+           {R"({"Linux":{"cgroupsPath":"/x"}})", "Linux"},
+           {R"({"HOOKS":{"prestart":[{"path":"/bin/x"}]}})", "HOOKS"},
+           {"{\"hoo\xE2\x84\xAAs\":{}}", "hoo\xE2\x84\xAAs"},
+           {"{\"proce\xC5\xBFs\":{\"args\":[\"sh\"]}}", "proce\xC5\xBFs"},
+           {R"({"root":{"Path":"/"}})", "root.Path"},
+           {R"({"linux":{"namespaces":[{"Type":"pid"}]}})", "linux.namespaces.Type"},
+           {R"({"process":{"capabilities":{"Bounding":["CAP_BPF"]}}})",
+            "process.capabilities.Bounding"}}) {
+    const auto checked = check_spec_patch(patch_of(patch), RuntimeKind::runc);
+    ASSERT_FALSE(checked) << patch;
+    EXPECT_EQ(checked.error().code, Code::refused) << patch;
+    EXPECT_THAT(checked.error().message, HasSubstr("oci: " + name + " is a member")) << patch;
+  }
+  for (const char* patch :
+       {R"({"annotations":{"Path":"x","USER":"y"}})", R"({"linux":{"sysctl":{"net.Path":"1"}}})",
+        R"({"linux":{"resources":{"unified":{"Memory":"1"}}}})",
+        R"({"process":{"ownMember":1,"ioPriority":{"class":"IOPRIO_CLASS_BE"}}})"}) {
+    EXPECT_TRUE(check_spec_patch(patch_of(patch), RuntimeKind::runc)) << patch;
   }
 }
 
