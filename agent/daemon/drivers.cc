@@ -129,7 +129,8 @@ void Drivers::add_runtimes(system::Clock& clock) {
   const path monitor = lxc_program(config_);
   if (access(monitor.c_str(), X_OK) == 0) {
     runtimes_.push_back(std::make_unique<runtimes::LxcRuntime>(
-        layout_, runtimes::LxcOptions{monitor, pids, memory, log, exec_program(config_)}));
+        layout_, runtimes::LxcOptions{monitor, pids, memory, log, exec_program(config_),
+                                      config_.runtime.seccomp_profile}));
   } else {
     system::log_info("without runtime lxc: {} is not there", monitor.native());
   }

@@ -20,6 +20,7 @@
 #include "agent/system/secret_store.h"
 #include "proxmox/template_source.h"
 #include "runtimes/copy_source.h"
+#include "runtimes/journal_log.h"
 
 namespace drover::jobs {
 namespace {
@@ -325,6 +326,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
     }
   }
   TRY(runtime->accepts(spec));
+  TRY(runtimes::check_journal_name(spec.log, kind, name));
   TRY(admit_policy(node.config, spec, kind));
   return check_secrets(node, spec.secrets);
 }

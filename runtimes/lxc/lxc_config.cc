@@ -1,7 +1,6 @@
 #include "runtimes/lxc/lxc_config.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <string_view>
 
 #include "agent/core/process_limits.h"
@@ -10,10 +9,6 @@
 
 namespace drover::runtimes {
 namespace {
-
-/// Denies what reaches around the container: kexec, modules, open_by_handle_at (from the package
-/// lxc).
-const Path kSeccompProfile = "/usr/share/lxc/config/common.seccomp";
 
 class Lines {
  public:
@@ -184,6 +179,10 @@ Path hook_folder(const Container& container, const Path& home) {
   return container.users == 0 ? home : container.rootfs.parent_path() / "hook";
 }
 
+Path seccomp_file(const Path& home) {
+  return home / "seccomp";
+}
+
 Path lack_of_memory_note(const Path& home) {
   return home / "oom";
 }
@@ -222,9 +221,11 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
     // standard output does, which drover-lxc has as its own there.
     TRY(lines.add("lxc.console.logfile", "/proc/self/fd/1"));
   }
-  std::error_code error;
-  if (std::filesystem::exists(kSeccompProfile, error)) {
-    TRY(lines.add("lxc.seccomp.profile", kSeccompProfile.native()));
+  if (spec.document().at("linux").find("seccomp") != nullptr) {
+    TRY(lines.add("lxc.seccomp.profile", seccomp_file(home).native()));
+    // Else liblxc passes over it in silence where the agent itself is filtered (use_seccomp in
+    // seccomp.c).
+    TRY(lines.add("lxc.seccomp.allow_nesting", "1"));
   }
   TRY(add_process(lines, spec));
   TRY(add_mounts(lines, init, monitor_program, home, hook_folder(container, home)));

@@ -20,6 +20,8 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
 /// Where the hook of its start finds the bundle: `home`, or where root of a container with users of
 /// its own can look.
 Path hook_folder(const Container& container, const Path& home);
+/// Its filter of system calls (seccomp_text.h), in the same folder.
+Path seccomp_file(const Path& home);
 
 /// In the container's folder below lxcpath: there when the kernel has ended a process of its last
 /// run for want of memory. drover-lxc leaves it as liblxc's hook "stop", while the control group is

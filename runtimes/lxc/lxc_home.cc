@@ -7,6 +7,7 @@
 
 #include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/lxc_runtime.h"
+#include "runtimes/lxc/seccomp_text.h"
 
 namespace drover::runtimes {
 namespace {
@@ -21,8 +22,12 @@ Result<> LxcRuntime::write_config(const Container& container, const Spec& spec) 
   const Path folder = home(container.name);
   const std::string config =
       TRY(make_lxc_config(container, spec, options_.monitor_program, folder));
+  const json::Value* filter = spec.document().at("linux").find("seccomp");
+  const std::string calls = filter == nullptr ? "" : TRY(lxc_seccomp_text(*filter));
+  const std::string written = TRY(spec.written().context("container " + container.name.str()));
   TRY(system::make_folders(folder, 0700));
-  TRY(system::write_atomically(folder / "config.json", spec.emit(), 0600));
+  TRY(system::write_atomically(folder / "config.json", written, 0600));
+  TRY(system::write_atomically(seccomp_file(folder), calls, 0600));
   if (container.users != 0) {
     TRY(open_to_own_root(container, spec));
   }

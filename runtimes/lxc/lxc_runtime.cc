@@ -15,12 +15,14 @@
 #include "agent/system/child.h"
 #include "runtimes/exit_file.h"
 #include "runtimes/images/root_image.h"
+#include "runtimes/journal_log.h"
 #include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/refused_members.h"
 #include "runtimes/lxc/system_init.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/chosen_confinement.h"
 #include "runtimes/oci/pid_file.h"
+#include "runtimes/oci/seccomp_profile.h"
 #include "runtimes/secret_files.h"
 #include "runtimes/sessions/session_socket.h"
 #include "runtimes/volume_targets.h"
@@ -97,15 +99,10 @@ Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {
                 "leave one of both out",
                 spec.user);
   }
-  for (const DeviceSpec& device : spec.devices) {
-    if (!Path(device.target).lexically_normal().native().starts_with("/dev/")) {
-      return fail(Code::refused,
-                  "lxc, devices: {} is not below /dev, and elsewhere they are of no use inside",
-                  device.target);
-    }
-  }
   TRY(block_io_of(spec.resources.io).context(std::string(to_string(kind()))));
-  return {};
+  TRY(check_spec_size(spec, kind()));
+  TRY(check_journal(spec.log, to_string(kind())));
+  return check_lxc_filter(spec, bundle_options());
 }
 
 std::optional<system::UniqueFd> LxcRuntime::monitor(const ContainerName& name) const {
@@ -169,6 +166,8 @@ Result<> LxcRuntime::create(const Container& container, const Stop& stop) {
 
 BundleOptions LxcRuntime::bundle_options() const {
   BundleOptions options;
+  options.seccomp_profile =
+      options_.seccomp_profile.empty() ? Path(kDefaultSeccompProfile) : options_.seccomp_profile;
   options.default_pids = options_.default_pids;
   options.default_memory_mib = options_.default_memory_mib;
   options.secrets = layout_.laid_out_secrets();
@@ -186,6 +185,7 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   TRY(renew_devices(spec, container.spec.devices).context(what));
   spec.set({"linux", "resources", "blockIO"},
            TRY(block_io_of(container.spec.resources.io).context(what)));
+  TRY(add_missing_filter(spec, container.spec, bundle_options()).context(what));
   TRY(write_config(container, spec));
   std::error_code error;
   for (const Path& left :
@@ -210,6 +210,9 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
     listener = TRY(listen_at(folder));
     options.child.descriptors = {{listener.get(), kSessionListener}};
     argv.emplace_back("--input");
+  }
+  if (!container.spec.log.driver.empty()) {
+    argv.emplace_back("--journal");
   }
   const auto started = system::run_ok(argv, stop, options);
   if (started) {

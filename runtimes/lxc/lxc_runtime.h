@@ -18,7 +18,8 @@ struct LxcOptions {
   std::uint64_t default_pids = 0;
   std::uint64_t default_memory_mib = 0;
   LogBounds log{};
-  Path exec_program{};  ///< drover-exec
+  Path exec_program{};     ///< drover-exec
+  Path seccomp_profile{};  ///< "" for kDefaultSeccompProfile
 };
 
 /// Layout::lxc()/NAME holds LXC's "config", the "bundle" it was made from with its job as

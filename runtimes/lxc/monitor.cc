@@ -19,6 +19,7 @@
 
 #include "agent/system/clock.h"
 #include "agent/system/process.h"
+#include "runtimes/journal_log.h"
 #include "runtimes/lxc/prepare_root.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/own_streams.h"
@@ -142,6 +143,9 @@ class Monitor {
   Result<> run() {
     const runtimes::Spec spec = TRY(runtimes::read_bundle(plan_.lxc_path / plan_.name));
     log_.emplace(TRY(runtimes::OutputLog::append(plan_.log, clock_, plan_.log_bounds)));
+    if (plan_.journal) {
+      journal_.emplace(plan_.name);
+    }
     out_ = TRY(make_pipe());
     err_ = TRY(make_pipe());
     for (const Pipe* pipe : {&out_, &err_}) {
@@ -216,9 +220,12 @@ class Monitor {
     std::array<char, 65536> buffer{};
     const ssize_t size = ::read(from.get(), buffer.data(), buffer.size());
     if (size > 0) {
+      const std::string_view chunk(buffer.data(), static_cast<std::size_t>(size));
       // A full disk must not stop the container: what cannot be kept is lost.
-      [[maybe_unused]] const Result<> kept =
-          log_->write(stream, std::string_view(buffer.data(), static_cast<std::size_t>(size)));
+      [[maybe_unused]] const Result<> kept = log_->write(stream, chunk);
+      if (journal_) {
+        journal_->write(stream, chunk);
+      }
     }
   }
 
@@ -263,6 +270,9 @@ class Monitor {
     drain(out_.read, "stdout");
     drain(err_.read, "stderr");
     [[maybe_unused]] const Result<> finished = log_->finish();
+    if (journal_) {
+      journal_->finish();
+    }
     server_.reset();
     if (!told_ && !outcome.ran) {
       // It never ran: nothing says how it ended, and it may be started again.
@@ -282,6 +292,7 @@ class Monitor {
   system::SystemClock clock_;
   std::optional<runtimes::OutputLog> log_;
   Pipe in_;
+  std::optional<runtimes::JournalLog> journal_;
   Pipe out_;
   Pipe err_;
   Pipe outcome_;

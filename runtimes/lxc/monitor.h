@@ -16,6 +16,7 @@ struct MonitorPlan {
   system::Path hook_folder;  ///< where the hook of the start leaves why it failed
   system::Path log;          ///< gets what the container prints
   runtimes::LogBounds log_bounds;
+  bool journal = false;    ///< the node's journal gets it as well
   system::Path exit_file;  ///< gets its exit code
   system::Path pid_file;   ///< gets the pid of its first process
   /// The socket by which its program gets input (sessions/session_socket.h); -1: it reads nothing.

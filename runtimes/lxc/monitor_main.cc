@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
                  "a file of it that has more is full")
       ->required();
   app.add_option("--log-files", plan.log_bounds.files, "so many files are kept of it")->required();
+  app.add_flag("--journal", plan.journal, "send it to the node's journal as well");
   app.add_option("--exit-file", exit_file, "file for its exit code")->required();
   app.add_option("--pid-file", pid_file, "file for the pid of its first process")->required();
   bool has_input = false;

@@ -83,7 +83,7 @@ Result<> read_monitor_answer(std::string_view text, std::string_view runtime_log
 }
 
 std::vector<std::string> Monitor::argv(const CommandLine& runtime, const ContainerName& name,
-                                       MonitorStreams streams) const {
+                                       MonitorStreams streams, bool journal) const {
   std::vector<std::string> words{
       conmon_.native(), "--api-version", "1", "--cid", name.str(), "--cuuid", name.str(), "--name",
       name.str(), "--runtime", runtime.program().native(), "--bundle",
@@ -93,6 +93,9 @@ std::vector<std::string> Monitor::argv(const CommandLine& runtime, const Contain
       // Its sockets lie in the bundle, instead of a folder all share.
       "--full-attach", "--runtime-arg", "--root=" + runtime.root().native(), "--runtime-arg",
       "--log=" + runtime_log(name).native(), "--runtime-arg", "--log-format=json"};
+  if (journal) {
+    words.insert(words.end(), {"--log-path", "journald"});
+  }
   if (runtime.systemd_cgroup()) {
     words.emplace_back("--systemd-cgroup");
   }
@@ -108,7 +111,7 @@ std::vector<std::string> Monitor::argv(const CommandLine& runtime, const Contain
 
 Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
                          MonitorStreams streams, const system::Stop& stop,
-                         std::chrono::milliseconds timeout) const {
+                         std::chrono::milliseconds timeout, bool journal) const {
   for (const Path& folder : {layout_.exits(), layout_.pids(), runtime.root()}) {
     TRY(system::make_folders(folder, 0700));
   }
@@ -124,7 +127,7 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   options.working_folder = layout_.bundle(name);
   options.env = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
   options.descriptors = {{sync.write.get(), kSyncDescriptor}, {log.get(), 2}};
-  system::Child child = TRY(system::Child::start(argv(runtime, name, streams), options));
+  system::Child child = TRY(system::Child::start(argv(runtime, name, streams, journal), options));
   sync.write.reset();
   // The first of its two processes ends at once.
   const system::Ending started = TRY(child.wait(stop, timeout));

@@ -29,9 +29,11 @@ class Monitor {
 
   /// Starts conmon, which makes the container from Layout::bundle. Returns when the container is
   /// created, or with the runtime's own words when it could not be. On `stop` and at the deadline
-  /// conmon runs on; `end` ends it with what it had begun.
+  /// conmon runs on; `end` ends it with what it had begun. With `journal` what the container prints
+  /// goes to the node's journal as well (check_journal_name).
   Result<> create(const CommandLine& runtime, const ContainerName& name, MonitorStreams streams,
-                  const system::Stop& stop, std::chrono::milliseconds timeout) const;
+                  const system::Stop& stop, std::chrono::milliseconds timeout,
+                  bool journal = false) const;
 
   /// Waits until the monitor has ended, and with it written everything it has to say: it outlives
   /// the container by a moment. One that is not there is success; `timed_out` when it is still
@@ -58,7 +60,7 @@ class Monitor {
   }
   Path runtime_log(const ContainerName& name) const { return layout_.bundle(name) / "runtime.log"; }
   std::vector<std::string> argv(const CommandLine& runtime, const ContainerName& name,
-                                MonitorStreams streams) const;
+                                MonitorStreams streams, bool journal) const;
 
   Layout layout_;
   Path conmon_;

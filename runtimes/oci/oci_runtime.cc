@@ -9,6 +9,7 @@
 
 #include "runtimes/exit_file.h"
 #include "runtimes/images/root_image.h"
+#include "runtimes/journal_log.h"
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/chosen_confinement.h"
 #include "runtimes/oci/own_streams.h"
@@ -90,6 +91,7 @@ Result<> OciRuntime::accepts(const ContainerSpec& spec) const {
     TRY(check_seccomp_profile(profile).context(to_string(kind())));
   }
   TRY(check_spec_size(spec, kind()));
+  TRY(check_journal(spec.log, to_string(kind())));
   return check_spec_patch(spec.oci, kind());
 }
 
@@ -157,7 +159,7 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   Result<> created = write_bundle(layout_, container, bundle_options());
   if (created) {
     created = monitor_.create(runtime_, name, {container.spec.input, container.spec.terminal}, stop,
-                              kCreateTime);
+                              kCreateTime, !container.spec.log.driver.empty());
   }
   if (created) {
     return {};

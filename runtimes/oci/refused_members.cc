@@ -11,8 +11,6 @@ namespace {
 constexpr std::array kOciRefusals = {
     Refusal{"resources.disk_mib",
             "the root has no disk of its own; it shares one of the node (runtime pve-lxc has)"},
-    Refusal{"log.driver",
-            "what it prints is kept in files, not in the node's journal; leave it out"},
     Refusal{"firewall",
             "Proxmox filters for its own guests only, and this one has none (runtime pve-lxc)"},
 };

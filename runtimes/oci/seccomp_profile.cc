@@ -250,11 +250,12 @@ bool has_conditions(const json::Value& document) {
 
 Failure missing_profile(const system::Path& profile) {
   if (profile == kDefaultSeccompProfile) {
-    return fail(Code::unavailable,
-                "seccomp: the profile {} is not there, without which containers of runc and crun "
-                "are not made; apt install {}, or name another by runtime.seccomp_profile of the "
-                "node's configuration",
-                profile.native(), kSeccompPackage);
+    return fail(
+        Code::unavailable,
+        "seccomp: the profile {} is not there, without which no container of runc, "
+        "crun and lxc is made; apt install {}, or name another by runtime.seccomp_profile of the "
+        "node's configuration",
+        profile.native(), kSeccompPackage);
   }
   return fail(Code::not_found, "seccomp: the profile {} is not there", profile.native());
 }

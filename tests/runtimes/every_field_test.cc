@@ -164,7 +164,8 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
       case RuntimeKind::crun:
         return OciRuntime(Layout(), oci_).accepts(spec);
       case RuntimeKind::lxc:
-        return LxcRuntime(Layout(), LxcOptions()).accepts(spec);
+        return LxcRuntime(Layout(), LxcOptions{{}, 0, 0, {}, {}, oci_.seccomp_profile})
+            .accepts(spec);
       case RuntimeKind::pve_lxc:
         return guests_.accepts(spec);
     }
@@ -184,7 +185,7 @@ class EveryFieldTest : public testing::TestWithParam<RuntimeKind> {
     BundleOptions options;
     options.apparmor = true;
     options.secrets = Layout().laid_out_secrets();
-    options.seccomp_profile = GetParam() == RuntimeKind::lxc ? Path() : Path(oci_.seccomp_profile);
+    options.seccomp_profile = oci_.seccomp_profile;
     const Spec bundle = TRY(make_spec(container, options));
     EXPECT_EQ(schema_faults(bundle.document()), "");
     if (GetParam() != RuntimeKind::lxc) {

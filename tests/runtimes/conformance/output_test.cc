@@ -1,7 +1,10 @@
 // What a container prints is kept, all of it, and it prints nothing while it is paused.
 #include <csignal>
+#include <map>
 
 #include "conformance.h"
+#include "fakes/journal_socket.h"
+#include "runtimes/journal_log.h"
 
 namespace drover::runtimes {
 namespace {
@@ -42,6 +45,42 @@ TEST_P(ConformanceOutput, BothStreamsAndALastLineWithoutItsEndAreKept) {
   EXPECT_THAT(log, HasSubstr(" stdout F out\n"));
   EXPECT_THAT(log, HasSubstr(" stderr F err\n"));
   EXPECT_THAT(log, HasSubstr(" stdout P unfinished"));
+}
+
+TEST_P(ConformanceOutput, WhatAJobWantsInTheNodesJournalIsThereAndInItsLog) {
+  Container made = shell("echo out; echo err >&2; printf unfinished");
+  made.spec.log.driver = "journald";
+  const auto without = runtime_->accepts(made.spec);
+  ASSERT_FALSE(without) << "there is no journal yet";
+  EXPECT_EQ(without.error().code, Code::refused);
+  EXPECT_THAT(without.error().message, HasSubstr(is_guest() ? "log" : "log.driver"));
+  if (is_guest()) {
+    return;
+  }
+  EXPECT_TRUE(check_journal_name(made.spec.log, kind(), made.name.str()));
+  EXPECT_EQ(check_journal_name(made.spec.log, kind(), "twelve-chars").has_value(),
+            kind() == RuntimeKind::lxc);
+  fakes::JournalSocket journal;
+  const auto accepted = runtime_->accepts(made.spec);
+  EXPECT_TRUE(accepted) << to_text(accepted.error());
+  run(made);
+  std::map<std::string, std::string> priorities;
+  while (priorities.size() < 3) {
+    const fakes::JournalSocket::Entry entry = journal.next();
+    ASSERT_FALSE(entry.empty()) << "nothing comes after " << priorities.size();
+    EXPECT_EQ(entry.at("CONTAINER_NAME"), made.name.str());
+    EXPECT_EQ(entry.at("SYSLOG_IDENTIFIER"), made.name.str());
+    EXPECT_EQ(entry.at("CONTAINER_ID_FULL"), made.name.str());
+    std::string message = entry.at("MESSAGE");
+    message.erase(message.find_last_not_of('\n') + 1);  // conmon leaves it there
+    EXPECT_EQ(entry.contains("CONTAINER_PARTIAL_MESSAGE"), message == "unfinished") << message;
+    priorities[message] = entry.at("PRIORITY");
+  }
+  EXPECT_EQ(priorities,
+            (std::map<std::string, std::string>{{"out", "6"}, {"err", "3"}, {"unfinished", "6"}}));
+  await_end(made);
+  const std::string log = subject_->log(made);
+  EXPECT_THAT(log, testing::AllOf(HasSubstr(" stdout F out\n"), HasSubstr(" stderr F err\n")));
 }
 
 TEST_P(ConformanceOutput, EightMegabytesOfACommandComeWhole) {

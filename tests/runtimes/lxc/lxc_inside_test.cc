@@ -112,6 +112,48 @@ TEST_F(LxcInsideTest, ACommandInsideIsConfinedAsItsProgramIs) {
   EXPECT_EQ(out, "77\n99\n0\nCapBnd:\t00000000800405fa\nNoNewPrivs:\t1\nSeccomp:\t2\n");
 }
 
+TEST_F(LxcInsideTest, AFilterOfTheJobsChoiceHoldsForAllInside) {
+  const Path profile = folder_ / "no-mkdir.json";
+  std::ofstream(profile) << R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
+      {"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":17}]})";
+  container_.spec.rootfs = root_;
+  container_.spec.security.seccomp = profile;
+  ASSERT_TRUE(runtime_.accepts(container_.spec));
+  run_script("mkdir /made; grep Seccomp: /proc/self/status; sleep 60");
+  std::string out;
+  const Sink sink = [&](std::string_view text) { out += text; };
+  const auto code =
+      runtime_.exec(container_, {{"mkdir", "/other"}, {}, "", ""}, sink, sink, never_);
+  ASSERT_TRUE(code) << to_text(code.error());
+  EXPECT_EQ(*code, 1);
+  EXPECT_THAT(out, HasSubstr("File exists"));
+  EXPECT_TRUE(soon([this] { return log().find("Seccomp:\t2") != std::string::npos; })) << log();
+  EXPECT_THAT(log(), HasSubstr("can't create directory '/made': File exists"));
+  std::ofstream(profile) << R"({"defaultAction":"SCMP_ACT_LOG"})";
+  EXPECT_THAT(runtime_.accepts(container_.spec).error().message, HasSubstr("SCMP_ACT_LOG"));
+}
+
+TEST_F(LxcInsideTest, ItHasNoFilterWhereItsJobMayGoWithout) {
+  container_.spec.security.seccomp = "unconfined";
+  run_script("grep Seccomp: /proc/self/status");
+  EXPECT_EQ(await_end().code, 0);
+  EXPECT_THAT(log(), HasSubstr("Seccomp:\t0"));
+}
+
+// An agent before filters were the spec's has written none down.
+TEST_F(LxcInsideTest, OneThatWasMadeWithoutAFilterGetsTheNodesWhenItStarts) {
+  container_.spec.command = {"sh", "-c", "grep Seccomp: /proc/self/status"};
+  mount_root(root_);
+  create();
+  const Path bundle = layout_.lxc() / container_.name.str();
+  Spec spec = read_bundle(bundle).value();
+  spec.merge(*json::parse(R"({"linux":{"seccomp":null}})").value().object());
+  ASSERT_TRUE(system::write_atomically(bundle / "config.json", spec.emit(), 0600));
+  start();
+  await_end();
+  EXPECT_THAT(log(), HasSubstr("Seccomp:\t2"));
+}
+
 // Numbers of devices are given anew at each boot, and those of volumes at each activation.
 TEST_F(LxcInsideTest, ADeviceHasTheNumberAtEachStartThatItHasOnTheNodeThen) {
   const Path device = folder_ / "device";

@@ -142,15 +142,16 @@ class OciNode {
     ContainerSpec spec;
     spec.rootfs = rootfs;
     spec.command = command;
-    Container container{ContainerName::parse(fmt::format("oci-{}-{}", getpid(), ++count)).value(),
-                        JobId::parse("job-1").value(),
-                        options.kind,
-                        std::move(spec),
-                        {},
-                        rootfs,
-                        {},
-                        {},
-                        std::nullopt};
+    Container container{
+        ContainerName::parse(fmt::format("oci-runtime-{}-{}", getpid(), ++count)).value(),
+        JobId::parse("job-1").value(),
+        options.kind,
+        std::move(spec),
+        {},
+        rootfs,
+        {},
+        {},
+        std::nullopt};
     made.push_back(container);
     return container;
   }
