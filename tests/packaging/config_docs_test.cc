@@ -1,5 +1,5 @@
-// docs/config.md and the sample configuration against the program: both name every member there is,
-// and the defaults they tell are the true ones.
+// docs/config.md, docs/policy.md and the sample configuration against the program: both name every
+// member there is, and the defaults they tell are the true ones.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -49,13 +49,19 @@ std::map<std::string, std::string> members_of(const json::Value& document) {
       continue;
     }
     for (const auto& [key, member] : *value.object()) {
-      members.emplace(section + "." + key, json::write(member));
+      if (section + "." + key != "policy.network") {
+        members.emplace(section + "." + key, json::write(member));
+        continue;
+      }
+      for (const auto& [inner, of_it] : *member.object()) {
+        members.emplace(section + "." + key + "." + inner, json::write(of_it));
+      }
     }
   }
   return members;
 }
 
-/// The same out of the tables of docs/config.md.
+/// The same out of the tables of a page.
 std::map<std::string, std::string> members_of_tables(const std::string& page) {
   std::map<std::string, std::string> members;
   std::istringstream lines(page);
@@ -73,6 +79,10 @@ std::map<std::string, std::string> members_of_tables(const std::string& page) {
     members.emplace(line.substr(3, name_end - 3), otherwise);
   }
   return members;
+}
+
+std::string both_pages() {
+  return text_of("docs/config.md") + text_of("docs/policy.md");
 }
 
 TEST(ConfigDocs, TheSampleIsAcceptedAsItIsInstalled) {
@@ -129,7 +139,7 @@ TEST(ConfigDocs, ThePageAndTheSampleTellTheSame) {
       json::parse(uncommented(text_of("packaging/droverd.json")), {.comments = true});
   ASSERT_TRUE(sample) << to_text(sample.error());
   std::map<std::string, std::string> in_sample = members_of(*sample);
-  std::map<std::string, std::string> in_page = members_of_tables(text_of("docs/config.md"));
+  std::map<std::string, std::string> in_page = members_of_tables(both_pages());
   // The sample shows where these files usually are.
   for (const char* path : {"proxmox.token_file", "proxmox.ca_file"}) {
     EXPECT_EQ(in_sample.erase(path), 1U) << path;
@@ -146,8 +156,9 @@ TEST(ConfigDocs, EveryMemberThatIsReadIsInThePage) {
     source += text_of("agent/core/config/" + file.path().filename().native());
   }
   std::set<std::string> told;
-  for (const auto& [name, value] : members_of_tables(text_of("docs/config.md"))) {
+  for (const auto& [name, value] : members_of_tables(both_pages())) {
     told.insert(name.substr(name.find('.') + 1));
+    told.insert(name.substr(name.rfind('.') + 1));
   }
   std::set<std::string> read;
   for (const std::string_view call :
