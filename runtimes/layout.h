@@ -6,6 +6,7 @@
 //       bundle/config.json          OCI bundle of runc and crun; LXC's is lxc/NAME/config
 //       rootfs/                     overlay mount
 //       upper/ work/                the overlay's own
+//       roots/JOB/upper/ work/      the same since that job has given it another image
 //       volumes/VOLUME/             mount points
 //       binds/N                     the same of its bind mounts, in their order, from 0 on
 //       names/                      its resolv.conf, hosts and hostname
@@ -65,6 +66,12 @@ struct Layout {
   Path container(const ContainerName& name) const { return containers() / name.str(); }
   Path bundle(const ContainerName& name) const { return container(name) / "bundle"; }
   Path rootfs(const ContainerName& name) const { return container(name) / "rootfs"; }
+  /// Where what is written to its root lies, and the overlay's own folder, beside each other: "" is
+  /// what it was made with, any other the job that has given it another image.
+  Path root_layers(const ContainerName& name, const std::string& key) const {
+    return key.empty() ? container(name) : roots(name) / key;
+  }
+  Path roots(const ContainerName& name) const { return container(name) / "roots"; }
   Path volume_mount(const ContainerName& name, const std::string& volume) const {
     return container(name) / "volumes" / volume;
   }

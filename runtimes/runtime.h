@@ -45,6 +45,8 @@ struct Capabilities {
       "only those of guests of Proxmox (pve-lxc) do; a volume of its own is grown by volume.resize";
   /// Why its containers move to no other node; of one that has Runtime::migrations, "".
   std::string_view no_migration = "only guests of Proxmox (pve-lxc) do";
+  /// Why its containers get no other images below their roots; of one whose containers do, "".
+  std::string_view no_upgrade = "";
 };
 
 /// What a runtime that `provisions_itself` has given a container.

@@ -39,6 +39,7 @@ void add_kill(CLI::App& app, Action& action);
 void add_pause(CLI::App& app, Action& action);
 void add_resume(CLI::App& app, Action& action);
 void add_update(CLI::App& app, Action& action);
+void add_upgrade(CLI::App& app, Action& action);
 void add_rm(CLI::App& app, Action& action);
 void add_ps(CLI::App& app, Action& action);
 void add_image(CLI::App& app, Action& action);

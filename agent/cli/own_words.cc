@@ -21,7 +21,7 @@ struct CommandOf {
 };
 
 // What no command submits (container.checkpoint, container.restore) has none.
-constexpr std::array<CommandOf, 29> kCommands = {{
+constexpr std::array<CommandOf, 30> kCommands = {{
     {Verb::container_run, "run"},
     {Verb::container_create, "create"},
     {Verb::container_start, "start"},
@@ -32,6 +32,7 @@ constexpr std::array<CommandOf, 29> kCommands = {{
     {Verb::container_resume, "resume"},
     {Verb::container_exec, "exec"},
     {Verb::container_update, "update"},
+    {Verb::container_upgrade, "upgrade"},
     {Verb::container_delete, "rm"},
     {Verb::image_pull, "image pull"},
     {Verb::image_remove, "image rm"},
@@ -118,6 +119,9 @@ constexpr std::array<Word, 49> kFlags = {{
     {"/restart/max_attempts", "--restart"},
     {"/restart/exempt_codes", "--restart-exempt"},
     {"/grace_s", "--grace"},
+    {"/rollback", "--rollback"},
+    {"/forget", "--forget"},
+    {"/watch_s", "--watch"},
     {"/signal", "--signal"},
     {"/storage", "--storage"},
     {"/size_mib", "SIZE (in MiB)"},

@@ -65,6 +65,26 @@ void read_limits(Fields& fields, const json::Value& value, JobOptions& options, 
   }
 }
 
+void read_upgrade(Fields& fields, JobOptions& options) {
+  constexpr std::int64_t kMostWatch = 3600;
+  options.image = fields.string("image");
+  options.rollback = fields.boolean("rollback", false);
+  options.forget = fields.boolean("forget", false);
+  const int wishes =
+      (options.image.empty() ? 0 : 1) + (options.rollback ? 1 : 0) + (options.forget ? 1 : 0);
+  if (wishes != 1) {
+    fields.fault("image", "must be there, or \"rollback\": true, or \"forget\": true: one of them");
+  } else if (!options.image.empty()) {
+    if (const Result<> checked = check_target(TargetKind::image, options.image); !checked) {
+      fields.fault("image", checked.error().message);
+    }
+  }
+  if (fields.has("watch_s")) {
+    options.watch_s = fields.integer("watch_s", 0, 0, kMostWatch);
+  }
+  read_grace(fields, options);
+}
+
 void read_size(Fields& fields, JobOptions& options) {
   fields.require("size_mib");
   options.size_mib = static_cast<std::uint64_t>(fields.integer("size_mib", 0, 1, kMostVolumeMib));
@@ -168,6 +188,9 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
     case Verb::container_update:
       read_limits(fields, value, options, faults);
       break;
+    case Verb::container_upgrade:
+      read_upgrade(fields, options);
+      break;
     case Verb::container_checkpoint:
       options.leave_running = fields.boolean("leave_running", false);
       break;
@@ -259,6 +282,12 @@ json::Object to_json(const JobOptions& options) {
       volumes.append(name, size_mib);
     }
     object.set("volumes", std::move(volumes));
+  }
+  set_text("image", options.image);
+  set_flag("rollback", options.rollback);
+  set_flag("forget", options.forget);
+  if (options.watch_s) {
+    object.set("watch_s", *options.watch_s);
   }
   set_flag("leave_running", options.leave_running);
   set_text("from", options.from);

@@ -16,7 +16,7 @@ namespace drover {
 
 /// Which members a verb takes is checked when the request is read.
 struct JobOptions {
-  /// stop, restart, migrate: seconds before SIGKILL; none: the container's own
+  /// stop, restart, upgrade, migrate: seconds before SIGKILL; none: the container's own
   std::optional<std::int64_t> grace_s;
   int signal = 0;                                  ///< kill: 1 to 64
   bool force = false;                              ///< delete: also when it runs
@@ -28,7 +28,12 @@ struct JobOptions {
   std::optional<TerminalSize> terminal{};          ///< exec: has one, of this size
   Resources resources{};                           ///< update: those that are 0 stay as they are
   std::map<std::string, std::uint64_t> volumes{};  ///< update: sizes in MiB, by name
-  bool leave_running = false;                      ///< checkpoint
+  std::string image{};                             ///< upgrade: to this one; "" for none
+  bool rollback = false;                           ///< upgrade: back to the former image
+  bool forget = false;                             ///< upgrade: keeps the former image no more
+  /// upgrade: seconds in which the new program has to show that it runs; none: by its probes
+  std::optional<std::int64_t> watch_s{};
+  bool leave_running = false;    ///< checkpoint
   std::string from{};            ///< image.pull of a template: where it is fetched
   std::string checksum{};        ///< image.pull of a template: "sha256:HEX", or ""
   std::string storage{};         ///< volume.create: "" for the node's default; container.backup;

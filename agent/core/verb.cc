@@ -10,7 +10,7 @@
 namespace drover {
 namespace {
 
-constexpr std::array<std::pair<Verb, std::string_view>, 31> kVerbs = {{
+constexpr std::array<std::pair<Verb, std::string_view>, 32> kVerbs = {{
     {Verb::container_run, "container.run"},
     {Verb::container_create, "container.create"},
     {Verb::container_start, "container.start"},
@@ -21,6 +21,7 @@ constexpr std::array<std::pair<Verb, std::string_view>, 31> kVerbs = {{
     {Verb::container_resume, "container.resume"},
     {Verb::container_exec, "container.exec"},
     {Verb::container_update, "container.update"},
+    {Verb::container_upgrade, "container.upgrade"},
     {Verb::container_checkpoint, "container.checkpoint"},
     {Verb::container_restore, "container.restore"},
     {Verb::container_snapshot, "container.snapshot"},

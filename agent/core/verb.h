@@ -20,6 +20,7 @@ enum class Verb {
   container_resume,
   container_exec,
   container_update,           ///< other limits, while it runs
+  container_upgrade,          ///< another image below its root, and back
   container_checkpoint,       ///< its processes to the disk
   container_restore,          ///< and back
   container_snapshot,         ///< its volumes and limits as they are now
@@ -70,7 +71,8 @@ constexpr bool may_have_spec(Verb verb) {
 /// Whether the container's program may run once it is done.
 constexpr bool starts_container(Verb verb) {
   return verb == Verb::container_run || verb == Verb::container_start ||
-         verb == Verb::container_restart || verb == Verb::container_restore;
+         verb == Verb::container_restart || verb == Verb::container_upgrade ||
+         verb == Verb::container_restore;
 }
 
 /// Whether it is done while it is accepted, and waits for no worker.

@@ -147,6 +147,14 @@ Result<> admit_template(const Node& node, const JobRequest& request) {
                                                             : Result<>();
 }
 
+/// One that a container is to get below its root.
+Result<> admit_root_image(const Node& node, const JobRequest& request) {
+  const std::string& reference = request.options.image;
+  TRY(admit_image_name(node.config.policy, reference));
+  const ImageReference image = TRY(parse_image_reference(reference));
+  return image.lies_on_node() ? check_folder(node, image.place) : Result<>();
+}
+
 /// What only some runtimes do with a container.
 struct Ability {
   Verb verb;
@@ -159,6 +167,8 @@ constexpr std::array kAbilities = {
     Ability{Verb::container_rollback, "keeps no snapshots", &runtimes::Capabilities::no_snapshots},
     Ability{Verb::container_snapshot_delete, "keeps no snapshots",
             &runtimes::Capabilities::no_snapshots},
+    Ability{Verb::container_upgrade, "gives its containers no other images",
+            &runtimes::Capabilities::no_upgrade},
     Ability{Verb::container_backup, "makes no backups", &runtimes::Capabilities::no_backups},
     Ability{Verb::container_migrate, "moves no containers", &runtimes::Capabilities::no_migration},
     Ability{Verb::container_checkpoint, "cannot", &runtimes::Capabilities::no_checkpoints},
@@ -194,6 +204,10 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
 }
 
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request) {
+  if (!request.options.image.empty()) {
+    TRY(admit_root_image(node, request)
+            .context(fmt::format("{} {}", to_string(request.verb), request.target)));
+  }
   const auto* const ability =
       std::find_if(kAbilities.begin(), kAbilities.end(),
                    [&request](const Ability& one) { return one.verb == request.verb; });

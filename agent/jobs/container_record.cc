@@ -54,6 +54,34 @@ runtimes::ImageConfig image_config_from_json(const json::Value& value) {
           std::string(value.at("stop_signal").string_or(""))};
 }
 
+Root root_of(const ContainerRecord& record) {
+  const runtimes::Container& container = record.container;
+  return {container.spec.image, record.lower, container.image, record.layers};
+}
+
+void set_root(ContainerRecord& record, const Root& root) {
+  record.container.spec.image = root.image;
+  record.container.image = root.config;
+  record.lower = root.lower;
+  record.layers = root.layers;
+}
+
+json::Value to_json(const Root& root) {
+  return json::Object{{"image", root.image},
+                      {"lower", root.lower.native()},
+                      {"config", to_json(root.config)},
+                      {"layers", root.layers}};
+}
+
+std::optional<Root> root_from_json(const json::Value& value) {
+  if (value.is_null()) {
+    return std::nullopt;
+  }
+  return Root{
+      std::string(value.at("image").string_or("")), std::string(value.at("lower").string_or("")),
+      image_config_from_json(value.at("config")), std::string(value.at("layers").string_or(""))};
+}
+
 std::vector<NetworkSpec> networks_of(const ContainerRecord& record) {
   return record.container.spec.networks.value_or(std::vector<NetworkSpec>());
 }
@@ -126,6 +154,15 @@ json::Value to_json(const ContainerRecord& record) {
   if (!record.pending.empty()) {
     object.set("pending", to_array(record.pending));
   }
+  if (!record.layers.empty()) {
+    object.set("layers", record.layers);
+  }
+  if (record.former) {
+    object.set("former", to_json(*record.former));
+  }
+  if (record.aside) {
+    object.set("aside", to_json(*record.aside));
+  }
   return object;
 }
 
@@ -152,7 +189,10 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
                          {},
                          std::string(value.at("lower").string_or("")),
                          runtimes::snapshots_from_json(value.at("snapshots")),
-                         strings_of(value.at("pending"))};
+                         strings_of(value.at("pending")),
+                         std::string(value.at("layers").string_or("")),
+                         root_from_json(value.at("former")),
+                         root_from_json(value.at("aside"))};
   if (const json::Array* mounts = value.at("mounts").array()) {
     for (const json::Value& mount : *mounts) {
       record.container.mounts.push_back({std::string(mount.at("source").string_or("")),

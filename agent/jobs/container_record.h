@@ -14,6 +14,14 @@
 
 namespace drover::jobs {
 
+/// What a container's root is made of.
+struct Root {
+  std::string image;     ///< as its spec names it
+  runtimes::Path lower;  ///< the folder below the overlay
+  runtimes::ImageConfig config;
+  std::string layers{};  ///< Layout::root_layers
+};
+
 struct ContainerRecord {
   runtimes::Container container;
   std::vector<runtimes::Volume> volumes;         ///< as far as they were made
@@ -21,7 +29,17 @@ struct ContainerRecord {
   runtimes::Path lower{};                        ///< the folder below the root's overlay
   std::vector<runtimes::Snapshot> snapshots{};   ///< as the last job about them has found them
   std::vector<std::string> pending{};  ///< Runtime::pending, as the last update has found them
+  std::string layers{};                ///< Layout::root_layers of its root
+  std::optional<Root> former{};        ///< that it can be put back to
+  /// While a job changes its root: the one that it has not, be that the new one or the old one.
+  std::optional<Root> aside{};
 };
+
+Root root_of(const ContainerRecord& record);
+void set_root(ContainerRecord& record, const Root& root);
+json::Value to_json(const Root& root);
+/// None of null.
+std::optional<Root> root_from_json(const json::Value& value);
 
 /// Its interfaces as its spec asks for them.
 std::vector<NetworkSpec> networks_of(const ContainerRecord& record);

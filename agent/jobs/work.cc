@@ -39,6 +39,13 @@ Event Work::event_of(const StepRow& row, const std::string& what) const {
                         {"target", request_.target}}};
 }
 
+Work Work::taking_back() const {
+  Frame frame = frame_;
+  frame.stop = std::shared_ptr<const system::Stop>(std::shared_ptr<void>(), &frame_.agent_stop);
+  frame.resumed = true;
+  return Work(request_, books_, clock_, std::move(frame));
+}
+
 Result<Work::Begun> Work::begin(const Step& step) {
   if (!earlier_) {
     earlier_.emplace();

@@ -68,6 +68,10 @@ class Work {
   Work(JobRequest request, Books& books, system::Clock& clock, Frame frame)
       : request_(std::move(request)), books_(books), clock_(clock), frame_(std::move(frame)) {}
 
+  /// The same job for its undo, where that takes steps of its own: only the agent's end stops them.
+  /// It begins with the steps that are not undone by then.
+  Work taking_back() const;
+
   const JobRequest& request() const { return request_; }
   const system::Stop& stop() const { return *frame_.stop; }
   /// For what has to be done also when the job was cancelled: undoing.

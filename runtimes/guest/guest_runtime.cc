@@ -49,7 +49,10 @@ Capabilities GuestRuntime::capabilities() const {
           .no_snapshots = "",
           .no_backups = "",
           .no_growth = "",
-          .no_migration = ""};
+          .no_migration = "",
+          .no_upgrade =
+              "a guest's root is a disk, which holds its system and all that was written to it; "
+              "make a new one of the other template"};
 }
 
 Result<> GuestRuntime::accepts(const ContainerSpec& spec) const {

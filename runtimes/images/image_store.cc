@@ -282,8 +282,8 @@ Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower
 Result<> ImageStore::mount_overlay(const ContainerName& name, const Path& lower,
                                    const Path& below) {
   const Path target = layout_.rootfs(name);
-  const Path upper = layout_.container(name) / "upper";
-  const Path work = layout_.container(name) / "work";
+  const Path upper = layout_.root_layers(name, layers) / "upper";
+  const Path work = layout_.root_layers(name, layers) / "work";
   for (const Path& folder : {target, upper, work}) {
     TRY(system::make_folders(folder));
   }
@@ -308,11 +308,28 @@ Result<> ImageStore::mount_overlay(const ContainerName& name, const Path& lower,
   return {};
 }
 
+Result<> ImageStore::leave_root(const ContainerName& name, const system::Stop& stop) {
+  return unmount_volume(layout_.rootfs(name), stop);
+}
+
 Result<> ImageStore::unmount_root(const ContainerName& name, const system::Stop& stop) {
-  TRY(unmount_volume(layout_.rootfs(name), stop));
-  TRY(unmount_bind(shifted_lower(name)));
-  TRY(system::remove_tree(layout_.container(name) / "upper"));
-  return system::remove_tree(layout_.container(name) / "work");
+  TRY(leave_root(name, stop));
+  return forget_roots(name, {});
+}
+
+Result<> ImageStore::forget_roots(const ContainerName& name, const std::set<std::string>& kept) {
+  if (!kept.contains("")) {
+    TRY(system::remove_tree(layout_.root_layers(name, "") / "upper"));
+    TRY(system::remove_tree(layout_.root_layers(name, "") / "work"));
+  }
+  for (const Path& root : system::children_of(layout_.roots(name))) {
+    if (!kept.contains(root.filename())) {
+      TRY(system::remove_tree(root));
+    }
+  }
+  std::error_code error;
+  std::filesystem::remove(layout_.roots(name), error);  // if it is empty
+  return {};
 }
 
 }  // namespace drover::runtimes

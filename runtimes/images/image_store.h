@@ -68,7 +68,7 @@ class ImageStore {
   /// none while something is fetched. How many bytes that were.
   Result<std::uint64_t> remove_stray_blobs(std::chrono::seconds age);
 
-  /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout's upper folder.
+  /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout::root_layers.
   /// Mounted already is success.
   Result<> mount_root(const ContainerName& name, const Path& lower);
   /// The same of a folder that is open already, whatever stands at `lower`, its path, now.
@@ -78,8 +78,15 @@ class ImageStore {
   Result<> mount_root_for(const ContainerName& name, const Path& lower,
                           const system::UniqueFd& opened, const system::UniqueFd& users,
                           std::uint32_t first);
-  /// Unmounts it and removes what was written. Absent is success.
+  Result<> mount_root(const ContainerName& name, const Path& lower, const system::UniqueFd& opened,
+                      const std::string& layers = "");
+  /// Unmounts it; what was written stays. Absent is success.
+  Result<> leave_root(const ContainerName& name, const system::Stop& stop);
+  /// The same, and removes what was written to it and to its former ones.
   Result<> unmount_root(const ContainerName& name, const system::Stop& stop);
+  /// Removes what was written to roots that it has had, but for these (Layout::root_layers), which
+  /// are to name the one that is mounted.
+  Result<> forget_roots(const ContainerName& name, const std::set<std::string>& kept);
 
  private:
   /// One root, by its folder's name.

@@ -16,12 +16,14 @@ import functools
 import json
 import pathlib
 import re
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from crash_scenarios import CODE, DONE, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP, THE_FIRST  # noqa: E402
+from crash_scenarios import (  # noqa: E402
+    ANOTHER, CODE, DONE, NO_PROGRAM, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP, THE_FIRST)
 from crash_table import CrashTable, add_sample  # noqa: E402
 from leftovers import leftovers  # noqa: E402
 from whole_node import Simulator  # noqa: E402
@@ -36,7 +38,17 @@ class Table(CrashTable):
             self.node.config["storage"] = {"default": "fast", "guest_storage": "fast"}
             self.node.write_config()
             self.make_other()
+        else:
+            self.make_images()
         self.count = 0
+
+    def make_images(self):
+        """Beside the node's default image."""
+        self.images = {ANOTHER: f"oci:{self.node.work}/image:another", NO_PROGRAM: f"oci:{self.node.work}/image:empty"}
+        image = f"{self.node.work}/image"
+        for words in (["config", "--image", f"{image}:busybox", "--tag", "another", "--config.env", "COLOUR=red"],
+                      ["new", "--image", f"{image}:empty"]):
+            subprocess.run(["umoci", *words], check=True, stderr=subprocess.DEVNULL)
 
     def make_other(self):
         """The second node of the cluster, where nobody's agent is."""
@@ -70,7 +82,9 @@ class Table(CrashTable):
                 archives = [file for file in self.dump() if not file.endswith(".notes")]
                 job["spec"]["image"] = f"local:backup/{archives[0]}" if archives else TEMPLATE
         if options:
-            job["options"] = options
+            job["options"] = dict(options)
+            if image := options.get("image"):
+                job["options"]["image"] = self.images[image]
         return job
 
     def prepare(self, name, verb, spec=None):
@@ -131,7 +145,7 @@ class Table(CrashTable):
         wrong = []
         seen = self.client.query("container", name=name)
         good = {"running", "stopped", "paused", "created"}
-        if scenario.verb in ("container.rollback", "container.backup"):
+        if scenario.verb in ("container.rollback", "container.backup", "container.upgrade"):
             good = {scenario.status}
         if scenario.verb == "container.start":
             good = {"stopped", "created"}
@@ -142,7 +156,7 @@ class Table(CrashTable):
         if self.runtime == "pve-lxc":
             before = tuple(step[1]["snapshot"] for step in scenario.before if isinstance(step, tuple))
             return wrong + self.check_snapshots(scenario, name, [scenario.snapshots, before])
-        if self.lines(name, "starts") > scenario.starts:
+        if self.lines(name, "starts") > scenario.starts + scenario.cancelled_starts:
             wrong.append(f"its program was started {self.lines(name, 'starts')} times")
         return wrong
 
@@ -157,6 +171,8 @@ class Table(CrashTable):
             wrong.append(f"{name} is {seen['status']} and not {scenario.status}")
         if self.runtime == "pve-lxc":
             return wrong + self.check_snapshots(scenario, name, [scenario.snapshots])
+        if scenario.image and not seen["image"].endswith(":" + scenario.image):
+            wrong.append(f"its image is {seen['image']} and not {scenario.image}")
         starts = self.await_lines(name, "starts", scenario.starts)
         if starts != scenario.starts:
             wrong.append(f"its program was started {starts} times and not {scenario.starts} times")

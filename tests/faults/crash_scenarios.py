@@ -14,6 +14,10 @@ BACKUP = ("container.backup", {"storage": "local"})
 THE_BACKUP = "the backup"
 # Stands for a container that there is beside those that are made and deleted.
 THE_FIRST = "container:first"
+# Stand for an image that is another one, and for one with no program in it.
+ANOTHER = "another image"
+NO_PROGRAM = "an image without a program"
+UPGRADE = ("container.upgrade", {"image": ANOTHER, "watch_s": 0})
 TEMPLATE = "local:vztmpl/busybox.tar.gz"
 DONE = ("succeeded",)
 # What a program inside was told or has done cannot be taken back, and whether it was is not known after a crash.
@@ -39,6 +43,8 @@ class Scenario:
     first: bool = False  # whether there is THE_FIRST, stopped
     sizes: tuple | None = None  # MiB of the root disk and of the volume afterwards; None: nobody looks
     deadline_ms: int | None = None  # from when it is sent
+    image: str | None = None  # the tag of its image afterwards; None: nobody looks
+    cancelled_starts: int = 0  # that many more when it was cancelled, at most
     moves: bool = False  # whether its guest is on the other node of the cluster afterwards
 
     @property
@@ -92,6 +98,12 @@ SCENARIOS = [
              options={"resources": {"memory_mib": 64, "disk_mib": 1300}, "volumes": {"data": 1100}}),
     Scenario("migrate", "container.migrate", None, before=("container.run",), options={"to": "other", "restart": True},
              others=False, moves=True),
+    Scenario("upgrade", "container.upgrade", "running", 2, before=("container.run",), options=UPGRADE[1], guests=False,
+             image="another", cancelled_starts=1),
+    Scenario("upgrade to what does not start", "container.upgrade", "running", 2, before=("container.run",), states=("failed",),
+             options={"image": NO_PROGRAM, "watch_s": 0}, guests=False, image="busybox"),
+    Scenario("rollback of an upgrade", "container.upgrade", "running", 3, before=("container.run", UPGRADE),
+             options={"rollback": True, "watch_s": 0}, guests=False, image="busybox", cancelled_starts=1),
     Scenario("drain", "node.drain", "stopped", 1, before=("container.run",), options={"stop_containers": True},
              target="node1"),
 ]

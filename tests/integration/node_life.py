@@ -56,10 +56,11 @@ class NodeLife(unittest.TestCase):
             every.update(names)
         # Not met in this life: a cancelled job, one that waits or is tried again, what could not be undone, a
         # drained node, a full disk, a lost journal (journal_life.py), leaks, and what cluster_life.py, guest_life.py,
-        # keep_life.py, migrate_life.py and things_life.py are about.
+        # image_life.py, keep_life.py, migrate_life.py and things_life.py are about.
         self.assertEqual(every - kinds, {"drover.job.cancelled", "drover.job.waiting", "drover.job.retrying",
                                          "drover.job.progress", "drover.container.adopted", "drover.container.migrated",
                                          "drover.container.unknown", "drover.container.backoff",
+                                         "drover.container.upgraded", "drover.container.reverted",
                                          "drover.container.snapshot_taken", "drover.container.rolled_back",
                                          "drover.container.snapshot_deleted", "drover.container.backed_up",
                                          "drover.container.gave_up", "drover.container.healthy",

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What a whole node has besides containers: images, volumes and networks of their own, and limits that change.
+"""What a whole node has besides containers: volumes and networks of their own, and limits that change.
 
 things_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own.
 """
@@ -14,8 +14,7 @@ import time
 import unittest
 
 from container_secrets import ContainerSecrets
-from registry import Registry
-from whole_node import SERVE, TOP, EventStream, Node
+from whole_node import SERVE, EventStream, Node
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
@@ -25,9 +24,6 @@ class ThingsLife(ContainerSecrets, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        cls.registry = Registry()
-        cls.addClassCleanup(cls.registry.end)
-        os.environ["HOME"] = str(cls.registry.folder)
         cls.node = Node(BUILD)
         cls.addClassCleanup(cls.node.tear_down)
         cls.node.start()
@@ -37,52 +33,9 @@ class ThingsLife(ContainerSecrets, unittest.TestCase):
         """The last of all: the stream followed the node through the other tests."""
         events = self.stream.end_at_head(self)
         kinds = {event["type"].removeprefix("drover.") for event in events}
-        for kind in ["image.pulled", "image.removed", "volume.created", "volume.resized", "volume.deleted",
+        for kind in ["volume.created", "volume.resized", "volume.deleted",
                      "network.created", "network.removed", "container.updated"]:
             self.assertIn(kind, kinds)
-
-    def test_images_come_and_go(self):
-        layout = self.node.work / "second"
-        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
-        image = f"oci:{layout}:busybox"
-        self.node.drover("image", "pull", image)
-        self.node.drover("run", "--runtime", "runc", "--name", "of-image", "--image", image, "--", "sh", "-c", SERVE % 0)
-        (seen,) = [row for row in json.loads(self.node.drover("image", "ls", "--json").stdout) if row["name"] == image]
-        self.assertEqual(seen["containers"], ["of-image"])
-        self.assertGreater(seen["bytes"], 100_000)
-        used = self.node.drover("image", "rm", image, check=False)
-        self.assertEqual(used.returncode, 1)
-        self.assertIn("in use by of-image", used.stderr)
-        self.node.drover("rm", "--force", "of-image")
-        self.node.drover("image", "rm", image)
-        self.assertNotIn(image, self.node.drover("image", "ls", "--quiet").stdout)
-
-    def test_images_of_a_registry_run_on_each_runtime(self):
-        layout = self.node.work / "pushed"
-        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
-        self.registry.add("team/app:1", layout, "--config.env", "COLOUR=red")
-        image = f"docker://{self.registry.host}/team/app:1"
-        for runtime in RUNTIMES:
-            with self.subTest(runtime=runtime):
-                done = self.node.drover("run", "--wait", "--rm", "--runtime", runtime, "--image", image, "--", "sh", "-c",
-                                        "echo colour $COLOUR; exit 7", check=False)
-                self.assertEqual(done.returncode, 7, done.stderr)
-                self.assertIn("colour red", done.stdout)
-        self.registry.add("team/app:1", layout, "--config.env", "COLOUR=blue")
-        self.node.drover("image", "pull", image)
-        done = self.node.drover("run", "--wait", "--rm", "--image", image, "--", "sh", "-c", "echo colour $COLOUR")
-        self.assertIn("colour blue", done.stdout)
-        missing = self.node.drover("image", "pull", image + ".2", check=False)
-        self.assertEqual(missing.returncode, 1)
-        self.assertIn("look at its name and tag", missing.stderr)
-        self.node.drover("run", "--runtime", "runc", "--name", "keeps-its", "--image", image, "--", "sh", "-c", SERVE % 0)
-        spare = f"oci:{layout}:busybox"
-        self.node.drover("image", "pull", spare)
-        gone = self.node.drover("image", "prune").stdout.split()
-        self.assertIn(spare, gone)
-        self.assertNotIn(image, gone)
-        self.node.drover("rm", "--force", "keeps-its")
-        self.node.drover("image", "rm", image)
 
     def test_a_volume_outlives_its_containers_and_grows(self):
         drover = self.node.drover

@@ -143,6 +143,9 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
   if (!record.pending.empty()) {
     view.set("pending", json::Array(record.pending.begin(), record.pending.end()));
   }
+  if (record.former) {
+    view.set("former_image", record.former->image);
+  }
   if (!container.spec.labels.empty()) {
     json::Object labels;
     for (const auto& [name, value] : container.spec.labels) {

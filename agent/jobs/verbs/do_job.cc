@@ -59,6 +59,8 @@ Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
       return undo_exec(work, node);
     case Verb::container_update:
       return undo_update(work, node);
+    case Verb::container_upgrade:
+      return to_target(work, node, [&](const Target&) { return undo_upgrade(work, node); });
     // An image of ours that is unpacked stays: others may use it by now.
     case Verb::image_pull:
       return proxmox::names_template(work.request().target) ? undo_pull_template(work, node)
@@ -114,6 +116,8 @@ Result<json::Value> do_job(Work& work, const Node& node) {
       return delete_container(work, node);
     case Verb::container_update:
       return update_container(work, node);
+    case Verb::container_upgrade:
+      return upgrade_container(work, node);
     case Verb::container_checkpoint:
     case Verb::container_restore:
       return checkpoint_container(work, node);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <optional>
+#include <set>
 
 #include "agent/core/image_reference.h"
 #include "agent/jobs/allowed_folders.h"
@@ -21,6 +22,16 @@ std::string digest_below(const runtimes::Path& lower, const runtimes::Layout& la
   const std::string name = lower.parent_path().filename();
   std::string digest = "sha256:" + name.substr(std::min(name.find('-') + 1, name.size()));
   return lower == layout.image_root(digest) ? digest : std::string();
+}
+
+/// Digests of all images that its root is made of now, or may be again.
+std::set<std::string> images_of(const ContainerRecord& record, const runtimes::Layout& layout) {
+  std::set<std::string> digests = {digest_below(record.lower, layout)};
+  for (const std::optional<Root>& root : {record.former, record.aside}) {
+    digests.insert(root ? digest_below(root->lower, layout) : "");
+  }
+  digests.erase("");
+  return digests;
 }
 
 /// A regular file, which no link leads to from outside the folders that jobs may name.
@@ -61,8 +72,8 @@ Result<std::map<std::string, std::vector<std::string>>> image_users(
   const std::vector<ContainerRow> rows = TRY(journal.containers());
   for (const ContainerRow& row : rows) {
     const ContainerRecord record = TRY(container_record_from(row.container));
-    if (std::string digest = digest_below(record.lower, layout); !digest.empty()) {
-      users[std::move(digest)].push_back(row.name);
+    for (const std::string& digest : images_of(record, layout)) {
+      users[digest].push_back(row.name);
     }
   }
   return users;

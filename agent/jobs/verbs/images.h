@@ -22,7 +22,8 @@ enum class Freshness { as_it_is_here, as_it_is_there };
 Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
                                      Freshness freshness);
 
-/// Names of containers by the digest of the image below their roots. Loop's thread.
+/// Names of containers by the digests of the images below their roots, former ones that they can be
+/// put back to included. Loop's thread.
 Result<std::map<std::string, std::vector<std::string>>> image_users(Journal& journal,
                                                                     const runtimes::Layout& layout);
 

@@ -1,7 +1,5 @@
 #include "agent/jobs/verbs/provision.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <utility>
 

@@ -61,7 +61,6 @@ class Provision {
   Result<> mount_root();
   Result<> write_names(bool mounted);
   Result<> choose_root();
-  Result<system::UniqueFd> open_lower();
 
   Work& work_;
   const Node& node_;

@@ -32,6 +32,9 @@ Result<> undo_delete(Work& work, const Target& target);
 Result<json::Value> update_container(Work& work, const Node& node);
 /// Gives the container its old limits again.
 Result<> undo_update(Work& work, const Node& node);
+Result<json::Value> upgrade_container(Work& work, const Node& node);
+/// Gives the container its image again, and starts it if it ran.
+Result<> undo_upgrade(Work& work, const Node& node);
 Result<json::Value> checkpoint_container(Work& work, const Node& node);
 Result<json::Value> snapshot_container(Work& work, const Node& node);
 /// Deletes the snapshot that the job has taken.
