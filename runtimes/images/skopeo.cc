@@ -234,7 +234,9 @@ Result<> fetch_by_skopeo(const ImageReference& image, const system::UniqueFd& fi
   if (!image.architecture.empty()) {
     argv.insert(argv.end(), {"--override-arch", image.architecture});
   }
-  argv.emplace_back("copy");
+  // They are held against the policy all the same, and a layout has no place for them: with one
+  // that has any skopeo would copy nothing.
+  argv.insert(argv.end(), {"copy", "--remove-signatures"});
   system::ChildOptions child;
   // Its thread waits for it.
   child.dies_with_parent = true;

@@ -98,6 +98,94 @@ TEST_F(ImageTrustTest, TheSignaturePolicyDecidesWhatIsLetIn) {
   EXPECT_EQ(SkopeoOptions().policy_file, "/etc/containers/policy.json");
 }
 
+/// Keys of GnuPG, and signatures where skopeo looks for them (containers-registries.d(5)).
+class Signer {
+ public:
+  Signer(Path folder, std::string host) : folder_(std::move(folder)), host_(std::move(host)) {
+    std::filesystem::create_directories(folder_ / "keys");
+    chmod((folder_ / "keys").c_str(), 0700);
+    setenv("GNUPGHOME", (folder_ / "keys").c_str(), 1);
+    const Path settings = Path(getenv("HOME")) / ".config/containers/registries.d";
+    std::filesystem::create_directories(settings);
+    std::ofstream(settings / "test.yaml") << "docker:\n  " << host_ << ":\n    lookaside: file://"
+                                          << (folder_ / "signatures").native() << "\n";
+  }
+  Signer(const Signer&) = delete;
+  Signer& operator=(const Signer&) = delete;
+  ~Signer() {
+    [[maybe_unused]] const auto ended = system::run({"gpgconf", "--kill", "all"}, stop_);
+    unsetenv("GNUPGHOME");
+  }
+  /// Makes a key of that name; its public half.
+  Path make_key(const std::string& name) {
+    run({"gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", name + "@test",
+         "ed25519", "sign", "never"});
+    const Path file = folder_ / (name + ".gpg");
+    run({"gpg", "--batch", "--output", file, "--export", name + "@test"});
+    return file;
+  }
+  /// Signs the image that is there as `image` ("app:1"), saying that it is `claimed`.
+  void sign(const std::string& key, const std::string& image, const std::string& claimed) {
+    const Path manifest = folder_ / "manifest";
+    std::ofstream(manifest, std::ios::binary)
+        << run({"skopeo", "inspect", "--raw", "docker://" + host_ + "/" + image});
+    const Path signatures = folder_ / "signatures" /
+                            (image.substr(0, image.find(':')) +
+                             "@sha256=" + proxmox::sha256_of_path(manifest, stop_).value());
+    std::filesystem::create_directories(signatures);
+    run({"skopeo", "standalone-sign", manifest, host_ + "/" + claimed, fingerprint(key), "--output",
+         signatures / "signature-1"});
+  }
+
+ private:
+  std::string run(const std::vector<std::string>& argv) {
+    Result<std::string> ran = system::run_ok(argv, stop_);
+    EXPECT_TRUE(ran) << ran.error().message;
+    return ran.value_or("");
+  }
+  std::string fingerprint(const std::string& key) {
+    const std::string listed =
+        run({"gpg", "--batch", "--with-colons", "--list-keys", key + "@test"});
+    const std::size_t at = listed.find("\nfpr:::::::::") + 13;
+    return listed.substr(at, listed.find(':', at) - at);
+  }
+
+  system::Stop stop_;
+  Path folder_;
+  std::string host_;
+};
+
+TEST_F(ImageTrustTest, OnlyWhatTheRightKeyHasSignedUnderItsOwnNameIsLetIn) {
+  const fakes::Registry registry;
+  Signer signer(folder_ / "signer", registry.host());
+  const Path ours = signer.make_key("ours");
+  signer.make_key("theirs");
+  std::ofstream(policy()) << R"({"default":[{"type":"reject"}],"transports":{"docker":{")"
+                          << registry.host()
+                          << R"(":[{"type":"signedBy","keyType":"GPGKeys","keyPath":")"
+                          << ours.native() << R"("}]}}})";
+  for (const std::string image : {"signed", "unsigned", "theirs", "renamed"}) {
+    registry.push(make(image, {image}), image + "/app:1");
+  }
+  signer.sign("ours", "signed/app:1", "signed/app:1");
+  signer.sign("theirs", "theirs/app:1", "theirs/app:1");
+  signer.sign("ours", "renamed/app:1", "signed/app:1");
+  ImageStore store(layout_, options());
+  const auto image = fetch(store, "docker://" + registry.host() + "/signed/app:1");
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(text_in(*image, "signed"), "signed");
+  for (const std::string refused : {"unsigned", "theirs", "renamed"}) {
+    const Error error =
+        refusal(options(), "docker://" + registry.host() + "/" + refused + "/app:1");
+    EXPECT_EQ(error.code, Code::refused) << refused;
+    EXPECT_THAT(error.message, HasSubstr(policy().native())) << refused;
+  }
+  // A tag that was moved to another image has not that one's signature.
+  registry.push(make("evil", {"evil"}), "signed/app:1");
+  EXPECT_EQ(refusal(options(), "docker://" + registry.host() + "/signed/app:1").code,
+            Code::refused);
+}
+
 TEST_F(ImageTrustTest, WhatGoesWrongIsToldWithWhatCanBeDone) {
   const fakes::Registry registry;
   const std::string host = registry.host();
