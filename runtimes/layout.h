@@ -21,7 +21,8 @@
 //     secrets/NAME                  values that only root reads, made by `drover secret create`
 //     sdn-lock                      while this node has the cluster's lock of its SDN: the token
 //     deleted/JOB.log               log of a deleted container, by the job that had made it
-//     images/                       unpacked roots of images, by digest
+//     images/                       unpacked images, by digest
+//       layers/                       what their roots are made of, each once (image_layers.h)
 //       blobs/                      what was fetched of registries and archives, by digest
 //     volumes/                      volumes of storages "local-folder" and "local-image"
 //     volume-records/               what volumes that outlive containers are, for a lost journal
@@ -99,7 +100,10 @@ struct Layout {
   Path image(const std::string& digest) const {
     return images() / ("sha256-" + digest.substr(digest.find(':') + 1));
   }
+  /// It stands for the image's root: the root itself where that is in one piece, and an empty
+  /// folder where it is in layers.
   Path image_root(const std::string& digest) const { return image(digest) / "rootfs"; }
+  Path image_layers() const { return images() / "layers"; }
   /// "blobs" of an image layout (OCI image spec): what was fetched of registries and archives.
   Path image_blobs() const { return images() / "blobs"; }
   Path local_volumes() const { return state / "volumes"; }

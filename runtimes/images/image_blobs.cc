@@ -48,8 +48,8 @@ Result<std::vector<std::string>> ImageBlobs::drop_damaged(const std::string& dig
     return fail(Code::invalid, "image {} has no configuration", digest);
   }
   TRY(check(manifest.configuration));
-  for (const std::string& layer : manifest.layers) {
-    TRY(check(layer));
+  for (const ImageLayer& layer : manifest.layers) {
+    TRY(check(layer.digest));
   }
   return damaged;
 }
@@ -58,7 +58,9 @@ std::set<std::string> ImageBlobs::of_image(const std::string& digest) const {
   std::set<std::string> blobs{digest};
   if (const Result<ImageManifest> manifest = read_manifest(image(digest))) {
     blobs.insert(manifest->configuration);
-    blobs.insert(manifest->layers.begin(), manifest->layers.end());
+    for (const ImageLayer& layer : manifest->layers) {
+      blobs.insert(layer.digest);
+    }
   }
   return blobs;
 }

@@ -13,8 +13,8 @@
 #include "agent/system/idmapped_mount.h"
 #include "runtimes/bind_sources.h"
 #include "runtimes/images/image_folders.h"
+#include "runtimes/images/image_layers.h"
 #include "runtimes/images/oci_layout.h"
-#include "runtimes/images/unpack_image.h"
 #include "runtimes/volumes/mount_table.h"
 #include "runtimes/volumes/volume.h"
 
@@ -111,7 +111,7 @@ Result<> ImageStore::remove_unfinished(const Path& folder) {
   if (!lock.owns_lock()) {
     return fail(Code::conflict, "remove {}: it is being unpacked or removed", folder.native());
   }
-  return system::remove_tree(folder);
+  return remove_gone(folder);
 }
 
 Result<std::unique_lock<std::mutex>> ImageStore::hold(Root& root, const std::string& what,
@@ -133,8 +133,12 @@ Image ImageStore::pinned(Root& root, const std::string& text, const ImageManifes
     root.pin = pin;
   }
   note_use(manifest.digest);
-  return Image{text, manifest.digest, layout_.image_root(manifest.digest), manifest.config,
-               std::move(pin)};
+  return Image{text,
+               manifest.digest,
+               layout_.image_root(manifest.digest),
+               manifest.config,
+               std::move(pin),
+               parts_of(manifest.digest)};
 }
 
 Result<Image> ImageStore::ensure(const std::string& text, const system::Stop& stop) {
@@ -155,13 +159,12 @@ Result<Image> ImageStore::ensure(const std::string& text, const LayoutImage& ima
   const Path folder = layout_.image(manifest.digest);
   const std::shared_ptr<Root> root = root_named(folder.filename());
   const std::unique_lock lock = TRY(hold(*root, text, stop));
-  std::error_code error;
-  if (!std::filesystem::is_directory(folder / "rootfs", error)) {
+  if (!is_whole(manifest.digest)) {
     TRY(stop.check("unpack image " + text));
-    const Path unfinished = layout_.images() / beside(kUnfinished, folder);
-    const Result<> unpacked = unpack_image(image, manifest, unfinished, folder, stop);
+    const Result<> unpacked = unpack(image, manifest, stop);
     if (!unpacked) {
-      [[maybe_unused]] const Result<> removed = system::remove_tree(unfinished);
+      [[maybe_unused]] const Result<> removed =
+          system::remove_tree(layout_.images() / beside(kUnfinished, folder));
       return Failure(Error(unpacked.error()).context("unpack image " + text));
     }
   }
@@ -173,10 +176,9 @@ Result<std::optional<Image>> ImageStore::find(const std::string& text, const std
   const Path folder = layout_.image(digest);
   const std::shared_ptr<Root> root = root_named(folder.filename());
   const std::unique_lock lock = TRY(hold(*root, text, stop));
-  std::error_code error;
   const Result<ImageManifest> manifest = read_image(blobs_.image(digest));
   // What is damaged is as good as not there: it is fetched again.
-  if (!manifest || !std::filesystem::is_directory(folder / "rootfs", error)) {
+  if (!manifest || !is_whole(digest)) {
     return std::optional<Image>();
   }
   return std::optional(pinned(*root, text, *manifest));
@@ -186,8 +188,7 @@ bool ImageStore::has(const std::string& text) const {
   const auto find = [&]() -> Result<bool> {
     const LayoutImage image = TRY(layout_image(text));
     const ImageManifest manifest = TRY(read_image(image));
-    std::error_code error;
-    return std::filesystem::is_directory(layout_.image_root(manifest.digest), error);
+    return is_whole(manifest.digest);
   };
   return find().value_or(false);
 }
@@ -215,12 +216,13 @@ Result<> ImageStore::remove(const std::string& digest, const std::function<Resul
   }
   const std::set<std::string> blobs = blobs_.of_image(digest);
   const Path gone = layout_.images() / beside(kGone, folder);
-  TRY(system::remove_tree(gone));
+  // An earlier agent may have come only so far.
+  TRY(remove_gone(gone));
   if (::rename(folder.c_str(), gone.c_str()) != 0 && errno != ENOENT) {
     return fail(Code::broken, "rename {} to {}: {}", folder.native(), gone.native(),
                 std::strerror(errno));
   }
-  TRY(system::remove_tree(gone));
+  TRY(remove_gone(gone));
   return remove_blobs(blobs);
 }
 
@@ -246,8 +248,9 @@ Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower) {
 }
 
 Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower,
-                                const system::UniqueFd& opened) {
-  return mount_overlay(name, lower, path_of(opened));
+                                const system::UniqueFd& opened, const std::string& layers) {
+  const Lower parts = TRY(lower_of(lower, opened));
+  return mount_overlay(name, lower, named_below(parts.folder, parts.layers), layers);
 }
 
 Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower,
@@ -258,7 +261,9 @@ Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower
   }
   // An overlay takes layers with other owners (since Linux 5.19), and none that is mounted nowhere.
   const Path below = shifted_lower(name);
-  const system::UniqueFd tree = TRY(system::clone_mount(opened, false).context(lower.native()));
+  const Lower parts = TRY(lower_of(lower, opened));
+  const system::UniqueFd tree =
+      TRY(system::clone_mount(parts.folder, false).context(lower.native()));
   TRY(system::map_owners(tree, users, false, lower));
   TRY(unmount_bind(below));
   TRY(system::make_folders(below, 0700));
@@ -266,21 +271,21 @@ Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower
   // The upper layer holds the node's ids, as they are: it is empty, so that nothing has to be
   // changed but itself, and no file of it with set-user-ID is ever one of the node's root. An
   // overlay would also not write into one with other owners, in which its maker is nobody.
-  const Path upper = layout_.container(name) / "upper";
+  const Path upper = layout_.root_layers(name, "") / "upper";
   Result<> mounted = system::make_folders(upper);
   if (mounted && ::chown(upper.c_str(), first, first) != 0) {
     mounted = fail(Code::broken, "give {} to root of container {}: {}", upper.native(), name.str(),
                    std::strerror(errno));
   }
   if (mounted) {
-    mounted = mount_overlay(name, lower, path_of(tree));
+    mounted = mount_overlay(name, lower, named_below(tree, parts.layers), "");
   }
   TRY(unmount_bind(below));
   return mounted;
 }
 
 Result<> ImageStore::mount_overlay(const ContainerName& name, const Path& lower,
-                                   const Path& below) {
+                                   const std::string& below, const std::string& layers) {
   const Path target = layout_.rootfs(name);
   const Path upper = layout_.root_layers(name, layers) / "upper";
   const Path work = layout_.root_layers(name, layers) / "work";
@@ -290,8 +295,8 @@ Result<> ImageStore::mount_overlay(const ContainerName& name, const Path& lower,
   if (TRY(is_mounted(target))) {
     return {};
   }
-  const std::string options = fmt::format("lowerdir={},upperdir={},workdir={}", below.native(),
-                                          escaped(upper), escaped(work));
+  const std::string options =
+      fmt::format("lowerdir={},upperdir={},workdir={}", below, escaped(upper), escaped(work));
   if (options.size() >= static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
     return fail(Code::refused, "mount the root of container {}: its paths are too long together",
                 name.str());
@@ -314,6 +319,7 @@ Result<> ImageStore::leave_root(const ContainerName& name, const system::Stop& s
 
 Result<> ImageStore::unmount_root(const ContainerName& name, const system::Stop& stop) {
   TRY(leave_root(name, stop));
+  TRY(unmount_bind(shifted_lower(name)));
   return forget_roots(name, {});
 }
 

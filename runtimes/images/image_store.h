@@ -1,4 +1,5 @@
-// ImageStore: roots of images, unpacked once by digest and shared below overlays.
+// ImageStore: roots of images, unpacked once by digest, in layers that images share, below
+// overlays.
 #pragma once
 
 #include <functional>
@@ -64,22 +65,21 @@ class ImageStore {
   void note_use(const std::string& digest) const;
   /// Of the disk, about as much as its removal gives back.
   std::uint64_t bytes_of(const std::string& digest) const;
-  /// Removes blobs of no image that have been there for `age`, as of a fetch that was broken off;
-  /// none while something is fetched. How many bytes that were.
-  Result<std::uint64_t> remove_stray_blobs(std::chrono::seconds age);
+  /// Removes blobs and layers of no image that have been there for `age`, as of a fetch that was
+  /// broken off; none while something is fetched, or unpacked. How many bytes that were.
+  Result<std::uint64_t> remove_strays(std::chrono::seconds age);
 
   /// Mounts an overlay of `lower` at Layout::rootfs(name), writes going to Layout::root_layers.
   /// Mounted already is success.
   Result<> mount_root(const ContainerName& name, const Path& lower);
   /// The same of a folder that is open already, whatever stands at `lower`, its path, now.
-  Result<> mount_root(const ContainerName& name, const Path& lower, const system::UniqueFd& opened);
+  Result<> mount_root(const ContainerName& name, const Path& lower, const system::UniqueFd& opened,
+                      const std::string& layers = "");
   /// The same with its files shown as those of the user namespace `users`, whose root is `first` on
   /// the node; what is written belongs to these. `refused` where the file system of `lower` cannot.
   Result<> mount_root_for(const ContainerName& name, const Path& lower,
                           const system::UniqueFd& opened, const system::UniqueFd& users,
                           std::uint32_t first);
-  Result<> mount_root(const ContainerName& name, const Path& lower, const system::UniqueFd& opened,
-                      const std::string& layers = "");
   /// Unmounts it; what was written stays. Absent is success.
   Result<> leave_root(const ContainerName& name, const system::Stop& stop);
   /// The same, and removes what was written to it and to its former ones.
@@ -95,14 +95,44 @@ class ImageStore {
     std::weak_ptr<const void> pin;  // guarded by busy
   };
   std::shared_ptr<Root> root_named(const std::string& folder);
-  /// `below`: the folder of `lower` by a descriptor that is open.
-  Result<> mount_overlay(const ContainerName& name, const Path& lower, const Path& below);
+  /// `below`: what lies below it (named_below).
+  Result<> mount_overlay(const ContainerName& name, const Path& lower, const std::string& below,
+                         const std::string& layers);
   /// Where a layer with other owners is mounted, as long as an overlay of it is made.
   Path shifted_lower(const ContainerName& name) const { return layout_.container(name) / "lower"; }
   /// Waits for whoever is at it; that this job is cancelled is heard meanwhile.
   static Result<std::unique_lock<std::mutex>> hold(Root& root, const std::string& what,
                                                    const system::Stop& stop);
   Result<Image> ensure(const std::string& text, const LayoutImage& image, const system::Stop& stop);
+  /// All of it is here, as far as folders' names tell.
+  bool is_whole(const std::string& digest) const;
+  /// The folders that its root is made of.
+  std::vector<Path> parts_of(const std::string& digest) const;
+  Result<> unpack(const LayoutImage& image, const ImageManifest& manifest,
+                  const system::Stop& stop);
+  /// `names`: of all up to this one.
+  Result<> unpack_layer_once(const LayoutImage& image, const ImageLayer& layer,
+                             std::vector<std::string> names, const system::Stop& stop);
+  /// By how many images.
+  Result<std::map<std::string, int>> used_layers() const;
+  /// Removes what is left of an image that is no more, its list of layers last.
+  Result<> remove_gone(const Path& folder);
+  /// Removes those of it, but none of others'.
+  Result<> remove_layers(const std::vector<std::string>& names);
+  /// The same of no image that were made at `before`, in seconds since 1970, or earlier.
+  Result<std::uint64_t> remove_stray_layers(std::int64_t before);
+  Result<> remove_layer(const std::string& name);
+  void tidy_layers() const;
+  /// What lies below the overlay of a root.
+  struct Lower {
+    system::UniqueFd folder;          ///< the root itself, or where all layers are
+    std::vector<std::string> layers;  ///< those of the root, the lowest first
+  };
+  /// Of the root `lower`, which is open as `opened`.
+  Result<Lower> lower_of(const Path& lower, const system::UniqueFd& opened) const;
+  /// As an overlay's option lowerdir has it, for as long as `folder` is open.
+  static std::string named_below(const system::UniqueFd& folder,
+                                 const std::vector<std::string>& layers);
   Image pinned(Root& root, const std::string& text, const ImageManifest& manifest) const;
   /// Where one that is being fetched has what is not yet among the blobs.
   Path fetch_folder(const std::string& text) const;
@@ -122,7 +152,8 @@ class ImageStore {
   Layout layout_;
   SkopeoOptions skopeo_;
   ImageBlobs blobs_;
-  std::shared_mutex blobs_in_use_;  // shared while they are fetched and unpacked
+  std::shared_mutex blobs_in_use_;   // shared while they are fetched and unpacked
+  std::shared_mutex layers_in_use_;  // shared while some are unpacked for an image
   ImageFlights flights_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Root>> roots_;  // guarded by mutex_

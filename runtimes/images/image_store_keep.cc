@@ -4,6 +4,7 @@
 
 #include "runtimes/images/disk_usage.h"
 #include "runtimes/images/image_folders.h"
+#include "runtimes/images/image_layers.h"
 #include "runtimes/images/image_store.h"
 
 namespace drover::runtimes {
@@ -21,6 +22,11 @@ void ImageStore::note_use(const std::string& digest) const {
 
 std::uint64_t ImageStore::bytes_of(const std::string& digest) const {
   std::uint64_t bytes = disk_usage(layout_.image(digest));
+  const Result<std::map<std::string, int>> used = used_layers();
+  for (const std::string& name : layers_of(layout_.image(digest))) {
+    const bool is_shared = used && used->contains(name) && used->at(name) > 1;
+    bytes += is_shared ? 0 : disk_usage(layout_.image_layers() / name);
+  }
   for (const std::string& blob : blobs_.of_image(digest)) {
     bytes += blobs_.look(blob).bytes;
   }
@@ -54,19 +60,20 @@ Result<> ImageStore::remove_blobs(const std::set<std::string>& blobs) {
   return {};
 }
 
-Result<std::uint64_t> ImageStore::remove_stray_blobs(std::chrono::seconds age) {
-  std::uint64_t bytes = 0;
+Result<std::uint64_t> ImageStore::remove_strays(std::chrono::seconds age) {
+  const std::int64_t before = std::chrono::duration_cast<std::chrono::seconds>(
+                                  std::chrono::system_clock::now().time_since_epoch())
+                                  .count() -
+                              age.count();
+  std::uint64_t bytes = TRY(remove_stray_layers(before));
   const std::unique_lock lock(blobs_in_use_, std::try_to_lock);
   if (!lock.owns_lock()) {
     return bytes;
   }
   const std::set<std::string> used = TRY(used_blobs());
-  const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
-                               std::chrono::system_clock::now().time_since_epoch())
-                               .count();
   for (const std::string& blob : blobs_.all()) {
     const ImageBlobs::Look look = blobs_.look(blob);
-    if (!used.contains(blob) && look.made + age.count() <= now) {
+    if (!used.contains(blob) && look.made <= before) {
       TRY(blobs_.remove(blob));
       bytes += look.bytes;
     }

@@ -29,17 +29,6 @@ constexpr std::string_view kArchitecture =
     "unknown";
 #endif
 
-std::string sha256(std::string_view data) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned int size = 0;
-  EVP_Digest(data.data(), data.size(), bytes.data(), &size, EVP_sha256(), nullptr);
-  std::string text = "sha256:";
-  for (unsigned int i = 0; i < size; ++i) {
-    text += fmt::format("{:02x}", bytes.at(i));
-  }
-  return text;
-}
-
 Result<std::string> read_in_layout(const LayoutImage& image, const Path& relative) {
   const Path& layout = image.layout;
   // The layout may be anybody's: a link in it must not lead out of it.
@@ -71,7 +60,7 @@ Result<std::string> read_blob(const LayoutImage& image, std::string_view digest)
   }
   std::string text =
       TRY(read_in_layout(image, Path("blobs/sha256") / digest.substr(digest.find(':') + 1)));
-  if (const std::string found = sha256(text); found != digest) {
+  if (const std::string found = sha256_digest(text); found != digest) {
     return fail(Code::invalid, "blob {} of image layout {} has digest {}: the layout is damaged",
                 digest, layout.native(), found);
   }
@@ -132,8 +121,12 @@ Result<ImageManifest> manifest_from(const LayoutImage& image, std::string digest
   manifest.configuration = document.at("config").at("digest").string_or("");
   if (const json::Array* layers = document.at("layers").array()) {
     for (const json::Value& layer : *layers) {
-      manifest.layers.emplace_back(layer.at("digest").string_or(""));
-      if (!is_image_digest(manifest.layers.back())) {
+      constexpr std::string_view kLayer = "application/vnd.oci.image.layer.v1.tar+gzip";
+      manifest.layers.push_back(
+          {std::string(layer.at("digest").string_or("")),
+           std::string(layer.at("mediaType").string_or(kLayer)),
+           static_cast<std::uint64_t>(std::max<std::int64_t>(layer.at("size").integer_or(0), 0))});
+      if (!is_image_digest(manifest.layers.back().digest)) {
         return fail(Code::invalid, "image {} of layout {} names a layer that is no sha256 digest",
                     manifest.digest, image.layout.native());
       }
@@ -143,6 +136,17 @@ Result<ImageManifest> manifest_from(const LayoutImage& image, std::string digest
 }
 
 }  // namespace
+
+std::string sha256_digest(std::string_view data) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned int size = 0;
+  EVP_Digest(data.data(), data.size(), bytes.data(), &size, EVP_sha256(), nullptr);
+  std::string text = "sha256:";
+  for (unsigned int i = 0; i < size; ++i) {
+    text += fmt::format("{:02x}", bytes.at(i));
+  }
+  return text;
+}
 
 ImageConfig read_image_config(const json::Value& configuration) {
   const json::Value& config = configuration.at("config");
@@ -204,6 +208,10 @@ Result<ImageManifest> read_image(const LayoutImage& image) {
                 architecture, image.architecture);
   }
   manifest.config = read_image_config(configuration);
+  const std::vector<std::string> tars = strings_of(configuration.at("rootfs").at("diff_ids"));
+  for (std::size_t i = 0; tars.size() == manifest.layers.size() && i < tars.size(); ++i) {
+    manifest.layers[i].diff_id = is_image_digest(tars[i]) ? tars[i] : std::string();
+  }
   return manifest;
 }
 

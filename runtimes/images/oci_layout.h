@@ -20,12 +20,19 @@ struct LayoutImage {
   Path opened{};
 };
 
+struct ImageLayer {
+  std::string digest;  ///< of its blob
+  std::string media_type;
+  std::uint64_t bytes = 0;
+  std::string diff_id{};  ///< digest of its tar, as the configuration has it; "" where nobody says
+};
+
 struct ImageManifest {
   std::string digest;  ///< "sha256:" and 64 hexadecimal digits
   std::string media_type;
-  std::uint64_t bytes = 0;          ///< of the manifest itself
-  std::string configuration;        ///< digest
-  std::vector<std::string> layers;  ///< digests, the lowest first
+  std::uint64_t bytes = 0;         ///< of the manifest itself
+  std::string configuration;       ///< digest
+  std::vector<ImageLayer> layers;  ///< the lowest first
   ImageConfig config;
 };
 
@@ -35,7 +42,7 @@ struct ImageManifest {
 /// is wrong.
 Result<ImageManifest> read_image(const LayoutImage& image);
 
-/// The same without `config`, whose blob is not read.
+/// The same without `config` and what else only that blob says, which is not read.
 Result<ImageManifest> read_manifest(const LayoutImage& image);
 
 /// What index.json says that the tag is; it may be an index.
@@ -43,6 +50,9 @@ Result<std::string> tagged_digest(const LayoutImage& image);
 
 /// The "config" member of an image's configuration.
 ImageConfig read_image_config(const json::Value& configuration);
+
+/// "sha256:" and the digits of the digest of `data`.
+std::string sha256_digest(std::string_view data);
 
 /// As images call that of this machine: "amd64".
 std::string_view node_architecture();

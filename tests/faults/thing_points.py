@@ -132,7 +132,7 @@ class Things(CrashTable):
         return ([str(path) for folder in ("images", "volumes", "volume-records", "containers")
                  if (state / folder).exists() for path in (state / folder).iterdir()
                  # They are kept for the next pull of the same.
-                 if path != state / "images/blobs"] +
+                 if path not in (state / "images/blobs", state / "images/layers")] +
                 [bridge for bridge in self.bridges_there() if bridge not in self.bridges] +
                 [loop for loop in loops if str(state) in loop] + self.configured() + self.in_sdn())
 

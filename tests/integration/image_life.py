@@ -96,6 +96,7 @@ class ImageLife(unittest.TestCase):
                 drover("image", "pull", image)
                 drover("run", "--runtime", runtime, "--name", name, "--image", image, "--volume", "data:/data", "--network",
                        "eth0=webs", "--", "sh", "-c", serve)
+                self.await_colours(name, ["red", "red"])
                 before = self.node.inspect(name)
                 self.assertIn("has this image already", drover("upgrade", name, "--image", image).stderr)
                 self.registry.add("team/web:latest", layout, "--config.env", "COLOUR=blue")

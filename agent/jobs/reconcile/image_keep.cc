@@ -12,7 +12,7 @@ namespace drover::jobs {
 namespace {
 
 /// So long a pull that was broken off may be made again without fetching everything again.
-constexpr std::chrono::hours kStrayBlobs{24};
+constexpr std::chrono::hours kStrays{24};
 constexpr std::uint64_t kWhole = 100;
 
 std::uint64_t percent_used(const system::DiskSpace& space) {
@@ -69,7 +69,7 @@ Result<ImageKeep::Images> ImageKeep::read() {
 
 Result<> ImageKeep::look(const system::Stop& stop) {
   Images images = TRY(read());
-  TRY(node_.images.remove_stray_blobs(kStrayBlobs));
+  TRY(node_.images.remove_strays(kStrays));
   const Result<system::DiskSpace> space = system::disk_space(node_.layout.images());
   if (!space || images.removing) {
     return space || space.error().code == Code::not_found ? Result<>() : Failure(space.error());
@@ -80,7 +80,7 @@ Result<> ImageKeep::look(const system::Stop& stop) {
   if (left == 0) {
     return {};
   }
-  const std::uint64_t strays = TRY(node_.images.remove_stray_blobs(std::chrono::hours(0)));
+  const std::uint64_t strays = TRY(node_.images.remove_strays(std::chrono::hours(0)));
   left -= std::min(left, strays);
   std::sort(images.unused.begin(), images.unused.end());
   std::vector<std::string> going;

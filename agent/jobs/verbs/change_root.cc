@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "agent/jobs/allowed_folders.h"
+#include "agent/system/user_namespace.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
@@ -101,7 +102,12 @@ Result<> mount_root_of(const Node& node, const ContainerRecord& record) {
     return {};
   }
   const system::UniqueFd lower = TRY(open_lower(node, record));
-  return node.images.mount_root(name, record.lower, lower, record.layers);
+  if (record.container.users == 0) {
+    return node.images.mount_root(name, record.lower, lower, record.layers);
+  }
+  const system::UniqueFd users =
+      TRY(system::open_pinned_namespace(record.container.user_namespace));
+  return node.images.mount_root_for(name, record.lower, lower, users, record.container.users);
 }
 
 }  // namespace drover::jobs

@@ -24,6 +24,15 @@ std::string digest_below(const runtimes::Path& lower, const runtimes::Layout& la
   return lower == layout.image_root(digest) ? digest : std::string();
 }
 
+/// Of all that its root is made of, layers that it shares with others included.
+std::uint64_t bytes_of(const runtimes::Image& image) {
+  std::uint64_t bytes = 0;
+  for (const runtimes::Path& part : image.parts) {
+    bytes += runtimes::disk_usage(part);
+  }
+  return bytes;
+}
+
 /// Digests of all images that its root is made of now, or may be again.
 std::set<std::string> images_of(const ContainerRecord& record, const runtimes::Layout& layout) {
   std::set<std::string> digests = {digest_below(record.lower, layout)};
@@ -111,10 +120,9 @@ Result<ImageRow> name_image(Work& work, const runtimes::Image& image,
     return {};
   }));
   const bool is_new = !known || known->digest != image.digest;
-  ImageRow row = is_new
-                     ? ImageRow{image.reference, image.digest, runtimes::disk_usage(image.rootfs),
-                                work.clock().unix_ms(), work.request().id.str()}
-                     : *known;
+  ImageRow row = is_new ? ImageRow{image.reference, image.digest, bytes_of(image),
+                                   work.clock().unix_ms(), work.request().id.str()}
+                        : *known;
   TRY(work.write([&](Books& books) -> Result<> {
     if (is_new) {
       TRY(write_pulled(books, row));

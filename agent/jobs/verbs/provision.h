@@ -57,7 +57,6 @@ class Provision {
   Result<std::optional<runtimes::Lease>> lease(const NetworkSpec& spec);
   /// `again`: also where the job has done it before.
   Result<runtimes::Attachment> attach(const NetworkSpec& spec, bool renewed, bool again);
-  Result<> mount_over(const system::UniqueFd& lower);
   Result<> mount_root();
   Result<> write_names(bool mounted);
   Result<> choose_root();

@@ -1,12 +1,8 @@
 // Provision: the container's root, and whose users those in it are.
-#include <fcntl.h>
-
-#include "agent/jobs/allowed_folders.h"
+#include "agent/jobs/verbs/change_root.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/provision.h"
-#include "agent/system/user_namespace.h"
 #include "runtimes/user_view.h"
-#include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
 
@@ -49,7 +45,7 @@ Result<> Provision::choose_root() {
   runtimes::Container& container = record_.container;
   if (!container.spec.rootfs.empty()) {
     record_.lower = container.spec.rootfs;
-    TRY(open_lower());
+    TRY(open_lower(node_, record_));
     return {};
   }
   const runtimes::Image image =
@@ -67,41 +63,11 @@ Result<> Provision::choose_root() {
   return {};
 }
 
-/// A folder that a job has named is held against what the node allows each time that it is mounted,
-/// and mounted as it was opened: whoever may write above it can put a link in its place meanwhile.
-Result<system::UniqueFd> Provision::open_lower() {
-  const runtimes::Path images = node_.layout.images() / "";
-  const std::string& lower = record_.lower.native();
-  Result<system::UniqueFd> opened =
-      record_.container.spec.rootfs.empty() && lower.starts_with(images.native())
-          ? system::open_in_root(node_.layout.images(), lower.substr(images.native().size()),
-                                 O_PATH | O_DIRECTORY)
-          : open_allowed(node_.config, record_.lower, O_PATH | O_DIRECTORY);
-  if (!opened && opened.error().code == Code::not_found) {
-    return fail(Code::not_found, "container {}: this node has no folder {} to be its root",
-                record_.container.name.str(), lower);
-  }
-  return opened;
-}
-
-Result<> Provision::mount_over(const system::UniqueFd& lower) {
-  const runtimes::Container& container = record_.container;
-  if (container.users == 0) {
-    return node_.images.mount_root(container.name, record_.lower, lower);
-  }
-  const system::UniqueFd users = TRY(system::open_pinned_namespace(container.user_namespace));
-  return node_.images.mount_root_for(container.name, record_.lower, lower, users, container.users);
-}
-
 Result<> Provision::mount_root() {
   runtimes::Container& container = record_.container;
   TRY(work_.once({.name = "rootfs.mount",
                   .act = [&]() -> Result<json::Value> {
-                    if (TRY(runtimes::is_mounted(node_.layout.rootfs(container.name)))) {
-                      return json::Value();
-                    }
-                    const system::UniqueFd lower = TRY(open_lower());
-                    TRY(mount_over(lower));
+                    TRY(mount_root_of(node_, record_));
                     return json::Value();
                   },
                   .again = true}));

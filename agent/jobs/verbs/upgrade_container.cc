@@ -57,6 +57,12 @@ Result<> check_has_image(const Target& target) {
     return fail(Code::conflict, "container {} is {}, and is to be deleted", target.row.name,
                 to_string(target.row.status));
   }
+  if (target.container().users != 0) {
+    return fail(Code::refused,
+                "container {} has users of its own, whose view of its root is not changed: make "
+                "another container of the image",
+                target.row.name);
+  }
   const ContainerSpec& spec = target.container().spec;
   return spec.rootfs.empty() ? Result<>()
                              : fail(Code::refused,

@@ -77,18 +77,23 @@ class Fetching : public testing::Test {
     content.at(content.size() / 2) ^= 1;
     std::ofstream(file) << content;
   }
-  /// What lies in the store beside its blobs.
+  /// What lies in the store beside its blobs and layers.
   std::vector<std::string> roots() const {
     std::vector<std::string> names;
     for (const Path& path : system::children_of(layout_.images())) {
-      if (path != layout_.image_blobs()) {
+      if (path != layout_.image_blobs() && path != layout_.image_layers()) {
         names.push_back(path.filename());
       }
     }
     return names;
   }
   static std::string text_in(const Image& image, const std::string& file) {
-    return system::read_file(image.rootfs / "etc" / file).value_or("");
+    for (auto part = image.parts.rbegin(); part != image.parts.rend(); ++part) {
+      if (const Result<std::string> text = system::read_file(*part / "etc" / file)) {
+        return *text;
+      }
+    }
+    return "";
   }
 
   fakes::TempFolder folder_;

@@ -49,7 +49,7 @@ TEST_F(ImageFetchTest, FetchesByTagAndByDigest) {
 TEST_F(ImageFetchTest, ATagIsLookedUpAgainAndLayersThatAreHereAreNotFetchedAgain) {
   registry_->push(make("v1", {"base", "one"}), "moves:latest");
   ASSERT_TRUE(fetch(store_, in_registry("moves:latest")));
-  const std::string base = made("v1").layers.front();
+  const std::string base = made("v1").layers.front().digest;
   EXPECT_EQ(registry_->sent(base), 1U);
   run({"umoci", "tag", "--image", (folder_ / "made").native() + ":v1", "v2"});
   std::ofstream(folder_ / "file") << "two";
@@ -65,29 +65,29 @@ TEST_F(ImageFetchTest, ATagIsLookedUpAgainAndLayersThatAreHereAreNotFetchedAgain
 
 TEST_F(ImageFetchTest, WhatAFailedFetchHasGotIsNotFetchedAgain) {
   registry_->push(make("app", {"low", "high"}), "broken-off:1");
-  const std::vector<std::string> layers = made("app").layers;
-  const Path missing = registry_->blob(layers.back());
+  const std::vector<ImageLayer> layers = made("app").layers;
+  const Path missing = registry_->blob(layers.back().digest);
   std::filesystem::rename(missing, folder_ / "taken");
   const auto failed = fetch(store_, in_registry("broken-off:1"));
   ASSERT_FALSE(failed);
   EXPECT_THAT(roots(), IsEmpty());
   // skopeo fetches both at once, and may break the one off when the other fails.
-  const std::size_t sent = registry_->sent(layers.front());
-  const bool has = std::filesystem::exists(blob(layers.front()));
+  const std::size_t sent = registry_->sent(layers.front().digest);
+  const bool has = std::filesystem::exists(blob(layers.front().digest));
   std::filesystem::rename(folder_ / "taken", missing);
   const auto image = fetch(store_, in_registry("broken-off:1"));
   ASSERT_TRUE(image) << image.error().message;
-  EXPECT_EQ(registry_->sent(layers.front()), has ? sent : sent + 1);
+  EXPECT_EQ(registry_->sent(layers.front().digest), has ? sent : sent + 1);
   EXPECT_EQ(text_in(*image, "low") + text_in(*image, "high"), "lowhigh");
 }
 
 TEST_F(ImageFetchTest, WhatAKilledAgentHadGotIsNotFetchedAgain) {
   registry_->push(make("app", {"first", "second"}), "killed:1");
-  const std::vector<std::string> layers = made("app").layers;
+  const std::vector<ImageLayer> layers = made("app").layers;
   ASSERT_TRUE(fetch(store_, in_registry("killed:1")));
   // As it is when the one layer was whole, and the other on its way.
   std::filesystem::remove_all(layout_.image(made("app").digest));
-  std::filesystem::remove(blob(layers.back()));
+  std::filesystem::remove(blob(layers.back().digest));
   std::filesystem::remove(blob(made("app").digest));
   const Path half = layout_.images() / ".fetch-0123456789abcdef";
   std::filesystem::create_directories(half / "layout");
@@ -98,8 +98,8 @@ TEST_F(ImageFetchTest, WhatAKilledAgentHadGotIsNotFetchedAgain) {
   ASSERT_TRUE(next.sweep(stop_));
   const auto image = fetch(next, in_registry("killed:1"));
   ASSERT_TRUE(image) << image.error().message;
-  EXPECT_EQ(registry_->sent(layers.front()), 1U);
-  EXPECT_EQ(registry_->sent(layers.back()), 2U);
+  EXPECT_EQ(registry_->sent(layers.front().digest), 1U);
+  EXPECT_EQ(registry_->sent(layers.back().digest), 2U);
   EXPECT_THAT(roots(), ElementsAre(layout_.image(image->digest).filename()));
 }
 
@@ -108,7 +108,7 @@ TEST_F(ImageFetchTest, AFlippedByteIsFoundAndTheBlobFetchedAgain) {
   ASSERT_TRUE(fetch(store_, in_registry("flipped:1")));
   const ImageManifest manifest = made("app");
   for (const std::string& digest :
-       {manifest.layers.front(), manifest.configuration, manifest.digest}) {
+       {manifest.layers.front().digest, manifest.configuration, manifest.digest}) {
     std::filesystem::remove_all(layout_.image(manifest.digest));
     flip_a_byte(blob(digest));
     const auto image = fetch(store_, in_registry("flipped:1"));
@@ -116,18 +116,18 @@ TEST_F(ImageFetchTest, AFlippedByteIsFoundAndTheBlobFetchedAgain) {
     EXPECT_EQ(text_in(*image, "lower") + text_in(*image, "higher"), "lowerhigher");
     EXPECT_EQ("sha256:" + proxmox::sha256_of_path(blob(digest), stop_).value(), digest);
   }
-  EXPECT_EQ(registry_->sent(manifest.layers.front()), 2U);
-  EXPECT_EQ(registry_->sent(manifest.layers.back()), 1U);
+  EXPECT_EQ(registry_->sent(manifest.layers.front().digest), 2U);
+  EXPECT_EQ(registry_->sent(manifest.layers.back().digest), 1U);
 }
 
 TEST_F(ImageFetchTest, AFlippedByteInTheRegistryIsRefused) {
   registry_->push(make("app", {"motd"}), "bad:1");
-  flip_a_byte(registry_->blob(made("app").layers.front()));
+  flip_a_byte(registry_->blob(made("app").layers.front().digest));
   const auto image = fetch(store_, in_registry("bad:1"));
   ASSERT_FALSE(image);
   EXPECT_THAT(image.error().message, HasSubstr("sha256"));
   EXPECT_THAT(roots(), IsEmpty());
-  EXPECT_FALSE(std::filesystem::exists(blob(made("app").layers.front())));
+  EXPECT_FALSE(std::filesystem::exists(blob(made("app").layers.front().digest)));
 }
 
 TEST_F(ImageFetchTest, OfAnIndexThisMachinesArchitectureIsTaken) {
@@ -238,8 +238,8 @@ TEST_F(ImageFetchTest, BlobsGoWithTheLastImageThatHasThem) {
   const std::string second = fetch(store_, in_registry("shared:2"))->digest;
   const auto yes = [] { return Result<bool>(true); };
   ASSERT_TRUE(store_.remove(second, yes, stop_));
-  EXPECT_FALSE(std::filesystem::exists(blob(made("two").layers.back())));
-  EXPECT_TRUE(std::filesystem::exists(blob(made("one").layers.back())));
+  EXPECT_FALSE(std::filesystem::exists(blob(made("two").layers.back().digest)));
+  EXPECT_TRUE(std::filesystem::exists(blob(made("one").layers.back().digest)));
   ASSERT_TRUE(store_.remove(first, yes, stop_));
   EXPECT_TRUE(std::filesystem::is_empty(layout_.images()));
 }

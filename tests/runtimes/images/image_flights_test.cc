@@ -180,7 +180,7 @@ TEST_F(SharedFetchTest, ManyAtOnceFetchOnceAndHearHowFarItIs) {
     EXPECT_THAT(told[i], HasSubstr("blobs and"));
   }
   EXPECT_EQ(system::read_file(begun).value(), "begun\n");
-  EXPECT_EQ(registry.sent(made("app").layers.front()), 1U);
+  EXPECT_EQ(registry.sent(made("app").layers.front().digest), 1U);
 }
 
 /// What the threads of this process are made with from now on, until it goes.

@@ -23,6 +23,8 @@ class TarLayer {
     unsigned mode = 0644;
     unsigned uid = 0;
     std::string xattr{};  ///< "NAME=value"
+    unsigned major = 1;   ///< of a device
+    unsigned minor = 3;
   };
 
   TarLayer& add(const Entry& entry) {
@@ -49,8 +51,8 @@ class TarLayer {
     header[156] = entry.type;
     put(157, entry.link);
     put(257, std::string("ustar\0", 6) + "00");
-    put(329, "0000001");
-    put(337, "0000003");
+    put(329, fmt::format("{:07o}", entry.major));
+    put(337, fmt::format("{:07o}", entry.minor));
     const unsigned sum =
         std::accumulate(header.begin(), header.end(), 0U,
                         [](unsigned all, char c) { return all + static_cast<unsigned char>(c); });

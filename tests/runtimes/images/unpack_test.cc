@@ -19,9 +19,12 @@ using testing::UnorderedElementsAre;
 class UnpackTest : public testing::Test {
  protected:
   UnpackTest() {
-    layout_.state = folder_ / "state";
     std::filesystem::create_directories(outside());
     std::ofstream(outside() / "kept") << "before";
+  }
+  void TearDown() override {
+    [[maybe_unused]] const auto gone =
+        store_.unmount_root(ContainerName::parse("web-1").value(), system::Stop());
   }
   Path outside() const { return folder_ / "outside"; }
   static void umoci(std::vector<std::string> arguments) {
@@ -38,6 +41,13 @@ class UnpackTest : public testing::Test {
       umoci({"raw", "add-layer", "--image", layout + ":app", folder_ / "layer.tar"});
     }
     return store_.ensure("oci:" + layout + ":app", system::Stop());
+  }
+  /// As a container has it.
+  Path root_of(const Image& image) {
+    const ContainerName name = ContainerName::parse("web-1").value();
+    const auto mounted = store_.mount_root(name, image.rootfs);
+    EXPECT_TRUE(mounted) << mounted.error().message;
+    return layout_.rootfs(name);
   }
   /// Nothing came and nothing changed.
   bool is_untouched() const {
@@ -56,7 +66,7 @@ class UnpackTest : public testing::Test {
   }
 
   fakes::TempFolder folder_;
-  Layout layout_;
+  Layout layout_{.state = folder_ / "state"};
   ImageStore store_{layout_};
 };
 
@@ -76,8 +86,8 @@ TEST_F(UnpackTest, AWhiteoutTakesAwayWhatLowerLayersHave) {
       .add({.name = "opt/above", .content = "y"});
   const auto image = unpack({low, high});
   ASSERT_TRUE(image) << image.error().message;
-  EXPECT_THAT(names(image->rootfs / "etc"), ElementsAre("stays"));
-  EXPECT_THAT(names(image->rootfs / "opt"), ElementsAre("above"));
+  EXPECT_THAT(names(root_of(*image) / "etc"), ElementsAre("stays"));
+  EXPECT_THAT(names(root_of(*image) / "opt"), ElementsAre("above"));
 }
 
 TEST_F(UnpackTest, AFileKeepsItsOwnerModeHardLinksAndAttributes) {
@@ -96,16 +106,17 @@ TEST_F(UnpackTest, AFileKeepsItsOwnerModeHardLinksAndAttributes) {
   high.add({.name = "bin/same", .type = '1', .link = "bin/su"});
   const auto image = unpack({low, high});
   ASSERT_TRUE(image) << image.error().message;
+  const Path root = root_of(*image);
   struct stat first {};
   struct stat second {};
-  ASSERT_EQ(stat((image->rootfs / "bin/su").c_str(), &first), 0);
-  ASSERT_EQ(stat((image->rootfs / "bin/same").c_str(), &second), 0);
+  ASSERT_EQ(stat((root / "bin/su").c_str(), &first), 0);
+  ASSERT_EQ(stat((root / "bin/same").c_str(), &second), 0);
   EXPECT_EQ(first.st_mode & 07777, 04711U);
   EXPECT_EQ(first.st_uid, 7U);
   EXPECT_EQ(first.st_ino, second.st_ino);
   std::array<char, 64> value{};
-  const ssize_t size = getxattr((image->rootfs / "bin/ping").c_str(), "security.capability",
-                                value.data(), value.size());
+  const ssize_t size =
+      getxattr((root / "bin/ping").c_str(), "security.capability", value.data(), value.size());
   ASSERT_EQ(size, 20);
   EXPECT_EQ(std::string_view(value.data(), 20), kCapability);
 }

@@ -1,0 +1,53 @@
+#include "runtimes/images/umoci.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "agent/system/child.h"
+
+namespace drover::runtimes {
+namespace {
+
+constexpr std::chrono::minutes kUnpackTimeout{30};
+
+}  // namespace
+
+Result<> write_layout(const Path& folder, json::Object manifest) {
+  TRY(system::make_folders(folder, 0700));
+  manifest.set("annotations", json::Object{{"org.opencontainers.image.ref.name", "image"}});
+  TRY(system::write_atomically(
+      folder / "index.json",
+      json::write(json::Object{{"schemaVersion", 2}, {"manifests", json::Array{manifest}}})));
+  return system::write_atomically(folder / "oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+}
+
+Result<> unpack_by_umoci(const LayoutImage& source, const Path& folder, const std::string& root,
+                         const std::function<bool()>& before, const system::Stop& stop) {
+  const Path& where = source.opened.empty() ? source.layout : source.opened;
+  const system::UniqueFd opened(open(where.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.valid()) {
+    return fail(Code::broken, "open {}: {}", source.layout.native(), std::strerror(errno));
+  }
+  system::RunOptions options;
+  options.timeout = kUnpackTimeout;
+  options.child.descriptors = {{opened.get(), kSourceOfUmoci}};
+  options.child.working_folder = folder;
+  options.child.before_exec = before;
+  TRY(system::run_ok({"umoci", "raw", "unpack", "--image", "layout:image", root}, stop, options));
+  return {};
+}
+
+Result<> sync_folder(const Path& folder) {
+  const system::UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || syncfs(fd.get()) != 0) {
+    return fail(errno == ENOSPC ? Code::unavailable : Code::broken, "sync {}: {}", folder.native(),
+                std::strerror(errno));
+  }
+  return {};
+}
+
+}  // namespace drover::runtimes

@@ -1,0 +1,28 @@
+// Umoci: runs umoci on a layout that has one image, made for this call.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "agent/core/json.h"
+#include "agent/system/stop.h"
+#include "runtimes/images/oci_layout.h"
+
+namespace drover::runtimes {
+
+/// The number under which umoci has the layout that the image came from.
+inline constexpr int kSourceOfUmoci = 3;
+
+/// index.json and oci-layout of a layout in `folder`, whose only image is `manifest`, a descriptor
+/// (OCI image spec), tagged "image". Its blobs are for the caller to add.
+Result<> write_layout(const Path& folder, json::Object manifest);
+
+/// Has umoci unpack folder/layout into folder/`root`; `before` is ChildOptions::before_exec.
+Result<> unpack_by_umoci(const LayoutImage& source, const Path& folder, const std::string& root,
+                         const std::function<bool()>& before, const system::Stop& stop);
+
+/// Everything below `folder` to the disk: after a power cut, a name that stands must not name a
+/// root that is half there.
+Result<> sync_folder(const Path& folder);
+
+}  // namespace drover::runtimes
