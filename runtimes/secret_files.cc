@@ -42,7 +42,9 @@ Result<> mount_memory(const Path& folder, std::size_t bytes, std::size_t files) 
               std::strerror(errno));
 }
 
-Result<> write_file(const Path& file, const SecretSpec& secret, std::string_view value) {
+/// `users`: where the container's own begin (Container::users), 0 for the node's.
+Result<> write_file(const Path& file, const SecretSpec& secret, std::string_view value,
+                    std::uint32_t users) {
   unsigned mode = 0;
   std::from_chars(secret.mode.data(), secret.mode.data() + secret.mode.size(), mode, 8);
   const system::UniqueFd fd(
@@ -51,7 +53,8 @@ Result<> write_file(const Path& file, const SecretSpec& secret, std::string_view
     return fail(Code::broken, "lay out secret {}: {}", secret.name, std::strerror(errno));
   }
   TRY(system::write_all(fd.get(), value).context("lay out secret " + secret.name));
-  return fchown(fd.get(), secret.uid, secret.gid) == 0 && fchmod(fd.get(), mode) == 0
+  return fchown(fd.get(), users + secret.uid, users + secret.gid) == 0 &&
+                 fchmod(fd.get(), mode) == 0
              ? Result<>()
              : fail(Code::broken, "lay out secret {}: {}", secret.name, std::strerror(errno));
 }
@@ -109,7 +112,8 @@ Result<SecretFiles> lay_out_secrets(const Layout& layout, const Container& conta
   TRY(mount_memory(folder, bytes, container.spec.secrets.size() + 1));
   std::size_t number = 0;
   for (const SecretSpec& secret : container.spec.secrets) {
-    TRY(write_file(folder / std::to_string(number++), secret, values.by_name.at(secret.name)));
+    TRY(write_file(folder / std::to_string(number++), secret, values.by_name.at(secret.name),
+                   container.users));
   }
   if (mount(nullptr, folder.c_str(), nullptr, MS_REMOUNT | MS_RDONLY | kMountFlags, nullptr) != 0) {
     return fail(Code::broken, "make secrets at {} read-only: {}", folder.native(),

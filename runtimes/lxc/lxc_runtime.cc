@@ -23,6 +23,7 @@
 #include "runtimes/oci/chosen_confinement.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/seccomp_profile.h"
+#include "runtimes/oci/spec_size.h"
 #include "runtimes/secret_files.h"
 #include "runtimes/sessions/session_socket.h"
 #include "runtimes/volume_targets.h"

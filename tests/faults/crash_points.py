@@ -26,7 +26,7 @@ from crash_scenarios import (  # noqa: E402
     ANOTHER, CODE, DONE, NO_PROGRAM, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP, THE_FIRST)
 from crash_table import CrashTable, add_sample  # noqa: E402
 from leftovers import leftovers  # noqa: E402
-from whole_node import Simulator  # noqa: E402
+from simulator import Simulator  # noqa: E402
 
 
 class Table(CrashTable):

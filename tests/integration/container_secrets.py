@@ -23,7 +23,7 @@ class ContainerSecrets:
             with self.subTest(runtime=runtime):
                 name = f"secret-{runtime}"
                 self.secret("create", "key", value=values[0])
-                drover("run", "--runtime", runtime, "--name", name, "--secret", "key", "--secret",
+                drover("run", "--runtime", runtime, "--name", name, "--label", "team=web", "--secret", "key", "--secret",
                        "key,target=/etc/key,uid=7,gid=8,mode=400", "--", "sh", "-c",
                        f"{look}; busybox sha256sum /run/secrets/key; {SERVE % 0}")
                 self.await_secret_in(name, values[0])

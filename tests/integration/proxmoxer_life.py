@@ -15,7 +15,8 @@ from proxmoxer import ProxmoxAPI
 from proxmoxer.backends.https import AuthenticationError
 from proxmoxer.core import ResourceException
 
-from whole_node import Simulator, make_bridge, make_own_mounts, sh, show_own_interfaces
+from simulator import Simulator, sh
+from whole_node import make_bridge, make_own_mounts, show_own_interfaces
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 
