@@ -74,7 +74,7 @@ constexpr std::array<Word, 15> kFields = {{
 }};
 
 /// By the pointer behind "/spec" or "/options".
-constexpr std::array<Word, 49> kFlags = {{
+constexpr std::array<Word, 52> kFlags = {{
     {"/runtime", "--runtime"},
     {"/image", "--image"},
     {"/rootfs", "--rootfs"},

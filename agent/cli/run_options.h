@@ -52,7 +52,9 @@ struct RunOptions {
   std::vector<std::string> command;
 
   /// Whether `drover run` stays until the container has ended.
-  bool follows() const { return wait || input.input || input.terminal; }
+  bool follows() const {
+    return verb == Verb::container_run && (wait || input.input || input.terminal);
+  }
 };
 
 /// What a container is made of, for both.

@@ -83,6 +83,10 @@ class Session {
       // A full disk must not stop the program: what cannot be kept is lost.
       [[maybe_unused]] const Result<> kept =
           log_.write(stream, std::string_view(buffer.data(), static_cast<std::size_t>(size)));
+      if (program_.terminal.valid()) {
+        // A person waits for it, as for a prompt, though its line has no end yet.
+        [[maybe_unused]] const Result<> shown = log_.finish();
+      }
       return true;
     }
     if (size == 0 || (errno != EAGAIN && errno != EINTR)) {

@@ -16,6 +16,7 @@ import unittest
 
 import zmq
 
+from terminals import Terminals
 from whole_node import SERVE, TOP, EventStream, Node, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -23,7 +24,7 @@ DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
-class NodeLife(unittest.TestCase):
+class NodeLife(Terminals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.node = Node(BUILD)

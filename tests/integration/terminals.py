@@ -155,3 +155,45 @@ class Terminals:
         code, output, complaints = self.pipe("pipes", data, "sh", "-c", script, between=accidents)
         self.assertEqual((code, output.split()[:1]), (0, [digest]), complaints)
         self.node.drover("rm", "--force", "pipes")
+
+    def test_a_container_reads_what_is_piped_to_it(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                done = subprocess.run(
+                    [self.node.build / "agent/cli/drover", "--bus", self.node.bus, "run", "-q", "-i", "--rm", "--runtime",
+                     runtime, "--name", f"reads-{runtime}", "--", "sh", "-c", 'read a; echo "got $a"; cat; exit 4'],
+                    input="one\ntwo\nthree", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual((done.returncode, done.stdout), (4, "got one\ntwo\nthree"), done.stderr)
+
+    def test_a_container_has_our_terminal(self):
+        for runtime in ["runc", "crun"]:
+            with self.subTest(runtime=runtime):
+                screen = Screen(self.node, "run", "-q", "-it", "--rm", "--runtime", runtime, "--name", f"tty-{runtime}",
+                                "--", "sh")
+                screen.await_text("# ")
+                screen.type("tty; echo $TERM\r")
+                screen.await_text("/dev/")
+                screen.await_text("vt100\r\n")
+                screen.type("exit 3\r")
+                self.assertEqual(screen.end(), 3)
+
+    def test_whoever_is_attached_stays_so_over_a_restart_of_the_agent(self):
+        script = 'echo before; while read line; do echo "[$line]"; [ "$line" = end ] && exit 9; done'
+        self.node.drover("create", "-i", "--runtime", "crun", "--name", "attached", "--", "sh", "-c", script)
+        self.node.drover("start", "attached")
+        process = subprocess.Popen([self.node.build / "agent/cli/drover", "--bus", self.node.bus, "attach", "attached"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process.stdin.write("one\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        # What was printed before is printed too if the container had not come to it yet.
+        self.assertEqual(process.stdout.readline() if line == "before\n" else line, "[one]\n")
+        self.node.end(signal.SIGKILL)
+        self.node.start()
+        process.stdin.write("two\nend\n")
+        process.stdin.flush()
+        self.assertEqual(process.wait(60), 9)
+        self.assertEqual(process.stdout.read(), "[two]\n[end]\n")
+        process.stdin.close()
+        process.stdout.close()
+        self.node.drover("rm", "attached")
