@@ -17,8 +17,8 @@ bool has_stopped_for_good(const json::Value& container) {
 Result<> await_change(messaging::Client& client, messaging::Subscription& events,
                       const std::string& name, const system::Stop& stop) {
   for (bool changed = false; !changed;) {
-    constexpr std::chrono::hours kTurn{1};
-    const std::optional<messaging::Notice> notice = TRY(events.next(client.in(kTurn), stop));
+    constexpr std::chrono::hours kChangeTurn{1};
+    const std::optional<messaging::Notice> notice = TRY(events.next(client.in(kChangeTurn), stop));
     const Event* event = notice ? std::get_if<Event>(&*notice) : nullptr;
     changed = event == nullptr || (event->kind == "container" && event->object == name);
   }

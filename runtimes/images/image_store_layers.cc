@@ -64,7 +64,8 @@ Result<> ImageStore::unpack(const LayoutImage& image, const ImageManifest& manif
   TRY(system::remove_tree(unfinished));
   TRY(system::make_folders(unfinished / "rootfs"));
   for (std::size_t i = 0; i < names.size(); ++i) {
-    TRY(unpack_layer_once(image, manifest.layers[i], {names.begin(), names.begin() + i + 1}, stop));
+    const auto end = names.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+    TRY(unpack_layer_once(image, manifest.layers[i], {names.begin(), end}, stop));
   }
   TRY(write_layers(unfinished, names));
   TRY(sync_folder(unfinished));

@@ -155,7 +155,7 @@ TEST_F(SpecQueryTest, AllThatIsRefusedByTheRuntimeThePolicyAndTheNode) {
   EXPECT_THAT(told, HasSubstr(R"("pointer":"/spec/secrets)"));
   EXPECT_THAT(told, HasSubstr(R"("pointer":"/spec/log)"));
   EXPECT_EQ(crun.at("refusals").array()->size(), 5U) << told;
-  EXPECT_THAT(json::write(of(answer, "lxc")), HasSubstr("lxc, seccomp"));
+  EXPECT_THAT(json::write(of(answer, "lxc")), HasSubstr("lxc, firewall"));
   EXPECT_THAT(json::write(of(answer, "runc")), HasSubstr("/spec/runtime"));
   EXPECT_FALSE(of(answer, "pve-lxc").at("accepted").boolean_or(true));
 }

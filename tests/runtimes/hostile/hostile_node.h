@@ -31,12 +31,14 @@ inline std::map<std::string, std::string> everything_below(const Path& folder) {
   return found;
 }
 
-/// The names that stand in a folder of the machine, but for loop devices: the kernel makes a new
-/// one whenever a test that runs beside this one takes the last.
+/// The names that stand in a folder of the machine, but for those that tests make which run beside
+/// this one: of loop devices, of which the kernel makes a new one whenever the last is taken, and
+/// of NodeStorageModule.
 inline std::vector<std::string> names_in(const Path& folder) {
   std::vector<std::string> names;
   for (const Path& child : system::children_of(folder)) {
-    if (!child.filename().native().starts_with("loop")) {
+    const std::string name = child.filename();
+    if (!name.starts_with("loop") && !name.starts_with("drover-test-")) {
       names.push_back(child.native());
     }
   }
