@@ -31,8 +31,12 @@ Result<> take_away(const Path& folder) {
 }
 
 /// Memory that is never written to a swap device, where the kernel (6.4) can promise that.
-Result<> mount_memory(const Path& folder, std::size_t bytes, std::size_t files) {
-  const std::string size = fmt::format("mode=0700,size={},nr_inodes={}", bytes, files);
+/// For root of the container, `users`, who is not the node's where it has users of its own, and
+/// mounts them itself in LXC.
+Result<> mount_memory(const Path& folder, std::uint32_t users, std::size_t bytes,
+                      std::size_t files) {
+  const std::string size =
+      fmt::format("mode=0700,uid={},gid={},size={},nr_inodes={}", users, users, bytes, files);
   if (mount("drover-secrets", folder.c_str(), "tmpfs", kMountFlags, (size + ",noswap").c_str()) ==
           0 ||
       mount("drover-secrets", folder.c_str(), "tmpfs", kMountFlags, size.c_str()) == 0) {
@@ -102,14 +106,15 @@ Result<SecretFiles> lay_out_secrets(const Layout& layout, const Container& conta
   const Values values = TRY(read_values(layout, container));
   const Path folder = layout.laid_out_secrets() / container.name.str();
   TRY(take_away(folder));
-  TRY(system::make_folders(layout.laid_out_secrets(), 0700));
+  // What each has in it is its own root's alone.
+  TRY(system::make_folders(layout.laid_out_secrets(), 0711));
   TRY(system::make_folders(folder, 0700));
   SecretFiles files(folder);
   std::size_t bytes = kPage;
   for (const SecretSpec& secret : container.spec.secrets) {
     bytes += (values.by_name.at(secret.name).size() / kPage + 1) * kPage;
   }
-  TRY(mount_memory(folder, bytes, container.spec.secrets.size() + 1));
+  TRY(mount_memory(folder, container.users, bytes, container.spec.secrets.size() + 1));
   std::size_t number = 0;
   for (const SecretSpec& secret : container.spec.secrets) {
     TRY(write_file(folder / std::to_string(number++), secret, values.by_name.at(secret.name),
