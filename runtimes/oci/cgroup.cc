@@ -91,15 +91,19 @@ bool had_lack_of_memory(const std::string& cgroup) {
   }
   // Version 1 counts where the process was, and an init has groups of its own below
   // (memcg_memory_event of the kernel); version 2 counts above as well.
-  const Path group = root + "/memory" + cgroup;
-  if (counts_a_kill(group / "memory.oom_control")) {
-    return true;
-  }
-  std::error_code error;
-  for (std::filesystem::recursive_directory_iterator entry(group, error), end;
-       !error && entry != end; entry.increment(error)) {
-    if (entry->path().filename() == "memory.oom_control" && counts_a_kill(entry->path())) {
+  // Not by an iterator over all of them, which libstdc++ 12 leaks when a group goes meanwhile.
+  std::vector<Path> groups{root + "/memory" + cgroup};
+  while (!groups.empty()) {
+    const Path group = std::move(groups.back());
+    groups.pop_back();
+    if (counts_a_kill(group / "memory.oom_control")) {
       return true;
+    }
+    for (Path& child : system::children_of(group)) {
+      std::error_code error;
+      if (std::filesystem::is_directory(child, error)) {
+        groups.push_back(std::move(child));
+      }
     }
   }
   return false;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 #include <vector>
 
 #include "agent/core/json.h"
@@ -38,24 +39,38 @@ bool drain_output(int connection) {
   return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/// It closes what the program reads from when the connection ends.
+/// Until the program and its monitor have ended.
+void drain_to_end(int connection) {
+  do {
+    pollfd ready{connection, POLLIN, 0};
+    poll(&ready, 1, -1);
+  } while (drain_output(connection));
+}
+
+/// It closes what the program reads from when this end of the connection is shut down. One that is
+/// closed while some of the program's output lies in it unread is an error to conmon's read
+/// (ECONNRESET, unix(7)), by which the program's input stays open.
 void relay(system::UniqueFd monitor, system::UniqueFd listener, const system::Path& bundle) {
-  const int connection = monitor.get();
-  InputServer server(std::move(listener), {[](const TerminalSize&) {}, [] {}});
-  server.serve(std::move(monitor), has_terminal(bundle), kMostForMonitor);
-  while (server.serves()) {
-    std::vector<pollfd> fds = {{connection, POLLIN, 0}};
-    server.watch(fds);
+  const system::UniqueFd connection(fcntl(monitor.get(), F_DUPFD_CLOEXEC, 0));
+  std::optional<InputServer> server;
+  server.emplace(std::move(listener), InputServer::Deeds{[](const TerminalSize&) {}, [] {}});
+  server->serve(std::move(monitor), has_terminal(bundle), kMostForMonitor);
+  while (server->serves()) {
+    std::vector<pollfd> fds = {{connection.get(), POLLIN, 0}};
+    server->watch(fds);
     if (poll(fds.data(), fds.size(), -1) < 0) {
       continue;
     }
-    if (fds[0].revents != 0 && !drain_output(connection)) {
+    if (fds[0].revents != 0 && !drain_output(connection.get())) {
       return;
     }
-    server.handle(fds, 1);
+    server->handle(fds, 1);
   }
+  shutdown(connection.get(), SHUT_WR);
   [[maybe_unused]] const Result<> noted =
       system::write_atomically(input_ended_note(bundle), "", 0600);
+  server.reset();
+  drain_to_end(connection.get());
 }
 
 }  // namespace

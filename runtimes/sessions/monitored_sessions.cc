@@ -70,8 +70,9 @@ Result<> MonitoredSessions::begin_in(const SessionFiles& files, const Container&
                                      const Stop& stop) const {
   TRY(system::remove_tree(files.folder));
   TRY(system::make_folders(files.folder, 0700));
+  SessionStart start = TRY(make_start_(container, request, files, stop));
   SessionPlan plan{layout_.job_log(job), bounds_of(container.spec.log, options_.log), request.input,
-                   request.terminal, TRY(make_start_(container, request, files, stop))};
+                   request.terminal, std::move(start)};
   TRY(clear_log(plan.log));
   TRY(system::write_atomically(files.plan(), json::write(to_json(plan)), 0600));
   const system::UniqueFd listener = TRY(listen_at(files.folder));
