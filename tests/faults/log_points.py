@@ -36,6 +36,10 @@ class Logs(CrashTable):
     def status(self):
         return self.client.query("container", name="chatty")["status"]
 
+    def goes_on(self):
+        seen = self.client.ask("query", "query.container", {"name": "chatty"}, timeout=0.05)
+        return seen is None or seen[1].get("status") == "running"  # None: busy, or it has just ended at the point
+
     def gaps(self, when):
         """What is wrong with what is kept of the log, as texts."""
         kept = [int(line.split()[0]) for line in self.node.drover("logs", "chatty").stdout.splitlines()]
@@ -50,7 +54,7 @@ class Logs(CrashTable):
         run = self.job("container.run", spec={"runtime": "crun", "command": ["sh", "-c", PROGRAM], "log": log,
                                               "networks": []})
         at = {verb: point}
-        ended = self.do(run, at.get("container.run"), goes_on=lambda: self.status() == "running")
+        ended = self.do(run, at.get("container.run"), goes_on=self.goes_on)
         assert ended["state"] == "succeeded", ended
         deadline = time.monotonic() + 60
         while self.status() == "running" and time.monotonic() < deadline:
