@@ -134,7 +134,7 @@ class Terminals:
         self.node.drover("rm", "--force", "left")
 
     def test_what_is_piped_inside_comes_whole_and_once(self):
-        data = random.Random(1).randbytes(3 << 20)
+        data = random.Random(1).randbytes(1 << 20)
         digest = hashlib.sha256(data).hexdigest()
         for runtime in RUNTIMES:
             with self.subTest(runtime=runtime):
@@ -145,7 +145,7 @@ class Terminals:
                 self.node.drover("rm", "--force", name)
 
     def test_what_is_piped_inside_comes_whole_though_the_agent_and_the_front_end(self):
-        data = random.Random(2).randbytes(3 << 20)
+        data = random.Random(2).randbytes(1 << 20)
         digest = hashlib.sha256(data).hexdigest()
         self.node.drover("run", "--runtime", "crun", "--name", "pipes", "--", "sh", "-c", SERVE % 0)
 
