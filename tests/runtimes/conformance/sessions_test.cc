@@ -129,6 +129,9 @@ TEST_P(ConformanceSessions, LargeInputComesWhole) {
   EXPECT_EQ(await(id), 0);
   EXPECT_EQ(printed_by(id), "4194304\n");
   EXPECT_EQ(runtime_->open_input(resting(), id).error().code, Code::not_found);
+  // Its monitor closes the connections one after the other once the outcome is told.
+  pollfd closed{input->fd(), 0, 0};
+  EXPECT_EQ(poll(&closed, 1, 5000), 1);
   const auto late = input->write("x");
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, Code::not_found);
