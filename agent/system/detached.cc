@@ -57,7 +57,8 @@ int wait_for_answer(int answer) {
 
 }  // namespace
 
-int run_detached(const std::function<void(const Started& started)>& monitor) {
+int run_detached(const std::function<void(const Started& started)>& monitor,
+                 std::initializer_list<int> its_own) {
   std::array<int, 2> answer{};
   if (pipe2(answer.data(), O_CLOEXEC) != 0) {
     std::perror("pipe");
@@ -73,6 +74,9 @@ int run_detached(const std::function<void(const Started& started)>& monitor) {
     be_detached(monitor, answer[1]);
   }
   ::close(answer[1]);
+  for (const int fd : its_own) {
+    ::close(fd);
+  }
   waitpid(child, nullptr, 0);
   return wait_for_answer(answer[0]);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 
 #include "agent/core/result.h"
 
@@ -11,9 +12,11 @@ namespace drover::system {
 using Started = std::function<void(const Result<>&)>;
 
 /// Runs `monitor` in a process that is nobody's child, in a session of its own, with standard
-/// input, output and error of /dev/null; other descriptors it has as they are. Returns what the
-/// calling process is to end with, once that has said how its start went: 0, or 1 with why on
-/// standard error. For programs of one thread.
-int run_detached(const std::function<void(const Started& started)>& monitor);
+/// input, output and error of /dev/null; other descriptors it has as they are. `its_own` are the
+/// monitor's alone: the calling process, which may be slow to end, closes them. Returns what that
+/// is to end with, once the monitor has said how its start went: 0, or 1 with why on standard
+/// error. For programs of one thread.
+int run_detached(const std::function<void(const Started& started)>& monitor,
+                 std::initializer_list<int> its_own = {});
 
 }  // namespace drover::system

@@ -18,6 +18,7 @@
 #include "runtimes/journal_log.h"
 #include "runtimes/lxc/lxc_config.h"
 #include "runtimes/lxc/refused_members.h"
+#include "runtimes/lxc/seccomp_text.h"
 #include "runtimes/lxc/system_init.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/chosen_confinement.h"

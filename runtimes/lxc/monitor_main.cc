@@ -86,5 +86,6 @@ int main(int argc, char** argv) {
   }
   umask(0077);
   return system::run_detached(
-      [&plan](const system::Started& started) { lxc::run_monitor(plan, started); });
+      [&plan](const system::Started& started) { lxc::run_monitor(plan, started); },
+      {plan.listener});
 }

@@ -25,12 +25,14 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   umask(0077);
   fcntl(runtimes::kSessionListener, F_SETFD, FD_CLOEXEC);
-  return system::run_detached([&](const system::Started& started) {
+  const auto monitor = [&](const system::Started& started) {
     system::UniqueFd listener(runtimes::kSessionListener);
     if (is_relay) {
       runtimes::relay_input(folder, std::move(listener), started);
     } else {
       exec::run_session(folder, std::move(listener), started);
     }
-  });
+  };
+  // Whoever finds somebody listening takes the session for one that has not ended.
+  return system::run_detached(monitor, {runtimes::kSessionListener});
 }

@@ -277,7 +277,8 @@ TEST_P(OciAgentEndTest, AJobsCommandOutlivesItsAgentWithAllThatItPrintsAndItsCod
   ASSERT_TRUE(code) << to_text(code.error());
   EXPECT_EQ(*code, 9);
   EXPECT_THAT(system::read_file(node_.layout.job_log(job)).value(), HasSubstr(" stdout F before"));
-  EXPECT_TRUE(sessions.forget(job));
+  const auto forgotten = sessions.forget(job);
+  EXPECT_TRUE(forgotten) << to_text(forgotten.error());
 }
 
 TEST_P(OciAgentEndTest, OneWhoseMonitorHasEndedIsEndedAndItsCodeIsNotKnown) {
