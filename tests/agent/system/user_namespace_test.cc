@@ -39,7 +39,31 @@ uid_t owner_of(const Path& path) {
   return lstat(path.c_str(), &facts) == 0 ? facts.st_uid : uid_t(-1);
 }
 
-TEST(UserNamespace, OnesIdsAreTheNodesFromTheFirstOn) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define DROVER_THREAD_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(DROVER_THREAD_SANITIZER)
+constexpr bool kHasThreadSanitizer = true;
+#else
+constexpr bool kHasThreadSanitizer = false;
+#endif
+
+/// A user namespace is made by a process of one thread (unshare(2)); ThreadSanitizer gives each
+/// child another.
+class UserNamespace : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (kHasThreadSanitizer) {
+      GTEST_SKIP() << "ThreadSanitizer has a thread of its own in each process";
+    }
+  }
+};
+
+class IdmappedMount : public UserNamespace {};
+
+TEST_F(UserNamespace, OnesIdsAreTheNodesFromTheFirstOn) {
   const UniqueFd users = make_user_namespace({.outside = kFirst, .count = 65536}).value();
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
@@ -59,7 +83,7 @@ TEST(UserNamespace, OnesIdsAreTheNodesFromTheFirstOn) {
   waitpid(pid, nullptr, 0);
 }
 
-TEST(UserNamespace, IsKeptWhereItIsPinned) {
+TEST_F(UserNamespace, IsKeptWhereItIsPinned) {
   EXPECT_TRUE(apart([] {
     const fakes::TempFolder folder;
     const Path place = folder / "web.1";
@@ -85,7 +109,7 @@ TEST(UserNamespace, IsKeptWhereItIsPinned) {
   }));
 }
 
-TEST(UserNamespace, ANetworkNamespaceBelongsToIt) {
+TEST_F(UserNamespace, ANetworkNamespaceBelongsToIt) {
   const UniqueFd users = make_user_namespace({.outside = kFirst, .count = 65536}).value();
   const UniqueFd others = make_user_namespace({.outside = kFirst, .count = 65536}).value();
   pid_t inside = 0;
@@ -102,7 +126,7 @@ TEST(UserNamespace, ANetworkNamespaceBelongsToIt) {
   EXPECT_NE(kill(inside, 0), 0);
 }
 
-TEST(IdmappedMount, WhoeverOwnsAFileInsideOwnsItOnTheDiskByTheSameId) {
+TEST_F(IdmappedMount, WhoeverOwnsAFileInsideOwnsItOnTheDiskByTheSameId) {
   const fakes::TempFolder folder;
   ASSERT_EQ(chmod(folder.path().c_str(), 0711), 0);
   std::filesystem::create_directories(folder / "disk");
@@ -128,7 +152,7 @@ TEST(IdmappedMount, WhoeverOwnsAFileInsideOwnsItOnTheDiskByTheSameId) {
   EXPECT_EQ(owner_of(disk / "made"), 0U);
 }
 
-TEST(IdmappedMount, AFileSystemThatCannotIsNamed) {
+TEST_F(IdmappedMount, AFileSystemThatCannotIsNamed) {
   const UniqueFd users = make_user_namespace({.outside = kFirst, .count = 65536}).value();
   const UniqueFd source(open("/proc/sys", O_PATH | O_CLOEXEC));
   const UniqueFd tree = clone_mount(source, false).value();
