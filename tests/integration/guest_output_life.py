@@ -105,7 +105,10 @@ class GuestOutput(guest_node.GuestNode):
             self.assertEqual(sizes.keys(), {"log", "log.1"})
             self.assertEqual(sizes["log.1"], 1 << 20)
             self.assertLessEqual(sizes["log"], 1 << 20)
-            self.assertEqual(len(kept.encode()) + kept.count("\n"), sum(sizes.values()))
+            # Where LXC has split a chunk a line may end without its "\r" (decision 0035).
+            whole = b"".join((folder / name).read_bytes() for name in ("log.1", "log"))
+            self.assertEqual(len(whole), sum(sizes.values()))
+            self.assertTrue(kept.encode() == whole.replace(b"\r\n", b"\n"), f"{len(kept)} of {len(whole)} bytes")
             self.node.drover("rm", "--force", "much")
             followed, complaints = follower.communicate(timeout=60)
         finally:

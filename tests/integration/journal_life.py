@@ -230,7 +230,11 @@ class JournalLife(unittest.TestCase):
             self.assertLess(resident(front) - before, 96)
         finally:
             os.kill(self.node.agent.pid, signal.SIGCONT)
-        self.assertEqual(json.loads(self.node.drover("node", "--json").stdout)["node"], "node1")
+        # It has much to catch up on first.
+        deadline = time.monotonic() + 60
+        while (asked := self.node.drover("node", "--json", check=False)).returncode != 0:
+            self.assertLess(time.monotonic(), deadline, asked.stderr)
+        self.assertEqual(json.loads(asked.stdout)["node"], "node1")
 
 
 if __name__ == "__main__":

@@ -102,15 +102,18 @@ class Terminals:
                 screen.await_text("/dev/")
                 screen.await_text("vt100\r\n0\r\n")
                 screen.resize(132, 50)
-                until = time.monotonic() + 10
-                while "50 132" not in screen.text and time.monotonic() < until:
-                    screen.type("stty size\r")
-                    screen.text += screen.await_text("# ")
-                screen.await_text("50 132")
+                # What the shell has worked out is its answer, and not the echo of what was typed.
+                for number in range(100):
+                    screen.type(f"stty size; echo r$((100+{number}))\r")
+                    if "50 132" in screen.await_text(f"r{100 + number}\r\n"):
+                        break
+                else:
+                    self.fail("it has not the new size")
                 # Ctrl-C is the program's.
-                screen.type("sleep 1000; echo slept\r")
-                screen.await_text("slept\r\n")
-                screen.type_until("\x03", "# ")
+                screen.type("echo b$((1+1)); sleep 1000\r")
+                screen.await_text("b2\r\n")
+                screen.type_until("\x03echo c$((2+2))\r", "c4\r\n")
+                screen.await_text("# ")
                 times = []
                 for number in range(20):
                     begun = time.monotonic()
