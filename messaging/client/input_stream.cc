@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "agent/core/ids.h"
-#include "messaging/client/bus.h"
 #include "messaging/client/channel.h"
 
 namespace drover::messaging {
@@ -29,28 +28,27 @@ std::string new_session() {
 
 InputStream::InputStream(const Client& client, std::string_view of, std::string_view key,
                          std::string_view object)
-    : bus_(client.bus()),
-      client_options_(client.options()),
+    : connection_(client),
       what_{{"of", of}, {std::string(key), object}, {"session", new_session()}},
-      retry_(kFirstTry, kLongestTry),
-      alone_since_(input_now()) {}
+      retry_(kFirstTry, kLongestTry) {}
 InputStream::InputStream(InputStream&&) noexcept = default;
 
 InputStream::~InputStream() {
-  if (channel_ != nullptr && asked_ && state_ != State::ended && !channel_->lost()) {
-    [[maybe_unused]] const Result<bool> told = channel_->send_now("input.close", rq_, "{}");
+  if (connection_.lives() && asked_ && state_ != State::ended) {
+    [[maybe_unused]] const Result<bool> told =
+        connection_.channel().send_now("input.close", connection_.rq(), "{}");
   }
 }
 
 Result<InputStream> InputStream::to_container(const Client& client, std::string_view name) {
   InputStream stream(client, "container", "name", name);
-  TRY(stream.connect());
+  TRY(stream.connection_.connect());
   return stream;
 }
 
 Result<InputStream> InputStream::to_job(const Client& client, std::string_view job) {
   InputStream stream(client, "job", "id", job);
-  TRY(stream.connect());
+  TRY(stream.connection_.connect());
   return stream;
 }
 
@@ -58,51 +56,18 @@ void InputStream::give(std::string_view bytes) {
   held_ += bytes;
 }
 
-Result<> InputStream::connect() {
-  asked_ = false;
-  channel_.reset();
-  Channel channel = TRY(Channel::open(bus_, "streams.sock"));
-  channel_ = std::make_unique<Channel>(std::move(channel));
-  return {};
-}
-
 /// Has the stream asked for on a live connection, or waits for one until `until`.
-Result<> InputStream::reconnect(system::Instant until, const system::Stop& stop) {
+Result<> InputStream::reopen(system::Instant until, const system::Stop& stop) {
+  asked_ = false;
   if (state_ == State::open) {
     state_ = State::waits;
-    alone_since_ = input_now();
+    connection_.heard();
   }
-  const system::Duration patience =
-      was_open_ ? client_options_.silence_limit : client_options_.connect_timeout;
-  const system::Instant limit = alone_since_ + patience;
-  if (channel_ == nullptr || channel_->lost()) {
-    const Result<> connected = connect();
-    if (!connected) {
-      if (connected.error().code != Code::unavailable || input_now() >= limit) {
-        return connected;
-      }
-      // A node that starts again makes its socket anew; there is nothing to wait on before.
-      constexpr std::chrono::milliseconds kPause{100};
-      return system::SystemClock().sleep_until(std::min(until, input_now() + kPause), stop);
-    }
-  }
-  if (input_now() < next_open_) {
-    return system::SystemClock().sleep_until(std::min(until, next_open_), stop);
-  }
-  return send_open(until, limit, stop);
-}
-
-Result<> InputStream::send_open(system::Instant until, system::Instant limit,
-                                const system::Stop& stop) {
   what_.set("offset", taken_);
-  asked_ =
-      TRY(channel_->send("input.open", ++rq_, json::write(what_), std::min(until, limit), stop));
+  asked_ = TRY(connection_.open("input.open", what_, until, stop));
   if (asked_) {
-    was_open_ = true;
     finish_sent_ = false;
     next_word_ = input_now() + kWordExpected;
-  } else if (input_now() >= limit) {
-    return bus_->silent("streams.sock");
   }
   return {};
 }
@@ -112,8 +77,8 @@ Result<> InputStream::work(system::Instant until, const system::Stop& stop,
   if (is_over()) {
     return {};
   }
-  if (!asked_ || channel_->lost()) {
-    TRY(reconnect(until, stop));
+  if (!asked_ || !connection_.lives()) {
+    TRY(reopen(until, stop));
     if (!asked_) {
       return {};
     }
@@ -123,9 +88,9 @@ Result<> InputStream::work(system::Instant until, const system::Stop& stop,
   if (input_now() < next_send_) {
     next = std::min(next, next_send_);
   }
-  const std::optional<Incoming> message = TRY(channel_->receive(next, stop, wakes));
-  if (message && message->header.rq == rq_) {
-    alone_since_ = input_now();
+  const std::optional<Incoming> message = TRY(connection_.channel().receive(next, stop, wakes));
+  if (message && message->header.rq == connection_.rq()) {
+    connection_.heard();
     TRY(take(*message));
     const bool expects = state_ != State::open || !held_.empty() || finish_sent_;
     next_word_ = input_now() + (expects ? kWordExpected : kWordNow);
@@ -135,6 +100,11 @@ Result<> InputStream::work(system::Instant until, const system::Stop& stop,
   return {};
 }
 
+Result<bool> InputStream::send(std::string_view kind, const std::string& body,
+                               const json::Object& more, std::string_view data) {
+  return connection_.channel().send_now(kind, connection_.rq(), body, more, data);
+}
+
 Result<> InputStream::send_waiting() {
   if (state_ != State::open || input_now() < next_send_) {
     return {};
@@ -142,8 +112,7 @@ Result<> InputStream::send_waiting() {
   while (sent_ < std::min(credit_, end())) {
     const std::size_t size = std::min<std::uint64_t>(kMostData, std::min(credit_, end()) - sent_);
     const std::string_view data = std::string_view(held_).substr(sent_ - taken_, size);
-    const bool sent =
-        TRY(channel_->send_now(kInputData, rq_, "{}", json::Object{{"offset", sent_}}, data));
+    const bool sent = TRY(send(kInputData, "{}", json::Object{{"offset", sent_}}, data));
     if (!sent) {
       constexpr std::chrono::milliseconds kPause{20};
       next_send_ = input_now() + kPause;
@@ -153,8 +122,7 @@ Result<> InputStream::send_waiting() {
     next_word_ = std::min(next_word_, input_now() + kWordExpected);
   }
   if (finishes_ && !finish_sent_ && sent_ == end()) {
-    finish_sent_ =
-        TRY(channel_->send_now("input.finish", rq_, json::write(json::Object{{"offset", sent_}})));
+    finish_sent_ = TRY(send("input.finish", json::write(json::Object{{"offset", sent_}})));
     next_word_ = std::min(next_word_, input_now() + kWordExpected);
   }
   return {};
@@ -168,7 +136,7 @@ Result<> InputStream::ask_again() {
     return {};
   }
   finish_sent_ = false;
-  TRY(channel_->send_now(kInputData, rq_, "{}", json::Object{{"offset", sent_}}));
+  TRY(send(kInputData, "{}", json::Object{{"offset", sent_}}));
   return {};
 }
 
@@ -182,7 +150,7 @@ Result<> InputStream::take(const Incoming& message) {
     // It has not begun yet, or the node has lost sight of us.
     state_ = State::waits;
     asked_ = false;
-    next_open_ = input_now() + retry_.next();
+    connection_.rest_until(input_now() + retry_.next());
     return {};
   }
   const json::Value body = TRY(json::parse(message.body).context(kind));

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,10 +10,10 @@
 #include "agent/core/json.h"
 #include "messaging/client/client.h"
 #include "messaging/client/resend.h"
+#include "messaging/client/stream_connection.h"
 
 namespace drover::messaging {
 
-class Channel;
 struct Incoming;
 
 /// Has a socket of its own, on the client's context; for one thread. It keeps what the program has
@@ -58,9 +57,10 @@ class InputStream {
 
   InputStream(const Client& client, std::string_view of, std::string_view key,
               std::string_view object);
-  Result<> connect();
-  Result<> reconnect(system::Instant until, const system::Stop& stop);
-  Result<> send_open(system::Instant until, system::Instant limit, const system::Stop& stop);
+  Result<> reopen(system::Instant until, const system::Stop& stop);
+  /// Sends when that is possible at once (Channel::send_now).
+  Result<bool> send(std::string_view kind, const std::string& body, const json::Object& more = {},
+                    std::string_view data = {});
   Result<> send_waiting();
   Result<> ask_again();
   Result<> take(const Incoming& message);
@@ -69,8 +69,7 @@ class InputStream {
   bool is_over() const { return state_ == State::finished || state_ == State::ended; }
   std::uint64_t end() const { return taken_ + held_.size(); }
 
-  std::shared_ptr<Bus> bus_;
-  ClientOptions client_options_;
+  StreamConnection connection_;
   json::Object what_;
   std::string held_;          // from taken_ on
   std::uint64_t taken_ = 0;   // by the program
@@ -79,15 +78,10 @@ class InputStream {
   bool finishes_ = false;
   bool finish_sent_ = false;
   State state_ = State::waits;
-  std::uint64_t rq_ = 0;
-  std::unique_ptr<Channel> channel_;
-  bool asked_ = false;  // input.open was sent on the channel
+  bool asked_ = false;  // input.open was sent on the connection
   Resend retry_;
-  system::Instant next_open_{};
   system::Instant next_send_{};
   system::Instant next_word_{};  // when the node is asked whether it is there
-  system::Instant alone_since_;
-  bool was_open_ = false;
 };
 
 }  // namespace drover::messaging

@@ -1,8 +1,8 @@
 #include "messaging/client/stream.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "messaging/client/bus.h"
 #include "messaging/client/channel.h"
 
 namespace drover::messaging {
@@ -15,13 +15,11 @@ constexpr std::chrono::milliseconds kLongestRetry{1000};
 }  // namespace
 
 Stream::Stream(const Client& client, json::Object what, const StreamOptions& options)
-    : bus_(client.bus()),
-      client_options_(client.options()),
+    : connection_(client),
       what_(std::move(what)),
       window_(std::max<std::uint64_t>(options.window, 1)),
       offset_(options.offset),
-      retry_(kFirstRetry, kLongestRetry),
-      alone_since_(std::chrono::steady_clock::now()) {
+      retry_(kFirstRetry, kLongestRetry) {
   what_.set("follow", options.follow);
   if (options.tail) {
     what_.set("tail", *options.tail);
@@ -34,79 +32,47 @@ Stream::Stream(const Client& client, json::Object what, const StreamOptions& opt
 Stream::Stream(Stream&&) noexcept = default;
 
 Stream::~Stream() {
-  if (channel_ != nullptr && open_ && !ended_ && !channel_->lost()) {
+  if (connection_.lives() && open_ && !ended_) {
     // Without it the node finds out when it can send no more.
-    [[maybe_unused]] const Result<bool> told = channel_->send_now("stream.close", rq_, "{}");
+    [[maybe_unused]] const Result<bool> told =
+        connection_.channel().send_now("stream.close", connection_.rq(), "{}");
   }
 }
 
 Result<Stream> Stream::container_log(const Client& client, std::string_view name,
                                      const StreamOptions& options) {
   Stream stream(client, json::Object{{"of", "container.log"}, {"name", name}}, options);
-  TRY(stream.connect());
+  TRY(stream.connection_.connect());
   return stream;
 }
 
 Result<Stream> Stream::job_log(const Client& client, std::string_view job,
                                const StreamOptions& options) {
   Stream stream(client, json::Object{{"of", "job.log"}, {"id", job}}, options);
-  TRY(stream.connect());
+  TRY(stream.connection_.connect());
   return stream;
 }
 
-Result<> Stream::connect() {
-  open_ = false;
-  channel_.reset();
-  Channel channel = TRY(Channel::open(bus_, "streams.sock"));
-  channel_ = std::make_unique<Channel>(std::move(channel));
-  return {};
-}
-
 /// Has the stream opened on a live connection, or waits for one until `until`.
-Result<> Stream::reconnect(system::Instant until, const system::Stop& stop) {
-  if (channel_ != nullptr && channel_->lost() && open_) {
-    alone_since_ = std::chrono::steady_clock::now();
-  }
-  const system::Duration patience =
-      was_open_ ? client_options_.silence_limit : client_options_.connect_timeout;
-  const system::Instant limit = alone_since_ + patience;
-  if (channel_ == nullptr || channel_->lost()) {
-    const Result<> connected = connect();
-    if (!connected) {
-      if (connected.error().code != Code::unavailable ||
-          std::chrono::steady_clock::now() >= limit) {
-        return connected;
-      }
-      // A node that starts again makes its socket anew; there is nothing to wait on before.
-      constexpr std::chrono::milliseconds kPause{100};
-      return system::SystemClock().sleep_until(
-          std::min(until, std::chrono::steady_clock::now() + kPause), stop);
-    }
-  }
-  if (std::chrono::steady_clock::now() < next_open_) {
-    return system::SystemClock().sleep_until(std::min(until, next_open_), stop);
+Result<> Stream::reopen(system::Instant until, const system::Stop& stop) {
+  if (std::exchange(open_, false) && !connection_.lives()) {
+    connection_.heard();
   }
   what_.set("offset", offset_);
   what_.set("credit", window_);
-  open_ =
-      TRY(channel_->send("stream.open", ++rq_, json::write(what_), std::min(until, limit), stop));
-  if (open_) {
-    was_open_ = true;
-    read_ = 0;
-  } else if (std::chrono::steady_clock::now() >= limit) {
-    return bus_->silent("streams.sock");
-  }
+  open_ = TRY(connection_.open("stream.open", what_, until, stop));
+  read_ = open_ ? 0 : read_;
   return {};
 }
 
 Result<std::optional<std::string>> Stream::next(system::Instant until, const system::Stop& stop) {
   while (!ended_) {
-    if (!open_ || channel_->lost()) {
-      TRY(reconnect(until, stop));
+    if (!open_ || !connection_.lives()) {
+      TRY(reopen(until, stop));
     }
     if (open_) {
-      std::optional<Incoming> message = TRY(channel_->receive(until, stop));
-      if (message && message->header.rq == rq_) {
+      std::optional<Incoming> message = TRY(connection_.channel().receive(until, stop));
+      if (message && message->header.rq == connection_.rq()) {
         std::optional<std::string> data = TRY(take(message->header.kind, message->header.all,
                                                    message->body, std::move(message->data)));
         if (data) {
@@ -131,7 +97,7 @@ Result<std::optional<std::string>> Stream::take(const std::string& kind, const j
     }
     // The log does not exist yet, or the node is not ready: it is asked for again.
     open_ = false;
-    next_open_ = std::chrono::steady_clock::now() + retry_.next();
+    connection_.rest_until(std::chrono::steady_clock::now() + retry_.next());
     return std::optional<std::string>();
   }
   if (kind == "stream.data") {
@@ -167,7 +133,7 @@ Result<std::optional<std::string>> Stream::take_data(const json::Object& header,
   raw_ = raw != nullptr && raw->boolean_or(false);
   if (start > offset_) {
     // Bytes are missing: a new stream from where we are.
-    TRY(channel_->send_now("stream.close", rq_, "{}"));
+    TRY(connection_.channel().send_now("stream.close", connection_.rq(), "{}"));
     open_ = false;
     return std::optional<std::string>();
   }
@@ -194,8 +160,8 @@ Result<> Stream::give_credit(std::uint64_t bytes) {
   if (read_ * 2 < window_) {
     return {};
   }
-  const bool sent =
-      TRY(channel_->send_now("stream.credit", rq_, json::write(json::Object{{"bytes", read_}})));
+  const bool sent = TRY(connection_.channel().send_now(
+      "stream.credit", connection_.rq(), json::write(json::Object{{"bytes", read_}})));
   // What could not be sent is given with the next chunk, or not needed because the connection went.
   if (sent) {
     read_ = 0;

@@ -2,17 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "agent/core/json.h"
 #include "messaging/client/client.h"
 #include "messaging/client/resend.h"
+#include "messaging/client/stream_connection.h"
 
 namespace drover::messaging {
-
-class Channel;
 
 struct StreamOptions {
   std::uint64_t offset = 0;                     ///< the first byte wanted
@@ -47,28 +45,21 @@ class Stream {
 
  private:
   Stream(const Client& client, json::Object what, const StreamOptions& options);
-  Result<> connect();
-  Result<> reconnect(system::Instant until, const system::Stop& stop);
+  Result<> reopen(system::Instant until, const system::Stop& stop);
   Result<std::optional<std::string>> take(const std::string& kind, const json::Object& header,
                                           const std::string& body, std::string data);
   Result<std::optional<std::string>> take_data(const json::Object& header, std::string data);
   void found(std::uint64_t offset);
   Result<> give_credit(std::uint64_t bytes);
 
-  std::shared_ptr<Bus> bus_;
-  ClientOptions client_options_;
+  StreamConnection connection_;
   json::Object what_;
   std::uint64_t window_;
   std::uint64_t offset_;
-  bool seeks_ = false;  // where it begins the node says
-  std::uint64_t rq_ = 0;
+  bool seeks_ = false;      // where it begins the node says
   std::uint64_t read_ = 0;  // bytes since the last credit was given
-  std::unique_ptr<Channel> channel_;
-  bool open_ = false;  // stream.open was sent on the channel
+  bool open_ = false;       // stream.open was sent on the connection
   Resend retry_;
-  system::Instant next_open_{};
-  system::Instant alone_since_;
-  bool was_open_ = false;
   bool ended_ = false;
   bool raw_ = false;
 };

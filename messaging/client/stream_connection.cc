@@ -1,0 +1,67 @@
+#include "messaging/client/stream_connection.h"
+
+#include <algorithm>
+
+#include "messaging/client/bus.h"
+#include "messaging/client/channel.h"
+
+namespace drover::messaging {
+namespace {
+
+constexpr const char* kSocket = "streams.sock";
+
+}  // namespace
+
+StreamConnection::StreamConnection(const Client& client)
+    : bus_(client.bus()),
+      options_(client.options()),
+      alone_since_(std::chrono::steady_clock::now()) {}
+StreamConnection::~StreamConnection() = default;
+StreamConnection::StreamConnection(StreamConnection&&) noexcept = default;
+
+Result<> StreamConnection::connect() {
+  channel_.reset();
+  Channel channel = TRY(Channel::open(bus_, kSocket));
+  channel_ = std::make_unique<Channel>(std::move(channel));
+  return {};
+}
+
+bool StreamConnection::lives() const {
+  return channel_ != nullptr && !channel_->lost();
+}
+
+void StreamConnection::heard() {
+  alone_since_ = std::chrono::steady_clock::now();
+}
+
+Result<bool> StreamConnection::open(std::string_view kind, const json::Object& what,
+                                    system::Instant until, const system::Stop& stop) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const system::Duration patience = was_open_ ? options_.silence_limit : options_.connect_timeout;
+  const system::Instant limit = alone_since_ + patience;
+  if (!lives()) {
+    const Result<> connected = connect();
+    if (!connected) {
+      if (connected.error().code != Code::unavailable || now() >= limit) {
+        return Failure(connected.error());
+      }
+      // A node that starts again makes its socket anew; there is nothing to wait on before.
+      constexpr std::chrono::milliseconds kPause{100};
+      TRY(system::SystemClock().sleep_until(std::min(until, now() + kPause), stop));
+      return false;
+    }
+  }
+  if (now() < next_open_) {
+    TRY(system::SystemClock().sleep_until(std::min(until, next_open_), stop));
+    return false;
+  }
+  const bool sent =
+      TRY(channel_->send(kind, ++rq_, json::write(what), std::min(until, limit), stop));
+  if (!sent && now() >= limit) {
+    return bus_->silent(kSocket);
+  }
+  was_open_ = was_open_ || sent;
+  return sent;
+}
+
+}  // namespace drover::messaging
