@@ -11,6 +11,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "agent/core/config/bind_rules.h"
+#include "agent/core/folder_names.h"
 #include "agent/system/file.h"
 #include "runtimes/volumes/mount_table.h"
 
@@ -18,29 +20,6 @@ namespace drover::runtimes {
 namespace {
 
 using system::UniqueFd;
-
-/// Part by part: "/database" does not lie below "/data".
-bool is_bind_below(const path& inner, const path& folder) {
-  return std::mismatch(folder.begin(), folder.end(), inner.begin(), inner.end()).first ==
-         folder.end();
-}
-
-/// Without a slash at its end, which the normal form keeps.
-path folder_of_source(const path& folder) {
-  return (folder / "").lexically_normal().parent_path();
-}
-
-/// The longest of them that it lies below.
-const AllowedBind* deciding(const std::vector<AllowedBind>& allowed, const path& source) {
-  const AllowedBind* longest = nullptr;
-  for (const AllowedBind& one : allowed) {
-    if (is_bind_below(source, one.source) &&
-        (longest == nullptr || is_bind_below(one.source, longest->source))) {
-      longest = &one;
-    }
-  }
-  return longest;
-}
 
 /// That which keeps `source` from being written: what decides on it, or one that lies below it and
 /// would be written through it.
@@ -50,7 +29,7 @@ const AllowedBind* kept_from_writing(const std::vector<AllowedBind>& allowed,
     return &rule;
   }
   const auto below = std::find_if(allowed.begin(), allowed.end(), [&](const AllowedBind& one) {
-    return one.read_only && is_bind_below(one.source, source);
+    return one.read_only && lies_below(one.source, source);
   });
   return below == allowed.end() ? nullptr : &*below;
 }
@@ -66,7 +45,7 @@ std::string names_of_binds(const std::vector<AllowedBind>& allowed) {
 /// What decides on `source`, or why it is refused.
 Result<const AllowedBind*> check_rules(const std::vector<AllowedBind>& allowed, const path& source,
                                        const MountSpec& mount) {
-  const AllowedBind* rule = deciding(allowed, source);
+  const AllowedBind* rule = deciding_bind(allowed, source);
   if (rule == nullptr) {
     return fail(Code::refused,
                 "mounts: source {}{} lies below nothing that this node lets jobs bind ({}); its "
@@ -107,8 +86,8 @@ Result<UniqueFd> open_inside(const path& folder, const path& source) {
 const AllowedBind* writable_above(const std::vector<AllowedBind>& allowed, const path& source) {
   const AllowedBind* outermost = nullptr;
   for (const AllowedBind& one : allowed) {
-    if (!one.read_only && one.source != source && is_bind_below(source, one.source) &&
-        (outermost == nullptr || is_bind_below(outermost->source, one.source))) {
+    if (!one.read_only && one.source != source && lies_below(source, one.source) &&
+        (outermost == nullptr || lies_below(outermost->source, one.source))) {
       outermost = &one;
     }
   }
@@ -172,13 +151,23 @@ Result<> make_bind_place(const path& target, bool folder) {
 
 }  // namespace
 
+std::vector<std::pair<std::string, MountSpec>> binds_of(const ContainerSpec& spec) {
+  std::vector<std::pair<std::string, MountSpec>> binds;
+  for (const MountSpec& mount : spec.mounts) {
+    if (mount.kind == MountSpec::Kind::bind) {
+      binds.emplace_back(std::to_string(binds.size()), mount);
+    }
+  }
+  return binds;
+}
+
 Result<> check_bind_source(const std::vector<AllowedBind>& allowed, const MountSpec& mount) {
-  TRY(check_rules(allowed, folder_of_source(mount.source), mount));
+  TRY(check_rules(allowed, without_last_slash(mount.source), mount));
   return {};
 }
 
 Result<UniqueFd> open_bind_source(const std::vector<AllowedBind>& allowed, const MountSpec& mount) {
-  const path source = folder_of_source(mount.source);
+  const path source = without_last_slash(mount.source);
   const AllowedBind* const rule = TRY(check_rules(allowed, source, mount));
   UniqueFd fd = TRY(open_below_rule(allowed, *rule, source).context("mounts"));
   const path found = TRY(path_of_source(fd, source));
@@ -217,6 +206,11 @@ Result<> mount_bind(const UniqueFd& source, const path& target, bool read_only) 
 }
 
 Result<> unmount_bind(const path& target) {
+  std::error_code absent;
+  if (std::filesystem::symlink_status(target, absent).type() ==
+      std::filesystem::file_type::not_found) {
+    return {};  // without a look through all mounts of the node
+  }
   while (TRY(is_mounted(target))) {
     // With what is mounted below it, which is the node's and stays there.
     if (::umount2(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {

@@ -6,14 +6,19 @@
 // file, a socket or a FIFO as well; its place is then a file, too.
 #pragma once
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/core/config/policy.h"
-#include "agent/core/mount_spec.h"
+#include "agent/core/container_spec.h"
 #include "agent/core/result.h"
 #include "agent/system/unique_fd.h"
 
 namespace drover::runtimes {
+
+/// The spec's bind mounts, by the names of the places where they are mounted (Layout::bind_mount).
+std::vector<std::pair<std::string, MountSpec>> binds_of(const ContainerSpec& spec);
 
 /// Whether a job may name the source, and so, by its name alone: of several of `allowed` that it
 /// lies below, the longest decides, and one that holds a read-only one is read-only. `refused`,

@@ -14,6 +14,7 @@
 
 #include "agent/system/idmapped_mount.h"
 #include "agent/system/user_namespace.h"
+#include "runtimes/bind_sources.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::runtimes {
@@ -41,12 +42,8 @@ std::vector<Seen> parts_of(const Layout& layout, const Container& container) {
   for (const VolumeSpec& volume : container.spec.volumes) {
     parts.push_back({layout.volume_mount(name, volume.name), Owners::inside});
   }
-  std::size_t binds = 0;
-  for (const MountSpec& mount : container.spec.mounts) {
-    if (mount.kind == MountSpec::Kind::bind) {
-      parts.push_back(
-          {layout.bind_mount(name, std::to_string(binds++)), Owners::inside_but_root, true});
-    }
+  for (const auto& [number, mount] : binds_of(container.spec)) {
+    parts.push_back({layout.bind_mount(name, number), Owners::inside_but_root, true});
   }
   return parts;
 }

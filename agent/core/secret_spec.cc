@@ -15,10 +15,6 @@ constexpr std::size_t kMostSecrets = 64;
 constexpr std::size_t kLongestName = 64;
 constexpr std::int64_t kMostId = 4'294'967'294;  // -1 is nobody to chown(2)
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /// Who may read it; nobody can write to one.
 bool is_reading_mode(std::string_view mode) {
   return mode.size() == 3 &&
@@ -49,10 +45,9 @@ SecretSpec read_secret_spec(const json::Value& value, std::string pointer, Fault
 }  // namespace
 
 bool is_secret_name(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestName && is_letter_or_digit(name.front()) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.';
-         });
+  return !name.empty() && name.size() <= kLongestName && is_alphanumeric(name.front()) &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 std::string target_of(const SecretSpec& secret) {

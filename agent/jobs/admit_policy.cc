@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "agent/core/capability.h"
+#include "agent/core/folder_names.h"
 #include "agent/core/glob.h"
 #include "agent/core/oci_patch.h"
 #include "agent/jobs/admit_network.h"
@@ -67,9 +68,7 @@ Result<> admit_capabilities(const PolicyConfig& policy, const SecuritySpec& secu
 const path* folder_of_profile(const PolicyConfig& policy, const path& profile) {
   const path normal = profile.lexically_normal();
   for (const path& folder : policy.seccomp_folders) {
-    if (normal != folder &&
-        std::mismatch(folder.begin(), folder.end(), normal.begin(), normal.end()).first ==
-            folder.end()) {
+    if (normal != folder && lies_below(normal, folder)) {
       return &folder;
     }
   }

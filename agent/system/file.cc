@@ -113,6 +113,11 @@ Result<std::string> read_file(const Path& path, std::size_t most) {
   return read_all(fd.get(), path, most);
 }
 
+bool is_roots_alone(const struct stat& file) {
+  return S_ISREG(file.st_mode) && (file.st_uid == 0 || file.st_uid == geteuid()) &&
+         (file.st_mode & 077) == 0;
+}
+
 Result<std::string> read_secret(const Path& path) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) {
@@ -122,8 +127,7 @@ Result<std::string> read_secret(const Path& path) {
   if (fstat(fd.get(), &found) != 0) {
     return failed("stat", path, errno);
   }
-  if (!S_ISREG(found.st_mode) || (found.st_uid != 0 && found.st_uid != geteuid()) ||
-      (found.st_mode & 077) != 0) {
+  if (!is_roots_alone(found)) {
     return fail(Code::refused,
                 "secret {}: must be a regular file owned by root that nobody else may read "
                 "(chown root FILE; chmod 600 FILE)",

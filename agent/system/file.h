@@ -11,6 +11,8 @@
 #include "agent/core/result.h"
 #include "agent/system/unique_fd.h"
 
+struct stat;
+
 namespace drover::system {
 
 using Path = std::filesystem::path;
@@ -18,6 +20,9 @@ using Path = std::filesystem::path;
 /// The whole file. `not_found` when it does not exist, `invalid` when it is larger than `most`
 /// bytes.
 Result<std::string> read_file(const Path& path, std::size_t most = std::size_t{16} << 20);
+
+/// A regular file, owned by root (or by who runs this), with no permission for others.
+bool is_roots_alone(const struct stat& file);
 
 /// A file that only root may have written or read: a regular file, not reached by a symlink in its
 /// last part, owned by root (or by who runs this), with no permission for others, at most 64 KiB.

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "agent/system/file.h"
 #include "agent/system/unique_fd.h"
 
 namespace drover::system {
@@ -73,8 +74,7 @@ Result<std::string> SecretStore::read(const std::string& name) const {
   if (!fd.valid() || fstat(fd.get(), &found) != 0) {
     return failed_secret("read secret", name, folder_, errno);
   }
-  if (!S_ISREG(found.st_mode) || (found.st_uid != 0 && found.st_uid != geteuid()) ||
-      (found.st_mode & 077) != 0) {
+  if (!is_roots_alone(found)) {
     return fail(Code::refused,
                 "read secret {}: {} must be a regular file of root's that nobody else may read "
                 "(chown root FILE; chmod 400 FILE)",

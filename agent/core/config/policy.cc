@@ -8,6 +8,7 @@
 #include "agent/core/ascii.h"
 #include "agent/core/capability.h"
 #include "agent/core/device_spec.h"
+#include "agent/core/folder_names.h"
 #include "agent/core/process_limits.h"
 
 namespace drover {
@@ -26,7 +27,7 @@ std::optional<path> folder_from(const std::string& text) {
       std::find(given.begin(), given.end(), path("..")) != given.end()) {
     return std::nullopt;
   }
-  return (given / "").lexically_normal().parent_path();
+  return without_last_slash(given);
 }
 
 std::vector<std::string> read_patterns(Fields& fields, std::string_view key,

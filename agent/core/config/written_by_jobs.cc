@@ -3,19 +3,11 @@
 #include <algorithm>
 #include <string_view>
 
+#include "agent/core/config/bind_rules.h"
+#include "agent/core/folder_names.h"
+
 namespace drover {
 namespace {
-
-/// Part by part: "/database" does not lie in "/data".
-bool is_within(const path& inner, const path& folder) {
-  return std::mismatch(folder.begin(), folder.end(), inner.begin(), inner.end()).first ==
-         folder.end();
-}
-
-/// Without a slash at its end, as rules have theirs.
-path normal_form(const path& folder) {
-  return (folder / "").lexically_normal().parent_path();
-}
 
 /// The element of an array that is `text`, for its line.
 const json::Value* element_called(const json::Value& array, std::string_view text) {
@@ -25,8 +17,7 @@ const json::Value* element_called(const json::Value& array, std::string_view tex
   }
   const auto found =
       std::find_if(elements->begin(), elements->end(), [&](const json::Value& element) {
-        return path(element.string_or("")) == path(text) ||
-               normal_form(element.string_or("")) == normal_form(text);
+        return without_last_slash(element.string_or("")) == without_last_slash(text);
       });
   return found == elements->end() ? nullptr : &*found;
 }
@@ -34,19 +25,13 @@ const json::Value* element_called(const json::Value& array, std::string_view tex
 }  // namespace
 
 const AllowedBind* written_by_jobs(const std::vector<AllowedBind>& binds, const path& folder) {
-  const path place = normal_form(folder);
-  const AllowedBind* longest = nullptr;
-  for (const AllowedBind& one : binds) {
-    if (is_within(place, one.source) &&
-        (longest == nullptr || is_within(one.source, longest->source))) {
-      longest = &one;
-    }
-  }
+  const path place = without_last_slash(folder);
+  const AllowedBind* const longest = deciding_bind(binds, place);
   if (longest != nullptr && !longest->read_only) {
     return longest;
   }
   const auto below = std::find_if(binds.begin(), binds.end(), [&](const AllowedBind& one) {
-    return !one.read_only && is_within(one.source, place);
+    return !one.read_only && lies_below(one.source, place);
   });
   return below == binds.end() ? nullptr : &*below;
 }

@@ -13,6 +13,7 @@
 #include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/queries/spec_refusals.h"
 #include "agent/jobs/queries/views.h"
+#include "runtimes/bind_sources.h"
 #include "runtimes/name_files.h"
 
 namespace drover::jobs {
@@ -25,10 +26,10 @@ struct SpecQuestion {
   std::string name;
   ContainerSpec spec;
   std::optional<RuntimeKind> config_of;
-  std::map<std::string, std::string> digests;  ///< of images that are here, by their names
+  std::string digest{};  ///< of the image that `config_of` would take; "" for one that is not here
 };
 
-Result<SpecQuestion> read_question(Journal& journal, const json::Value& value) {
+Result<SpecQuestion> read_question(Journal& journal, const Node& node, const json::Value& value) {
   Faults faults;
   Fields fields(value, "", faults);
   fields.require("name");
@@ -42,9 +43,10 @@ Result<SpecQuestion> read_question(Journal& journal, const json::Value& value) {
   fields.finish();
   TRY(faults.result("the query is not understood"));
   TRY(ContainerName::parse(question.name));
-  const std::vector<ImageRow> images = TRY(journal.images());
-  for (const ImageRow& row : images) {
-    question.digests.emplace(row.name, row.digest);
+  if (question.config_of) {
+    const std::string image = with_defaults(node, question.spec, *question.config_of).image;
+    const std::optional<ImageRow> row = TRY(journal.image(image));
+    question.digest = row ? row->digest : "";
   }
   return question;
 }
@@ -79,9 +81,12 @@ Result<std::vector<SpecRefusal>> refusals_of(const Node& node, const SpecQuestio
   ContainerSpec left;
   ContainerSpec rest;
   std::vector<SpecRefusal> all = TRY(all_refusals(spec, by_runtime, stop, left));
+  const bool is_cut = !all.empty();
   std::vector<SpecRefusal> of_policy = TRY(all_refusals(spec, by_policy, stop, rest));
   append_new(all, std::move(of_policy));
-  TRY(all_refusals(left, by_policy, stop, rest));
+  if (is_cut) {
+    TRY(all_refusals(left, by_policy, stop, rest));
+  }
   rest.runtime = kind;
   std::vector<SpecRefusal> of_node = TRY(all_refusals(rest, by_node, stop, left));
   append_new(all, std::move(of_node));
@@ -92,11 +97,10 @@ Result<std::vector<SpecRefusal>> refusals_of(const Node& node, const SpecQuestio
 Result<> take_image(const Node& node, const SpecQuestion& question, runtimes::Container& container,
                     runtimes::Image& image, const system::Stop& stop) {
   const std::string& name = container.spec.image;
-  const auto digest = question.digests.find(name);
   if (node.images.has(name)) {
     image = TRY(node.images.ensure(name, stop));
-  } else if (digest != question.digests.end()) {
-    std::optional<runtimes::Image> found = TRY(node.images.find(name, digest->second, stop));
+  } else if (!question.digest.empty()) {
+    std::optional<runtimes::Image> found = TRY(node.images.find(name, question.digest, stop));
     if (found) {
       image = std::move(*found);
     }
@@ -120,12 +124,9 @@ void place_mounts(const Node& node, runtimes::Container& container) {
     container.mounts.push_back(
         {layout.volume_mount(container.name, volume.name), volume.target, volume.read_only});
   }
-  std::size_t number = 0;
-  for (const MountSpec& mount : container.spec.mounts) {
-    if (mount.kind == MountSpec::Kind::bind) {
-      container.mounts.push_back({layout.bind_mount(container.name, std::to_string(number++)),
-                                  mount.target, mount.read_only});
-    }
+  for (const auto& [number, mount] : runtimes::binds_of(container.spec)) {
+    container.mounts.push_back(
+        {layout.bind_mount(container.name, number), mount.target, mount.read_only});
   }
   for (runtimes::BindMount& mount : runtimes::name_mounts(layout, container)) {
     container.mounts.push_back(std::move(mount));
@@ -192,7 +193,7 @@ Result<json::Object> view_of_runtime(const Node& node, const SpecQuestion& quest
 }  // namespace
 
 Result<SpecReading> spec_reading(Journal& journal, const Node& node, const json::Value& question) {
-  SpecQuestion asked = TRY(read_question(journal, question));
+  SpecQuestion asked = TRY(read_question(journal, node, question));
   return SpecReading(
       [&node, asked = std::move(asked)](const system::Stop& stop) -> Result<json::Value> {
         json::Object answer = routing_view(node, asked.name, asked.spec.runtime);

@@ -11,20 +11,6 @@
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
-namespace {
-
-/// The spec's bind mounts, by the names of the places where they are mounted.
-std::vector<std::pair<std::string, MountSpec>> binds_of(const ContainerSpec& spec) {
-  std::vector<std::pair<std::string, MountSpec>> binds;
-  for (const MountSpec& mount : spec.mounts) {
-    if (mount.kind == MountSpec::Kind::bind) {
-      binds.emplace_back(std::to_string(binds.size()), mount);
-    }
-  }
-  return binds;
-}
-
-}  // namespace
 
 std::int64_t Provision::steps(const ContainerSpec& spec) {
   const std::size_t networks = spec.networks ? spec.networks->size() : 0;
@@ -62,7 +48,7 @@ Result<bool> Provision::is_mounted() const {
   for (const runtimes::Volume& volume : record_.volumes) {
     whole = whole && TRY(runtimes::is_mounted(node_.layout.volume_mount(name, volume.name)));
   }
-  for (const auto& [number, mount] : binds_of(record_.container.spec)) {
+  for (const auto& [number, mount] : runtimes::binds_of(record_.container.spec)) {
     whole = whole && TRY(runtimes::is_mounted(node_.layout.bind_mount(name, number)));
   }
   return whole && TRY(runtimes::has_view(node_.layout, record_.container));
@@ -79,7 +65,7 @@ Result<> Provision::renew(bool network) {
   for (const runtimes::Volume& volume : record_.volumes) {
     TRY(mount(volume));
   }
-  for (const auto& [number, mount] : binds_of(record_.container.spec)) {
+  for (const auto& [number, mount] : runtimes::binds_of(record_.container.spec)) {
     TRY(mount_bind(number, mount));
   }
   if (network) {
@@ -225,7 +211,7 @@ Result<> Provision::mount(const runtimes::Volume& volume) {
 
 Result<> Provision::mount_binds() {
   runtimes::Container& container = record_.container;
-  for (const auto& [number, mount] : binds_of(container.spec)) {
+  for (const auto& [number, mount] : runtimes::binds_of(container.spec)) {
     TRY(mount_bind(number, mount));
     container.mounts.push_back({runtimes::seen_at(node_.layout, container,
                                                   node_.layout.bind_mount(container.name, number)),
