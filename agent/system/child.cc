@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "agent/system/file.h"
+#include "agent/system/pipe.h"
 
 extern char** environ;
 
@@ -22,19 +23,6 @@ namespace drover::system {
 namespace {
 
 constexpr std::chrono::milliseconds kGraceAfterStop{2000};
-
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Result<Pipe> make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
-  }
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 std::vector<std::string> child_environment(const std::map<std::string, std::string>& added) {
   std::vector<std::string> environment;

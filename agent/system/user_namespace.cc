@@ -12,11 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+
+#include "agent/system/pipe.h"
 
 namespace drover::system {
 namespace {
@@ -27,12 +28,7 @@ class Resident {
  public:
   /// In `joined`, unless it is nullptr, with new ones of the kinds `made` (unshare(2)).
   static Result<Resident> start(const UniqueFd* joined, int made) {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-      return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
-    }
-    const UniqueFd heard(ends[0]);
-    UniqueFd told(ends[1]);
+    auto [heard, told] = TRY(make_pipe());
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid < 0) {

@@ -1,33 +1,12 @@
 // Programs inside a container of LXC that end with the agent: those of probes.
 #include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "agent/system/child.h"
+#include "agent/system/pipe.h"
 #include "runtimes/lxc/lxc_attach.h"
 #include "runtimes/lxc/lxc_tools.h"
 
 namespace drover::runtimes {
-namespace {
-
-struct Pipe {
-  system::UniqueFd read;
-  system::UniqueFd write;
-};
-
-Result<Pipe> make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
-  }
-  return Pipe{system::UniqueFd(ends[0]), system::UniqueFd(ends[1])};
-}
-
-}  // namespace
-
 Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
                      const ExecRequest& request, const Sink& out, const Sink& err, const Stop& stop,
                      const ProcessSettings& settings) {
@@ -35,8 +14,8 @@ Result<int> lxc_exec(const system::Path& lxc_path, const std::string& name,
       fmt::format("run {} in {}", request.command.empty() ? "" : request.command.front(), name);
   TRY(stop.check(what));
   const system::UniqueFd input(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  Pipe out_pipe = TRY(make_pipe());
-  Pipe err_pipe = TRY(make_pipe());
+  system::Pipe out_pipe = TRY(system::make_pipe());
+  system::Pipe err_pipe = TRY(system::make_pipe());
   const pid_t pid = TRY(lxc_attach(lxc_path, name, request, settings,
                                    {input.get(), out_pipe.write.get(), err_pipe.write.get()})
                             .context(what));

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "agent/system/clock.h"
+#include "agent/system/pipe.h"
 #include "agent/system/process.h"
 #include "runtimes/journal_log.h"
 #include "runtimes/lxc/prepare_root.h"
@@ -29,6 +30,7 @@
 namespace drover::lxc {
 namespace {
 
+using system::Pipe;
 using system::UniqueFd;
 
 struct Put {
@@ -41,19 +43,6 @@ struct Outcome {
   bool ran = false;
   int wait_status = 0;
 };
-
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Result<Pipe> make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
-  }
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 Container open_container(const MonitorPlan& plan) {
   return Container(lxc_container_new(plan.name.c_str(), plan.lxc_path.c_str()));
@@ -146,14 +135,14 @@ class Monitor {
     if (plan_.journal) {
       journal_.emplace(plan_.name);
     }
-    out_ = TRY(make_pipe());
-    err_ = TRY(make_pipe());
+    out_ = TRY(system::make_pipe());
+    err_ = TRY(system::make_pipe());
     for (const Pipe* pipe : {&out_, &err_}) {
       TRY(runtimes::give_stream(spec, fmt::format("/proc/self/fd/{}", pipe->write.get())));
     }
-    outcome_ = TRY(make_pipe());
+    outcome_ = TRY(system::make_pipe());
     if (plan_.listener >= 0) {
-      in_ = TRY(make_pipe());
+      in_ = TRY(system::make_pipe());
       TRY(runtimes::give_stream(spec, fmt::format("/proc/self/fd/{}", in_.read.get())));
     }
     ::unlink(prepare_error(plan_.hook_folder).c_str());

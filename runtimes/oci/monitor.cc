@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "agent/core/json.h"
+#include "agent/system/pipe.h"
 #include "runtimes/exit_file.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/wait_for.h"
@@ -26,19 +27,6 @@ constexpr std::chrono::milliseconds kCancelTime{2'000};
 /// conmon sends at most 8 kB of the runtime's words, escaped.
 constexpr std::size_t kMostAnswer = 65536;
 constexpr int kSyncDescriptor = 3;
-
-struct MonitorPipe {
-  system::UniqueFd read;
-  system::UniqueFd write;
-};
-
-Result<MonitorPipe> make_monitor_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
-  }
-  return MonitorPipe{system::UniqueFd(ends[0]), system::UniqueFd(ends[1])};
-}
 
 /// One line, or everything up to the end when conmon ended without one.
 Result<std::string> read_line(int fd, const system::Stop& stop, std::chrono::milliseconds timeout) {
@@ -121,7 +109,7 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   if (!log.valid()) {
     return fail(Code::broken, "create {}: {}", said.native(), std::strerror(errno));
   }
-  MonitorPipe sync = TRY(make_monitor_pipe());
+  system::Pipe sync = TRY(system::make_pipe());
   system::ChildOptions options;
   // conmon notes a lack of memory in the file "oom" of the folder it stands in.
   options.working_folder = layout_.bundle(name);

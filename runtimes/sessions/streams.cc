@@ -7,27 +7,15 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "agent/system/pipe.h"
 
 namespace drover::exec {
 namespace {
 
 using system::UniqueFd;
-
-struct PipeEnds {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Result<PipeEnds> pipe_ends() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(Code::unavailable, "pipe: {}", std::strerror(errno));
-  }
-  return PipeEnds{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 UniqueFd copy_of(const UniqueFd& fd) {
   return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
@@ -56,14 +44,14 @@ UniqueFd open_maker(const system::Path& root) {
 Result<ProgramStreams> make_streams(BegunProgram& program, bool input) {
   ProgramStreams streams;
   if (input) {
-    PipeEnds in = TRY(pipe_ends());
+    system::Pipe in = TRY(system::make_pipe());
     program.in = std::move(in.write);
     streams.in = std::move(in.read);
   } else {
     streams.in.reset(open("/dev/null", O_RDONLY | O_CLOEXEC));
   }
-  PipeEnds out = TRY(pipe_ends());
-  PipeEnds err = TRY(pipe_ends());
+  system::Pipe out = TRY(system::make_pipe());
+  system::Pipe err = TRY(system::make_pipe());
   program.out = std::move(out.read);
   program.err = std::move(err.read);
   streams.out = std::move(out.write);
