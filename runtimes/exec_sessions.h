@@ -52,6 +52,11 @@ class ExecSessions {
   virtual Result<> end(const JobId& job) = 0;
   /// Takes away all that is kept of one that has ended, but the log.
   virtual Result<> forget(const JobId& job) = 0;
+  /// What it reads: `conflict` when it was not asked for with `input`, `not_found` when it has
+  /// ended. Quick.
+  virtual Result<std::unique_ptr<ProgramInput>> open_input(const JobId& job) = 0;
+  /// Of its terminal: `conflict` when it has none, `not_found` when it has ended. Quick.
+  virtual Result<> resize_terminal(const JobId& job, const TerminalSize& size) = 0;
   /// Ends and forgets those of jobs that nobody wants any more, as an agent that has just begun
   /// may find them. Those of all runtimes that keep theirs in the same place.
   virtual void end_others(const std::function<bool(const JobId& job)>& is_wanted) = 0;

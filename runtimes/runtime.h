@@ -138,17 +138,18 @@ class Runtime {
   virtual ExecSessions* exec_sessions() { return nullptr; }
   /// The standard input of its own program, or of what `job` runs inside. `conflict` when that
   /// reads none, `not_found` when it has ended. Quick.
-  virtual Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
-                                                           const std::optional<JobId>& /*job*/) {
-    return fail(Code::refused, "container {}: programs of runtime {} get no input",
-                container.name.str(), to_string(kind()));
+  Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
+                                                   const std::optional<JobId>& job) {
+    ExecSessions* const sessions = job ? exec_sessions() : nullptr;
+    return sessions != nullptr ? sessions->open_input(*job) : open_own_input(container);
   }
   /// Of the terminal of its own program, or of what `job` runs inside. `conflict` when that has
   /// none, `not_found` when it has ended. Quick.
-  virtual Result<> resize_terminal(const Container& container, const std::optional<JobId>& /*job*/,
-                                   const TerminalSize& /*size*/) {
-    return fail(Code::refused, "container {}: programs of runtime {} get no terminal",
-                container.name.str(), to_string(kind()));
+  Result<> resize_terminal(const Container& container, const std::optional<JobId>& job,
+                           const TerminalSize& size) {
+    ExecSessions* const sessions = job ? exec_sessions() : nullptr;
+    return sessions != nullptr ? sessions->resize_terminal(*job, size)
+                               : resize_own_terminal(container, size);
   }
   /// Gives it these limits, as create would have: 0 is the node's default; but disks are left as
   /// they are, which only `disks` grows. They hold after its next
@@ -196,6 +197,18 @@ class Runtime {
   virtual Migrations* migrations() { return nullptr; }
   /// Everything it has on this node.
   virtual Result<std::vector<Found>> inventory(const Stop& stop) = 0;
+
+ private:
+  /// `open_input` of its own program, for runtimes where that can read any.
+  virtual Result<std::unique_ptr<ProgramInput>> open_own_input(const Container& container) {
+    return fail(Code::refused, "container {}: programs of runtime {} get no input",
+                container.name.str(), to_string(kind()));
+  }
+  /// `resize_terminal` of its own program, for runtimes where that can have one.
+  virtual Result<> resize_own_terminal(const Container& container, const TerminalSize& /*size*/) {
+    return fail(Code::refused, "container {}: programs of runtime {} get no terminal",
+                container.name.str(), to_string(kind()));
+  }
 };
 
 }  // namespace drover::runtimes

@@ -16,15 +16,4 @@ Result<SessionStart> GuestRuntime::make_session(const Container& container,
   return LxcStart{options_.lxc_path, guest_name(guest.vmid), with_usual_terminal(request), {}};
 }
 
-Result<std::unique_ptr<ProgramInput>> GuestRuntime::open_input(const Container& container,
-                                                               const std::optional<JobId>& job) {
-  return job ? sessions_.open_input(*job) : Runtime::open_input(container, job);
-}
-
-Result<> GuestRuntime::resize_terminal(const Container& container, const std::optional<JobId>& job,
-                                       const TerminalSize& size) {
-  return job ? sessions_.resize_terminal(*job, size)
-             : Runtime::resize_terminal(container, job, size);
-}
-
 }  // namespace drover::runtimes

@@ -7,7 +7,7 @@ Result<system::UniqueFd> GuestRuntime::first_process(const Container& container,
   if (!guest.running) {
     return fail(Code::not_found, "{} does not run", label(container));
   }
-  return lxc_open_init(options_.lxc_path, std::to_string(guest.vmid.value));
+  return lxc_open_init(options_.lxc_path, guest_name(guest.vmid));
 }
 
 }  // namespace drover::runtimes

@@ -60,10 +60,6 @@ class GuestRuntime final : public Runtime,
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
   ExecSessions* exec_sessions() override { return &sessions_; }
-  Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
-                                                   const std::optional<JobId>& job) override;
-  Result<> resize_terminal(const Container& container, const std::optional<JobId>& job,
-                           const TerminalSize& size) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<std::vector<std::string>> pending(const Container& container, const Stop& stop) override;
   Result<> keep_output(const Container& container, const Stop& stop) override;

@@ -33,16 +33,8 @@ Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& requ
   return lxc_exec(start.lxc_path, start.name, start.request, out, err, stop, start.settings);
 }
 
-Result<std::unique_ptr<ProgramInput>> LxcRuntime::open_input(const Container& container,
-                                                             const std::optional<JobId>& job) {
-  if (job) {
-    return sessions_.open_input(*job);
-  }
-  if (!container.spec.input) {
-    return fail(Code::conflict,
-                "the program of container {} reads no input: its spec does not have \"stdin\"",
-                container.name.str());
-  }
+Result<std::unique_ptr<ProgramInput>> LxcRuntime::open_own_input(const Container& container) {
+  TRY(check_reads_input(container));
   system::UniqueFd monitor = TRY(connect_to(home(container.name)));
   if (!monitor.valid()) {
     return fail(Code::not_found, "the program of container {} has ended", container.name.str());
@@ -50,11 +42,7 @@ Result<std::unique_ptr<ProgramInput>> LxcRuntime::open_input(const Container& co
   return std::make_unique<SessionInput>(std::move(monitor));
 }
 
-Result<> LxcRuntime::resize_terminal(const Container& container, const std::optional<JobId>& job,
-                                     const TerminalSize& size) {
-  if (job) {
-    return sessions_.resize_terminal(*job, size);
-  }
+Result<> LxcRuntime::resize_own_terminal(const Container& container, const TerminalSize& /*size*/) {
   return fail(Code::conflict, "the program of container {} has no terminal", container.name.str());
 }
 

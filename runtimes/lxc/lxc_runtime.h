@@ -43,10 +43,6 @@ class LxcRuntime final : public Runtime {
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
   ExecSessions* exec_sessions() override { return &sessions_; }
-  Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
-                                                   const std::optional<JobId>& job) override;
-  Result<> resize_terminal(const Container& container, const std::optional<JobId>& job,
-                           const TerminalSize& size) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<system::UniqueFd> first_process(const Container& container, const Stop& stop) override;
@@ -54,6 +50,8 @@ class LxcRuntime final : public Runtime {
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 
  private:
+  Result<std::unique_ptr<ProgramInput>> open_own_input(const Container& container) override;
+  Result<> resize_own_terminal(const Container& container, const TerminalSize& size) override;
   BundleOptions bundle_options() const;
   /// LXC's own configuration, and the one it was made from.
   Result<> write_config(const Container& container, const Spec& spec) const;

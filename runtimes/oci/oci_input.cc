@@ -3,8 +3,6 @@
 // conmon takes input on its socket "attach", and ends the program's when the first who wrote there
 // goes: an agent's end would be the program's end of file. So drover-exec stays connected in
 // between, from when somebody first writes until the input ends or conmon does.
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "agent/system/child.h"
@@ -33,16 +31,8 @@ Result<system::UniqueFd> OciRuntime::connect_to_relay(const ContainerName& name)
   return said.ending.code == 0 ? connect_to(bundle) : Result<system::UniqueFd>(system::UniqueFd());
 }
 
-Result<std::unique_ptr<ProgramInput>> OciRuntime::open_input(const Container& container,
-                                                             const std::optional<JobId>& job) {
-  if (job) {
-    return sessions_.open_input(*job);
-  }
-  if (!container.spec.input) {
-    return fail(Code::conflict,
-                "the program of container {} reads no input: its spec does not have \"stdin\"",
-                container.name.str());
-  }
+Result<std::unique_ptr<ProgramInput>> OciRuntime::open_own_input(const Container& container) {
+  TRY(check_reads_input(container));
   system::UniqueFd relay = TRY(connect_to_relay(container.name));
   if (!relay.valid()) {
     return fail(Code::not_found, "the program of container {} has ended, or its input has",
@@ -51,11 +41,7 @@ Result<std::unique_ptr<ProgramInput>> OciRuntime::open_input(const Container& co
   return std::make_unique<SessionInput>(std::move(relay));
 }
 
-Result<> OciRuntime::resize_terminal(const Container& container, const std::optional<JobId>& job,
-                                     const TerminalSize& size) {
-  if (job) {
-    return sessions_.resize_terminal(*job, size);
-  }
+Result<> OciRuntime::resize_own_terminal(const Container& container, const TerminalSize& size) {
   if (!container.spec.terminal) {
     return fail(Code::conflict,
                 "the program of container {} has no terminal: its spec does not have \"terminal\"",

@@ -51,10 +51,6 @@ class OciRuntime final : public Runtime {
   Result<int> exec(const Container& container, const ExecRequest& request, const Sink& out,
                    const Sink& err, const Stop& stop) override;
   ExecSessions* exec_sessions() override { return &sessions_; }
-  Result<std::unique_ptr<ProgramInput>> open_input(const Container& container,
-                                                   const std::optional<JobId>& job) override;
-  Result<> resize_terminal(const Container& container, const std::optional<JobId>& job,
-                           const TerminalSize& size) override;
   Result<> update(const Container& container, const Resources& limits, const Stop& stop) override;
   Result<State> state(const Container& container, const Stop& stop) override;
   Result<system::UniqueFd> first_process(const Container& container, const Stop& stop) override;
@@ -63,6 +59,8 @@ class OciRuntime final : public Runtime {
   Result<std::vector<Found>> inventory(const Stop& stop) override;
 
  private:
+  Result<std::unique_ptr<ProgramInput>> open_own_input(const Container& container) override;
+  Result<> resize_own_terminal(const Container& container, const TerminalSize& size) override;
   BundleOptions bundle_options() const;
   /// `not_found` when neither the runtime nor a bundle of the same job is there.
   Result<LiveState> live(const Container& container, const Stop& stop) const;

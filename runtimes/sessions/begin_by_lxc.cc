@@ -1,25 +1,17 @@
-#include <lxc/lxccontainer.h>
-
-#include <cstring>
-#include <memory>
-
+#include "agent/system/process.h"
 #include "runtimes/lxc/lxc_attach.h"
+#include "runtimes/lxc/lxc_tools.h"
 #include "runtimes/sessions/begun_program.h"
 #include "runtimes/sessions/streams.h"
 
 namespace drover::exec {
 namespace {
 
-struct PutGuest {
-  void operator()(lxc_container* container) const { lxc_container_put(container); }
-};
-
 /// As processes outside see it; "" when it has ended.
 system::Path root_of(const runtimes::LxcStart& start) {
-  const std::unique_ptr<lxc_container, PutGuest> guest(
-      lxc_container_new(start.name.c_str(), start.lxc_path.c_str()));
-  const pid_t init = guest == nullptr ? -1 : guest->init_pid(guest.get());
-  return init > 0 ? system::Path(fmt::format("/proc/{}/root", init)) : system::Path();
+  const auto init = runtimes::lxc_open_init(start.lxc_path, start.name);
+  const Result<pid_t> pid = init ? system::pid_of(*init) : Failure(init.error());
+  return pid ? system::Path(fmt::format("/proc/{}/root", *pid)) : system::Path();
 }
 
 }  // namespace

@@ -180,7 +180,7 @@ Result<system::UniqueFd> MonitoredSessions::connect(const JobId& job) const {
                          : fail(Code::not_found, "what job {} runs has ended", job.str());
 }
 
-Result<std::unique_ptr<ProgramInput>> MonitoredSessions::open_input(const JobId& job) const {
+Result<std::unique_ptr<ProgramInput>> MonitoredSessions::open_input(const JobId& job) {
   const SessionPlan plan = TRY(plan_of(job));
   if (!plan.input) {
     return fail(Code::conflict,
@@ -189,7 +189,7 @@ Result<std::unique_ptr<ProgramInput>> MonitoredSessions::open_input(const JobId&
   return std::make_unique<SessionInput>(TRY(connect(job)));
 }
 
-Result<> MonitoredSessions::resize_terminal(const JobId& job, const TerminalSize& size) const {
+Result<> MonitoredSessions::resize_terminal(const JobId& job, const TerminalSize& size) {
   const SessionPlan plan = TRY(plan_of(job));
   if (!plan.terminal) {
     return fail(Code::conflict,

@@ -4,8 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
-#include <set>
 
 #include "runtimes/runtime.h"
 #include "runtimes/sessions/session_files.h"
@@ -39,11 +37,9 @@ class MonitoredSessions final : public ExecSessions {
   Result<int> await(const JobId& job, const Stop& stop) override;
   Result<> end(const JobId& job) override;
   Result<> forget(const JobId& job) override;
+  Result<std::unique_ptr<ProgramInput>> open_input(const JobId& job) override;
+  Result<> resize_terminal(const JobId& job, const TerminalSize& size) override;
   void end_others(const std::function<bool(const JobId& job)>& is_wanted) override;
-
-  /// Runtime::open_input and resize_terminal of a job.
-  Result<std::unique_ptr<ProgramInput>> open_input(const JobId& job) const;
-  Result<> resize_terminal(const JobId& job, const TerminalSize& size) const;
 
  private:
   SessionFiles files_of(const JobId& job) const { return SessionFiles(layout_.session(job)); }

@@ -9,6 +9,14 @@
 
 namespace drover::runtimes {
 
+Result<> check_reads_input(const Container& container) {
+  return container.spec.input
+             ? Result<>()
+             : fail(Code::conflict,
+                    "the program of container {} reads no input: its spec does not have \"stdin\"",
+                    container.name.str());
+}
+
 Result<std::size_t> SessionInput::write(std::string_view bytes) {
   std::size_t taken = 0;
   while (taken < bytes.size()) {

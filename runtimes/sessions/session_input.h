@@ -3,9 +3,13 @@
 #pragma once
 
 #include "agent/system/unique_fd.h"
+#include "runtimes/container.h"
 #include "runtimes/program_input.h"
 
 namespace drover::runtimes {
+
+/// `conflict` when the container's own program was not asked for with `stdin`.
+Result<> check_reads_input(const Container& container);
 
 class SessionInput final : public ProgramInput {
  public:

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <csignal>
 #include <string>
-#include <vector>
 
 #include "agent/system/file.h"
 

@@ -103,14 +103,6 @@ class FakeRuntime : public runtimes::Runtime,
   Result<int> exec(const runtimes::Container& container, const runtimes::ExecRequest& request,
                    const runtimes::Sink& out, const runtimes::Sink& err, const Stop& stop) override;
   runtimes::ExecSessions* exec_sessions() override { return this; }
-  Result<std::unique_ptr<runtimes::ProgramInput>> open_input(
-      const runtimes::Container& container, const std::optional<JobId>& job) override {
-    return inputs_.open(job ? job->str() : container.name.str());
-  }
-  Result<> resize_terminal(const runtimes::Container& container, const std::optional<JobId>& job,
-                           const TerminalSize& size) override {
-    return inputs_.resize(job ? job->str() : container.name.str(), size);
-  }
   Result<> update(const runtimes::Container& container, const Resources& limits,
                   const Stop& stop) override;
   Result<std::vector<std::string>> pending(const runtimes::Container& container,
@@ -138,6 +130,20 @@ class FakeRuntime : public runtimes::Runtime,
   Result<> end(const JobId& job) override;
   Result<> forget(const JobId& job) override;
   void end_others(const std::function<bool(const JobId& job)>& is_wanted) override;
+  Result<std::unique_ptr<runtimes::ProgramInput>> open_input(const JobId& job) override {
+    return inputs_.open(job.str());
+  }
+  Result<> resize_terminal(const JobId& job, const TerminalSize& size) override {
+    return inputs_.resize(job.str(), size);
+  }
+  Result<std::unique_ptr<runtimes::ProgramInput>> open_own_input(
+      const runtimes::Container& container) override {
+    return inputs_.open(container.name.str());
+  }
+  Result<> resize_own_terminal(const runtimes::Container& container,
+                               const TerminalSize& size) override {
+    return inputs_.resize(container.name.str(), size);
+  }
 
   struct Kept {
     runtimes::Snapshot snapshot;
