@@ -141,9 +141,10 @@ Usage usage_of_groups(const UsageFolders& folders) {
 
 Result<Usage> usage_of(const system::UniqueFd& first_process) {
   const pid_t pid = TRY(system::pid_of(first_process));
-  Usage usage =
-      usage_of_groups({group_of(pid, "cpu"), group_of(pid, "cpuacct"), group_of(pid, "memory"),
-                       group_of(pid, "pids"), group_of(pid, "blkio")});
+  const std::string groups = groups_of(pid);
+  Usage usage = usage_of_groups({group_in(groups, "cpu"), group_in(groups, "cpuacct"),
+                                 group_in(groups, "memory"), group_in(groups, "pids"),
+                                 group_in(groups, "blkio")});
   usage.networks = networks_of(pid);
   // As long as it has not ended, its number was nobody else's while all that was read.
   TRY(system::pid_of(first_process));

@@ -1,10 +1,11 @@
 #include "runtimes/resources_held.h"
 
-#include <charconv>
+#include <algorithm>
 #include <initializer_list>
 #include <string_view>
 
 #include "agent/system/file.h"
+#include "runtimes/kernel_counters.h"
 #include "runtimes/lxc/lxc_config.h"
 
 namespace drover::runtimes {
@@ -39,15 +40,19 @@ system::Path bounding(const system::Path& group) {
 }  // namespace
 
 std::optional<system::Path> group_of(pid_t pid, std::string_view controller) {
-  const auto text = system::read_file(system::Path("/proc") / std::to_string(pid) / "cgroup");
-  if (!text) {
-    return std::nullopt;
-  }
+  return group_in(groups_of(pid), controller);
+}
+
+std::string groups_of(pid_t pid) {
+  return system::read_file(fmt::format("/proc/{}/cgroup", pid)).value_or("");
+}
+
+std::optional<system::Path> group_in(std::string_view groups, std::string_view controller) {
   const system::Path top = "/sys/fs/cgroup";
   std::optional<system::Path> unified;
   std::optional<system::Path> separate;
   // Lines of "ID:CONTROLLERS:PATH" (cgroups(7)), with commas between controllers that go together.
-  each_line(*text, [&](std::string_view line) {
+  each_line(groups, [&](std::string_view line) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
     if (second == std::string_view::npos || line.substr(second + 1, 1) != "/") {
@@ -67,35 +72,21 @@ std::optional<system::Path> group_of(pid_t pid, std::string_view controller) {
 
 std::optional<std::uint64_t> memory_held(pid_t pid) {
   const std::optional<system::Path> group = group_of(pid, "memory");
-  const auto text = group ? system::read_file(*group / "memory.stat")
-                          : Result<std::string>(fail(Code::not_found, "no group"));
-  if (!text) {
-    return std::nullopt;
-  }
+  const std::string text = group ? system::read_file(*group / "memory.stat").value_or("") : "";
   // v2 has the first two, v1 the others, which count the groups below with it, as v2's do.
   std::optional<std::uint64_t> held;
-  each_line(*text, [&](std::string_view line) {
-    for (const std::string_view name : {"anon ", "shmem ", "total_rss ", "total_shmem "}) {
-      std::uint64_t bytes = 0;
-      const char* const end = line.data() + line.size();
-      if (line.starts_with(name) &&
-          std::from_chars(line.data() + name.size(), end, bytes).ec == std::errc()) {
-        held = held.value_or(0) + bytes;
-      }
+  for (const std::string_view key : {"anon", "shmem", "total_rss", "total_shmem"}) {
+    if (const Count bytes = number_of_key(text, key)) {
+      held = held.value_or(0) + *bytes;
     }
-  });
+  }
   return held;
 }
 
 std::optional<std::uint64_t> pids_held(pid_t pid) {
   const std::optional<system::Path> group = group_of(pid, "pids");
-  const auto text = group ? system::read_file(*group / "pids.current")
-                          : Result<std::string>(fail(Code::not_found, "no group"));
-  std::uint64_t held = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), held).ec != std::errc()) {
-    return std::nullopt;
-  }
-  return held;
+  return group ? single_number(system::read_file(*group / "pids.current").value_or(""))
+               : std::nullopt;
 }
 
 Result<> check_held(const std::string& container, pid_t pid, const Resources& limits) {

@@ -17,6 +17,9 @@ namespace drover::runtimes {
 /// The folder of the group in which `controller` ("memory", as cgroup v1 calls it) bounds the
 /// process, on cgroup v1 and v2. None when it cannot be known.
 std::optional<system::Path> group_of(pid_t pid, std::string_view controller);
+/// The same for several controllers, of what is read once: /proc/PID/cgroup, "" when it has ended.
+std::string groups_of(pid_t pid);
+std::optional<system::Path> group_in(std::string_view groups, std::string_view controller);
 
 /// Bytes that the control group of the process holds for programs (anonymous and shared memory),
 /// without caches, which the kernel drops when it needs to; on cgroup v1 and v2. None when it

@@ -5,7 +5,6 @@
 // and it goes with them, however the container ends.
 #pragma once
 
-#include <string>
 #include <utility>
 
 #include "runtimes/container.h"

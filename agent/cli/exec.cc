@@ -3,7 +3,6 @@
 
 #include <CLI/App.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -46,10 +45,7 @@ Result<JobRequest> request_of(const ExecOptions& options) {
   request.options.input = options.input.input;
   if (options.input.terminal) {
     request.options.terminal = terminal_size();
-    // What the keys and colours of this terminal are; --env may say otherwise.
-    if (const char* const kind = std::getenv("TERM"); kind != nullptr) {
-      request.options.env.try_emplace("TERM", kind);
-    }
+    add_terminal_kind(request.options.env);
   }
   TRY(check_request(request));
   return request;

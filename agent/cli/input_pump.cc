@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <vector>
 
 namespace drover::cli {
@@ -40,6 +41,12 @@ void add_detach_keys(CLI::App& command, InputFlags& flags) {
                   std::string("Typed with -i and -t they leave the program running (default: ") +
                       DetachKeys::kUsual + "); \"\" for none")
       ->type_name("KEYS");
+}
+
+void add_terminal_kind(std::map<std::string, std::string>& env) {
+  if (const char* const kind = std::getenv("TERM"); kind != nullptr) {
+    env.try_emplace("TERM", kind);
+  }
 }
 
 Result<DetachKeys> check_input(const InputFlags& flags) {

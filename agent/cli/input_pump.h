@@ -2,7 +2,7 @@
 // while its output is printed by others.
 #pragma once
 
-#include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +29,8 @@ struct InputFlags {
 /// -i, -t and --detach-keys.
 void add_input_flags(CLI::App& command, InputFlags& flags);
 void add_detach_keys(CLI::App& command, InputFlags& flags);
+/// What the keys and colours of this terminal are, unless `env` says otherwise.
+void add_terminal_kind(std::map<std::string, std::string>& env);
 /// `invalid` when the keys cannot be read, or the program is to have this terminal and there is
 /// none.
 Result<DetachKeys> check_input(const InputFlags& flags);

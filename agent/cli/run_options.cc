@@ -1,7 +1,6 @@
 #include "agent/cli/run_options.h"
 
 #include <CLI/App.hpp>
-#include <cstdlib>
 #include <iterator>
 #include <utility>
 
@@ -128,10 +127,7 @@ Result<> set_input(const RunOptions& options, ContainerSpec& spec) {
   spec.input = spec.input || options.input.input;
   if (options.input.terminal) {
     spec.terminal = true;
-    // What the keys and colours of this terminal are; --env may say otherwise.
-    if (const char* const kind = std::getenv("TERM"); kind != nullptr) {
-      spec.env.try_emplace("TERM", kind);
-    }
+    add_terminal_kind(spec.env);
   }
   return {};
 }

@@ -1,9 +1,9 @@
 #include "runtimes/network/kernel_rules.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "agent/core/ip_address.h"
+#include "agent/core/split.h"
 #include "agent/system/child.h"
 #include "runtimes/network/cni.h"
 
@@ -17,25 +17,18 @@ std::string type_of(const json::Value& plugin) {
   return std::string(plugin.at("type").string_or(""));
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 /// A rule of a chain that begins with `chain` and goes to a target that begins with `target`, with
 /// all of `words`. What is to be whole ends with a space.
-bool has_rule(const std::vector<std::string_view>& lines, std::string_view chain,
-              std::string_view target, const std::vector<std::string>& words = {}) {
+bool has_rule(const KernelRules& lines, std::string_view chain, std::string_view target,
+              const std::vector<std::string>& words = {}) {
   const std::string begin = fmt::format("-A {}", chain);
   const std::string end = fmt::format(" -j {}", target);
-  return std::any_of(lines.begin(), lines.end(), [&](std::string_view line) {
-    const std::string whole = std::string(line) + " ";
-    return line.starts_with(begin) && whole.find(end) != std::string::npos &&
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+    if (!line.starts_with(begin)) {
+      return false;
+    }
+    const std::string whole = line + " ";
+    return whole.find(end) != std::string::npos &&
            std::all_of(words.begin(), words.end(), [&whole](const std::string& word) {
              return whole.find(word) != std::string::npos;
            });
@@ -48,8 +41,7 @@ std::string address_in_result(const PluginChain& chain) {
   return made ? address_of(made->address) : "";
 }
 
-bool has_ports(const PluginChain& chain, const json::Value& plugin,
-               const std::vector<std::string_view>& lines) {
+bool has_ports(const PluginChain& chain, const json::Value& plugin, const KernelRules& lines) {
   const std::string address = address_in_result(chain);
   const std::string inside = has_six(chain) ? "[" + address + "]" : address;
   const std::string id = fmt::format(R"(id: \"{}\")", chain.container);
@@ -72,8 +64,7 @@ bool has_ports(const PluginChain& chain, const json::Value& plugin,
          });
 }
 
-bool lets_through(const PluginChain& chain, const json::Value& plugin,
-                  const std::vector<std::string_view>& lines) {
+bool lets_through(const PluginChain& chain, const json::Value& plugin, const KernelRules& lines) {
   const std::string host = address_in_result(chain) + (has_six(chain) ? "/128" : "/32");
   const bool apart = plugin.at("ingressPolicy").string_or("") == "same-bridge";
   return has_rule(lines, "FORWARD ", "CNI-FORWARD") &&
@@ -84,8 +75,9 @@ bool lets_through(const PluginChain& chain, const json::Value& plugin,
 
 }  // namespace
 
-Result<std::string> read_kernel_rules(bool six, const system::Stop& stop) {
-  return system::run_ok({six ? "ip6tables-save" : "iptables-save"}, stop);
+Result<KernelRules> read_kernel_rules(bool six, const system::Stop& stop) {
+  const std::string saved = TRY(system::run_ok({six ? "ip6tables-save" : "iptables-save"}, stop));
+  return split(saved, "\n");
 }
 
 bool has_six(const PluginChain& chain) {
@@ -99,8 +91,7 @@ bool has_kernel_rules(const PluginChain& chain) {
          });
 }
 
-std::set<std::string> lost_plugins(const PluginChain& chain, std::string_view saved) {
-  const std::vector<std::string_view> lines = lines_of(saved);
+std::set<std::string> lost_plugins(const PluginChain& chain, const KernelRules& lines) {
   std::set<std::string> lost;
   for (const json::Value& plugin : chain.plugins) {
     const std::string type = type_of(plugin);

@@ -4,7 +4,7 @@
 
 #include <set>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "agent/core/result.h"
 #include "agent/system/stop.h"
@@ -12,8 +12,9 @@
 
 namespace drover::runtimes {
 
-/// All tables of iptables, or of ip6tables, as iptables-save(8) writes them.
-Result<std::string> read_kernel_rules(bool six, const system::Stop& stop);
+/// All tables of iptables, or of ip6tables, line by line as iptables-save(8) writes them.
+using KernelRules = std::vector<std::string>;
+Result<KernelRules> read_kernel_rules(bool six, const system::Stop& stop);
 
 /// Whether the chain's interface has an IPv6 address, so that its rules are ip6tables'.
 bool has_six(const PluginChain& chain);
@@ -22,10 +23,10 @@ bool has_six(const PluginChain& chain);
 /// been called.
 bool has_kernel_rules(const PluginChain& chain);
 
-/// The types of those of them that miss some of their rules in `saved`: of portmap its container's
+/// The types of those of them that miss some of their rules in `lines`: of portmap its container's
 /// and what leads to them and translates addresses, of firewall the same and what is let through.
 /// As the plugins of containernetworking-plugins 1.1 to 1.6 write them with their backend iptables
 /// (portmap.go, iptables.go, ingresspolicy.go).
-std::set<std::string> lost_plugins(const PluginChain& chain, std::string_view saved);
+std::set<std::string> lost_plugins(const PluginChain& chain, const KernelRules& lines);
 
 }  // namespace drover::runtimes

@@ -127,8 +127,9 @@ class Networks {
                 const std::set<std::string>& lost = {});
 
   /// Interfaces, also of containers that are stopped, of whose ports or filters iptables has not
-  /// all. Asks it only where there are such.
-  Result<std::vector<LostRules>> lost_rules(const system::Stop& stop) const;
+  /// all. Asks it only where there are such. With `container` of that one alone.
+  Result<std::vector<LostRules>> lost_rules(const system::Stop& stop,
+                                            const std::string& container = "") const;
 
   /// Addresses of this range are given out on its bridge from now on, unless the options have one
   /// for it. One without a subnet gives out none.

@@ -95,10 +95,14 @@ Result<> Networks::release_address(const FoundAddress& address) {
   return free_address(address.file, {address.container, ""});
 }
 
-Result<std::vector<LostRules>> Networks::lost_rules(const system::Stop& stop) const {
+Result<std::vector<LostRules>> Networks::lost_rules(const system::Stop& stop,
+                                                    const std::string& container) const {
   std::vector<LostRules> lost;
-  std::map<bool, std::string> saved;  // by IP version, read when it is first needed
+  std::map<bool, KernelRules> saved;  // by IP version, read when it is first needed
   for (const Path& folder : system::children_of(layout_.cni_chains())) {
+    if (!container.empty() && folder.filename() != container) {
+      continue;
+    }
     for (const PluginChain& chain : kept_chains(layout_.cni_chains(), folder.filename())) {
       if (!has_kernel_rules(chain)) {
         continue;

@@ -9,6 +9,7 @@
 
 #include "agent/system/file.h"
 #include "agent/system/unique_fd.h"
+#include "runtimes/kernel_counters.h"
 #include "runtimes/oci/wait_for.h"
 
 namespace drover::runtimes {
@@ -54,10 +55,7 @@ Result<> wait_for_members(const Path& group, const system::Stop& stop) {
 
 /// Whether the file of a control group says that the kernel has ended a process of it.
 bool counts_a_kill(const Path& file) {
-  const std::string text = system::read_file(file).value_or("");
-  constexpr std::string_view kCounter = "\noom_kill ";
-  const std::size_t at = text.find(kCounter);
-  return at != std::string::npos && text.compare(at + kCounter.size(), 2, "0\n") != 0;
+  return number_of_key(system::read_file(file).value_or(""), "oom_kill").value_or(0) != 0;
 }
 
 }  // namespace

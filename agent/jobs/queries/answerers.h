@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 
 #include "agent/core/json.h"
 #include "agent/system/inbox.h"

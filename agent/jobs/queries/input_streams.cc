@@ -153,19 +153,22 @@ Result<> InputStreams::make_room(const Address& address) {
   if (open_.size() < kMostOpen) {
     return {};
   }
-  const auto silent =
-      std::min_element(sessions_.begin(), sessions_.end(), [](const auto& one, const auto& other) {
-        const auto key = [](const Session& session) {
-          return std::pair(!session.address, session.heard);
-        };
-        return key(one.second) < key(other.second);
-      });
+  const Sessions::iterator silent = longest_silent(true);
   if (clock_.now() - silent->second.heard < kSilence) {
     return fail(Code::conflict, "open an input: {} are open, the most that may; close some",
                 open_.size());
   }
   shut(silent->second);
   return {};
+}
+
+InputStreams::Sessions::iterator InputStreams::longest_silent(bool open) {
+  const auto key = [open](const auto& entry) {
+    return std::pair(entry.second.address.has_value() != open, entry.second.heard);
+  };
+  return std::min_element(
+      sessions_.begin(), sessions_.end(),
+      [&key](const auto& one, const auto& other) { return key(one) < key(other); });
 }
 
 Result<InputStreams::Sessions::iterator> InputStreams::session_of(const std::string& name,
@@ -175,13 +178,7 @@ Result<InputStreams::Sessions::iterator> InputStreams::session_of(const std::str
   }
   if (sessions_.size() >= kMostSessions) {
     // There are fewer open ones than that.
-    forget(std::min_element(sessions_.begin(), sessions_.end(),
-                            [](const auto& one, const auto& other) {
-                              const auto key = [](const Session& session) {
-                                return std::pair(session.address.has_value(), session.heard);
-                              };
-                              return key(one.second) < key(other.second);
-                            }));
+    forget(longest_silent(false));
   }
   TRY(system::make_folders(node_.layout.inputs(), 0700));
   InputRecord record = TRY(InputRecord::make(node_.layout.inputs() / name, program.name));
@@ -201,7 +198,7 @@ Result<InputStreams::Sessions::iterator> InputStreams::find_open(const Address& 
 Result<> InputStreams::take(const Address& address, std::uint64_t offset, std::string_view data) {
   const Sessions::iterator found = TRY(find_open(address));
   Session& session = found->second;
-  const std::uint64_t received = session.record.taken() + session.waiting.size();
+  const std::uint64_t received = session.received();
   if (offset > received) {
     tell(session, "input.taken", received);
     return {};
@@ -226,7 +223,7 @@ Result<> InputStreams::finish(const Address& address, const json::Value& body) {
   TRY(faults.result("the end of the input is not understood"));
   const Sessions::iterator found = TRY(find_open(address));
   Session& session = found->second;
-  const std::uint64_t received = session.record.taken() + session.waiting.size();
+  const std::uint64_t received = session.received();
   if (offset > received) {
     tell(session, "input.taken", received);
     return {};

@@ -73,6 +73,8 @@ class InputStreams {
     bool finishing = false;
     std::uint32_t watched = 0;  // events of the input's descriptor
     system::Instant heard{};    // from the client
+    /// Bytes that have come, whether the program has taken them or not.
+    std::uint64_t received() const { return record.taken() + waiting.size(); }
   };
   using Sessions = std::map<std::string, Session>;
 
@@ -82,6 +84,9 @@ class InputStreams {
                            const InputProgram& program, std::uint64_t offset);
   Result<> make_room(const Address& address);
   Result<Sessions::iterator> find_open(const Address& address);
+  /// Of those that are open, or of the others, the one whose client was silent longest. There is
+  /// one.
+  Sessions::iterator longest_silent(bool open);
   Result<Sessions::iterator> session_of(const std::string& name, const InputProgram& program);
   /// Gives the program what it takes; true once it has all and the end of file.
   static Result<bool> push(Session& session);

@@ -48,11 +48,11 @@ Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::
       return fail(Code::not_found, "open the log of job {}: there is no such job", object);
     }
     const JobId id = TRY(JobId::parse(object));
-    return Source{layout_.job_log(id), !is_final(row->state), true, false};
+    return Source{layout_.job_log(id), !is_final(row->state), false};
   }
   if (const auto row = TRY(journal_.container(object))) {
     const ContainerName name = TRY(ContainerName::parse(object));
-    return Source{layout_.log(name), row->status != Status::stopped, true,
+    return Source{layout_.log(name), row->status != Status::stopped,
                   row->runtime == to_string(RuntimeKind::pve_lxc)};
   }
   const auto kept = TRY(journal_.deleted(object));
@@ -62,7 +62,7 @@ Result<LogStreams::Source> LogStreams::find(const std::string& kind, const std::
   }
   const JobId job = TRY(JobId::parse(kept->job));
   const json::Value view = TRY(view_of(*kept));
-  return Source{layout_.kept_log(job), false, true,
+  return Source{layout_.kept_log(job), false,
                 view.at("runtime").string_or("") == to_string(RuntimeKind::pve_lxc)};
 }
 
@@ -114,13 +114,11 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
   }
   const Source source = TRY(find(kind, stream.object));
   stream.follow = stream.follow && source.grows;
-  stream.in_parts = source.in_parts;
   stream.raw = source.raw;
   if (start.tail || start.since) {
     stream.offset = TRY(find_start(source, start));
   }
-  Result<runtimes::RotatedLog> log =
-      runtimes::RotatedLog::open(source.path, source.in_parts, stream.offset);
+  Result<runtimes::RotatedLog> log = runtimes::RotatedLog::open(source.path, true, stream.offset);
   if (!log) {
     const bool absent = log.error().code == Code::not_found;
     return fail(absent && source.grows ? Code::unavailable : log.error().code,
@@ -144,10 +142,9 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
 /// Streams of one file share the kernel's watch; it goes with the last of them.
 Result<int> LogStreams::watch(const Source& source) {
   // A file that is begun anew has no watch yet, and its folder tells of it.
-  const runtimes::Path path = source.in_parts ? source.path.parent_path() : source.path;
-  const std::uint32_t what =
-      source.in_parts ? IN_MODIFY | IN_CREATE | IN_MOVED_TO : IN_MODIFY | IN_DELETE_SELF;
-  const int number = inotify_add_watch(inotify_.get(), path.c_str(), what);
+  const runtimes::Path path = source.path.parent_path();
+  const int number =
+      inotify_add_watch(inotify_.get(), path.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO);
   if (number < 0) {
     return fail(Code::broken, "watch {}: {}", path.native(), std::strerror(errno));
   }
@@ -241,7 +238,7 @@ bool LogStreams::pump(const Address& address, Stream& stream) {
       if (stream.follow) {
         return false;
       }
-      if (stream.in_parts && goes_on_in_kept(stream)) {
+      if (goes_on_in_kept(stream)) {
         continue;
       }
       send_(address, "stream.end", {}, json::write(json::Object{{"offset", stream.offset}}), "");

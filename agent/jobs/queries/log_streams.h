@@ -56,17 +56,15 @@ class LogStreams {
     std::uint64_t offset = 0;
     std::uint64_t credit = 0;
     bool follow = false;
-    bool in_parts = false;  // it goes on in another file whenever one is full
-    bool raw = false;       // as a terminal was given it, without times
-    bool kept = false;      // what is read was moved away when its container was deleted
-    int watch = -1;         // inotify's, -1 for none
+    bool raw = false;   // as a terminal was given it, without times
+    bool kept = false;  // what is read was moved away when its container was deleted
+    int watch = -1;     // inotify's, -1 for none
   };
 
   struct Source {
     runtimes::Path path;
     bool grows;
-    bool in_parts;  // of a container
-    bool raw;       // of a guest of Proxmox, whose terminal LXC logs
+    bool raw;  // of a guest of Proxmox, whose terminal LXC logs
   };
   /// Where to begin, other than at an offset.
   struct Start {

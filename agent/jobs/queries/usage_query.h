@@ -2,8 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "agent/jobs/journal/journal.h"
 #include "agent/jobs/node.h"

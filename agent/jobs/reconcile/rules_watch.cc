@@ -25,10 +25,6 @@ Event event_of(const LostRules& lost, std::string_view what, json::Object more) 
   return event;
 }
 
-bool is_same(const LostRules& one, const LostRules& other) {
-  return one.container == other.container && one.interface == other.interface;
-}
-
 }  // namespace
 
 Result<> RulesWatch::look(const Node& node, Books& books, Supervisor& supervisor,
@@ -83,9 +79,9 @@ Result<> RulesWatch::mend(const Node& node, Books& books, Supervisor& supervisor
 Result<> RulesWatch::mend_held(const Node& node, Books& books, const LostRules& lost,
                                const system::Stop& stop) {
   const auto still = [&]() -> Result<bool> {
-    const std::vector<LostRules> now = TRY(node.networks.lost_rules(stop));
+    const std::vector<LostRules> now = TRY(node.networks.lost_rules(stop, lost.container));
     return std::any_of(now.begin(), now.end(),
-                       [&](const LostRules& one) { return is_same(one, lost); });
+                       [&](const LostRules& one) { return one.interface == lost.interface; });
   };
   if (!TRY(still())) {
     return {};  // a job was faster

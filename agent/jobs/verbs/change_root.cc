@@ -47,7 +47,7 @@ Result<> change_root(Work& work, const Node& node, const Target& target, const R
   return mount_root_of(node, changed);
 }
 
-Result<> keep_changed_root(Work& work, const Target& target, const std::string& what) {
+Result<> keep_changed_root(Work& work, const Target& target) {
   return work.write([&](Books& books) -> Result<> {
     std::optional<Root> aside;
     std::string image;
@@ -58,7 +58,7 @@ Result<> keep_changed_root(Work& work, const Target& target, const std::string& 
         record.former = std::exchange(record.aside, std::nullopt);
       }
     }));
-    return aside ? tell(books, work, target.row, what, image, aside->image) : Result<>();
+    return aside ? tell(books, work, target.row, "upgraded", image, aside->image) : Result<>();
   });
 }
 

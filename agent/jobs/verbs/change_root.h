@@ -22,11 +22,12 @@ Result<> change_record(Journal& journal, const std::string& container,
 /// `from` aside, and mounts that. Done twice it is the same.
 Result<> change_root(Work& work, const Node& node, const Target& target, const Root& to,
                      const Root& from);
-/// Writes that the root which is aside is the former one from now on, and tells `what`; once.
-Result<> keep_changed_root(Work& work, const Target& target, const std::string& what);
+/// Writes that the root which is aside is the former one from now on, and tells
+/// "upgraded"; once.
+Result<> keep_changed_root(Work& work, const Target& target);
 /// Writes that it has `from` again and none aside; tells "reverted" where `is_changed`.
 Result<> put_root_back(Work& work, const Target& target, const Root& from, bool is_changed);
-/// Writes that none is aside, and removes what was written to it.
+/// Writes that none is aside.
 Result<> forget_aside(Work& work, const Target& target);
 
 /// The folder below its root's overlay. One that a job has named is held against what the node

@@ -36,8 +36,8 @@ std::uint64_t bytes_of(const runtimes::Image& image) {
 /// Digests of all images that its root is made of now, or may be again.
 std::set<std::string> images_of(const ContainerRecord& record, const runtimes::Layout& layout) {
   std::set<std::string> digests = {digest_below(record.lower, layout)};
-  for (const std::optional<Root>& root : {record.former, record.aside}) {
-    digests.insert(root ? digest_below(root->lower, layout) : "");
+  for (const std::optional<Root>* root : {&record.former, &record.aside}) {
+    digests.insert(*root ? digest_below((*root)->lower, layout) : "");
   }
   digests.erase("");
   return digests;

@@ -153,7 +153,7 @@ Result<> change(Work& work, const Node& node, Target& target, const Upgrade& upg
 /// From here on the former root is the one that it had.
 Result<> keep(Work& work, const Node& node, const Target& target, const Upgrade& upgrade) {
   TRY(work.once({.name = kKeep, .act = [&]() -> Result<json::Value> {
-                   TRY(keep_changed_root(work, target, "upgraded"));
+                   TRY(keep_changed_root(work, target));
                    // What is left of it goes with the next one, or with the container.
                    [[maybe_unused]] const Result<> removed = node.images.forget_roots(
                        target.container().name, {upgrade.to.layers, upgrade.from.layers});
