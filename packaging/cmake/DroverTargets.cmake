@@ -90,10 +90,11 @@ function(drover_executable name)
   target_link_libraries(${name} PRIVATE ${arg_LINKS})
 endfunction()
 
-# drover_test(NAME [LINKS lib...] [LABELS label...] [FOR kind...] SOURCES file...): a GoogleTest program
-# that is one test of ctest's (its own output names the cases); with FOR one for each kind, NAME.KIND,
-# of the cases with that parameter. The target threads_tests builds those labelled
-# "threads", node_programs what the tests labelled "node" need.
+# drover_test(NAME [LINKS lib...] [LABELS label...] [FOR kind... | SHARDS count] SOURCES file...): a
+# GoogleTest program that is one test of ctest's (its own output names the cases); with FOR one for each
+# kind, NAME.KIND, of the cases with that parameter; with SHARDS so many, NAME.1 and on, that share the
+# cases of a long one. The target threads_tests builds those labelled "threads", node_programs what the
+# tests labelled "node" need.
 #
 # A folder's tests are one program where they can be: most of the time of compiling one goes into what
 # they share.
@@ -103,7 +104,7 @@ endfunction()
 add_custom_target(threads_tests)
 add_custom_target(node_programs)
 function(drover_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;LABELS;FOR")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SHARDS" "SOURCES;LINKS;LABELS;FOR")
   if(NOT TARGET test_headers)
     drover_headers(test_headers LINKS core GTest::gmock
                    HEADERS <gmock/gmock.h> <gtest/gtest.h> ${DROVER_SHARED_HEADERS})
@@ -116,6 +117,15 @@ function(drover_test name)
     list(TRANSFORM arg_FOR PREPEND "${name}." OUTPUT_VARIABLE tests)
     foreach(kind IN LISTS arg_FOR)
       add_test(NAME ${name}.${kind} COMMAND ${name} "--gtest_filter=*/${kind}")
+    endforeach()
+  elseif(arg_SHARDS)
+    set(tests "")
+    foreach(shard RANGE 1 ${arg_SHARDS})
+      math(EXPR index "${shard} - 1")
+      add_test(NAME ${name}.${shard} COMMAND ${name})
+      set_tests_properties(${name}.${shard} PROPERTIES ENVIRONMENT
+                           "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${index}")
+      list(APPEND tests ${name}.${shard})
     endforeach()
   else()
     add_test(NAME ${name} COMMAND ${name})
