@@ -31,16 +31,22 @@ std::vector<std::string> layer_names(const ImageManifest& manifest) {
   return names;
 }
 
-std::vector<std::string> layers_of(const Path& image) {
-  std::vector<std::string> names;
+Result<std::vector<std::string>> layers_of(const Path& image) {
   const Result<std::string> text = system::read_file(image / kLayerList);
-  for (std::size_t at = 0; text && at < text->size();) {
+  std::vector<std::string> names;
+  if (!text) {
+    return text.error().code == Code::not_found ? Result<std::vector<std::string>>(names)
+                                                : Failure(text.error());
+  }
+  for (std::size_t at = 0; at < text->size();) {
     const std::size_t end = std::min(text->find('\n', at), text->size());
     names.push_back(text->substr(at, end - at));
     at = end + 1;
   }
-  return std::all_of(names.begin(), names.end(), is_layer_name) ? names
-                                                                : std::vector<std::string>();
+  if (names.empty() || !std::all_of(names.begin(), names.end(), is_layer_name)) {
+    return fail(Code::invalid, "{} is no list of layers", (image / kLayerList).native());
+  }
+  return names;
 }
 
 Result<> write_layers(const Path& image, const std::vector<std::string>& names) {

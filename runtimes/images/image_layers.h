@@ -21,7 +21,9 @@ inline constexpr const char* kLayerList = "layers";
 std::vector<std::string> layer_names(const ImageManifest& manifest);
 
 /// The same of an image that is here, in `image` (Layout::image). None of one in one piece.
-std::vector<std::string> layers_of(const Path& image);
+/// `invalid` when its list is none; any other error when it could not be read now, which must not
+/// be taken for an image without layers: those would go, or an empty folder be a container's root.
+Result<std::vector<std::string>> layers_of(const Path& image);
 /// Writes them there.
 Result<> write_layers(const Path& image, const std::vector<std::string>& names);
 

@@ -159,7 +159,7 @@ Result<Image> ImageStore::ensure(const std::string& text, const LayoutImage& ima
   const Path folder = layout_.image(manifest.digest);
   const std::shared_ptr<Root> root = root_named(folder.filename());
   const std::unique_lock lock = TRY(hold(*root, text, stop));
-  if (!is_whole(manifest.digest)) {
+  if (!TRY(is_whole(manifest.digest))) {
     TRY(stop.check("unpack image " + text));
     const Result<> unpacked = unpack(image, manifest, stop);
     if (!unpacked) {
@@ -178,7 +178,7 @@ Result<std::optional<Image>> ImageStore::find(const std::string& text, const std
   const std::unique_lock lock = TRY(hold(*root, text, stop));
   const Result<ImageManifest> manifest = read_image(blobs_.image(digest));
   // What is damaged is as good as not there: it is fetched again.
-  if (!manifest || !is_whole(digest)) {
+  if (!manifest || !TRY(is_whole(digest))) {
     return std::optional<Image>();
   }
   return std::optional(pinned(*root, text, *manifest));

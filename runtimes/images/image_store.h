@@ -105,7 +105,7 @@ class ImageStore {
                                                    const system::Stop& stop);
   Result<Image> ensure(const std::string& text, const LayoutImage& image, const system::Stop& stop);
   /// All of it is here, as far as folders' names tell.
-  bool is_whole(const std::string& digest) const;
+  Result<bool> is_whole(const std::string& digest) const;
   /// The folders that its root is made of.
   std::vector<Path> parts_of(const std::string& digest) const;
   Result<> unpack(const LayoutImage& image, const ImageManifest& manifest,

@@ -23,7 +23,8 @@ void ImageStore::note_use(const std::string& digest) const {
 std::uint64_t ImageStore::bytes_of(const std::string& digest) const {
   std::uint64_t bytes = disk_usage(layout_.image(digest));
   const Result<std::map<std::string, int>> used = used_layers();
-  for (const std::string& name : layers_of(layout_.image(digest))) {
+  const Result<std::vector<std::string>> layers = layers_of(layout_.image(digest));
+  for (const std::string& name : layers.value_or(std::vector<std::string>())) {
     const bool is_shared = used && used->contains(name) && used->at(name) > 1;
     bytes += is_shared ? 0 : disk_usage(layout_.image_layers() / name);
   }

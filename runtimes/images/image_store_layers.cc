@@ -31,20 +31,21 @@ Path beside_layers(const Layout& layout, std::string_view prefix, const std::str
 
 }  // namespace
 
-bool ImageStore::is_whole(const std::string& digest) const {
-  const std::vector<std::string> layers = layers_of(layout_.image(digest));
-  std::error_code error;
-  // One whose list cannot be read would be taken for one in one piece, and be empty.
-  const bool is_listed = std::filesystem::exists(layout_.image(digest) / kLayerList, error);
-  return is_folder(layout_.image_root(digest)) && is_listed == !layers.empty() &&
-         std::all_of(layers.begin(), layers.end(), [this](const std::string& name) {
+Result<bool> ImageStore::is_whole(const std::string& digest) const {
+  const Result<std::vector<std::string>> layers = layers_of(layout_.image(digest));
+  if (!layers && layers.error().code != Code::invalid) {
+    return Failure(layers.error());  // who takes it for damaged takes it away
+  }
+  return layers && is_folder(layout_.image_root(digest)) &&
+         std::all_of(layers->begin(), layers->end(), [this](const std::string& name) {
            return is_folder(layout_.image_layers() / name);
          });
 }
 
 std::vector<Path> ImageStore::parts_of(const std::string& digest) const {
   std::vector<Path> parts;
-  for (const std::string& name : layers_of(layout_.image(digest))) {
+  const Result<std::vector<std::string>> layers = layers_of(layout_.image(digest));
+  for (const std::string& name : layers.value_or(std::vector<std::string>())) {
     parts.push_back(layout_.image_layers() / name);
   }
   return parts.empty() ? std::vector<Path>{layout_.image_root(digest)} : parts;
@@ -105,7 +106,9 @@ Result<std::map<std::string, int>> ImageStore::used_layers() const {
     if (digest_in(folder.filename().native()).empty()) {
       continue;
     }
-    for (const std::string& name : layers_of(folder)) {
+    const std::vector<std::string> layers =
+        TRY(layers_of(folder).context("look which layers are in use"));
+    for (const std::string& name : layers) {
       ++used[name];
     }
   }
@@ -129,7 +132,12 @@ void ImageStore::tidy_layers() const {
 }
 
 Result<> ImageStore::remove_gone(const Path& folder) {
-  TRY(remove_layers(layers_of(folder)));
+  const Result<std::vector<std::string>> layers = layers_of(folder);
+  if (layers) {
+    TRY(remove_layers(*layers));
+  } else if (layers.error().code != Code::invalid) {
+    return Failure(layers.error());
+  }
   return system::remove_tree(folder);
 }
 
@@ -174,7 +182,9 @@ Result<ImageStore::Lower> ImageStore::lower_of(const Path& lower,
   const Path image = lower.parent_path();
   const bool is_image = lower == layout_.image_root(digest_in(image.filename().native()));
   Lower parts;
-  parts.layers = is_image ? layers_of(image) : std::vector<std::string>();
+  if (is_image) {
+    parts.layers = TRY(layers_of(image));
+  }
   parts.folder.reset(parts.layers.empty()
                          ? fcntl(opened.get(), F_DUPFD_CLOEXEC, 0)
                          : open(layout_.image_layers().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));

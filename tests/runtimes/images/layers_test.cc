@@ -131,6 +131,30 @@ TEST_F(LayersTest, WhatTwoImagesShareIsThereOnceUntilTheLastIsGone) {
   EXPECT_THAT(system::children_of(layout_.images()), IsEmpty());
 }
 
+// As where no more files can be opened: all it has in common with others went.
+TEST_F(LayersTest, LayersOfAnImageWhoseListCannotBeReadNowStay) {
+  make("one", {large(), one_file("one", "1")});
+  make("two", {large(), one_file("two", "2")});
+  Image one = store_.ensure(name("one"), stop_).value();
+  const Image two = store_.ensure(name("two"), stop_).value();
+  const Path list = layout_.image(two.digest) / kLayerList;
+  const Path aside = folder_ / "list";
+  std::filesystem::rename(list, aside);
+  std::filesystem::create_directory(list);  // which root can read no more than others
+  one.pin.reset();
+  EXPECT_FALSE(store_.remove(
+      one.digest, [] { return Result<bool>(true); }, stop_));
+  EXPECT_FALSE(store_.remove_strays(std::chrono::seconds(-10)));
+  EXPECT_FALSE(store_.ensure(name("two"), stop_)) << "nor is it taken away as damaged";
+  EXPECT_FALSE(store_.mount_root(web(), two.rootfs)) << "nor an empty folder a root";
+  EXPECT_THAT(layers(), SizeIs(3));
+  std::filesystem::remove(list);
+  std::filesystem::rename(aside, list);
+  EXPECT_EQ(system::read_file(root_of(two) / "large")->size(), kLarge);
+  remove(one);
+  EXPECT_THAT(layers(), SizeIs(2));
+}
+
 TEST_F(LayersTest, TwoThatAreUnpackedAtOnceUnpackTheirBaseOnce) {
   std::vector<std::string> tags = {"a", "b", "c"};
   for (const std::string& tag : tags) {
