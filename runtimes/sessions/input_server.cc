@@ -57,7 +57,8 @@ void InputServer::handle(const std::vector<pollfd>& fds, std::size_t first) {
     }
   }
   for (std::size_t at = connections_.size(); at-- > 0;) {
-    if (!goes_on[at]) {
+    // Another may have ended the input for which this one waits.
+    if (!goes_on[at] || (!input_.valid() && !connections_[at].waiting.empty())) {
       connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(at));
     }
   }
