@@ -1,6 +1,7 @@
 #include "agent/jobs/queries/spec_refusals.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,8 +11,10 @@
 namespace drover::jobs {
 namespace {
 
-/// Most of it is reading the spec once more, which a large one makes slow.
+/// Most of it is reading the spec once more, which a large one makes slow: whoever may ask this,
+/// and that is everybody, must not keep the node's processors with it.
 constexpr int kMostAsked = 300;
+constexpr std::chrono::seconds kMostTime{2};
 constexpr int kDeepest = 3;
 
 /// A member's name, or an element's number.
@@ -100,7 +103,7 @@ class Search {
       document_ = without(std::move(document_), culprit);
       error = ask(document_).value_or(std::nullopt);
     }
-    if (asked_ >= kMostAsked) {
+    if (is_cut_) {
       found.push_back({"/spec", Error{Code::refused,
                                       "there may be more: so much is refused of it that not all of "
                                       "it was looked at",
@@ -142,7 +145,8 @@ class Search {
     for (const std::string& step : steps) {
       Place place = above;
       place.push_back(step);
-      if (asked_ >= kMostAsked) {
+      if (asked_ >= kMostAsked || std::chrono::steady_clock::now() - began_ >= kMostTime) {
+        is_cut_ = true;
         return {};
       }
       const auto now = ask(without(document_, place));
@@ -195,6 +199,8 @@ class Search {
   const SpecCheck& check_;
   const system::Stop& stop_;
   int asked_ = 0;
+  bool is_cut_ = false;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace

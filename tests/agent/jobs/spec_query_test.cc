@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "agent/jobs/queries/spec_refusals.h"
@@ -99,6 +100,24 @@ TEST(SpecRefusalsTest, AHostileSpecEndsTheSearch) {
   };
   EXPECT_EQ(pointers("{\"env\":{" + env + "}}", check).back(), "/spec") << "and says so";
   EXPECT_LE(asked, 310);
+}
+
+// Whoever may only look has two threads of the node's busy with it, and others' questions wait.
+TEST(SpecRefusalsTest, OneThatIsSlowToReadEndsTheSearchByItsTime) {
+  std::string env;
+  for (int i = 0; i < 300; ++i) {
+    env += (i == 0 ? "\"V" : ",\"V") + std::to_string(i) + "\":\"\"";
+  }
+  int asked = 0;
+  const SpecCheck slow = [&asked](const ContainerSpec& spec) -> Result<> {
+    ++asked;
+    const auto begun = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(100)) {
+    }
+    return spec.env.empty() ? Result<>() : fail(Code::refused, "{}", spec.env.rbegin()->first);
+  };
+  EXPECT_EQ(pointers("{\"env\":{" + env + "}}", slow).back(), "/spec");
+  EXPECT_LE(asked, 30);
 }
 
 class SpecQueryTest : public NodeFixture {
