@@ -113,6 +113,14 @@ Result<> check_choices(const ContainerSpec& wish, RuntimeKind kind, bool apparmo
                 "inside is none of them; leave one of both out",
                 to_string(kind));
   }
+  for (const SecretSpec& secret : wish.secrets) {
+    if (wish.security.user_namespace == "auto" && std::max(secret.uid, secret.gid) >= kUsersOfOne) {
+      return fail(Code::refused,
+                  "{}, secrets: {} cannot be user {}'s and group {}'s: with user_namespace auto "
+                  "there are none from {} on inside",
+                  to_string(kind), secret.name, secret.uid, secret.gid, kUsersOfOne);
+    }
+  }
   for (const DeviceSpec& device : wish.devices) {
     if (is_no_place_for_node(device.target)) {
       return fail(Code::refused, "{}, devices: there can be none at {}", to_string(kind),

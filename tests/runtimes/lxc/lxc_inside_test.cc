@@ -200,6 +200,23 @@ TEST_F(LxcInsideTest, ADeviceOutsideDevIsRefused) {
   EXPECT_TRUE(runtime_.accepts(container_.spec));
 }
 
+// Added to the first of the container's it would be an id of the node that is another's, or none.
+TEST_F(LxcInsideTest, ASecretOfAnIdThatIsNotInsideIsRefused) {
+  container_.spec.rootfs = root_;
+  container_.spec.security.user_namespace = "auto";
+  SecretSpec& key = container_.spec.secrets.emplace_back();
+  key.name = "key";
+  key.uid = key.gid = 65535;
+  EXPECT_TRUE(runtime_.accepts(container_.spec));
+  key.gid = 65536;
+  const auto accepted = runtime_.accepts(container_.spec);
+  ASSERT_FALSE(accepted);
+  EXPECT_EQ(accepted.error().code, Code::refused);
+  EXPECT_THAT(accepted.error().message, AllOf(HasSubstr("secrets"), HasSubstr("65536")));
+  container_.spec.security.user_namespace = "host";
+  EXPECT_TRUE(runtime_.accepts(container_.spec));
+}
+
 // A volume's content is whoever's writes there, and what a link leads to is on the node.
 TEST_F(LxcInsideTest, ADeviceBelowALinkOfAVolumeIsNotMadeOutsideDev) {
   std::filesystem::create_directories(folder_ / "volume");
