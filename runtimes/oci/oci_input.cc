@@ -13,6 +13,12 @@
 #include "runtimes/sessions/session_socket.h"
 
 namespace drover::runtimes {
+namespace {
+
+/// It answers within milliseconds; less than the watchdog's time.
+constexpr std::chrono::seconds kRelayTime{5};
+
+}  // namespace
 
 Result<system::UniqueFd> OciRuntime::connect_to_relay(const ContainerName& name) {
   const std::lock_guard lock(relays_);
@@ -25,6 +31,8 @@ Result<system::UniqueFd> OciRuntime::connect_to_relay(const ContainerName& name)
   const system::UniqueFd listener = TRY(listen_at(bundle));
   system::RunOptions options;
   options.child.descriptors = {{listener.get(), kSessionListener}};
+  // The loop's thread waits for it.
+  options.timeout = kRelayTime;
   const Stop never;
   const system::Output said = TRY(
       system::run({options_.exec_program.native(), "--relay", bundle.native()}, never, options));
