@@ -129,8 +129,8 @@ bool place_descriptors(Prepared& prepared) {
   if (options.before_exec && !options.before_exec()) {
     give_up(errno == 0 ? EPERM : errno);
   }
-  execvpe(prepared.argv_pointers[0], prepared.argv_pointers.data(),
-          prepared.environment_pointers.data());
+  execvpe(options.program.empty() ? prepared.argv_pointers[0] : options.program.c_str(),
+          prepared.argv_pointers.data(), prepared.environment_pointers.data());
   give_up(errno);
   _exit(127);
 }

@@ -30,6 +30,8 @@ struct ChildOptions {
   /// runtime that finds NOTIFY_SOCKET waits for a READY=1 that does not come).
   std::map<std::string, std::string> env{};
   std::string working_folder{};
+  /// The file to run, where that is not the first of the arguments (SealedProgram).
+  std::string program{};
   /// Descriptors of ours and the numbers they get in the child; all others are closed. Standard
   /// input, output and error are /dev/null where they are not named here.
   std::vector<std::pair<int, int>> descriptors{};

@@ -2,6 +2,7 @@
 #include "runtimes/images/image_user.h"
 #include "runtimes/lxc/lxc_runtime.h"
 #include "runtimes/lxc/lxc_tools.h"
+#include "runtimes/sessions/run_inside.h"
 #include "runtimes/sessions/session_input.h"
 #include "runtimes/sessions/session_socket.h"
 
@@ -30,7 +31,7 @@ Result<LxcStart> LxcRuntime::make_session(const Container& container, const Exec
 Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& request,
                              const Sink& out, const Sink& err, const Stop& stop) {
   const LxcStart start = TRY(make_session(container, request, stop));
-  return lxc_exec(start.lxc_path, start.name, start.request, out, err, stop, start.settings);
+  return run_inside(options_.exec_program, start, out, err, stop);
 }
 
 Result<std::unique_ptr<ProgramInput>> LxcRuntime::open_own_input(const Container& container) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "agent/system/child.h"
+#include "agent/system/sealed_program.h"
 #include "runtimes/exit_file.h"
 #include "runtimes/images/root_image.h"
 #include "runtimes/journal_log.h"
@@ -207,6 +208,9 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
        "--log-files", std::to_string(log.files), "--exit-file",
        layout_.exit_file(container.name).native(), "--pid-file",
        layout_.pid_file(container.name).native()});
+  const system::SealedProgram sealed =
+      TRY(system::SealedProgram::open(options_.monitor_program).context(what));
+  options.child.program = sealed.path();
   system::UniqueFd listener;
   if (container.spec.input) {
     listener = TRY(listen_at(folder));

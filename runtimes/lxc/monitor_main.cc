@@ -5,6 +5,7 @@
 // Called by liblxc with "--prepare FOLDER" it is that start's hook (prepare_root.h), with "--ended
 // FOLDER" the one of the end (lack_of_memory_note).
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -85,6 +86,8 @@ int main(int argc, char** argv) {
     fcntl(plan.listener, F_SETFD, FD_CLOEXEC);
   }
   umask(0077);
+  // Where it is run by a SealedProgram the kernel would call it by a number.
+  prctl(PR_SET_NAME, "drover-lxc");
   return system::run_detached(
       [&plan](const system::Started& started) { lxc::run_monitor(plan, started); },
       {plan.listener});

@@ -5,6 +5,7 @@
 
 #include "agent/system/child.h"
 #include "agent/system/crash_point.h"
+#include "agent/system/sealed_program.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/wait_for.h"
 #include "runtimes/sessions/session_input.h"
@@ -80,6 +81,12 @@ Result<> MonitoredSessions::begin_in(const SessionFiles& files, const Container&
   system::RunOptions options;
   options.timeout = kBeginTime;
   options.child.descriptors = {{listener.get(), kSessionListener}};
+  std::optional<system::SealedProgram> sealed;
+  if (std::holds_alternative<LxcStart>(plan.start)) {
+    system::SealedProgram program = TRY(system::SealedProgram::open(options_.program));
+    sealed.emplace(std::move(program));
+    options.child.program = sealed->path();
+  }
   const system::Output said =
       TRY(system::run({options_.program.native(), files.folder.native()}, stop, options));
   system::crash_point("exec with its monitor");

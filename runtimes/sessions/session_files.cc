@@ -10,6 +10,8 @@ namespace {
 constexpr std::array kCodes = {Code::cancelled, Code::timed_out, Code::unavailable, Code::not_found,
                                Code::conflict,  Code::refused,   Code::invalid};
 
+}  // namespace
+
 Code code_named(std::string_view name) {
   for (const Code code : kCodes) {
     if (to_string(code) == name) {
@@ -18,8 +20,6 @@ Code code_named(std::string_view name) {
   }
   return Code::broken;
 }
-
-}  // namespace
 
 Result<> write_outcome(const SessionFiles& files, const Result<int>& outcome) {
   const json::Object told = outcome ? json::Object{{"code", *outcome}}

@@ -29,6 +29,8 @@ struct SessionFiles {
   system::Path outcome() const { return folder / "outcome"; }
 };
 
+/// `broken` for what is the name of none.
+Code code_named(std::string_view name);
 /// The exit code, or why the program could not be begun.
 Result<> write_outcome(const SessionFiles& files, const Result<int>& outcome);
 /// None when there is none yet.

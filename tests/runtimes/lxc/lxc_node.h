@@ -103,7 +103,7 @@ class LxcNode : public testing::Test {
                        {}};
   Networks networks_{layout_, {}};
   ImageStore images_{layout_};
-  LxcRuntime runtime_{layout_, LxcOptions{DROVER_LXC, 0, 0}};
+  LxcRuntime runtime_{layout_, LxcOptions{DROVER_LXC, 0, 0, {}, DROVER_EXEC}};
 };
 
 }  // namespace drover::runtimes
