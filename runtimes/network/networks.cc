@@ -5,6 +5,7 @@
 #include "agent/core/ip_address.h"
 #include "agent/system/child.h"
 #include "agent/system/link.h"
+#include "agent/system/network_namespace.h"
 #include "agent/system/user_namespace.h"
 #include "runtimes/network/cni.h"
 #include "runtimes/network/host_end.h"
@@ -55,6 +56,12 @@ Result<> Networks::make_namespace(const ContainerName& name, const system::Stop&
     }
     // A file that pins nothing is what a crash in the middle leaves.
     std::filesystem::remove(pin, error);
+  }
+  // With the first one after a boot ip has what is mounted in the folder seen in all mount
+  // namespaces, as others who use it on the node expect.
+  const bool has_folder = TRY(is_mounted(pin.parent_path()));
+  if (users.empty() && has_folder) {
+    return system::make_pinned_network_namespace(pin);
   }
   TRY(add_namespace(id, users, stop));
   return run_ip({"-n", id, "link", "set", "lo", "up"}, stop);
