@@ -109,7 +109,8 @@ Result<> Provision::check() {
     return json::Value(json::Object{{"lower", record_.lower.native()},
                                     {"image", to_json(record_.container.image)}});
   };
-  const json::Value chosen = TRY(work_.once({.name = "container.check", .act = act}));
+  const json::Value chosen =
+      TRY(work_.once({.name = "container.check", .act = act, .goes_on = true}));
   record_.lower = chosen.at("lower").string_or("");
   record_.container.image = image_config_from_json(chosen.at("image"));
   return {};
@@ -131,11 +132,13 @@ Result<proxmox::Bridge> Provision::known_bridge(const NetworkSpec& spec) {
 
 Result<> Provision::make_folder() {
   const ContainerName& name = record_.container.name;
-  TRY(work_.once({.name = "folder.make", .act = [&]() -> Result<json::Value> {
+  TRY(work_.once({.name = "folder.make",
+                  .act = [&]() -> Result<json::Value> {
                     TRY(system::make_folders(node_.layout.containers(), 0700));
                     TRY(system::make_folders(node_.layout.container(name), 0700));
                     return json::Value();
-                  }}));
+                  },
+                  .goes_on = true}));
   return {};
 }
 
@@ -245,7 +248,8 @@ Result<> Provision::make_namespace() {
                                                       record_.container.user_namespace));
                     return json::Value();
                   },
-                  .again = true}));
+                  .again = true,
+                  .goes_on = true}));
   record_.container.netns = runtimes::Layout::netns(name);
   return {};
 }

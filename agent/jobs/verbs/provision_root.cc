@@ -70,7 +70,8 @@ Result<> Provision::mount_root() {
                     TRY(mount_root_of(node_, record_));
                     return json::Value();
                   },
-                  .again = true}));
+                  .again = true,
+                  .goes_on = true}));
   container.rootfs = node_.layout.rootfs(container.name);
   return {};
 }
