@@ -178,12 +178,18 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
 }
 
 Result<> OciRuntime::start(const Container& container, const Stop& stop) {
-  const LiveState now = TRY(require(container, "start", {Status::created}, stop));
   if (container.users != 0) {
+    const LiveState now = TRY(require(container, "start", {Status::created}, stop));
     const Spec spec = TRY(read_bundle(layout_.bundle(container.name)));
     TRY(give_streams(spec, now.pid).context("start container " + container.name.str()));
   }
-  return act(container, {"start", container.name.str()}, stop);
+  // Not asked before, which would take as long again: neither runtime starts one that is in another
+  // state, and says so.
+  const Result<> started = act(container, {"start", container.name.str()}, stop);
+  if (!started && started.error().code == Code::broken) {
+    TRY(require(container, "start", {Status::created}, stop));
+  }
+  return started;
 }
 
 Result<> OciRuntime::kill(const Container& container, int signal, const Stop& stop) {

@@ -1,9 +1,9 @@
 // OciRuntime: containers by runc or crun, each under a conmon of its own.
 //
 // runc and crun differ in what they answer for a verb that does not fit the state (crun says yes to
-// `resume` of a running one), so every verb reads the live state first and decides by it. After a
-// reboot the runtimes know nothing any more; a container whose bundle is still there is then
-// `stopped`, with the exit code where it had ended before.
+// `resume` of a running one), so every verb but `start` reads the live state first and decides by
+// it. After a reboot the runtimes know nothing any more; a container whose bundle is still there is
+// then `stopped`, with the exit code where it had ended before.
 #pragma once
 
 #include <initializer_list>
