@@ -18,6 +18,18 @@ namespace {
 /// It answers within milliseconds; less than the watchdog's time.
 constexpr std::chrono::seconds kRelayTime{5};
 
+/// Of all messages that conmon reads at once it does the first each time, until conmon 2.2
+/// (read_from_ctrl_buffer in src/ctrl.c). So each is as long as what it reads at once; and each is
+/// sent twice, because it hands a size on to itself by a second FIFO, on which two may meet all the
+/// same: the last one then meets its like.
+std::string resize_message(const TerminalSize& size) {
+  constexpr std::size_t kReadAtOnce = 199;
+  std::string message = fmt::format("1 {} {}", size.rows, size.columns);
+  message.resize(kReadAtOnce - 1, ' ');
+  message.push_back('\n');
+  return message + message;
+}
+
 }  // namespace
 
 Result<system::UniqueFd> OciRuntime::connect_to_relay(const ContainerName& name) {
@@ -59,8 +71,7 @@ Result<> OciRuntime::resize_own_terminal(const Container& container, const Termi
   if (!control.valid()) {
     return fail(Code::not_found, "the program of container {} has ended", container.name.str());
   }
-  // Of several that wait conmon 2.1 does the first each time (ctrl.c): the next one says it again.
-  return system::write_all(control.get(), fmt::format("1 {} {}\n", size.rows, size.columns));
+  return system::write_all(control.get(), resize_message(size));
 }
 
 }  // namespace drover::runtimes

@@ -1,7 +1,10 @@
 // What a container's own program reads, and its terminal.
 #include <poll.h>
 
+#include <csignal>
+
 #include "conformance.h"
+#include "runtimes/oci/pid_file.h"
 
 namespace drover::runtimes {
 namespace {
@@ -89,6 +92,24 @@ TEST_P(ConformanceOwnInput, ATerminalOfItsOwnHasItsSizeAndIsResized) {
   EXPECT_EQ(await_end(made).code, 3);
   EXPECT_THAT(printed(made), HasSubstr("40 100"));
   EXPECT_THAT(printed(made), HasSubstr("got word"));
+}
+
+TEST_P(ConformanceOwnInput, OfSeveralSizesThatWaitForItsMonitorTheLastOneCounts) {
+  if (is_guest() || kind() == RuntimeKind::lxc) {
+    GTEST_SKIP() << "its program has no terminal of its own";
+  }
+  Container made = shell("until stty size | grep '^40 100$'; do sleep 0.01; done");
+  made.spec.terminal = true;
+  run(made);
+  const pid_t monitor = pid_in(subject_->layout().pids() / (made.name.str() + ".monitor"));
+  ASSERT_GT(monitor, 0);
+  ASSERT_EQ(kill(monitor, SIGSTOP), 0);
+  for (const TerminalSize& size : {TerminalSize{90, 30}, TerminalSize{91, 31}, {100, 40}}) {
+    const auto resized = runtime_->resize_terminal(made, std::nullopt, size);
+    EXPECT_TRUE(resized) << to_text(resized.error());
+  }
+  ASSERT_EQ(kill(monitor, SIGCONT), 0);
+  EXPECT_EQ(await_end(made).code, 0);
 }
 
 }  // namespace
