@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -47,6 +48,14 @@ Result<std::string> read_line(int fd, const system::Stop& stop, std::chrono::mil
     text.append(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   }
   return text;
+}
+
+/// A file that may become no larger (RLIMIT_FSIZE, setrlimit(2)) would end conmon by this signal.
+/// With it ignored, which the exec keeps, the write fails: conmon goes on without what it could not
+/// write, whoever prints that does not wait, and both runtimes give their programs every signal's
+/// own effect back.
+bool ignore_full_files() {
+  return std::signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
 }
 
 std::string content_of(const Path& path) {
@@ -98,15 +107,15 @@ std::vector<std::string> Monitor::argv(const CommandLine& runtime, const Contain
 }
 
 Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
-                         MonitorStreams streams, const system::Stop& stop,
-                         std::chrono::milliseconds timeout, bool journal) const {
+                         MonitorStreams streams, MonitorLog log, const system::Stop& stop,
+                         std::chrono::milliseconds timeout) const {
   for (const Path& folder : {layout_.exits(), layout_.pids(), runtime.root()}) {
     TRY(system::make_folders(folder, 0700));
   }
   const Path said = layout_.container(name) / "monitor.log";
-  const system::UniqueFd log(
+  const system::UniqueFd errors(
       open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!log.valid()) {
+  if (!errors.valid()) {
     return fail(Code::broken, "create {}: {}", said.native(), std::strerror(errno));
   }
   system::Pipe sync = TRY(system::make_pipe());
@@ -114,8 +123,10 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   // conmon notes a lack of memory in the file "oom" of the folder it stands in.
   options.working_folder = layout_.bundle(name);
   options.env = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
-  options.descriptors = {{sync.write.get(), kSyncDescriptor}, {log.get(), 2}};
-  system::Child child = TRY(system::Child::start(argv(runtime, name, streams, journal), options));
+  options.descriptors = {{sync.write.get(), kSyncDescriptor}, {errors.get(), 2}};
+  options.before_exec = ignore_full_files;
+  system::Child child =
+      TRY(system::Child::start(argv(runtime, name, streams, log.journal), options));
   sync.write.reset();
   // The first of its two processes ends at once.
   const system::Ending started = TRY(child.wait(stop, timeout));
@@ -138,7 +149,32 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   }
   // Both are there now, so that their numbers are nobody else's.
   TRY(keep_start_time(layout_.pid_file(name)));
-  return keep_start_time(pid_file(name));
+  TRY(keep_start_time(pid_file(name)));
+  // Not before: what it creates would have the same bound for all files that it writes itself.
+  return bound_files(name, log.most_bytes);
+}
+
+Result<> Monitor::bound_files(const ContainerName& name, std::uint64_t bytes) const {
+  const system::UniqueFd monitor = find(name);
+  const pid_t pid = pid_in(pid_file(name));
+  rlimit bound{};
+  if (!monitor.valid() || prlimit(pid, RLIMIT_FSIZE, nullptr, &bound) != 0) {
+    return {};
+  }
+  bound.rlim_cur = std::min<rlim_t>(bytes, bound.rlim_max);
+  if (prlimit(pid, RLIMIT_FSIZE, &bound, nullptr) != 0 && errno != ESRCH) {
+    return fail(Code::broken, "bound the log of the monitor {}: {}", pid, std::strerror(errno));
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> Monitor::bound_of_files(const ContainerName& name) const {
+  const system::UniqueFd monitor = find(name);
+  rlimit bound{};
+  return monitor.valid() && prlimit(pid_in(pid_file(name)), RLIMIT_FSIZE, nullptr, &bound) == 0 &&
+                 bound.rlim_cur != RLIM_INFINITY
+             ? std::optional<std::uint64_t>(bound.rlim_cur)
+             : std::nullopt;
 }
 
 system::UniqueFd Monitor::find(const ContainerName& name) const {

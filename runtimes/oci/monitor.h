@@ -7,7 +7,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "agent/core/container_status.h"
 #include "agent/system/stop.h"
@@ -23,17 +26,29 @@ struct MonitorStreams {
   bool terminal = false;  ///< which is then what it reads, too
 };
 
+/// What becomes of what it prints.
+struct MonitorLog {
+  /// A file that has as many is written to no more, until the monitor is told to go on in another
+  /// one: what is printed until then is left out.
+  std::uint64_t most_bytes = 0;
+  bool journal = false;  ///< it goes to the node's journal as well (check_journal_name)
+};
+
 class Monitor {
  public:
   Monitor(Layout layout, Path conmon) : layout_(std::move(layout)), conmon_(std::move(conmon)) {}
 
   /// Starts conmon, which makes the container from Layout::bundle. Returns when the container is
   /// created, or with the runtime's own words when it could not be. On `stop` and at the deadline
-  /// conmon runs on; `end` ends it with what it had begun. With `journal` what the container prints
-  /// goes to the node's journal as well (check_journal_name).
+  /// conmon runs on; `end` ends it with what it had begun.
   Result<> create(const CommandLine& runtime, const ContainerName& name, MonitorStreams streams,
-                  const system::Stop& stop, std::chrono::milliseconds timeout,
-                  bool journal = false) const;
+                  MonitorLog log, const system::Stop& stop,
+                  std::chrono::milliseconds timeout) const;
+
+  /// Has it write no file that has more. One that has ended is success.
+  Result<> bound_files(const ContainerName& name, std::uint64_t bytes) const;
+  /// What it was bound to; nothing when it was not, or has ended.
+  std::optional<std::uint64_t> bound_of_files(const ContainerName& name) const;
 
   /// Waits until the monitor has ended, and with it written everything it has to say: it outlives
   /// the container by a moment. One that is not there is success; `timed_out` when it is still

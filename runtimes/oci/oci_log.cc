@@ -17,6 +17,8 @@ namespace {
 
 constexpr const char* kNoted = "trusted.drover.noted";
 
+constexpr std::uint64_t kPage = 4096;
+
 /// As its resize of a terminal (oci_input.cc), conmon takes this on the FIFO "ctl" of the bundle
 /// (src/ctrl.c): "2" has it open its logs anew. It makes a file beside and renames that, so nothing
 /// is left out.
@@ -49,6 +51,11 @@ bool was_told_nothing(const Path& part) {
 
 }  // namespace
 
+std::uint64_t OciRuntime::most_log_bytes(const ContainerSpec& spec) const {
+  const LogBounds bounds = bounds_of(spec.log, options_.log);
+  return bounds.file_bytes * bounds.files + options_.log_ahead_bytes;
+}
+
 Result<> OciRuntime::turn_log(const Container& container) {
   const LogBounds bounds = bounds_of(container.spec.log, options_.log);
   const Path log = layout_.log(container.name);
@@ -56,20 +63,35 @@ Result<> OciRuntime::turn_log(const Container& container) {
   struct stat found {};
   const bool is_begun = lstat(log.c_str(), &found) == 0;
   if (is_begun ? static_cast<std::uint64_t>(found.st_size) <= bounds.file_bytes
-               : !part_exists(aside)) {
+               : lstat(aside.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) {
     return {};
   }
+  const auto size = static_cast<std::uint64_t>(found.st_size);
+  const bool is_stopped = size >= most_log_bytes(container.spec) &&
+                          monitor_.bound_of_files(container.name).value_or(size + 1) <= size;
   if (is_begun) {
     TRY(set_aside_full_log(log, bounds));
     system::crash_point("log set aside before its monitor is told");
+    // The next part would be read as the rest of its last record.
+    TRY(is_stopped ? end_torn_record(aside) : Result<>());
   }
   const system::UniqueFd control = TRY(open_control(layout_.bundle(container.name)));
-  if (!control.valid() || is_told(control) || (!is_begun && !was_told_nothing(aside))) {
+  if (!control.valid() || is_told(control)) {
     return {};
+  }
+  if (!is_begun && !was_told_nothing(aside)) {
+    // It cannot grow any more, by which it would be seen that it was told nothing.
+    return is_stopped
+               ? monitor_.bound_files(container.name, size + options_.log_ahead_bytes + kPage)
+               : Result<>();
   }
   // What it writes until it takes the message is no sign that it has got none.
   lremovexattr(aside.c_str(), kNoted);
-  return system::write_all(control.get(), kOpenLogsAnew);
+  TRY(system::write_all(control.get(), kOpenLogsAnew));
+  return is_stopped ? fail(Code::unavailable,
+                           "it was full before droverd looked at it, and what was printed from "
+                           "then on until now is not in it")
+                    : Result<>();
 }
 
 }  // namespace drover::runtimes

@@ -158,8 +158,9 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   TRY(end_torn_record(layout_.log(name)));
   Result<> created = write_bundle(layout_, container, bundle_options());
   if (created) {
-    created = monitor_.create(runtime_, name, {container.spec.input, container.spec.terminal}, stop,
-                              kCreateTime, !container.spec.log.driver.empty());
+    created = monitor_.create(runtime_, name, {container.spec.input, container.spec.terminal},
+                              {most_log_bytes(container.spec), !container.spec.log.driver.empty()},
+                              stop, kCreateTime);
   }
   if (created) {
     return {};

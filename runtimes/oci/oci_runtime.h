@@ -29,6 +29,9 @@ struct OciOptions {
   std::uint64_t default_memory_mib = 0;
   LogBounds log{};
   Path exec_program{};  ///< drover-exec
+  /// What a container may print between two looks at its log, beyond all that its files may have,
+  /// before some of it is left out: for 700 MB conmon takes a processor for a second.
+  std::uint64_t log_ahead_bytes = std::uint64_t{1} << 30;
 };
 
 /// Without changing state of its own: what is true stands with the runtime, conmon and the bundle.
@@ -62,6 +65,8 @@ class OciRuntime final : public Runtime {
   Result<std::unique_ptr<ProgramInput>> open_own_input(const Container& container) override;
   Result<> resize_own_terminal(const Container& container, const TerminalSize& size) override;
   BundleOptions bundle_options() const;
+  /// How large a file of its log may become while nobody turns it.
+  std::uint64_t most_log_bytes(const ContainerSpec& spec) const;
   /// `not_found` when neither the runtime nor a bundle of the same job is there.
   Result<LiveState> live(const Container& container, const Stop& stop) const;
   /// The live state when it is one of `legal`, else `conflict`.
