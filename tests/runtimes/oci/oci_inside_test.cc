@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cerrno>
 #include <thread>
 
+#include "agent/system/child.h"
 #include "oci_node.h"
 
 namespace drover::runtimes {
@@ -71,6 +74,38 @@ TEST_P(OciInsideTest, TheSeccompProfileFilters) {
   ASSERT_TRUE(exit) << to_text(exit.error());
   EXPECT_EQ(exit->code, 1);
   EXPECT_THAT(node_.log(container), HasSubstr("Operation not permitted"));
+}
+
+/// A program of 32 bits that ends with the error migrate_pages(2) gives it: EINVAL, for its
+/// arguments.
+void make_program_of_32_bits(const Path& file) {
+  // clang-format off
+  constexpr std::array<unsigned char, 117> kProgram{
+      0x7f, 'E', 'L', 'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,  // for a processor i386
+      2, 0, 3, 0, 1, 0, 0, 0, 0x54, 0x80, 0x04, 0x08, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+      0x34, 0, 0x20, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+      1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x04, 0x08, 0, 0x80, 0x04, 0x08, 117, 0, 0, 0, 117, 0, 0, 0,
+      5, 0, 0, 0, 0, 0x10, 0, 0,
+      0xb8, 0x26, 0x01, 0, 0,  // migrate_pages(0, 0, NULL, NULL)
+      0x31, 0xdb, 0x31, 0xc9, 0x31, 0xd2, 0x31, 0xf6, 0xcd, 0x80,
+      0xf7, 0xd8, 0x89, 0xc3,  // exit(-result)
+      0xb8, 0x01, 0, 0, 0, 0xcd, 0x80, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90};
+  // clang-format on
+  std::ofstream(file, std::ios::binary)
+      .write(static_cast<const char*>(static_cast<const void*>(kProgram.data())), kProgram.size());
+  std::filesystem::permissions(file, std::filesystem::perms::all);
+}
+
+TEST_P(OciInsideTest, AProgramOf32BitsRunsAndIsFilteredAsAnyOther) {
+  const Path file = node_.rootfs / "bin/old";
+  make_program_of_32_bits(file);
+  const system::Stop never;
+  const auto outside = system::run({file.native()}, never);
+  if (!outside || outside->ending.code != EINVAL) {
+    GTEST_SKIP() << "this machine's kernel runs no program of 32 bits";
+  }
+  const Container container = node_.container({"/bin/old"});
+  EXPECT_EQ(node_.run(container).code, EPERM) << "the profile has a rule for the call";
 }
 
 TEST_P(OciInsideTest, VolumesAreThereAndReadOnlyOnesCannotBeWritten) {
