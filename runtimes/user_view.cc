@@ -35,6 +35,7 @@ struct Seen {
   bool all_below = false;
 };
 
+/// The root is the first.
 std::vector<Seen> parts_of(const Layout& layout, const Container& container) {
   const ContainerName& name = container.name;
   std::vector<Seen> parts = {{layout.rootfs(name), Owners::as_they_are},
@@ -77,6 +78,20 @@ class View {
       : layout_(layout), container_(container), top_(layout.view(container.name)) {}
 
   Result<> make() {
+    TRY(prepare());
+    for (const Seen& part : parts_of(layout_, container_)) {
+      TRY(mount(part));
+    }
+    return {};
+  }
+
+  Result<> make_root() {
+    TRY(prepare());
+    return mount(parts_of(layout_, container_).front());
+  }
+
+ private:
+  Result<> prepare() {
     TRY(system::make_folders(layout_.run, 0711));
     TRY(system::make_folders(layout_.views(), 0711));
     TRY(system::make_folders(top_, 0710));
@@ -88,13 +103,9 @@ class View {
     }
     TRY(system::make_folders(layout_.names(container_.name), 0700));
     users_ = TRY(system::open_pinned_namespace(container_.user_namespace));
-    for (const Seen& part : parts_of(layout_, container_)) {
-      TRY(mount(part));
-    }
     return {};
   }
 
- private:
   Result<> mount(const Seen& part) {
     const Path target = seen_at(layout_, container_, part.place);
     const UniqueFd source = TRY(open_seen(part.place));
@@ -133,6 +144,14 @@ Result<std::vector<Path>> mounted_in(const Path& view) {
   }
   std::reverse(found.begin(), found.end());
   return found;
+}
+
+Result<> unmount_seen(const Path& mount) {
+  if (::umount2(mount.c_str(), UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT) {
+    return fail(errno == EBUSY ? Code::unavailable : Code::broken, "unmount {}: {}", mount.native(),
+                std::strerror(errno));
+  }
+  return {};
 }
 
 }  // namespace
@@ -182,6 +201,16 @@ Result<> make_view(const Layout& layout, const Container& container) {
       .context(fmt::format("container {} with users of its own", container.name.str()));
 }
 
+Result<> show_root(const Layout& layout, const Container& container) {
+  return View(layout, container)
+      .make_root()
+      .context(fmt::format("container {} with users of its own", container.name.str()));
+}
+
+Result<> hide_root(const Layout& layout, const ContainerName& name) {
+  return unmount_seen(layout.view(name) / layout.rootfs(name).filename());
+}
+
 Result<bool> has_view(const Layout& layout, const Container& container) {
   if (container.users == 0) {
     return true;
@@ -198,10 +227,7 @@ Result<> remove_view(const Layout& layout, const ContainerName& name) {
   const Path view = layout.view(name);
   const std::vector<Path> mounts = TRY(mounted_in(view));
   for (const Path& mount : mounts) {
-    if (::umount2(mount.c_str(), UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT) {
-      return fail(errno == EBUSY ? Code::unavailable : Code::broken, "unmount {}: {}",
-                  mount.native(), std::strerror(errno));
-    }
+    TRY(unmount_seen(mount));
   }
   return system::remove_tree(view);
 }

@@ -31,6 +31,11 @@ Path seen_at(const Layout& layout, const Container& container, const Path& place
 /// Makes the view, all of whose mounts are there below Layout::container. What is there already is
 /// success. `refused`, naming it, for a volume or bind whose file system shows no other owners.
 Result<> make_view(const Layout& layout, const Container& container);
+/// Mounts in it the root alone, of one whose root was changed, as make_view does; the rest may be
+/// there or not.
+Result<> show_root(const Layout& layout, const Container& container);
+/// Unmounts the root alone. Absent is success; `unavailable` while it is in use.
+Result<> hide_root(const Layout& layout, const ContainerName& name);
 /// Whether all of it is mounted. Of one without users of its own there is nothing to be.
 Result<bool> has_view(const Layout& layout, const Container& container);
 /// Absent is success; `unavailable` while something in it is in use.

@@ -255,7 +255,7 @@ Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower,
 
 Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower,
                                     const system::UniqueFd& opened, const system::UniqueFd& users,
-                                    std::uint32_t first) {
+                                    std::uint32_t first, const std::string& layers) {
   if (TRY(is_mounted(layout_.rootfs(name)))) {
     return {};
   }
@@ -268,17 +268,18 @@ Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower
   TRY(unmount_bind(below));
   TRY(system::make_folders(below, 0700));
   TRY(system::attach_mount(tree, below));
-  // The upper layer holds the node's ids, as they are: it is empty, so that nothing has to be
-  // changed but itself, and no file of it with set-user-ID is ever one of the node's root. An
-  // overlay would also not write into one with other owners, in which its maker is nobody.
-  const Path upper = layout_.root_layers(name, "") / "upper";
+  // The upper layer holds the node's ids, as they are: it is empty, or was written by these users,
+  // so that nothing has to be changed but itself, and no file of it with set-user-ID is ever one of
+  // the node's root. An overlay would also not write into one with other owners, in which its maker
+  // is nobody.
+  const Path upper = layout_.root_layers(name, layers) / "upper";
   Result<> mounted = system::make_folders(upper);
   if (mounted && ::chown(upper.c_str(), first, first) != 0) {
     mounted = fail(Code::broken, "give {} to root of container {}: {}", upper.native(), name.str(),
                    std::strerror(errno));
   }
   if (mounted) {
-    mounted = mount_overlay(name, lower, named_below(tree, parts.layers), "");
+    mounted = mount_overlay(name, lower, named_below(tree, parts.layers), layers);
   }
   TRY(unmount_bind(below));
   return mounted;

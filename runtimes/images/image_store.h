@@ -79,7 +79,7 @@ class ImageStore {
   /// the node; what is written belongs to these. `refused` where the file system of `lower` cannot.
   Result<> mount_root_for(const ContainerName& name, const Path& lower,
                           const system::UniqueFd& opened, const system::UniqueFd& users,
-                          std::uint32_t first);
+                          std::uint32_t first, const std::string& layers = "");
   /// Unmounts it; what was written stays. Absent is success.
   Result<> leave_root(const ContainerName& name, const system::Stop& stop);
   /// The same, and removes what was written to it and to its former ones.

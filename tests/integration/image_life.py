@@ -81,6 +81,30 @@ class ImageLife(unittest.TestCase):
         self.node.drover("rm", "--force", "keeps-its")
         self.node.drover("image", "rm", image)
 
+    def test_one_with_users_of_its_own_is_upgraded_and_goes_back(self):
+        drover = self.node.drover
+        layout = self.node.work / "owned"
+        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
+        for colour in ["red", "blue"]:
+            subprocess.run(["umoci", "tag", "--image", f"{layout}:busybox", colour], check=True)
+            subprocess.run(["umoci", "config", "--image", f"{layout}:{colour}", "--config.env", f"COLOUR={colour}"], check=True)
+        serve = f"echo $COLOUR >>/data/colours; echo $COLOUR >>/colours; {SERVE % 0}"
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                name = f"owned-{runtime}"
+                drover("run", "--runtime", runtime, "--name", name, "--userns", "auto", "--image", f"oci:{layout}:red",
+                       "--volume", "data:/data", "--network", "none", "--", "sh", "-c", serve)
+                self.await_colours(name, ["red", "red"])
+                users = self.node.inspect(name)["users"]
+                drover("upgrade", name, "--image", f"oci:{layout}:blue", "--watch", "0")
+                self.await_colours(name, ["red", "blue", "blue"])
+                self.assertEqual(self.node.inspect(name)["users"], users)
+                self.assertEqual(drover("exec", name, "--", "stat", "-c", "%u", "/bin/busybox", "/colours").stdout.split(),
+                                 ["0", "0"])
+                drover("upgrade", name, "--rollback", "--watch", "0")
+                self.await_colours(name, ["red", "blue", "red", "red", "red"])
+                drover("rm", "--force", name)
+
     def test_an_upgrade_keeps_volumes_and_addresses_and_goes_back(self):
         drover = self.node.drover
         layout = self.node.work / "versions"

@@ -4,6 +4,7 @@
 
 #include "agent/jobs/allowed_folders.h"
 #include "agent/system/user_namespace.h"
+#include "runtimes/user_view.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
@@ -35,7 +36,7 @@ Result<> change_record(Journal& journal, const std::string& container,
 
 Result<> change_root(Work& work, const Node& node, const Target& target, const Root& to,
                      const Root& from) {
-  TRY(node.images.leave_root(target.container().name, work.stop()));
+  TRY(leave_root_of(node, target.record, work.stop()));
   ContainerRecord changed = target.record;
   TRY(work.write([&](Books& books) {
     return change_record(books.journal(), target.row.name, [&](ContainerRecord& record) {
@@ -44,7 +45,9 @@ Result<> change_root(Work& work, const Node& node, const Target& target, const R
       changed = record;
     });
   }));
-  return mount_root_of(node, changed);
+  TRY(mount_root_of(node, changed));
+  return changed.container.users == 0 ? Result<>()
+                                      : runtimes::show_root(node.layout, changed.container);
 }
 
 Result<> keep_changed_root(Work& work, const Target& target) {
@@ -105,9 +108,19 @@ Result<> mount_root_of(const Node& node, const ContainerRecord& record) {
   if (record.container.users == 0) {
     return node.images.mount_root(name, record.lower, lower, record.layers);
   }
+  // A reboot may have come since they were made.
+  TRY(runtimes::make_own_users(node.layout, name, record.container.users));
   const system::UniqueFd users =
       TRY(system::open_pinned_namespace(record.container.user_namespace));
-  return node.images.mount_root_for(name, record.lower, lower, users, record.container.users);
+  return node.images.mount_root_for(name, record.lower, lower, users, record.container.users,
+                                    record.layers);
+}
+
+Result<> leave_root_of(const Node& node, const ContainerRecord& record, const system::Stop& stop) {
+  if (record.container.users != 0) {
+    TRY(runtimes::hide_root(node.layout, record.container.name));
+  }
+  return node.images.leave_root(record.container.name, stop);
 }
 
 }  // namespace drover::jobs

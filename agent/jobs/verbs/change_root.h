@@ -37,5 +37,8 @@ Result<system::UniqueFd> open_lower(const Node& node, const ContainerRecord& rec
 
 /// Mounts its root as the record has it. Mounted already is success.
 Result<> mount_root_of(const Node& node, const ContainerRecord& record);
+/// Unmounts it, also where users of the container's own are shown it (user_view.h), so that another
+/// can be mounted in its place. Absent is success.
+Result<> leave_root_of(const Node& node, const ContainerRecord& record, const system::Stop& stop);
 
 }  // namespace drover::jobs

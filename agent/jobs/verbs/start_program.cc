@@ -122,6 +122,15 @@ bool is_up(const Result<runtimes::State>& state) {
 
 }  // namespace
 
+Result<> mount_missing(Work& work, const Node& node, Target& target) {
+  Provision provision(work, node, target.record);
+  const bool network = TRY(provision.has_namespace());
+  if (TRY(provision.is_mounted()) && network) {
+    return {};
+  }
+  return renew(work, provision, target, !network);
+}
+
 std::int64_t steps_to_start(const Target& target) {
   const bool anew =
       target.row.status != Status::created && !target.runtime->capabilities().restartable;

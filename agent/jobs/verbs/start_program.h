@@ -12,6 +12,10 @@ namespace drover::jobs {
 /// wanted running from here on. `steps_before`: that the job has done already.
 Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before);
 
+/// Mounts again, and joins networks again, what a reboot has taken away of one whose runtime is to
+/// have it made; fills in `target.record`. Nothing is done where all is there.
+Result<> mount_missing(Work& work, const Node& node, Target& target);
+
 /// Of a start that did not come to its end: what it has started ends when the job `was_stopped`, by
 /// a cancel or its deadline, and its wish is given back.
 Result<> undo_start(Work& work, const Target& target, bool was_stopped);

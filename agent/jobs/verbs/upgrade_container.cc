@@ -57,12 +57,6 @@ Result<> check_has_image(const Target& target) {
     return fail(Code::conflict, "container {} is {}, and is to be deleted", target.row.name,
                 to_string(target.row.status));
   }
-  if (target.container().users != 0) {
-    return fail(Code::refused,
-                "container {} has users of its own, whose view of its root is not changed: make "
-                "another container of the image",
-                target.row.name);
-  }
   const ContainerSpec& spec = target.container().spec;
   return spec.rootfs.empty() ? Result<>()
                              : fail(Code::refused,
@@ -175,10 +169,10 @@ Result<> start_and_watch(Work& work, const Node& node, Target& target) {
 }
 
 /// One that was made and never started is so again.
-Result<> create(Work& work, const Node& node, const Target& target) {
+Result<> create(Work& work, const Node& node, Target& target) {
+  TRY(mount_missing(work, node, target));
   Step step{.name = "runtime.create"};
   step.act = [&]() -> Result<json::Value> {
-    TRY(mount_root_of(node, target.record));
     TRY(target.runtime->create(target.container(), work.stop()));
     return json::Value();
   };
@@ -238,7 +232,7 @@ Result<> go_back(Work& work, const Node& node, const Target& target, const Upgra
       TRY(note(work, target, Status::stopped, now ? now->exit.value_or(Exit{}) : Exit{}));
     }
     TRY(target.runtime->remove(target.container(), true, work.stop()));
-    TRY(node.images.leave_root(target.container().name, work.stop()));
+    TRY(leave_root_of(node, record, work.stop()));
   }
   TRY(put_root_back(work, target, upgrade.from, is_changed));
   std::set<std::string> kept = {upgrade.from.layers};
