@@ -15,6 +15,7 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/growth.h"
 #include "agent/jobs/limits.h"
+#include "agent/jobs/own_users.h"
 #include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "agent/system/secret_store.h"
@@ -39,6 +40,12 @@ Result<> check_folder(const Node& node, const path& wanted) {
     TRY(allowed_folder(node.config, wanted));
   }
   return {};
+}
+
+/// `refused` where the kernel cannot show a root's files to users of a container's own.
+Result<> check_own_users(const Node& node, const ContainerSpec& spec, RuntimeKind kind) {
+  return wants_own_users(spec, kind) ? node.images.check_other_owners().context("user_namespace")
+                                     : Result<>();
 }
 
 Result<> check_networks(const Node& node, const std::vector<NetworkSpec>& networks) {
@@ -327,6 +334,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
   TRY(check_log(node.config.log, spec.log));
   if (!runtime->capabilities().provisions_itself) {
     TRY(check_gateways(*spec.networks));
+    TRY(check_own_users(node, spec, kind));
   }
   for (const VolumeSpec& volume : spec.volumes) {
     if (volume.from.empty()) {

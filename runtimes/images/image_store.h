@@ -80,6 +80,9 @@ class ImageStore {
   Result<> mount_root_for(const ContainerName& name, const Path& lower,
                           const system::UniqueFd& opened, const system::UniqueFd& users,
                           std::uint32_t first, const std::string& layers = "");
+  /// `refused` where that cannot be, by the kernel or the file system of images: found out once, by
+  /// doing it. What cannot even be tried is left to the mount.
+  Result<> check_other_owners();
   /// Unmounts it; what was written stays. Absent is success.
   Result<> leave_root(const ContainerName& name, const system::Stop& stop);
   /// The same, and removes what was written to it and to its former ones.
@@ -155,6 +158,8 @@ class ImageStore {
   std::shared_mutex blobs_in_use_;   // shared while they are fetched and unpacked
   std::shared_mutex layers_in_use_;  // shared while some are unpacked for an image
   ImageFlights flights_;
+  std::mutex owners_mutex_;
+  std::optional<Result<>> other_owners_;  // guarded by owners_mutex_
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Root>> roots_;  // guarded by mutex_
 };

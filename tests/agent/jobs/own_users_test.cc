@@ -120,6 +120,24 @@ TEST_F(OwnUsers, AreItsOwnAsLongAsItIsThere) {
   EXPECT_FALSE(std::filesystem::exists(web.user_namespace));
 }
 
+TEST_F(OwnUsers, AreRefusedBeforeAJobIsAcceptedWhereNoRootCanBeMountedForThem) {
+  // As a kernel before Linux 5.19: an overlay shows no other owners.
+  for (const runtimes::Path& made :
+       {folder_ / "lower", folder_ / "upper", folder_ / "work", layout_.images()}) {
+    std::filesystem::create_directories(made);
+  }
+  const std::string options = fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work",
+                                          folder_.path().native());
+  ASSERT_EQ(mount("test", layout_.images().c_str(), "overlay", 0, options.c_str()), 0);
+  const Answer answer = submit(with_own_users("j1", "web-1"));
+  EXPECT_EQ(answer.kind, "error");
+  EXPECT_THAT(json::write(answer.body), HasSubstr("\"refused\""));
+  EXPECT_THAT(json::write(answer.body), HasSubstr("user_namespace: this node cannot give"));
+  EXPECT_FALSE(journal_->job("j1").value());
+  EXPECT_EQ(run(with_volume(run_job("j2", "web-2"))).state, JobState::succeeded);
+  EXPECT_EQ(umount2(layout_.images().c_str(), MNT_DETACH), 0);
+}
+
 TEST_F(OwnUsers, ComeBackAfterAReboot) {
   ASSERT_EQ(run(with_own_users("j1", "web-1")).state, JobState::succeeded);
   const runtimes::Container web = container("web-1");

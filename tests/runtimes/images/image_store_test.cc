@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -139,6 +140,30 @@ TEST_F(ImageStoreTest, ALowerFolderWithCommaAndColonIsMounted) {
   ASSERT_TRUE(mounted) << mounted.error().message;
   EXPECT_TRUE(std::filesystem::exists(layout_.rootfs(web()) / "inside"));
   ASSERT_TRUE(store.unmount_root(web(), stop_));
+}
+
+TEST_F(ImageStoreTest, WhetherUsersOfAContainersOwnCanHaveARootIsTriedOnce) {
+  ImageStore here(layout_);
+  const auto can = here.check_other_owners();
+  EXPECT_TRUE(can) << can.error().message;
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.images())) << "nothing is left of it";
+  // An overlay shows no other owners.
+  const Path other = folder_ / "other";
+  for (const char* name : {"lower", "upper", "work", "other/images"}) {
+    std::filesystem::create_directories(folder_ / name);
+  }
+  const std::string options = fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work",
+                                          folder_.path().native());
+  ASSERT_EQ(mount("test", (other / "images").c_str(), "overlay", 0, options.c_str()), 0);
+  ImageStore there(Layout{.state = other});
+  for (int i = 0; i < 2; ++i) {
+    const auto cannot = there.check_other_owners();
+    ASSERT_FALSE(cannot);
+    EXPECT_EQ(cannot.error().code, Code::refused);
+    EXPECT_THAT(cannot.error().message, HasSubstr("users of its own"));
+    EXPECT_TRUE(std::filesystem::is_empty(other / "images"));
+    umount2((other / "images").c_str(), MNT_DETACH);  // it is not asked again
+  }
 }
 
 TEST_F(ImageStoreTest, WhatIsMissingIsNamed) {
