@@ -37,8 +37,8 @@ void add_pull(CLI::App& group, Action& action) {
        "Fetch and unpack images, so that containers start at once, or fetch a template of Proxmox",
        Verb::image_pull, was_there},
       arguments, "IMAGE",
-      "Images, as docker://HOST/REPOSITORY:TAG, oci:/LAYOUT:TAG, oci-archive:/FILE or "
-      "docker-archive:/FILE, or a template as STORAGE:vztmpl/FILE");
+      "Images, as docker://HOST/REPOSITORY:TAG, oci:/LAYOUT:TAG, oci-archive:/FILE, "
+      "docker-archive:/FILE or template:/FILE, or a template of guests as STORAGE:vztmpl/FILE");
   command
       ->add_option("--from", arguments->options.from,
                    "Where the template is fetched: https://..., docker://HOST/REPOSITORY:TAG (an "

@@ -16,7 +16,8 @@ struct Form {
 };
 constexpr std::array kForms{Form{"oci:", Kind::layout}, Form{"docker://", Kind::registry},
                             Form{"oci-archive:", Kind::oci_archive},
-                            Form{"docker-archive:", Kind::docker_archive}};
+                            Form{"docker-archive:", Kind::docker_archive},
+                            Form{"template:", Kind::root_archive}};
 constexpr std::size_t kMostShown = 300;
 
 /// Of Linux, as images call them (Go's GOARCH).
@@ -166,6 +167,9 @@ Result<ImageReference> read_form(std::string_view text, std::string_view rest, K
   if (std::any_of(rest.begin(), rest.end(), is_control)) {
     return wrong(text, "has control characters");
   }
+  if (kind == Kind::root_archive) {
+    return ImageReference{.kind = kind, .place = std::string(rest), .tag = {}, .digest = {}};
+  }
   return kind == Kind::layout ? read_layout(text, rest) : read_archive(text, rest, kind);
 }
 
@@ -199,7 +203,7 @@ Result<ImageReference> parse_image_reference(std::string_view text) {
   if (form == kForms.end()) {
     return wrong(text,
                  "is of none of the forms oci:/PATH/OF/LAYOUT:TAG, docker://HOST/REPOSITORY:TAG, "
-                 "oci-archive:/FILE and docker-archive:/FILE");
+                 "oci-archive:/FILE, docker-archive:/FILE and template:/FILE");
   }
   std::string_view rest = text.substr(form->prefix.size());
   const std::string_view architecture = architecture_in(rest);

@@ -15,6 +15,7 @@ struct ImageReference {
     registry,        ///< fetched from there
     oci_archive,     ///< a layout in a tar file of the node
     docker_archive,  ///< what docker save writes, a file of the node
+    root_archive,    ///< all files of a root in a tar file of the node: a template of Proxmox's
   };
   Kind kind = Kind::layout;
   std::string place;  ///< the absolute path; of a registry HOST/REPOSITORY, as it was named
@@ -27,9 +28,10 @@ struct ImageReference {
 };
 
 /// Of "oci:/LAYOUT:TAG", "oci:/LAYOUT@sha256:HEX", "docker://HOST/REPOSITORY:TAG",
-/// "docker://HOST/REPOSITORY@sha256:HEX", "oci-archive:/FILE[:TAG]" and
-/// "docker-archive:/FILE[:REPOSITORY:TAG]", each perhaps with "#ARCHITECTURE" behind, one that
-/// Linux runs on. `invalid`, with what is wrong, for every other text.
+/// "docker://HOST/REPOSITORY@sha256:HEX", "oci-archive:/FILE[:TAG]",
+/// "docker-archive:/FILE[:REPOSITORY:TAG]" and "template:/FILE", each perhaps with "#ARCHITECTURE"
+/// behind, one that Linux runs on. `invalid`, with what is wrong, for
+/// every other text.
 Result<ImageReference> parse_image_reference(std::string_view text);
 
 /// "HOST/REPOSITORY:TAG" or "HOST/REPOSITORY@sha256:HEX", the repository in lower case; the host

@@ -15,7 +15,8 @@ std::vector<Finding> examine_images(const Config& config) {
   if (!is_program(skopeo) && !is_program("/usr/local/bin/skopeo")) {
     return {{kAboutImages,
              true,
-             "skopeo is not there, without which images come from layouts of this node only",
+             "skopeo is not there, without which images come from layouts and templates of this "
+             "node only",
              {"apt install skopeo"}}};
   }
   std::vector<Finding> findings;

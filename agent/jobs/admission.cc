@@ -1,17 +1,14 @@
 #include "agent/jobs/admission.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
 #include <set>
 #include <utility>
 
-#include "agent/core/image_reference.h"
 #include "agent/core/ip_address.h"
+#include "agent/jobs/admit_image.h"
 #include "agent/jobs/admit_policy.h"
-#include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/growth.h"
 #include "agent/jobs/limits.h"
@@ -19,28 +16,11 @@
 #include "agent/jobs/reconcile/storage_watch.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "agent/system/secret_store.h"
-#include "proxmox/template_source.h"
 #include "runtimes/copy_source.h"
 #include "runtimes/journal_log.h"
 
 namespace drover::jobs {
 namespace {
-
-/// The path that an image or a rootfs names.
-path local_path(const ContainerSpec& spec) {
-  if (!spec.rootfs.empty()) {
-    return spec.rootfs;
-  }
-  const Result<ImageReference> image = parse_image_reference(spec.image);
-  return image && image->lies_on_node() ? path(image->place) : path();
-}
-
-Result<> check_folder(const Node& node, const path& wanted) {
-  if (!wanted.empty()) {
-    TRY(allowed_folder(node.config, wanted));
-  }
-  return {};
-}
 
 /// `refused` where the kernel cannot show a root's files to users of a container's own.
 Result<> check_own_users(const Node& node, const ContainerSpec& spec, RuntimeKind kind) {
@@ -134,34 +114,6 @@ Result<> check_log(const LogConfig& node, const LogPolicy& wanted) {
                             all, most);
 }
 
-/// `refused` where a job may fetch no templates to the storage.
-Result<> check_template_storage(const Node& node, const std::string& storage) {
-  const std::vector<std::string>& allowed = node.config.storage.template_storages;
-  TRY(node.all_templates());
-  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), storage) == allowed.end()) {
-    return fail(Code::refused, "storage {} is none of those this node allows templates on: {}",
-                storage, fmt::format("{}", fmt::join(allowed, ", ")));
-  }
-  return {};
-}
-
-Result<> admit_template(const Node& node, const JobRequest& request) {
-  const auto volume = TRY(proxmox::TemplateVolume::parse(request.target));
-  const auto source =
-      TRY(proxmox::TemplateSource::read(volume, request.options.from, request.options.checksum));
-  TRY(check_template_storage(node, volume.storage));
-  return source.kind == proxmox::TemplateSource::Kind::file ? check_folder(node, source.place)
-                                                            : Result<>();
-}
-
-/// One that a container is to get below its root.
-Result<> admit_root_image(const Node& node, const JobRequest& request) {
-  const std::string& reference = request.options.image;
-  TRY(admit_image_name(node.config.policy, reference));
-  const ImageReference image = TRY(parse_image_reference(reference));
-  return image.lies_on_node() ? check_folder(node, image.place) : Result<>();
-}
-
 /// What only some runtimes do with a container.
 struct Ability {
   Verb verb;
@@ -191,24 +143,6 @@ Result<> check_can(const runtimes::Runtime& runtime, const JobRequest& request,
 }
 
 }  // namespace
-
-Result<> admit_image(const Node& node, const JobRequest& request) {
-  if (request.verb != Verb::image_pull) {
-    return {};
-  }
-  TRY(admit_image_name(node.config.policy, request.target));
-  if (proxmox::names_template(request.target)) {
-    return admit_template(node, request);
-  }
-  if (!request.options.from.empty() || !request.options.checksum.empty()) {
-    return fail(Code::invalid,
-                "pull image {}: from and checksum are of templates of Proxmox "
-                "(STORAGE:vztmpl/FILE); every other image is where its name says",
-                request.target);
-  }
-  const ImageReference image = TRY(parse_image_reference(request.target));
-  return image.lies_on_node() ? check_folder(node, image.place) : Result<>();
-}
 
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request) {
   if (!request.options.image.empty()) {
@@ -329,7 +263,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
                 "volumes: a copy of a container has the volumes of that one, and no others; name "
                 "none");
   }
-  TRY(check_folder(node, local_path(spec)));
+  TRY(admit_root_of(node, spec, *runtime));
   TRY(check_networks(node, *spec.networks));
   TRY(check_log(node.config.log, spec.log));
   if (!runtime->capabilities().provisions_itself) {

@@ -15,9 +15,6 @@ ContainerSpec with_defaults(const Node& node, ContainerSpec spec, RuntimeKind ki
 /// The runtime the container gets: the job's own wish, else the node's rules.
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec);
 
-/// Whether this node would do such a job about an image at all; in the same way.
-Result<> admit_image(const Node& node, const JobRequest& request);
-
 /// Whether the container's runtime would do such a job at all. Loop's thread.
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request);
 

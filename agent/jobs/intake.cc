@@ -1,6 +1,7 @@
 #include "agent/jobs/intake.h"
 
 #include "agent/jobs/admission.h"
+#include "agent/jobs/admit_image.h"
 #include "agent/jobs/admit_network.h"
 #include "agent/jobs/drain.h"
 #include "agent/jobs/own_job.h"

@@ -32,15 +32,15 @@ class ImageStore {
   /// The same of a layout that is open already, whatever stands at its path now.
   Result<Image> ensure(const std::string& reference, const system::UniqueFd& layout,
                        const system::Stop& stop);
-  /// The image of a registry, as it is there now, or of an archive, `file`, as it is open: fetched
-  /// by skopeo, whose layers are looked after, and unpacked; what is here already is neither
-  /// fetched nor unpacked again. All that happens once for all who ask for `reference` meanwhile,
-  /// and until the last of them has gone by its `stop`. `tell` hears every `tell_every` how far it
-  /// is, when there is something new.
+  /// The image of a registry, as it is there now, or of an archive or a template, `file`, as it is
+  /// open: fetched by skopeo, or what template_layout.h makes of it, and unpacked; what is here
+  /// already is neither fetched nor unpacked again. All that happens once for all who ask for
+  /// `reference` meanwhile, and until the last of them has gone by its `stop`. `tell` hears every
+  /// `tell_every` how far it is, when there is something new.
   Result<Image> fetch(const std::string& reference, system::UniqueFd file, const system::Stop& stop,
                       const std::function<void(const std::string& line)>& tell,
                       std::chrono::milliseconds tell_every);
-  /// One of a registry or an archive that is here by its digest; none when it has to be fetched.
+  /// One of those that is here by its digest; none when it has to be fetched.
   Result<std::optional<Image>> find(const std::string& reference, const std::string& digest,
                                     const system::Stop& stop);
   /// Whether `ensure` would find it unpacked. False also for what names no image of a layout.

@@ -1,4 +1,4 @@
-// What an ImageStore fetches of registries and archives.
+// What an ImageStore fetches of registries, archives and templates.
 #include <filesystem>
 
 #include "agent/core/stable_hash.h"
@@ -6,6 +6,7 @@
 #include "runtimes/images/fetch_progress.h"
 #include "runtimes/images/image_folders.h"
 #include "runtimes/images/image_store.h"
+#include "runtimes/images/template_layout.h"
 
 namespace drover::runtimes {
 
@@ -73,7 +74,9 @@ Result<std::string> ImageStore::fetch_blobs(const ImageReference& reference,
       return fail(Code::broken, "link {}: {}", (folder / "layout/blobs").native(), error.message());
     }
     system::crash_point("image fetch begun");
-    TRY(fetch_by_skopeo(reference, file, folder, skopeo_, stop, line));
+    TRY(reference.kind == ImageReference::Kind::root_archive
+            ? make_template_layout(reference, file, folder, skopeo_, stop, line)
+            : fetch_by_skopeo(reference, file, folder, skopeo_, stop, line));
     system::crash_point("image fetched");
     std::string digest = TRY(tagged_digest({.layout = folder / "layout", .tag = "image"}));
     damaged = TRY(blobs_.drop_damaged(digest, stop));

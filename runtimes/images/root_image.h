@@ -6,7 +6,8 @@
 
 namespace drover::runtimes {
 
-/// `refused` for a spec without rootfs whose image is no layout, archive or image of a registry.
+/// `refused` for a spec without rootfs whose image is no layout, archive, template or image of a
+/// registry.
 /// For runc, crun and lxc.
 Result<> check_root_image(const ContainerSpec& spec, RuntimeKind kind);
 

@@ -13,8 +13,37 @@ namespace drover::runtimes {
 namespace {
 
 constexpr std::chrono::minutes kUnpackTimeout{30};
+constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
+constexpr std::string_view kConfigurationType = "application/vnd.oci.image.config.v1+json";
+
+/// Writes a blob among the layout's own; its descriptor.
+Result<json::Object> write_blob(const Path& blobs, std::string_view type,
+                                const json::Object& blob) {
+  const std::string text = json::write(blob);
+  const std::string digest = sha256_digest(text);
+  TRY(system::write_atomically(blobs / digest.substr(digest.find(':') + 1), text));
+  return json::Object{
+      {"mediaType", type}, {"digest", digest}, {"size", static_cast<std::uint64_t>(text.size())}};
+}
 
 }  // namespace
+
+Result<json::Object> write_manifest(const Path& blobs, const ImageLayer& layer,
+                                    std::string_view architecture, const json::Object& config) {
+  const json::Object configuration = TRY(write_blob(
+      blobs, kConfigurationType,
+      {{"architecture", architecture},
+       {"os", "linux"},
+       {"config", config},
+       {"rootfs", json::Object{{"type", "layers"}, {"diff_ids", json::Array{layer.diff_id}}}}}));
+  const json::Object described{
+      {"mediaType", layer.media_type}, {"digest", layer.digest}, {"size", layer.bytes}};
+  return write_blob(blobs, kManifestType,
+                    {{"schemaVersion", 2},
+                     {"mediaType", kManifestType},
+                     {"config", configuration},
+                     {"layers", json::Array{described}}});
+}
 
 Result<> write_layout(const Path& folder, json::Object manifest) {
   TRY(system::make_folders(folder, 0700));

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "agent/core/json.h"
 #include "agent/system/stop.h"
@@ -12,6 +13,12 @@ namespace drover::runtimes {
 
 /// The number under which umoci has the layout that the image came from.
 inline constexpr int kSourceOfUmoci = 3;
+
+/// Writes into `blobs`, the folder blobs/sha256 of a layout, the configuration and the manifest of
+/// an image with this one layer, which is for the caller to add. `config` says of its program what
+/// read_image_config reads. The manifest's descriptor.
+Result<json::Object> write_manifest(const Path& blobs, const ImageLayer& layer,
+                                    std::string_view architecture, const json::Object& config);
 
 /// index.json and oci-layout of a layout in `folder`, whose only image is `manifest`, a descriptor
 /// (OCI image spec), tagged "image". Its blobs are for the caller to add.

@@ -13,24 +13,11 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
-constexpr std::string_view kConfigurationType = "application/vnd.oci.image.config.v1+json";
-
 std::string digits_of(const std::string& digest) {
   return digest.substr(digest.find(':') + 1);
 }
 
-/// Writes a blob among the layout's own; its descriptor.
-Result<json::Object> add_blob(const Path& blobs, std::string_view type, const json::Object& blob) {
-  const std::string text = json::write(blob);
-  const std::string digest = sha256_digest(text);
-  TRY(system::write_atomically(blobs / digits_of(digest), text));
-  return json::Object{
-      {"mediaType", type}, {"digest", digest}, {"size", static_cast<std::uint64_t>(text.size())}};
-}
-
-/// A layout of an image that has this layer only. Of its configuration umoci reads what the layer's
-/// tar must be.
+/// A layout of an image that has this layer only.
 Result<> make_layer_layout(const Path& layout, const ImageLayer& layer) {
   const Path blobs = layout / "blobs/sha256";
   TRY(system::make_folders(blobs, 0700));
@@ -40,19 +27,8 @@ Result<> make_layer_layout(const Path& layout, const ImageLayer& layer) {
   if (symlink(source.c_str(), blob.c_str()) != 0) {
     return fail(Code::broken, "link {}: {}", blob.native(), std::strerror(errno));
   }
-  const json::Object configuration = TRY(add_blob(
-      blobs, kConfigurationType,
-      {{"architecture", node_architecture()},
-       {"os", "linux"},
-       {"config", json::Object()},
-       {"rootfs", json::Object{{"type", "layers"}, {"diff_ids", json::Array{layer.diff_id}}}}}));
-  const json::Object described{
-      {"mediaType", layer.media_type}, {"digest", layer.digest}, {"size", layer.bytes}};
-  json::Object manifest = TRY(add_blob(blobs, kManifestType,
-                                       {{"schemaVersion", 2},
-                                        {"mediaType", kManifestType},
-                                        {"config", configuration},
-                                        {"layers", json::Array{described}}}));
+  // Of its configuration umoci reads what the layer's tar must be.
+  json::Object manifest = TRY(write_manifest(blobs, layer, node_architecture(), {}));
   return write_layout(layout, std::move(manifest));
 }
 

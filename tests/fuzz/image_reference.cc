@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto reference = parse_image_reference(text);
   if (reference) {
     const bool is_archive = reference->kind == ImageReference::Kind::oci_archive ||
-                            reference->kind == ImageReference::Kind::docker_archive;
+                            reference->kind == ImageReference::Kind::docker_archive ||
+                            reference->kind == ImageReference::Kind::root_archive;
     fuzz::require(!reference->place.empty(), "an image has a place");
     fuzz::require(!reference->lies_on_node() || reference->place.front() == '/',
                   "a path is absolute");

@@ -81,6 +81,29 @@ class ImageLife(unittest.TestCase):
         self.node.drover("rm", "--force", "keeps-its")
         self.node.drover("image", "rm", image)
 
+    def test_templates_are_roots_on_each_runtime(self):
+        drover = self.node.drover
+        packed, made = self.node.work / "guest.tar.gz", self.node.work / "guest.tar.zst"
+        subprocess.run([TOP / "packaging/busybox-image", self.node.work / "spare", "--template", packed], check=True,
+                       stdout=subprocess.DEVNULL)
+        subprocess.run(["sh", "-c", 'gzip -dc "$0" | zstd -q >"$1"', packed, made], check=True)
+        for runtime, file in zip(RUNTIMES, [packed, made, made], strict=True):
+            with self.subTest(runtime=runtime):
+                done = drover("run", "--wait", "--rm", "--runtime", runtime, "--image", f"template:{file}", "--", "sh", "-c",
+                              "head -1 /etc/inittab; exit 7", check=False)
+                self.assertEqual(done.returncode, 7, done.stderr)
+                self.assertIn("::sysinit:", done.stdout)
+        rows = {row["name"]: row for row in json.loads(drover("image", "ls", "--json").stdout)}
+        self.assertEqual(rows[f"template:{packed}"]["digest"], rows[f"template:{made}"]["digest"])
+        # Its own init, as of a guest.
+        drover("run", "--runtime", "lxc", "--name", "whole", "--image", f"template:{made}")
+        self.assertEqual(drover("exec", "whole", "--", "cat", "/proc/1/comm").stdout.strip(), "init")
+        drover("rm", "--force", "whole")
+        wrong = drover("run", "--runtime", "crun", "--image", "local:vztmpl/guest.tar.zst", check=False)
+        self.assertNotEqual(wrong.returncode, 0)
+        self.assertIn("no section proxmox", wrong.stderr)
+        drover("image", "rm", f"template:{packed}", f"template:{made}")
+
     def test_one_with_users_of_its_own_is_upgraded_and_goes_back(self):
         drover = self.node.drover
         layout = self.node.work / "owned"

@@ -43,11 +43,37 @@ std::set<std::string> images_of(const ContainerRecord& record, const runtimes::L
   return digests;
 }
 
-/// A regular file, which no link leads to from outside the folders that jobs may name.
-Result<system::UniqueFd> open_archive(const Node& node, const path& file) {
+/// An image by the name that it has here, which is a file's where a job has named a template of a
+/// storage of Proxmox.
+struct NamedHere {
+  std::string name;
+  bool is_of_storage = false;
+};
+
+Result<NamedHere> name_here(Work& work, const Node& node, const std::string& reference) {
+  if (!proxmox::names_template(reference)) {
+    return NamedHere{reference};
+  }
+  const proxmox::TemplateVolume volume = TRY(proxmox::TemplateVolume::parse(reference));
+  proxmox::Templates* const templates = TRY(node.all_templates());
+  const auto found =
+      TRY(templates->find(volume, work.stop()).context("look for template " + reference));
+  if (!found || found->path.empty()) {
+    return fail(Code::not_found,
+                "template {} is not on this node: drover image pull {} --from WHERE fetches it",
+                reference, reference);
+  }
+  return NamedHere{(volume.is_plain_tar() ? "oci-archive:" : "template:") + found->path, true};
+}
+
+/// A regular file, which no link leads to from outside the folders that jobs may name. What lies on
+/// a storage of Proxmox may be used by all, but is no link, which may be anybody's.
+Result<system::UniqueFd> open_archive(const Node& node, const path& file, bool is_of_storage) {
   // Opening a pipe would wait for its other end.
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   system::UniqueFd fd =
-      TRY(open_allowed(node.config, file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+      TRY((is_of_storage ? system::open_in_root("/", file.relative_path(), kFlags | O_NOFOLLOW)
+                         : open_allowed(node.config, file, kFlags))
               .context("open image archive " + file.native()));
   struct stat facts {};
   if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
@@ -67,9 +93,9 @@ Result<std::optional<runtimes::Image>> find_here(Work& work, const Node& node,
              : Result<std::optional<runtimes::Image>>(std::nullopt);
 }
 
-void tell_progress(const std::string& line) {
+void tell_progress(const std::string& task, const std::string& line) {
   if (const proxmox::TaskWatch* watch = proxmox::TaskWatch::current()) {
-    watch->tell({"skopeo", std::nullopt, line});
+    watch->tell({task, std::nullopt, line});
   }
 }
 
@@ -90,24 +116,30 @@ Result<std::map<std::string, std::vector<std::string>>> image_users(
 
 Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
                                      Freshness freshness) {
-  const ImageReference image = TRY(parse_image_reference(reference));
+  const NamedHere wanted = TRY(name_here(work, node, reference));
+  const std::string& name = wanted.name;
+  const ImageReference image = TRY(parse_image_reference(name));
   if (image.kind == ImageReference::Kind::layout) {
     const system::UniqueFd layout = TRY(open_allowed(node.config, image.place, O_PATH | O_DIRECTORY)
                                             .context("read image layout " + image.place));
-    return node.images.ensure(reference, layout, work.stop());
+    return node.images.ensure(name, layout, work.stop());
   }
   if (freshness == Freshness::as_it_is_here) {
-    std::optional<runtimes::Image> here = TRY(find_here(work, node, reference));
+    std::optional<runtimes::Image> here = TRY(find_here(work, node, name));
     if (here) {
       return std::move(*here);
     }
   }
   system::UniqueFd archive;
   if (image.lies_on_node()) {
-    archive = TRY(open_archive(node, image.place));
+    archive = TRY(open_archive(node, image.place, wanted.is_of_storage));
   }
+  const bool is_template = image.kind == ImageReference::Kind::root_archive;
+  const auto tell = [task = is_template ? "template" : "skopeo"](const std::string& line) {
+    tell_progress(task, line);
+  };
   return work.rest_while([&] {
-    return node.images.fetch(reference, std::move(archive), work.stop(), tell_progress, kTellEvery)
+    return node.images.fetch(name, std::move(archive), work.stop(), tell, kTellEvery)
         .context("pull image " + reference);
   });
 }

@@ -13,10 +13,12 @@
 
 namespace drover::jobs {
 
-/// Whether an image of a registry or an archive that has the name here is looked after there.
+/// Whether an image of a registry, an archive or a template that has the name here is looked after
+/// there.
 enum class Freshness { as_it_is_here, as_it_is_there };
 
-/// The image of the name, unpacked. A layout or an archive must lie in a folder that jobs may name
+/// The image of the name, unpacked. A template of a storage of Proxmox (STORAGE:vztmpl/FILE) has
+/// the name of its file here. A layout or any other file must lie in a folder that jobs may name
 /// (allowed_folders.h): it is held open, so that no link put in its place meanwhile is followed.
 /// While one is fetched the job gives its place among the workers to another.
 Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,

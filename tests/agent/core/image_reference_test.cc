@@ -49,6 +49,15 @@ TEST(ImageReferenceTest, OfAnArchiveThePathEndsAtTheFirstColon) {
   EXPECT_EQ(saved.tag, "team/app:1.0");
 }
 
+TEST(ImageReferenceTest, OfATemplateAllIsThePath) {
+  const ImageReference image = parse_image_reference("template:/srv/a:b.tar.zst").value();
+  EXPECT_EQ(image.kind, Kind::root_archive);
+  EXPECT_EQ(image.place, "/srv/a:b.tar.zst");
+  EXPECT_EQ(image.tag + image.digest, "");
+  EXPECT_TRUE(image.lies_on_node());
+  EXPECT_EQ(parse_image_reference("template:/srv/a.tar.gz#arm64")->place, "/srv/a.tar.gz");
+}
+
 TEST(ImageReferenceTest, AnArchitectureMayStandBehindIt) {
   const ImageReference image = parse_image_reference("docker://host/app:1#arm64").value();
   EXPECT_EQ(image.tag, "1");
@@ -86,6 +95,8 @@ TEST(ImageReferenceTest, EveryOtherTextIsRefusedByWhatIsWrong) {
                           "oci-archive:/srv/a.tar:",
                           "docker-archive:/srv/a.tar:app",
                           "oci-archive:/srv/a\n.tar",
+                          "template:a.tar.gz",
+                          "template:/srv/a\n.tar",
                           "docker-daemon:app:1"}) {
     const auto image = parse_image_reference(bad);
     ASSERT_FALSE(image) << bad;

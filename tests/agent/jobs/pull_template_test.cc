@@ -270,6 +270,39 @@ TEST_F(PullTemplateTest, ARemovalTakesTheFileAndTheName) {
   EXPECT_EQ(run(job("j5", "image.remove", kImage)).state, JobState::succeeded);
 }
 
+TEST_F(PullTemplateTest, ATemplateIsTheRootOfOtherContainersThanGuestsToo) {
+  file("motd", "hello");
+  const Result<std::string> packed =
+      system::run_ok({"tar", "-C", folder_.path(), "-czf", stored(), "motd"}, system::Stop());
+  ASSERT_TRUE(packed) << packed.error().message;
+  // It lies on a storage, and not where jobs may take files from.
+  config_.container.image_folders = {"/srv/images"};
+  json::Object request = run_job("j1", "web-1");
+  request.set("spec", json::Object{{"runtime", "runc"}, {"image", kImage}});
+  const JobRow ran = run(request);
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  EXPECT_EQ(system::read_file(layout_.rootfs(*ContainerName::parse("web-1")) / "motd").value(),
+            "hello");
+  // The template itself is as it was: not this node's own.
+  EXPECT_FALSE(journal_->image(kImage).value());
+  const std::string name = "template:" + stored().native();
+  EXPECT_TRUE(journal_->image(name).value());
+  EXPECT_THAT(told("image", name), ElementsAre("pulled"));
+  EXPECT_THAT(run(job("j2", "image.remove", name)).result, HasSubstr("in use by web-1"));
+  run(job("j3", "container.delete", "web-1", {{"force", true}}));
+  EXPECT_EQ(run(job("j4", "image.remove", name)).state, JobState::succeeded);
+  // Nobody who may write to a storage has another file of the node read.
+  std::filesystem::rename(stored(), folder_ / "secret.tar.gz");
+  std::filesystem::create_symlink(folder_ / "secret.tar.gz", stored());
+  request.set("id", "j5");
+  EXPECT_EQ(run(request).state, JobState::failed);
+  std::filesystem::remove(stored());
+  request.set("id", "j6");
+  const JobRow missing = run(request);
+  EXPECT_EQ(missing.state, JobState::failed);
+  EXPECT_THAT(missing.result, HasSubstr("drover image pull local:vztmpl/app.tar.gz --from"));
+}
+
 TEST_F(PullTemplateTest, ARemovalLeavesWhatAnAdminHasPutInItsPlace) {
   ASSERT_EQ(pull("j1", file("x", "content")).state, JobState::succeeded);
   int count = 1;

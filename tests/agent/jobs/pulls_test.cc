@@ -130,5 +130,28 @@ TEST_F(PullsTest, AnArchiveMustLieWhereJobsMayTakeImagesFrom) {
   EXPECT_THAT(run(job("j5", "image.pull", name)).result, HasSubstr("is no file with content"));
 }
 
+TEST_F(PullsTest, ATemplateIsTheRootOfContainersAndMustLieWhereJobsMayTakeImagesFrom) {
+  const std::string file = (folder_ / "app.tar.gz").native();
+  const auto packed =
+      system::run_ok({"tar", "-C", folder_.path(), "-czf", file, "motd"}, system::Stop());
+  ASSERT_TRUE(packed) << packed.error().message;
+  const std::string name = "template:" + file;
+  const JobRow pulled = run(job("j1", "image.pull", name));
+  ASSERT_EQ(pulled.state, JobState::succeeded) << pulled.result;
+  const JobRow ran = run(run_of("j2", "web-1", name));
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  EXPECT_EQ(system::read_file(layout_.rootfs(*ContainerName::parse("web-1")) / "motd").value(),
+            "hello\n");
+  EXPECT_THAT(run(job("j3", "image.remove", name)).result, HasSubstr("in use by web-1"));
+  config_.container.image_folders = {"/srv/images"};
+  EXPECT_THAT(json::write(submit(run_of("j4", "web-2", name)).body),
+              HasSubstr("below none of the folders"));
+  EXPECT_THAT(json::write(submit(run_of("j5", "web-2", "local:vztmpl/app.tar.gz")).body),
+              HasSubstr("no section proxmox"));
+  run(job("j6", "container.delete", "web-1", {{"force", true}}));
+  ASSERT_EQ(run(job("j7", "image.remove", name)).state, JobState::succeeded);
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.images()));
+}
+
 }  // namespace
 }  // namespace drover::jobs

@@ -224,14 +224,17 @@ class AcceptsTest : public testing::Test {
   ContainerSpec spec_;
 };
 
-TEST_F(AcceptsTest, ImagesOfLayoutsRegistriesAndArchivesAndFolders) {
-  for (const char* image : {"oci:/srv/layout:latest", "docker://host/app:1",
-                            "oci-archive:/srv/a.tar", "docker-archive:/srv/a.tar"}) {
+TEST_F(AcceptsTest, ImagesOfLayoutsRegistriesArchivesAndTemplatesAndFolders) {
+  for (const char* image :
+       {"oci:/srv/layout:latest", "docker://host/app:1", "oci-archive:/srv/a.tar",
+        "docker-archive:/srv/a.tar", "template:/srv/a.tar.gz", "local:vztmpl/debian-12.tar.zst"}) {
     spec_.image = image;
     EXPECT_TRUE(runtime_.accepts(spec_)) << image;
   }
-  spec_.image = "local:vztmpl/debian-12.tar.zst";
-  EXPECT_EQ(refused(spec_), Code::refused);
+  for (const char* image : {"local:vztmpl/debian-12", "local:backup/vzdump.tar.zst"}) {
+    spec_.image = image;
+    EXPECT_EQ(refused(spec_), Code::refused) << image;
+  }
   spec_.image = "";
   spec_.rootfs = "/srv/root";
   EXPECT_TRUE(runtime_.accepts(spec_));
