@@ -146,14 +146,32 @@ Result<ImageReference> read_archive(std::string_view text, std::string_view rest
   return image;
 }
 
-/// Behind the last '#'; "" for what is none, as a part of a path or a tag.
-std::string_view architecture_in(std::string_view rest) {
+/// "v" and a number of one or two digits.
+bool is_variant(std::string_view text) {
+  constexpr std::size_t kMost = 3;
+  return text.size() > 1 && text.size() <= kMost && text.front() == 'v' &&
+         text.find_first_not_of("0123456789", 1) == text.npos;
+}
+
+struct Platform {
+  std::string_view architecture;
+  std::string_view variant;
+};
+
+/// Behind the last '#'; none for what is a part of a path or a tag.
+std::optional<Platform> platform_in(std::string_view rest) {
   const std::size_t at = rest.rfind('#');
-  const std::string_view text =
-      at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
-  const bool is_known =
-      std::find(kArchitectures.begin(), kArchitectures.end(), text) != kArchitectures.end();
-  return is_known ? text : std::string_view();
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view text = rest.substr(at + 1);
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const Platform platform{text.substr(0, slash), text.substr(std::min(slash + 1, text.size()))};
+  const bool is_known = std::find(kArchitectures.begin(), kArchitectures.end(),
+                                  platform.architecture) != kArchitectures.end();
+  return is_known && (slash == text.size() || is_variant(platform.variant))
+             ? std::optional(platform)
+             : std::nullopt;
 }
 
 Result<ImageReference> read_form(std::string_view text, std::string_view rest, Kind kind,
@@ -206,12 +224,15 @@ Result<ImageReference> parse_image_reference(std::string_view text) {
                  "oci-archive:/FILE, docker-archive:/FILE and template:/FILE");
   }
   std::string_view rest = text.substr(form->prefix.size());
-  const std::string_view architecture = architecture_in(rest);
-  if (!architecture.empty()) {
-    rest.remove_suffix(architecture.size() + 1);
+  const std::optional<Platform> platform = platform_in(rest);
+  if (platform) {
+    rest = rest.substr(0, rest.rfind('#'));
   }
   ImageReference image = TRY(read_form(text, rest, form->kind, form->prefix));
-  image.architecture = architecture;
+  if (platform) {
+    image.architecture = platform->architecture;
+    image.variant = platform->variant;
+  }
   return image;
 }
 

@@ -22,6 +22,7 @@ struct ImageReference {
   std::string tag;    ///< of a docker archive REPOSITORY:TAG; "" for a digest, or an archive's only
   std::string digest;          ///< "sha256:" and 64 digits; "" for a tag
   std::string architecture{};  ///< as images call it ("arm64"); "" for this machine's
+  std::string variant{};       ///< of that ("v7" of "arm"); "" for any
 
   /// Whether `place` is a path.
   bool lies_on_node() const { return kind != Kind::registry; }
@@ -30,7 +31,7 @@ struct ImageReference {
 /// Of "oci:/LAYOUT:TAG", "oci:/LAYOUT@sha256:HEX", "docker://HOST/REPOSITORY:TAG",
 /// "docker://HOST/REPOSITORY@sha256:HEX", "oci-archive:/FILE[:TAG]",
 /// "docker-archive:/FILE[:REPOSITORY:TAG]" and "template:/FILE", each perhaps with "#ARCHITECTURE"
-/// behind, one that Linux runs on. `invalid`, with what is wrong, for
+/// or "#ARCHITECTURE/VARIANT" behind, one that Linux runs on. `invalid`, with what is wrong, for
 /// every other text.
 Result<ImageReference> parse_image_reference(std::string_view text);
 

@@ -49,7 +49,8 @@ Result<LayoutImage> layout_image(const std::string& text) {
   return LayoutImage{.layout = reference.place,
                      .tag = reference.tag,
                      .digest = reference.digest,
-                     .architecture = reference.architecture};
+                     .architecture = reference.architecture,
+                     .variant = reference.variant};
 }
 
 }  // namespace

@@ -88,17 +88,25 @@ std::string_view wanted_architecture(const LayoutImage& image) {
   return image.architecture.empty() ? node_architecture() : std::string_view(image.architecture);
 }
 
-const json::Value* manifest_for(std::string_view architecture, const json::Value& index) {
-  if (const json::Array* manifests = index.at("manifests").array()) {
-    for (const json::Value& manifest : *manifests) {
-      const json::Value& platform = manifest.at("platform");
-      if (platform.at("architecture").string_or("") == architecture &&
-          platform.at("os").string_or("linux") == "linux") {
-        return &manifest;
-      }
+const json::Value* manifest_for(const LayoutImage& image, const json::Value& index) {
+  const json::Array* const manifests = index.at("manifests").array();
+  const json::Value* other = nullptr;
+  for (std::size_t i = 0; manifests != nullptr && i < manifests->size(); ++i) {
+    const json::Value& manifest = (*manifests)[i];
+    const json::Value& platform = manifest.at("platform");
+    if (platform.at("architecture").string_or("") != wanted_architecture(image) ||
+        platform.at("os").string_or("linux") != "linux") {
+      continue;
+    }
+    if (platform.at("variant").string_or("") == image.variant) {
+      return &manifest;
+    }
+    // Nobody has said which, and one that says it may be for newer machines than this.
+    if (other == nullptr && image.variant.empty()) {
+      other = &manifest;
     }
   }
-  return nullptr;
+  return other;
 }
 
 std::vector<std::string> strings_of(const json::Value& value) {
@@ -186,11 +194,11 @@ Result<ImageManifest> read_manifest(const LayoutImage& image) {
     if (document.find("config") != nullptr) {
       return manifest_from(image, std::move(digest), text.size(), document);
     }
-    const json::Value* entry = manifest_for(wanted_architecture(image), document);
+    const json::Value* entry = manifest_for(image, document);
     if (entry == nullptr) {
-      return fail(Code::not_found, "image {} of layout {} has nothing for architecture {}",
+      return fail(Code::not_found, "image {} of layout {} has nothing for architecture {}{}{}",
                   image.tag.empty() ? image.digest : image.tag, image.layout.native(),
-                  wanted_architecture(image));
+                  wanted_architecture(image), image.variant.empty() ? "" : "/", image.variant);
     }
     digest = entry->at("digest").string_or("");
   }

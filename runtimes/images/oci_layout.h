@@ -16,6 +16,7 @@ struct LayoutImage {
   std::string tag;             ///< of its index.json; "" for a digest
   std::string digest{};        ///< of a manifest or an index among its blobs, whatever its tags say
   std::string architecture{};  ///< "" for this machine's
+  std::string variant{};       ///< of that, in an index; "" for none, or else any
   /// Where to find the layout, for one that is held open ("/proc/self/fd/N"); "" for where it lies.
   Path opened{};
 };

@@ -235,6 +235,9 @@ Result<> fetch_by_skopeo(const ImageReference& image, const system::UniqueFd& fi
   if (!image.architecture.empty()) {
     argv.insert(argv.end(), {"--override-arch", image.architecture});
   }
+  if (!image.variant.empty()) {
+    argv.insert(argv.end(), {"--override-variant", image.variant});
+  }
   // They are held against the policy all the same, and a layout has no place for them: with one
   // that has any skopeo would copy nothing.
   argv.insert(argv.end(), {"copy", "--remove-signatures"});

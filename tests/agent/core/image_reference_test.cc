@@ -64,7 +64,12 @@ TEST(ImageReferenceTest, AnArchitectureMayStandBehindIt) {
   EXPECT_EQ(image.architecture, "arm64");
   EXPECT_EQ(parse_image_reference("docker://host/app@" + digest() + "#amd64")->digest, digest());
   EXPECT_EQ(parse_image_reference("oci-archive:/srv/a.tar#arm64")->place, "/srv/a.tar");
-  EXPECT_FALSE(parse_image_reference("docker://host/app:1#pdp11"));
+  const ImageReference variant = parse_image_reference("docker://host/app:1#arm/v7").value();
+  EXPECT_EQ(variant.tag, "1");
+  EXPECT_EQ(variant.architecture + " " + variant.variant, "arm v7");
+  for (const char* bad : {"#pdp11", "#arm/", "#arm/7", "#arm/v777", "#arm/v7/v7", "#/v7"}) {
+    EXPECT_FALSE(parse_image_reference(std::string("docker://host/app:1") + bad)) << bad;
+  }
   EXPECT_FALSE(parse_image_reference("docker://host/app#arm64"));
   // Of a layout it may be a part of the name.
   const ImageReference layout = parse_image_reference("oci:/srv/a#1:v#2").value();

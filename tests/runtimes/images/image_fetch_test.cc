@@ -19,6 +19,44 @@ class ImageFetchTest : public Fetching {
     return "docker://" + registry_->host() + "/" + name;
   }
 
+  /// Tags an index of images for these architectures and variants, each of which has a file that is
+  /// called by both, as its own tag is. Its digest.
+  std::string make_index(const std::string& tag,
+                         const std::vector<std::pair<std::string, std::string>>& platforms) {
+    const std::string layout = (folder_ / "made").native();
+    constexpr const char* kIndex = "application/vnd.oci.image.index.v1+json";
+    json::Array manifests;
+    for (const auto& [architecture, variant] : platforms) {
+      const std::string name = architecture + variant;
+      make(name, {name});
+      run({"umoci", "config", "--image", layout + ":" + name, "--architecture", architecture});
+      json::Object platform{{"architecture", architecture}, {"os", "linux"}};
+      if (!variant.empty()) {
+        platform.set("variant", variant);
+      }
+      const ImageManifest one = made(name);
+      manifests.push_back(json::Object{{"mediaType", one.media_type},
+                                       {"digest", one.digest},
+                                       {"size", one.bytes},
+                                       {"platform", platform}});
+    }
+    const std::string index = json::write(json::Object{
+        {"schemaVersion", 2}, {"mediaType", kIndex}, {"manifests", std::move(manifests)}});
+    const std::string digest = sha256_digest(index);
+    std::ofstream(layout + "/blobs/sha256/" + digest.substr(digest.find(':') + 1)) << index;
+    json::Value all = json::parse(system::read_file(layout + "/index.json").value()).value();
+    all.object()
+        ->find("manifests")
+        ->array()
+        ->push_back(json::Object{
+            {"mediaType", kIndex},
+            {"digest", digest},
+            {"size", index.size()},
+            {"annotations", json::Object{{"org.opencontainers.image.ref.name", tag}}}});
+    std::ofstream(layout + "/index.json") << json::write(all);
+    return digest;
+  }
+
   static std::optional<fakes::Registry> registry_;
   ImageStore store_{layout_, options()};
 };
@@ -132,38 +170,13 @@ TEST_F(ImageFetchTest, AFlippedByteInTheRegistryIsRefused) {
 
 TEST_F(ImageFetchTest, OfAnIndexThisMachinesArchitectureIsTaken) {
   const std::string layout = (folder_ / "made").native();
-  json::Array manifests;
-  for (const std::string architecture : {"arm64", "amd64"}) {
-    make(architecture, {architecture});
-    run({"umoci", "config", "--image", layout + ":" + architecture, "--architecture",
-         architecture});
-    const ImageManifest one = made(architecture);
-    manifests.push_back(
-        json::Object{{"mediaType", one.media_type},
-                     {"digest", one.digest},
-                     {"size", one.bytes},
-                     {"platform", json::Object{{"architecture", architecture}, {"os", "linux"}}}});
-  }
-  const std::string index =
-      json::write(json::Object{{"schemaVersion", 2},
-                               {"mediaType", "application/vnd.oci.image.index.v1+json"},
-                               {"manifests", manifests}});
-  std::ofstream(folder_ / "index") << index;
-  const std::string digest = proxmox::sha256_of_path(folder_ / "index", stop_).value();
-  std::filesystem::rename(folder_ / "index", layout + "/blobs/sha256/" + digest);
-  const json::Object entry{
-      {"mediaType", "application/vnd.oci.image.index.v1+json"},
-      {"digest", "sha256:" + digest},
-      {"size", index.size()},
-      {"annotations", json::Object{{"org.opencontainers.image.ref.name", "both"}}}};
-  std::ofstream(layout + "/index.json")
-      << json::write(json::Object{{"schemaVersion", 2}, {"manifests", json::Array{entry}}});
+  const std::string digest = make_index("both", {{"arm64", ""}, {"amd64", ""}});
   const std::string own(node_architecture());
   const auto local = store_.ensure("oci:" + layout + ":both", stop_);
   ASSERT_TRUE(local) << local.error().message;
   EXPECT_EQ(text_in(*local, own), own);
   registry_->push("oci:" + layout + ":both", "index:1");
-  for (const std::string& name : {std::string("index:1"), "index@sha256:" + digest}) {
+  for (const std::string& name : {std::string("index:1"), "index@" + digest}) {
     const auto image = fetch(store_, in_registry(name));
     ASSERT_TRUE(image) << image.error().message;
     EXPECT_EQ(image->digest, local->digest);
@@ -179,15 +192,30 @@ TEST_F(ImageFetchTest, OfAnIndexThisMachinesArchitectureIsTaken) {
   EXPECT_EQ(store_.ensure("oci:" + layout + ":both#" + foreign, stop_)->rootfs, other->rootfs);
   EXPECT_EQ(store_.ensure("oci:" + layout + ":both#s390x", stop_).error().code, Code::not_found);
   // Or by its own digest, which a name beside it has to fit.
-  for (const json::Value& manifest : manifests) {
-    if (manifest.at("platform").at("architecture").string_or("") == foreign) {
-      const std::string exact = "index@" + std::string(manifest.at("digest").string_or(""));
-      const auto image = fetch(store_, in_registry(exact));
-      ASSERT_TRUE(image) << image.error().message;
-      EXPECT_EQ(text_in(*image, foreign), foreign);
-      EXPECT_EQ(fetch(store_, in_registry(exact + "#" + own)).error().code, Code::not_found);
-    }
+  const std::string exact = "index@" + made(foreign).digest;
+  const auto image = fetch(store_, in_registry(exact));
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(text_in(*image, foreign), foreign);
+  EXPECT_EQ(fetch(store_, in_registry(exact + "#" + own)).error().code, Code::not_found);
+}
+
+TEST_F(ImageFetchTest, OfAnIndexTheVariantThatIsNamedIsTaken) {
+  const std::string own(node_architecture());
+  const std::string layout = "oci:" + (folder_ / "made").native();
+  make_index("all", {{"arm", "v6"}, {"arm", "v7"}, {own, "v9"}, {own, ""}});
+  registry_->push(layout + ":all", "variants:1");
+  for (const std::string variant : {"v6", "v7"}) {
+    const auto image = fetch(store_, in_registry("variants:1#arm/" + variant));
+    ASSERT_TRUE(image) << image.error().message;
+    EXPECT_EQ(text_in(*image, "arm" + variant), "arm" + variant);
+    EXPECT_EQ(store_.ensure(layout + ":all#arm/" + variant, stop_)->digest, image->digest);
   }
+  // Nobody knows whether this machine can what is for a newer one.
+  EXPECT_EQ(text_in(store_.ensure(layout + ":all", stop_).value(), own), own);
+  const auto none = store_.ensure(layout + ":all#arm/v5", stop_);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Code::not_found);
+  EXPECT_THAT(none.error().message, HasSubstr("architecture arm/v5"));
 }
 
 TEST_F(ImageFetchTest, FetchesFromArchivesOfBothKinds) {
