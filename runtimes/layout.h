@@ -24,7 +24,7 @@
 //     images/                       unpacked images, by digest
 //       layers/                       what their roots are made of, each once (image_layers.h)
 //       blobs/                      what was fetched of registries and archives, by digest
-//     volumes/                      volumes of storages "local-folder" and "local-image"
+//     volumes/                      volumes of the node's own storages, local-...
 //     volume-records/               what volumes that outlive containers are, for a lost journal
 //     lxc/                          lxcpath of the runtime lxc
 //     jobs/ID/log                   what a container.exec job printed; log.1 ... before that
@@ -38,7 +38,7 @@
 //     cni/NAME/INTERFACE            what CNI plugins were told and have answered (plugin_chain.h)
 //     secrets/NAME                  memory with a container's secrets, while its runtime takes
 //                                   them from there
-//     growing/VOLUME                locked while resize2fs works on it
+//     growing/VOLUME                locked while its file system is grown
 //     inputs/SESSION                how much of what a client sends a program has read of it
 //                                   (input_record.h)
 //     bus/                          sockets of drover-front, 0700

@@ -32,7 +32,8 @@ void add_create_volume(CLI::App& group, Action& action) {
            arguments);
   command
       ->add_option("--storage", arguments->options.storage,
-                   "local-folder, local-image or a storage of Proxmox (default: the node's)")
+                   "local-folder, local-image, local-xfs, local-btrfs or a storage of Proxmox "
+                   "(default: the node's)")
       ->type_name("STORAGE");
 }
 
@@ -67,7 +68,7 @@ void add_volume(CLI::App& app, Action& action) {
     const auto arguments = std::make_shared<JobArguments>();
     CLI::App* command = add_change(
         *group, action,
-        {"resize", "Grow a volume with its file system; containers that have it are stopped before",
+        {"resize", "Grow a volume with its file system, also while containers have it mounted",
          Verb::volume_resize},
         arguments);
     add_size(*command, "SIZE", "Its new size, as 512M or 10G", arguments)->required();

@@ -52,7 +52,8 @@ VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& fa
 }  // namespace
 
 bool is_local_storage(std::string_view storage) {
-  return storage == "local-folder" || storage == "local-image";
+  return storage == "local-folder" || storage == "local-image" || storage == "local-xfs" ||
+         storage == "local-btrfs";
 }
 
 std::vector<VolumeSpec> read_volumes(Fields& fields, Faults& faults) {

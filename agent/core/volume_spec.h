@@ -10,8 +10,8 @@
 
 namespace drover {
 
-/// Whether the storage is one that this node makes itself, "local-folder" or "local-image"; others
-/// are Proxmox's.
+/// Whether the storage is one that this node makes itself: "local-folder", "local-image",
+/// "local-xfs" or "local-btrfs"; others are Proxmox's.
 bool is_local_storage(std::string_view storage);
 
 inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
@@ -20,7 +20,7 @@ inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;
 struct VolumeSpec {
   std::string name;    ///< a DNS label, unique in the container
   std::string target;  ///< absolute path inside the container
-  /// Proxmox storage id, "local-folder", "local-image", "" for the node's default
+  /// Proxmox storage id, one of the node's own (is_local_storage), "" for the node's default
   std::string storage;
   std::uint64_t size_mib = 0;  ///< 0 for a folder, which has none
   bool read_only = false;

@@ -66,6 +66,8 @@ Drivers::Drivers(const Config& config, runtimes::Layout layout)
       layout_(layout),
       local_volumes_(layout),
       local_images_(layout),
+      xfs_images_(layout, runtimes::kXfsImages),
+      btrfs_volumes_(layout),
       networks_(layout, network_options(config)),
       images_(layout, skopeo_options(config.images)) {}
 
@@ -89,6 +91,8 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
       drivers->network_configuration_.get(), drivers->networks_, drivers->images_,
       drivers->templates_.get(), drivers->vnets_.get(), drivers->leases_.get(),
       drivers->storages_.get(), drivers->links_.get()});
+  drivers->node_->other_volumes = {{"local-xfs", &drivers->xfs_images_},
+                                   {"local-btrfs", &drivers->btrfs_volumes_}};
   return drivers;
 }
 

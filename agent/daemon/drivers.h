@@ -17,6 +17,7 @@
 #include "proxmox/templates.h"
 #include "proxmox/vnets.h"
 #include "runtimes/network/leases.h"
+#include "runtimes/volumes/btrfs_volumes.h"
 #include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
 
@@ -56,6 +57,8 @@ class Drivers {
   std::unique_ptr<jobs::StorageWatch> storages_;
   runtimes::LocalVolumes local_volumes_;
   runtimes::LocalImages local_images_;
+  runtimes::LocalImages xfs_images_;
+  runtimes::BtrfsVolumes btrfs_volumes_;
   runtimes::Networks networks_;
   runtimes::ImageStore images_;
   std::vector<std::unique_ptr<runtimes::Runtime>> runtimes_;

@@ -120,6 +120,14 @@ std::vector<Finding> examine_programs(const Config& config) {
         Program{"lxc-info", "lxc", "which containers of lxc and pve-lxc need"}}) {
     findings.push_back(examine(program, folders));
   }
+  if (config.storage.default_storage == "local-xfs") {
+    findings.push_back(
+        examine({"mkfs.xfs", "xfsprogs", "which the default storage needs"}, folders));
+  }
+  if (config.storage.default_storage == "local-btrfs") {
+    findings.push_back(
+        examine({"btrfs", "btrfs-progs", "which the default storage needs"}, folders));
+  }
   for (const auto& [plugin, purpose] : kPlugins) {
     findings.push_back(
         examine({plugin, "containernetworking-plugins", purpose}, config.network.plugin_folders));

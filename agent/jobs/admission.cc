@@ -66,20 +66,23 @@ Result<> check_gateways(const std::vector<NetworkSpec>& networks) {
 }
 
 /// A size that nobody would keep is not taken.
-Result<> check_size(const Node& node, const runtimes::VolumeSource& source, std::uint64_t size_mib,
+Result<> check_size(const runtimes::VolumeSource& source, std::uint64_t size_mib,
                     const std::string& what) {
-  const bool is_folder = &source == &node.local_volumes;
-  if (is_folder && size_mib != 0) {
+  TRY(source.usable().context(what));
+  const std::uint64_t least = source.least_mib();
+  if (least == 0 && size_mib != 0) {
     return fail(Code::refused,
                 "{}: a folder keeps to no size: give none, or have it on storage local-image, "
                 "which does",
                 what);
   }
-  if (!is_folder && size_mib == 0) {
+  if (least != 0 && size_mib == 0) {
     return fail(Code::invalid,
                 "{}: give a size (size_mib); only volumes on storage local-folder have none", what);
   }
-  return {};
+  return size_mib >= least
+             ? Result<>()
+             : fail(Code::invalid, "{}: its file system needs {} MiB at least", what, least);
 }
 
 /// `refused` where Proxmox has the storage for other things than volumes of containers.
@@ -194,20 +197,24 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   if (request.verb == Verb::volume_create) {
     const runtimes::VolumeSource* source = TRY(node.volumes(request.options.storage));
     TRY(check_storage(node, request.options.storage, what));
-    return check_size(node, *source, request.options.size_mib, what);
+    return check_size(*source, request.options.size_mib, what);
   }
   if (request.verb != Verb::volume_resize) {
     return {};
   }
   const std::optional<VolumeRow> row = TRY(journal.volume(request.target));
   const Result<runtimes::Volume> volume = row ? made_volume(*row) : fail(Code::not_found, "");
-  if (!volume || volume->kind == runtimes::VolumeKind::image) {
+  if (!volume) {
     return {};  // it may be made, by a job that waits, before this one begins
   }
   if (volume->kind == runtimes::VolumeKind::folder) {
     return fail(Code::refused, "{}: a folder has no size; it may fill the disk it is on", what);
   }
-  return node.storages == nullptr ? Result<>() : node.storages->grows_devices().context(what);
+  const bool is_device =
+      volume->kind == runtimes::VolumeKind::block || volume->kind == runtimes::VolumeKind::dataset;
+  return is_device && node.storages != nullptr && !is_local_storage(row->storage)
+             ? node.storages->grows_devices().context(what)
+             : Result<>();
 }
 
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {
@@ -278,7 +285,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
       if (!runtime->capabilities().provisions_itself) {
         TRY(check_storage(node, volume.storage, what));
       }
-      TRY(check_size(node, *source, volume.size_mib, what));
+      TRY(check_size(*source, volume.size_mib, what));
     }
   }
   TRY(runtime->accepts(spec));

@@ -1,6 +1,20 @@
 #include "agent/jobs/node.h"
 
 namespace drover::jobs {
+namespace {
+
+/// ", local-xfs": those that can be had here.
+std::string other_names(const std::map<std::string, runtimes::VolumeSource*>& sources) {
+  std::string names;
+  for (const auto& [storage, source] : sources) {
+    if (source->usable()) {
+      names += ", " + storage;
+    }
+  }
+  return names;
+}
+
+}  // namespace
 
 Result<runtimes::Runtime*> Node::runtime(RuntimeKind kind) const {
   if (const auto found = runtimes.find(kind); found != runtimes.end()) {
@@ -33,11 +47,14 @@ Result<runtimes::VolumeSource*> Node::volumes(const std::string& storage) const 
   if (wanted == "local-image") {
     return &local_images;
   }
+  if (const auto other = other_volumes.find(wanted); other != other_volumes.end()) {
+    return other->second;
+  }
   if (proxmox_volumes == nullptr) {
     return fail(Code::refused,
                 "node {} has no storage {}: its configuration has no section proxmox, so there is "
-                "only local-folder and local-image",
-                name, wanted);
+                "only local-folder, local-image{}",
+                name, wanted, other_names(other_volumes));
   }
   return proxmox_volumes;
 }

@@ -40,6 +40,8 @@ struct Node {
   runtimes::Leases* leases = nullptr;       ///< the same
   StorageWatch* storages = nullptr;         ///< the same
   LinkWatch* links = nullptr;               ///< the same
+  /// The node's own storages besides the two of above, by name (is_local_storage).
+  std::map<std::string, runtimes::VolumeSource*> other_volumes{};
 
   /// `refused`, saying what is missing, when this node does not have the runtime.
   Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;

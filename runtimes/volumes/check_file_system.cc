@@ -1,4 +1,5 @@
 #include "agent/system/child.h"
+#include "runtimes/volumes/file_system.h"
 #include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
@@ -9,13 +10,6 @@ constexpr std::chrono::hours kCheckTimeout{2};
 
 /// e2fsck(8): 1 and 2 mean that what was wrong is corrected.
 constexpr int kCorrected = 2;
-
-/// "ext4"; "" for none, and where several contradict each other.
-Result<std::string> file_system_of(const Path& path, const system::Stop& stop) {
-  const system::Output output =
-      TRY(system::run({"blkid", "-p", "-o", "value", "-s", "TYPE", path.native()}, stop));
-  return output.ending.code == 0 ? output.out.substr(0, output.out.find('\n')) : "";
-}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "agent/system/child.h"
+#include "runtimes/volumes/subvolume.h"
 #include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
@@ -17,6 +18,7 @@ std::vector<std::string> copying(const Volume& from, const Volume& to) {
       return {"cp", "-a", "--reflink=auto", "--", (from.path / ".").native(), to.path.native()};
     case VolumeKind::image:
       return {"cp", "--reflink=auto", "--sparse=auto", "--", from.path.native(), to.path.native()};
+    case VolumeKind::subvolume:  // it has a way of its own (subvolume.h)
     case VolumeKind::block:
     case VolumeKind::guest_disk:
       break;
@@ -46,6 +48,9 @@ Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& s
         "copy volume {}: it was made as another kind of volume than {} makes now; copy what "
         "is in it into a new one, from a container that has both",
         from.id, to.storage);
+  }
+  if (from.kind == VolumeKind::subvolume) {
+    return snapshot_subvolume(from, to, stop);
   }
   if (is_bound(from.kind)) {
     TRY(empty_folder(to.path));

@@ -12,13 +12,10 @@
 
 #include "agent/system/disk_space.h"
 #include "runtimes/volumes/local_volume_name.h"
+#include "runtimes/volumes/require_program.h"
 
 namespace drover::runtimes {
 namespace {
-
-/// No container's name has an underscore, so that no image is taken for a volume that is a folder
-/// (LocalVolumes), which is called CONTAINER.VOLUME.JOB.
-constexpr const char* kImagePrefix = "image_";
 
 /// The file with at least this size and all its blocks.
 Result<> reserve(const Path& file, std::uint64_t size_mib) {
@@ -54,13 +51,19 @@ Result<> reserve(const Path& file, std::uint64_t size_mib) {
 Volume LocalImages::describe(const ContainerName& container, const JobId& job,
                              const VolumeSpec& spec) const {
   const Path path = layout_.local_volumes() /
-                    (kImagePrefix + container.str() + "." + spec.name + "." + job.str());
-  return Volume{spec.name, spec.storage, path.string(), path, VolumeKind::image, spec.size_mib};
+                    (form_.prefix + container.str() + "." + spec.name + "." + job.str());
+  return Volume{spec.name,         spec.storage,  path.string(),    path,
+                VolumeKind::image, spec.size_mib, form_.file_system};
+}
+
+Result<> LocalImages::usable() const {
+  return *form_.file_system == '\0' ? Result<>()
+                                    : require_program("mkfs.xfs", "xfsprogs", form_.storage);
 }
 
 Result<> LocalImages::check_own(const Volume& volume) const {
   if (volume.path.parent_path() == layout_.local_volumes() &&
-      volume.path.filename().native().starts_with(kImagePrefix)) {
+      volume.path.filename().native().starts_with(form_.prefix)) {
     return {};
   }
   return fail(Code::refused, "{} is no volume below {}", volume.path.string(),
@@ -71,8 +74,9 @@ Result<Volume> LocalImages::allocate(const ContainerName& container, const JobId
                                      const VolumeSpec& spec, const system::Stop& stop) {
   Volume volume = describe(container, job, spec);
   TRY(stop.check(fmt::format("allocate volume {}", volume.id)));
-  if (spec.size_mib == 0) {
-    return fail(Code::invalid, "volume {} on storage {} needs a size", spec.name, spec.storage);
+  if (spec.size_mib < least_mib()) {
+    return fail(Code::invalid, "volume {} on storage {} needs a size, {} MiB at least", spec.name,
+                form_.storage, least_mib());
   }
   TRY(system::make_folders(layout_.local_volumes(), 0700));
   const Result<> reserved = reserve(volume.path, spec.size_mib);
@@ -112,8 +116,8 @@ Result<> LocalImages::release(const Volume& volume, const system::Stop& stop) {
 }
 
 Result<FoundVolumes> LocalImages::inventory(const system::Stop& stop) {
-  return find_local_volumes(layout_.local_volumes(), "local-image",
-                            std::filesystem::file_type::regular, kImagePrefix, stop);
+  return find_local_volumes(layout_.local_volumes(), form_.storage,
+                            std::filesystem::file_type::regular, form_.prefix, stop);
 }
 
 Result<> LocalImages::release_found(const FoundVolume& found, const system::Stop& stop) {

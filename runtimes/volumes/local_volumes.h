@@ -11,6 +11,8 @@ class LocalVolumes : public VolumeSource {
  public:
   explicit LocalVolumes(Layout layout) : layout_(std::move(layout)) {}
 
+  std::uint64_t least_mib() const override { return 0; }
+
   Result<Volume> allocate(const ContainerName& container, const JobId& job, const VolumeSpec& spec,
                           const system::Stop& stop) override;
   Result<Volume> find(const ContainerName& container, const JobId& job, const VolumeSpec& spec,

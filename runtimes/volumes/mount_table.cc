@@ -86,12 +86,16 @@ std::vector<MountPoint> parse_mount_table(std::string_view text) {
   return table;
 }
 
-Result<std::optional<MountPoint>> mounted_at(const system::Path& target) {
+Result<std::vector<MountPoint>> mount_table() {
   const std::string text = TRY(system::read_file("/proc/self/mountinfo"));
+  return parse_mount_table(text);
+}
+
+Result<std::optional<MountPoint>> mounted_at(const system::Path& target) {
+  std::vector<MountPoint> table = TRY(mount_table());
   std::error_code error;
   const system::Path resolved = std::filesystem::weakly_canonical(target, error);
   const system::Path& wanted = error ? target : resolved;
-  std::vector<MountPoint> table = parse_mount_table(text);
   // The last one lies on top of the others.
   const auto found = std::find_if(table.rbegin(), table.rend(),
                                   [&](const MountPoint& point) { return point.target == wanted; });

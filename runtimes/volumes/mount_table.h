@@ -22,6 +22,8 @@ struct MountPoint {
 /// the kernel writes as \040, are decoded.
 std::vector<MountPoint> parse_mount_table(std::string_view text);
 
+/// All that is mounted, in the kernel's order.
+Result<std::vector<MountPoint>> mount_table();
 /// What is mounted exactly at `target`, which is resolved as far as it exists; none for nothing.
 Result<std::optional<MountPoint>> mounted_at(const system::Path& target);
 /// Whether something is mounted exactly at `target`, which is resolved as far as it exists.

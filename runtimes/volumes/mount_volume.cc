@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "agent/system/child.h"
+#include "runtimes/volumes/file_system.h"
 #include "runtimes/volumes/in_use.h"
 #include "runtimes/volumes/mount_table.h"
 #include "runtimes/volumes/volume.h"
@@ -44,20 +45,40 @@ Result<bool> has_file_system(const Path& path, const system::Stop& stop) {
 }
 
 Result<> make_file_system(const Volume& volume, const system::Stop& stop) {
-  const Path& path = volume.path;
   system::RunOptions options;
   options.child.dies_with_parent = true;
   options.timeout = kMkfsTimeout;
-  // A new file reads as zeros. A logical volume may hold the journal of a file system that stood on
-  // the same blocks before, so there the new one is written out.
-  const bool zeros = volume.kind == VolumeKind::image;
-  const auto made = system::run_ok(
-      {"mkfs.ext4", "-F", "-q", "-m", "0", "-E",
-       fmt::format("nodiscard,lazy_itable_init=1,lazy_journal_init={}", zeros ? 1 : 0),
-       path.string()},
-      stop, options);
-  if (!made) {
-    return Failure(Error(made.error()).context(fmt::format("format {}", path.string())));
+  TRY(system::run_ok(making_file_system(volume), stop, options)
+          .context("format " + volume.path.native()));
+  return {};
+}
+
+/// What mount(8) takes as -o.
+std::string mount_options(const Volume& volume) {
+  std::string options = "nosuid,nodev";
+  if (volume.kind == VolumeKind::image) {
+    // By a loop device with autoclear, so that the last unmount frees it.
+    options += ",loop";
+  }
+  if (volume.file_system == "xfs") {
+    // A copy of a volume says it were the same one, and both may be mounted.
+    options += ",nouuid";
+  }
+  return options;
+}
+
+/// Of a file system that nothing grows at rest: it takes what its volume has got meanwhile.
+Result<> grow_to_volume(const Volume& volume, const Path& target, const system::Stop& stop) {
+  const std::optional<MountPoint> point = TRY(mounted_at(target));
+  if (!point || !grows_mounted_only(point->type)) {
+    return {};
+  }
+  const std::vector<std::string> argv = TRY(growing_mounted(volume, *point));
+  const Result<std::string> grown = system::run_ok(argv, stop);
+  if (!grown) {
+    // One that stayed mounted would not be looked at again.
+    ::umount2(target.c_str(), UMOUNT_NOFOLLOW);
+    return Failure(Error(grown.error()).context("grow the file system of volume " + volume.id));
   }
   return {};
 }
@@ -98,7 +119,9 @@ Result<> format_volume(const Volume& volume, const system::Stop& stop) {
   if (!std::filesystem::exists(volume.path, error)) {
     return fail(Code::not_found, "volume {} has nothing at {}", volume.id, volume.path.string());
   }
-  return TRY(has_file_system(volume.path, stop)) ? Result<>() : make_file_system(volume, stop);
+  const bool is_made = TRY(has_file_system(volume.path, stop)) &&
+                       !(volume.file_system == "xfs" && TRY(is_half_made_xfs(volume.path)));
+  return is_made ? Result<>() : make_file_system(volume, stop);
 }
 
 Result<> mount_volume(const Volume& volume, const Path& target, const system::Stop& stop) {
@@ -120,14 +143,10 @@ Result<> mount_volume(const Volume& volume, const Path& target, const system::St
   if (!TRY(is_in_use(volume))) {
     TRY(check_file_system(volume, Check::unclean, stop));
   }
-  // mount(8) sets up the loop device with autoclear, so that the last unmount frees it.
-  const std::string flags = volume.kind == VolumeKind::image ? "loop,nosuid,nodev" : "nosuid,nodev";
-  const auto mounted =
-      system::run_ok({"mount", "-o", flags, volume.path.string(), target.string()}, stop);
-  if (!mounted) {
-    return Failure(Error(mounted.error()).context(fmt::format("mount volume {}", volume.id)));
-  }
-  return {};
+  TRY(system::run_ok({"mount", "-o", mount_options(volume), volume.path.native(), target.native()},
+                     stop)
+          .context("mount volume " + volume.id));
+  return grow_to_volume(volume, target, stop);
 }
 
 Result<> unmount_volume(const Path& target, const system::Stop& stop) {

@@ -31,6 +31,8 @@ class Things(CrashTable):
         self.image = f"oci:{self.node.work}/image:busybox"
         self.count = 0
         volume = ("volume.create", "data", IMAGE)
+        xfs = ("volume.create", "data", {"storage": "local-xfs", "size_mib": 300})
+        has = ("container.run", "limited", {"volumes": [{"name": "data", "target": "/data", "from": "data"}]})
         address = {"address": "10.84.0.1/24"}
         # What is done before, the job, and what the node has then.
         self.scenarios = [
@@ -39,6 +41,7 @@ class Things(CrashTable):
             ([], volume, {"volumes": 1}),
             ([], ("volume.create", "folder", {}), {"volumes": 1}),
             ([volume], ("volume.resize", "data", {"size_mib": 32}), {"volumes": 1}),
+            ([xfs, has], ("volume.resize", "data", {"size_mib": 320}), {"volumes": 1, "containers": 1, "images": 1}),
             ([volume], ("volume.snapshot", "data", {"snapshot": "copy"}), {"volumes": 2}),
             ([volume], ("volume.delete", "data", {}), {}),
             ([], ("network.ensure", "apps", address), {"networks": 1}),
@@ -106,7 +109,8 @@ class Things(CrashTable):
         wrong += [f"job {row['busy']} works on {row['name']}" for kind in ("volumes", "networks") for row in things[kind]
                   if row["busy"]]
         sizes = {row["name"]: row["size_mib"] for row in things["volumes"]}
-        if job["verb"] == "volume.resize" and sizes != {"data": 32} and (before is None or sizes != {"data": 16}):
+        if job["verb"] == "volume.resize" and sizes != {"data": job["options"]["size_mib"]} and (
+                before is None or sizes["data"] not in (16, 300)):
             wrong.append(f"the sizes are {sizes}")
         if job["verb"] == "container.update":
             limits = self.client.query("container", name="limited")["spec"].get("resources")
@@ -175,9 +179,31 @@ class Things(CrashTable):
         return passed
 
     def all(self, only):
-        for before, wanted, expected in self.scenarios:
+        self.some(self.scenarios, only)
+        if not self.node.simulator:
+            volumes = self.node.work / "state/volumes"
+            volumes.mkdir(mode=0o700, exist_ok=True)
+            disk = self.node.work / "btrfs-disk"
+            with open(disk, "wb") as file:
+                file.truncate(512 << 20)
+            subprocess.run(["mkfs.btrfs", "-q", disk], check=True)
+            subprocess.run(["mount", "-o", "loop", disk, volumes], check=True)
+            try:
+                self.some(self.of_subvolumes(), only)
+            finally:
+                subprocess.run(["umount", "-l", volumes], check=True)
+
+    def some(self, scenarios, only):
+        for before, wanted, expected in scenarios:
             if not only or wanted[0] == only:
                 self.each(wanted[0], functools.partial(self.once, before, wanted, expected))
+
+    @staticmethod
+    def of_subvolumes():
+        volume = ("volume.create", "data", {"storage": "local-btrfs", "size_mib": 16})
+        return [([], volume, {"volumes": 1}),
+                ([volume], ("volume.snapshot", "data", {"snapshot": "copy"}), {"volumes": 2}),
+                ([volume], ("volume.delete", "data", {}), {})]
 
 
 def main():

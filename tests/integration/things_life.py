@@ -14,13 +14,14 @@ import time
 import unittest
 
 from container_secrets import ContainerSecrets
+from volumes_in_use import MAY_RESIZE_EXT4, VolumesInUse
 from whole_node import SERVE, EventStream, Node
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
-class ThingsLife(ContainerSecrets, unittest.TestCase):
+class ThingsLife(ContainerSecrets, VolumesInUse, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -41,13 +42,20 @@ class ThingsLife(ContainerSecrets, unittest.TestCase):
         drover = self.node.drover
         drover("volume", "create", "kept", "--storage", "local-image", "--size", "32M")
         drover("volume", "create", "plain")
-        for runtime in RUNTIMES:
+        for size, runtime in zip((48, 64, 80), RUNTIMES):
             with self.subTest(runtime=runtime):
                 name = f"keeps-{runtime}"
                 drover("run", "--runtime", runtime, "--name", name, "--mount", "kept:/data", "--mount", "plain:/plain",
-                       "--", "sh", "-c", f"echo {runtime} | tee -a /plain/all >>/data/all; {SERVE % 0}")
+                       "--", "sh", "-c", f"echo {runtime} | tee -a /plain/all >>/data/all; exec 3>/data/open; {SERVE % 0}")
                 self.assertIn(name, drover("volume", "rm", "kept", check=False).stderr)
-                self.assertIn("stop that before", drover("volume", "resize", "kept", "64M", check=False).stderr)
+                self.assertIn("stop that before", drover("volume", "snapshot", "kept", "copy", check=False).stderr)
+                pid = self.node.await_status(name, "running")["pid"]
+                if MAY_RESIZE_EXT4:
+                    drover("volume", "resize", "kept", f"{size}M")
+                    self.assertGreater(self.mib_seen(name), size - 14)
+                    self.assertEqual(self.node.await_status(name, "running")["pid"], pid)
+                else:
+                    self.assertIn("CAP_SYS_RESOURCE", drover("volume", "resize", "kept", "90M", check=False).stderr)
                 drover("stop", name)
                 drover("rm", name)
         # Stopped, copied and grown, and started again with both mounted anew.
@@ -55,14 +63,14 @@ class ThingsLife(ContainerSecrets, unittest.TestCase):
                f"df -m /data | tail -1 >>/data/sizes; {SERVE % 0}")
         drover("stop", "grows")
         drover("volume", "snapshot", "kept", "before")
-        drover("volume", "resize", "kept", "96M")
+        drover("volume", "resize", "kept", "128M")
         drover("start", "grows")
         told = drover("exec", "grows", "--", "cat", "/data/all", "/data/sizes").stdout.split()
         self.assertEqual(told[:3], RUNTIMES)
         sizes = [int(told[i + 1]) for i in range(3, len(told), 6)]
         self.assertEqual(len(sizes), 2, told)
-        self.assertLess(sizes[0], 33)
-        self.assertGreater(sizes[1], 80)
+        self.assertLess(sizes[0], 81)
+        self.assertGreater(sizes[1], 100)
         drover("rm", "--force", "grows")
         seen = drover("run", "--runtime", "runc", "--name", "looks", "--mount", "before:/data:ro", "--wait", "--rm", "--",
                       "sh", "-c", "cat /data/all; touch /data/x || echo read-only").stdout.split()

@@ -11,7 +11,7 @@ namespace drover {
 
 /// Section "storage".
 struct StorageConfig {
-  std::string default_storage = "local-folder";  ///< or "local-image", or a storage of Proxmox
+  std::string default_storage = "local-folder";  ///< or another of the node's own, or of Proxmox
   std::string guest_storage = "local";           ///< root disks of pve-lxc
   std::int64_t guest_root_mib = 1024;
   /// Of Proxmox, that jobs may fetch templates to; empty: any.

@@ -20,7 +20,8 @@ void set_abilities(json::Object& view, bool sized, bool grows, bool snapshots) {
 }
 
 /// Of a folder of ours, as it is now.
-json::Object local_view(const std::string& name, const std::string& kind, const path& folder) {
+json::Object local_view(const std::string& name, const std::string& kind, const path& folder,
+                        bool sized, bool snapshots = false) {
   const Result<system::DiskSpace> disk = system::disk_space(folder);
   json::Object view{{"name", name},
                     {"type", name},
@@ -32,7 +33,7 @@ json::Object local_view(const std::string& name, const std::string& kind, const 
                     {"active", disk.has_value()},
                     {"seen_at", nullptr},
                     {"message", disk ? json::Value() : json::Value(disk.error().message)}};
-  set_abilities(view, kind == "file", kind == "file", false);
+  set_abilities(view, sized, sized, snapshots);
   return view;
 }
 
@@ -95,8 +96,16 @@ std::vector<std::string> configured(const Config& config) {
 Result<json::Value> Queries::storages(const json::Value& question) {
   const std::string after = TRY(after_which(question));
   std::map<std::string, json::Object> views;
-  views.emplace("local-folder", local_view("local-folder", "folder", node_.layout.local_volumes()));
-  views.emplace("local-image", local_view("local-image", "file", node_.layout.local_volumes()));
+  const path folder = node_.layout.local_volumes();
+  views.emplace("local-folder", local_view("local-folder", "folder", folder, false));
+  views.emplace("local-image", local_view("local-image", "file", folder, true));
+  for (const auto& [storage, source] : node_.other_volumes) {
+    if (source->usable()) {
+      const bool is_btrfs = storage == "local-btrfs";
+      views.emplace(storage,
+                    local_view(storage, is_btrfs ? "subvolume" : "file", folder, true, is_btrfs));
+    }
+  }
   if (node_.storages != nullptr) {
     const StorageWatch::Seen seen = node_.storages->seen();
     for (const proxmox::StorageInfo& storage : seen.storages) {

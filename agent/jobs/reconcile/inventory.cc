@@ -240,6 +240,9 @@ std::vector<Part> inventory_parts(const Node& node) {
   }
   parts.push_back(volumes_of(node.local_volumes, "volumes in folders", "local-folder"));
   parts.push_back(volumes_of(node.local_images, "volumes in files", "local-image"));
+  for (const auto& [storage, source] : node.other_volumes) {
+    parts.push_back(volumes_of(*source, "volumes on " + storage, storage));
+  }
   if (node.proxmox_volumes != nullptr) {
     parts.push_back(volumes_of(*node.proxmox_volumes, "volumes of Proxmox", ""));
   }

@@ -21,7 +21,7 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
   work.plan(4);
   const JobRequest& request = work.request();
   const std::uint64_t size_mib = request.options.size_mib;
-  VolumeRow row = TRY(hold_volume(work, Users::at_rest, [&](Books&, const VolumeRow& found) {
+  VolumeRow row = TRY(hold_volume(work, Users::any, [&](Books&, const VolumeRow& found) {
     return check_size(request, found);
   }));
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
@@ -36,12 +36,15 @@ Result<json::Value> resize_volume(Work& work, const Node& node) {
   const json::Value grown = TRY(work.once(grow));
   // After a failure in between the file system is smaller than its volume, which harms nobody and
   // the next resize makes good.
-  TRY(work.once({.name = "volume.growfs", .act = [&]() -> Result<json::Value> {
-                   const runtimes::Volume active = TRY(source->activate(volume, work.stop()));
-                   TRY(runtimes::grow_file_system(active, node.layout.growing(row.name),
-                                                  work.stop()));
-                   return json::Value();
-                 }}));
+  Step grow_within{.name = "volume.growfs"};
+  grow_within.act = [&]() -> Result<json::Value> {
+    const runtimes::Volume active = TRY(source->activate(volume, work.stop()));
+    TRY(runtimes::grow_file_system(active, node.layout.growing(row.name), work.stop()));
+    return json::Value();
+  };
+  // It is one thing to grow what is mounted, and another to grow what is not.
+  grow_within.needs = turn_of_volume(volume);
+  TRY(work.once(grow_within));
   // Storages round up; an agent of an earlier version has written none.
   row.size_mib = static_cast<std::uint64_t>(grown.integer_or(static_cast<std::int64_t>(size_mib)));
   volume.size_mib = row.size_mib;

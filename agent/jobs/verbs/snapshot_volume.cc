@@ -49,8 +49,8 @@ Result<json::Value> snapshot_volume(Work& work, const Node& node) {
   if (std::optional<json::Value> result = TRY(finished_before(work))) {
     return std::move(*result);
   }
-  const VolumeRow row =
-      TRY(hold_volume(work, Users::at_rest, [&](Books& books, const VolumeRow& origin) -> Result<> {
+  const VolumeRow row = TRY(hold_volume(
+      work, Users::at_rest_to_copy, [&](Books& books, const VolumeRow& origin) -> Result<> {
         if (const auto known = TRY(books.journal().volume(request.options.snapshot))) {
           return fail(Code::conflict,
                       "snapshot volume {}: there is a volume {} (made by job {}); choose another "
@@ -79,7 +79,9 @@ Result<json::Value> snapshot_volume(Work& work, const Node& node) {
     return {};
   }));
   const runtimes::Volume origin = TRY(made_volume(row));
-  TRY(put_to_rest(work, node, row));
+  if (!runtimes::is_copied_at_once(origin.kind)) {
+    TRY(put_to_rest(work, node, row));
+  }
   const runtimes::Volume made = TRY(allocate_standing(work, node, copy));
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
   TRY(work.once({.name = "volume.copy", .act = [&]() -> Result<json::Value> {

@@ -77,6 +77,12 @@ Result<> put_to_rest(Work& work, const Node& node, const VolumeRow& row) {
                      users = std::move(all[row.name]);
                      return {};
                    }));
+                   // Nobody starts what is at rest while the job holds the volume.
+                   if (!std::all_of(users.begin(), users.end(),
+                                    [](const VolumeUser& user) { return user.at_rest; })) {
+                     TRY(runtimes::check_grows_mounted(volume));
+                     return json::Value();
+                   }
                    for (const VolumeUser& user : users) {
                      const ContainerName name = TRY(ContainerName::parse(user.container));
                      TRY(runtimes::remove_view(node.layout, name));

@@ -17,14 +17,18 @@ Result<> check_together(const std::string& container, const VolumeSpec& spec,
               container, spec.from, user.container);
 }
 
-Result<> check_users(const JobRequest& request, const std::vector<VolumeUser>& users,
-                     Users allowed) {
+Result<> check_users(const JobRequest& request, const VolumeRow& row,
+                     const std::vector<VolumeUser>& users, Users allowed) {
+  if (allowed == Users::any) {
+    return {};
+  }
+  const runtimes::Volume volume = TRY(made_volume(row));
   for (const VolumeUser& user : users) {
     if (allowed == Users::none) {
       return fail(Code::conflict, "{} {}: container {} has it; delete that before",
                   to_string(request.verb), request.target, user.container);
     }
-    if (!user.at_rest) {
+    if (!user.at_rest && !runtimes::is_copied_at_once(volume.kind)) {
       return fail(Code::conflict,
                   "{} {}: container {} has it and runs, or shall, or was never started; stop that "
                   "before, or delete it",
@@ -125,7 +129,7 @@ Result<VolumeRow> hold_volume(Work& work, Users allowed,
     }
     const auto users = TRY(volume_users(books.journal()));
     if (const auto found = users.find(request.target); found != users.end()) {
-      TRY(check_users(request, found->second, allowed));
+      TRY(check_users(request, *row, found->second, allowed));
     }
     if (also) {
       TRY(also(books, *row));

@@ -42,7 +42,10 @@ Result<runtimes::Volume> made_volume(const VolumeRow& row);
 /// Which containers may have a volume while a job works on it.
 enum class Users {
   none,
-  at_rest,  ///< all that have it have stopped
+  /// All that have it have stopped, unless its storage copies it at one instant: then it is copied
+  /// whole also while they write.
+  at_rest_to_copy,
+  any,
 };
 /// Takes the standing volume that the job is about, so that no container begins to use it and no
 /// other job works on it; what an earlier run of the job has taken it still has. `not_found`,
@@ -58,7 +61,8 @@ Result<> finish_volume(Books& books, const std::string& job, VolumeRow row, cons
 /// The step that makes a new volume of `row` on its storage, empty and without a file system.
 Result<runtimes::Volume> allocate_standing(Work& work, const Node& node, const VolumeRow& row);
 
-/// Unmounts it from the containers at rest that have it, which mount it again when they start.
+/// Unmounts it from the containers that have it, which mount it again when they start. Unless one
+/// of them may run: then it stays mounted everywhere, and `refused` says why it cannot grow so.
 Result<> put_to_rest(Work& work, const Node& node, const VolumeRow& row);
 
 /// A storage rounds sizes up, to extents of LVM for example: the row tells what was made.

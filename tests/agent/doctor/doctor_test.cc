@@ -256,6 +256,10 @@ TEST(ExaminePrograms, WhatIsThereAndWhatIsNot) {
                              "macvlan", "ptp", "vlan"}) {
     EXPECT_THAT(findings, Contains(fault("programs", std::string(plugin) + " is missing")));
   }
+  const auto btrfs = Field(&Finding::message, HasSubstr("/btrfs"));
+  EXPECT_THAT(findings, Not(Contains(btrfs))) << "nobody asks for it";
+  config.storage.default_storage = "local-btrfs";
+  EXPECT_THAT(examine_programs(config), Contains(btrfs));
   config.runtime.seccomp_profile = "/no/such/profile";
   EXPECT_THAT(examine_programs(config), Contains(fault("programs", "/no/such/profile")));
   EXPECT_THAT(findings, Not(Contains(fault("programs", "/no/such/runc")))) << "nobody asks for it";

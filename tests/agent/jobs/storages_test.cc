@@ -9,6 +9,7 @@
 #include "fakes/fake_proxmox.h"
 #include "fakes/node_storage_module.h"
 #include "node_fixture.h"
+#include "runtimes/volumes/btrfs_volumes.h"
 #include "runtimes/volumes/proxmox_volumes.h"
 
 namespace drover::jobs {
@@ -75,6 +76,20 @@ TEST_F(StoragesTest, ANodeWithoutProxmoxHasItsOwnTwo) {
   const json::Value folder = storage("local-folder");
   EXPECT_FALSE(folder.at("sized").boolean_or(true));
   EXPECT_FALSE(folder.at("grows").boolean_or(true));
+}
+
+TEST_F(StoragesTest, OthersOfTheNodesOwnAreToldWhereTheyCanBeHad) {
+  ASSERT_EQ(mount("tmpfs", layout_.local_volumes().c_str(), "tmpfs", 0, nullptr), 0);
+  runtimes::LocalImages xfs(layout_, runtimes::kXfsImages);
+  runtimes::BtrfsVolumes btrfs(layout_);
+  node_->other_volumes = {{"local-btrfs", &btrfs}, {"local-xfs", &xfs}};
+  EXPECT_THAT(names(), ElementsAre("local-folder", "local-image", "local-xfs"));
+  EXPECT_TRUE(storage("local-xfs").at("grows").boolean_or(false));
+  EXPECT_THAT(json::write(create("v1", "local-btrfs").body), HasSubstr("does not lie on btrfs"));
+  EXPECT_THAT(json::write(create("v2", "local-xfs").body), HasSubstr("needs 300 MiB at least"));
+  EXPECT_THAT(json::write(create("v3", "local-zfs").body),
+              HasSubstr("only local-folder, local-image, local-xfs\""));
+  EXPECT_EQ(umount(layout_.local_volumes().c_str()), 0);
 }
 
 TEST_F(StoragesTest, ThoseOfProxmoxAreToldAsTheyWereSeen) {

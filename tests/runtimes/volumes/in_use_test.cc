@@ -47,6 +47,25 @@ TEST_F(InUseTest, AMountedBlockDeviceIs) {
   EXPECT_FALSE(is_in_use(block).value());
 }
 
+TEST_F(InUseTest, TheFirstOfSeveralPlacesIsToldOfWhatIsMounted) {
+  const Volume image{"data", "local", "local:x", file_, VolumeKind::image};
+  EXPECT_FALSE(mount_of(image).value());
+  for (const char* place : {"first", "second"}) {
+    ASSERT_TRUE(mount_volume(image, folder_ / place, never_));
+  }
+  const std::optional<MountPoint> point = mount_of(image).value();
+  ASSERT_TRUE(point);
+  EXPECT_EQ(point->target, folder_ / "first");
+  EXPECT_EQ(point->type, "ext4");
+  EXPECT_EQ(loop_devices_of(image).value(), std::vector<Path>{point->source});
+  const Volume block{"data", "lvm", "lvm:x", point->source, VolumeKind::block};
+  EXPECT_EQ(mount_of(block).value()->target, folder_ / "first");
+  for (const char* place : {"first", "second"}) {
+    ASSERT_TRUE(unmount_volume(folder_ / place, never_));
+  }
+  EXPECT_FALSE(mount_of(image).value());
+}
+
 TEST_F(InUseTest, WhatIsNotThereIsNot) {
   EXPECT_FALSE(is_in_use({"a", "s", "i", folder_ / "no", VolumeKind::image}).value());
   EXPECT_FALSE(is_in_use({"a", "s", "i", folder_ / "no", VolumeKind::block}).value());

@@ -6,10 +6,10 @@ namespace drover::runtimes {
 namespace {
 
 TEST(VolumeRecordTest, ReadsWhatItWrote) {
-  for (const VolumeKind kind :
-       {VolumeKind::folder, VolumeKind::dataset, VolumeKind::image, VolumeKind::block}) {
-    const Volume volume{"data", "local", "local:9/vm-9-x.raw", "/var/lib/vz/images/9/vm-9-x.raw",
-                        kind};
+  for (const VolumeKind kind : {VolumeKind::folder, VolumeKind::subvolume, VolumeKind::dataset,
+                                VolumeKind::image, VolumeKind::block}) {
+    const Volume volume{
+        "data", "local", "local:9/vm-9-x.raw", "/var/lib/vz/images/9/vm-9-x.raw", kind, 16, "xfs"};
     const auto text = json::write(to_json(volume));
     const auto read = volume_from_json(json::parse(text).value());
     ASSERT_TRUE(read) << to_text(read.error());
@@ -18,6 +18,8 @@ TEST(VolumeRecordTest, ReadsWhatItWrote) {
     EXPECT_EQ(read->id, volume.id);
     EXPECT_EQ(read->path, volume.path);
     EXPECT_EQ(read->kind, volume.kind);
+    EXPECT_EQ(read->size_mib, volume.size_mib);
+    EXPECT_EQ(read->file_system, volume.file_system);
   }
 }
 
