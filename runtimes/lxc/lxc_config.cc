@@ -214,11 +214,13 @@ Result<std::string> make_lxc_config(const Container& container, const Spec& spec
   TRY(lines.add("lxc.autodev", "1"));
   TRY(lines.add("lxc.pty.max", "1024"));
   TRY(lines.add("lxc.tty.max", "0"));
-  if (init == InitSystem::none) {
+  const bool terminal = spec.document().at("process").at("terminal").boolean_or(false);
+  if (init == InitSystem::none && !terminal) {
     TRY(lines.add("lxc.console.path", "none"));
   } else {
-    // It and the login at its console take a terminal; what they print goes where an application's
-    // standard output does, which drover-lxc has as its own there.
+    // It and the login at its console take a terminal, and so do applications that ask for one;
+    // what they print goes where an application's standard output does, which drover-lxc has as its
+    // own there.
     TRY(lines.add("lxc.console.logfile", "/proc/self/fd/1"));
   }
   if (spec.document().at("linux").find("seccomp") != nullptr) {

@@ -43,8 +43,13 @@ Result<std::unique_ptr<ProgramInput>> LxcRuntime::open_own_input(const Container
   return std::make_unique<SessionInput>(std::move(monitor));
 }
 
-Result<> LxcRuntime::resize_own_terminal(const Container& container, const TerminalSize& /*size*/) {
-  return fail(Code::conflict, "the program of container {} has no terminal", container.name.str());
+Result<> LxcRuntime::resize_own_terminal(const Container& container, const TerminalSize& size) {
+  TRY(check_has_terminal(container));
+  const system::UniqueFd monitor = TRY(connect_to(home(container.name)));
+  if (!monitor.valid()) {
+    return fail(Code::not_found, "the program of container {} has ended", container.name.str());
+  }
+  return send_size(monitor.get(), size);
 }
 
 }  // namespace drover::runtimes

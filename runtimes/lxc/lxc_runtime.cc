@@ -212,10 +212,15 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
       TRY(system::SealedProgram::open(options_.monitor_program).context(what));
   options.child.program = sealed.path();
   system::UniqueFd listener;
-  if (container.spec.input) {
+  if (container.spec.input || container.spec.terminal) {
     listener = TRY(listen_at(folder));
     options.child.descriptors = {{listener.get(), kSessionListener}};
+  }
+  if (container.spec.input) {
     argv.emplace_back("--input");
+  }
+  if (container.spec.terminal) {
+    argv.emplace_back("--terminal");
   }
   if (!container.spec.log.driver.empty()) {
     argv.emplace_back("--journal");

@@ -20,8 +20,11 @@
 #include "agent/system/clock.h"
 #include "agent/system/pipe.h"
 #include "agent/system/process.h"
+#include "agent/system/window_size.h"
 #include "runtimes/journal_log.h"
+#include "runtimes/lxc/own_terminal.h"
 #include "runtimes/lxc/prepare_root.h"
+#include "runtimes/lxc/system_init.h"
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/own_streams.h"
 #include "runtimes/output_log.h"
@@ -88,6 +91,10 @@ Outcome start_and_wait(const MonitorPlan& plan, const runtimes::Spec& spec) {
   dup2(outcome.write.get(), kOutcome);
   close_range(kOutcome + 1, ~0U, 0);
   fcntl(kOutcome, F_SETFD, FD_CLOEXEC);
+  if (plan.terminal) {
+    give_terminal_at_setsid(TerminalSize{}, runtimes::init_system_of(spec.root(), spec.args()) ==
+                                                runtimes::InitSystem::none);
+  }
   // The container inherits it; the monitor's own is for files of the node.
   umask(runtimes::kProgramUmask);
   const Outcome result = start_and_wait(plan, spec);
@@ -141,17 +148,17 @@ class Monitor {
       TRY(runtimes::give_stream(spec, fmt::format("/proc/self/fd/{}", pipe->write.get())));
     }
     outcome_ = TRY(system::make_pipe());
-    if (plan_.listener >= 0) {
+    if (plan_.input && !plan_.terminal) {
       in_ = TRY(system::make_pipe());
       TRY(runtimes::give_stream(spec, fmt::format("/proc/self/fd/{}", in_.read.get())));
     }
     ::unlink(prepare_error(plan_.hook_folder).c_str());
     TRY(stamp());
-    const pid_t starter = fork();
-    if (starter < 0) {
+    starter_ = fork();
+    if (starter_ < 0) {
       return fail(Code::unavailable, "fork: {}", std::strerror(errno));
     }
-    if (starter == 0) {
+    if (starter_ == 0) {
       be_starter(plan_, spec, in_, out_, err_, outcome_);
     }
     out_.write.reset();
@@ -160,11 +167,16 @@ class Monitor {
     in_.read.reset();
     if (plan_.listener >= 0) {
       server_.emplace(UniqueFd(plan_.listener),
-                      runtimes::InputServer::Deeds{[](const TerminalSize&) {}, [] {}});
-      server_->serve(std::move(in_.write), false);
+                      runtimes::InputServer::Deeds{[this](const TerminalSize& size) {
+                                                     system::set_window_size(terminal_.get(), size);
+                                                   },
+                                                   [] {}});
+      if (!plan_.terminal) {
+        server_->serve(std::move(in_.write), false);
+      }
     }
     watch();
-    waitpid(starter, nullptr, 0);
+    waitpid(starter_, nullptr, 0);
     return {};
   }
 
@@ -198,8 +210,21 @@ class Monitor {
       const pid_t init = container_->init_pid(container_.get());
       [[maybe_unused]] const Result<> written =
           system::write_atomically(plan_.pid_file, std::to_string(init), 0600);
-      tell({});
+      const Result<> ready = plan_.terminal ? take_terminal() : Result<>();
+      // One that has just ended has none any more, which is told in a moment.
+      constexpr int kMostLooks = 200;
+      if (ready || ++looks_ > kMostLooks) {
+        tell(ready);
+      }
     }
+  }
+
+  Result<> take_terminal() {
+    terminal_ = TRY(take_terminal_of(starter_));
+    if (plan_.input) {
+      server_->serve(UniqueFd(fcntl(terminal_.get(), F_DUPFD_CLOEXEC, 3)), true);
+    }
+    return {};
   }
 
   void take(const UniqueFd& from, std::string_view stream, short events) {
@@ -212,6 +237,10 @@ class Monitor {
       const std::string_view chunk(buffer.data(), static_cast<std::size_t>(size));
       // A full disk must not stop the container: what cannot be kept is lost.
       [[maybe_unused]] const Result<> kept = log_->write(stream, chunk);
+      if (plan_.terminal) {
+        // A person waits for it, as for a prompt, though its line has no end yet.
+        [[maybe_unused]] const Result<> shown = log_->finish();
+      }
       if (journal_) {
         journal_->write(stream, chunk);
       }
@@ -286,6 +315,9 @@ class Monitor {
   Pipe err_;
   Pipe outcome_;
   std::optional<runtimes::InputServer> server_;
+  UniqueFd terminal_;  // once it runs
+  pid_t starter_ = -1;
+  int looks_ = 0;  // for the terminal, in vain
   Container container_;
   bool told_ = false;
 };

@@ -19,7 +19,9 @@ struct MonitorPlan {
   bool journal = false;    ///< the node's journal gets it as well
   system::Path exit_file;  ///< gets its exit code
   system::Path pid_file;   ///< gets the pid of its first process
-  /// The socket by which its program gets input (sessions/session_socket.h); -1: it reads nothing.
+  bool input = false;      ///< its program reads what comes by the socket
+  bool terminal = false;   ///< and has a terminal, whose size comes by the socket
+  /// That socket (sessions/session_socket.h); -1 where it has neither.
   int listener = -1;
 };
 

@@ -72,8 +72,9 @@ int main(int argc, char** argv) {
   app.add_flag("--journal", plan.journal, "send it to the node's journal as well");
   app.add_option("--exit-file", exit_file, "file for its exit code")->required();
   app.add_option("--pid-file", pid_file, "file for the pid of its first process")->required();
-  bool has_input = false;
-  app.add_flag("--input", has_input, "descriptor 3 is the socket by which its program gets input");
+  app.add_flag("--input", plan.input, "its program gets input by the socket that is descriptor 3");
+  app.add_flag("--terminal", plan.terminal,
+               "its program has a terminal, whose size comes by that socket");
   app.set_version_flag("--version", DROVER_VERSION);
   CLI11_PARSE(app, argc, argv);
   plan.lxc_path = lxc_path;
@@ -81,7 +82,7 @@ int main(int argc, char** argv) {
   plan.log = log;
   plan.exit_file = exit_file;
   plan.pid_file = pid_file;
-  if (has_input) {
+  if (plan.input || plan.terminal) {
     plan.listener = runtimes::kSessionListener;
     fcntl(plan.listener, F_SETFD, FD_CLOEXEC);
   }

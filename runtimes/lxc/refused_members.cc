@@ -9,7 +9,6 @@ namespace {
 
 /// In the order of the schema. What is done is taken out here and put into every_field_test.cc.
 constexpr std::array kLxcRefusals = {
-    Refusal{"terminal", "the program has none of its own; run one by container.exec that has"},
     Refusal{"resources.disk_mib",
             "the root has no disk of its own; it shares one of the node (runtime pve-lxc has)"},
     Refusal{"annotations", "a container's configuration carries Drover's stamps only; use labels"},

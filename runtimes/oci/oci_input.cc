@@ -62,11 +62,7 @@ Result<std::unique_ptr<ProgramInput>> OciRuntime::open_own_input(const Container
 }
 
 Result<> OciRuntime::resize_own_terminal(const Container& container, const TerminalSize& size) {
-  if (!container.spec.terminal) {
-    return fail(Code::conflict,
-                "the program of container {} has no terminal: its spec does not have \"terminal\"",
-                container.name.str());
-  }
+  TRY(check_has_terminal(container));
   const system::UniqueFd control = TRY(open_control(layout_.bundle(container.name)));
   if (!control.valid()) {
     return fail(Code::not_found, "the program of container {} has ended", container.name.str());

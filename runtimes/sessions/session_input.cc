@@ -17,6 +17,14 @@ Result<> check_reads_input(const Container& container) {
                     container.name.str());
 }
 
+Result<> check_has_terminal(const Container& container) {
+  return container.spec.terminal ? Result<>()
+                                 : fail(Code::conflict,
+                                        "the program of container {} has no terminal: its spec "
+                                        "does not have \"terminal\"",
+                                        container.name.str());
+}
+
 Result<std::size_t> SessionInput::write(std::string_view bytes) {
   std::size_t taken = 0;
   while (taken < bytes.size()) {

@@ -10,6 +10,8 @@ namespace drover::runtimes {
 
 /// `conflict` when the container's own program was not asked for with `stdin`.
 Result<> check_reads_input(const Container& container);
+/// The same with `terminal`.
+Result<> check_has_terminal(const Container& container);
 
 class SessionInput final : public ProgramInput {
  public:

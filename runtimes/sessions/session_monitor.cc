@@ -13,6 +13,7 @@
 
 #include "agent/system/child.h"
 #include "agent/system/clock.h"
+#include "agent/system/window_size.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/output_log.h"
 #include "runtimes/sessions/begun_program.h"
@@ -20,7 +21,6 @@
 #include "runtimes/sessions/session_files.h"
 #include "runtimes/sessions/session_plan.h"
 #include "runtimes/sessions/session_processes.h"
-#include "runtimes/sessions/streams.h"
 
 namespace drover::exec {
 namespace {
@@ -70,7 +70,7 @@ class Session {
  private:
   void resize(const TerminalSize& size) {
     if (program_.terminal.valid()) {
-      set_terminal_size(program_.terminal.get(), size);
+      system::set_window_size(program_.terminal.get(), size);
     }
   }
 

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "agent/system/pipe.h"
+#include "agent/system/window_size.h"
 
 namespace drover::exec {
 namespace {
@@ -69,7 +70,7 @@ Result<> make_terminal(BegunProgram& program, const system::Path& root, const Te
 }
 
 Result<> take_terminal(BegunProgram& program, UniqueFd master, const TerminalSize& size) {
-  set_terminal_size(master.get(), size);
+  system::set_window_size(master.get(), size);
   program.slave.reset(ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   program.in = copy_of(master);
   program.out = copy_of(master);
@@ -78,13 +79,6 @@ Result<> take_terminal(BegunProgram& program, UniqueFd master, const TerminalSiz
     return fail(Code::unavailable, "open the program's terminal: {}", std::strerror(errno));
   }
   return {};
-}
-
-void set_terminal_size(int terminal, const TerminalSize& size) {
-  winsize told{};
-  told.ws_col = size.columns;
-  told.ws_row = size.rows;
-  ioctl(terminal, TIOCSWINSZ, &told);
 }
 
 }  // namespace drover::exec

@@ -25,6 +25,4 @@ Result<> make_terminal(BegunProgram& program, const system::Path& root, const Te
 /// Takes a terminal that a runtime has made.
 Result<> take_terminal(BegunProgram& program, system::UniqueFd master, const TerminalSize& size);
 
-void set_terminal_size(int terminal, const TerminalSize& size);
-
 }  // namespace drover::exec

@@ -178,7 +178,7 @@ class Terminals:
                 self.assertEqual((done.returncode, done.stdout), (4, "got one\ntwo\nthree"), done.stderr)
 
     def test_a_container_has_our_terminal(self):
-        for runtime in ["runc", "crun"]:
+        for runtime in RUNTIMES:
             with self.subTest(runtime=runtime):
                 screen = Screen(self.node, "run", "-q", "-it", "--rm", "--runtime", runtime, "--name", f"tty-{runtime}",
                                 "--", "sh")
@@ -186,6 +186,10 @@ class Terminals:
                 screen.type("tty; echo $TERM\r")
                 screen.await_text("/dev/")
                 screen.await_text("vt100\r\n")
+                # Its jobs are those of a shell: Ctrl-C is for the one in front.
+                screen.type("sleep 1000; echo b$((1+1))\r")
+                screen.await_text("\r\n")
+                screen.type_until("\x03echo c$((2+2))\r", "c4\r\n")
                 screen.type("exit 3\r")
                 self.assertEqual(screen.end(), 3)
 

@@ -71,10 +71,10 @@ TEST_P(ConformanceOwnInput, OneThatDidNotAskForItReadsTheEndAtOnce) {
 TEST_P(ConformanceOwnInput, ATerminalOfItsOwnHasItsSizeAndIsResized) {
   Container made = shell(
       "test -t 0 && test -t 1 && test -t 2 && stty size; read word; stty size;"
-      "echo got $word; exit 3");
+      "echo got $word; exec 3</dev/tty && echo controlled; exit 3");
   made.spec.input = true;
   made.spec.terminal = true;
-  if (is_guest() || kind() == RuntimeKind::lxc) {
+  if (is_guest()) {
     made.spec.input = false;
     expect_refused(made.spec, "terminal");
     return;
@@ -92,6 +92,27 @@ TEST_P(ConformanceOwnInput, ATerminalOfItsOwnHasItsSizeAndIsResized) {
   EXPECT_EQ(await_end(made).code, 3);
   EXPECT_THAT(printed(made), HasSubstr("40 100"));
   EXPECT_THAT(printed(made), HasSubstr("got word"));
+  EXPECT_THAT(printed(made), HasSubstr("controlled"));
+}
+
+TEST_P(ConformanceOwnInput, KeysAtATerminalOfItsOwnInterruptWhatIsInFrontThere) {
+  if (is_guest()) {
+    GTEST_SKIP() << "a guest's program has a console";
+  }
+  // A job in front, the shell behind it, which is told that the job was interrupted.
+  Container made = shell("trap : INT; set -m; sleep 1000; echo ended $?; exit 5");
+  made.spec.input = true;
+  made.spec.terminal = true;
+  made.spec.user = "33:34";
+  run(made);
+  const std::unique_ptr<ProgramInput> input = open(*runtime_, made);
+  const bool interrupted = comes_about([&] {
+    // The first ones may come before the job. Whether anybody is there still, the end says.
+    [[maybe_unused]] const auto typed = input->write("\x03");
+    return printed(made).find("ended 130") != std::string::npos;
+  });
+  EXPECT_TRUE(interrupted) << printed(made);
+  EXPECT_EQ(await_end(made).code, 5);
 }
 
 TEST_P(ConformanceOwnInput, OfSeveralSizesThatWaitForItsMonitorTheLastOneCounts) {
