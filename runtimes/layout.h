@@ -7,6 +7,7 @@
 //       rootfs/                     overlay mount
 //       upper/ work/                the overlay's own
 //       roots/JOB/upper/ work/      the same since that job has given it another image
+//       snapshots/NAME/             copies of what is written to its root (root_snapshots.h)
 //       volumes/VOLUME/             mount points
 //       binds/N                     the same of its bind mounts, in their order, from 0 on
 //       names/                      its resolv.conf, hosts and hostname
@@ -73,6 +74,7 @@ struct Layout {
     return key.empty() ? container(name) : roots(name) / key;
   }
   Path roots(const ContainerName& name) const { return container(name) / "roots"; }
+  Path snapshots(const ContainerName& name) const { return container(name) / "snapshots"; }
   Path volume_mount(const ContainerName& name, const std::string& volume) const {
     return container(name) / "volumes" / volume;
   }

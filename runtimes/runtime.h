@@ -35,9 +35,7 @@ struct Capabilities {
   /// Why it writes no processes to the disk, and restores none; of one that does, "".
   std::string_view no_checkpoints = "nothing restores what it would write";
   /// Why it keeps no snapshots; of one that has Runtime::snapshots, "".
-  std::string_view no_snapshots =
-      "only guests of Proxmox (pve-lxc) have any; a volume of its own can be copied by "
-      "volume.snapshot";
+  std::string_view no_snapshots = "nothing copies what its root has become";
   /// Why it makes no backups; of one that has Runtime::backups, "".
   std::string_view no_backups = "only guests of Proxmox (pve-lxc) have any";
   /// Why its containers' disks do not grow; of one that has Runtime::disks, "".

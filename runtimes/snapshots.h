@@ -29,9 +29,10 @@ class Snapshots {
  public:
   virtual ~Snapshots() = default;
 
-  /// Of its volumes and its limits as they are now, stamped with `job`; the program is held for
-  /// that moment. One that this very job has taken is success, another of that name `conflict`, and
-  /// so is a container that is paused, which would run on. `refused` where its storage has none.
+  /// Of its root as it is now, and of a guest its volumes and limits, stamped with `job`; the
+  /// program is held meanwhile. One that this very job has taken is success, another of that name
+  /// `conflict`, and so is a guest that is paused, which would run on. `refused` where its storage
+  /// has none.
   virtual Result<> take_snapshot(const Container& container, const std::string& name,
                                  const JobId& job, const system::Stop& stop) = 0;
   /// Whether `job` has taken that snapshot, wholly or in part.
@@ -45,7 +46,7 @@ class Snapshots {
   /// Absent is success. On `stop` it goes on as well.
   virtual Result<> remove_snapshot(const Container& container, const std::string& name,
                                    const system::Stop& stop) = 0;
-  /// The container's limits, which a rollback makes those of then.
+  /// The container's limits, which a rollback of a guest makes those of then.
   virtual Result<Resources> limits(const Container& container, const system::Stop& stop) = 0;
   /// Those that are whole, oldest first.
   virtual Result<std::vector<Snapshot>> list_snapshots(const Container& container,

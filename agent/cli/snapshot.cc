@@ -74,11 +74,13 @@ void add_snapshot_list(CLI::App& group, Action& action) {
 }  // namespace
 
 void add_snapshot(CLI::App& app, Action& action) {
-  CLI::App* group = app.add_subcommand(
-      "snapshot", "Keep states of a container (of runtime pve-lxc), and put it back to them");
+  CLI::App* group =
+      app.add_subcommand("snapshot", "Keep states of a container, and put it back to them");
   group->require_subcommand(1);
   add_of_snapshot(*group, action,
-                  {"create", "Keep its volumes and limits as they are now, also while it runs",
+                  {"create",
+                   "Keep its root as it is now, and of a guest of Proxmox volumes and limits, also "
+                   "while it runs",
                    Verb::container_snapshot});
   add_of_snapshot(*group, action,
                   {"rollback",

@@ -216,6 +216,8 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
   record.container.source = vmid_in(value, "source");
   record.container.users = users_in(value);
   record.container.user_namespace = std::string(value.at("user_namespace").string_or(""));
+  record.container.lower = record.lower;
+  record.container.layers = record.layers;
   return record;
 }
 

@@ -86,7 +86,8 @@ Capabilities LxcRuntime::capabilities() const {
   return {.restartable = true,
           .no_checkpoints =
               "lxc-checkpoint needs the program criu, and restores no container whose "
-              "monitor is Drover's own"};
+              "monitor is Drover's own",
+          .no_snapshots = ""};
 }
 
 Result<> LxcRuntime::accepts(const ContainerSpec& spec) const {

@@ -8,6 +8,7 @@
 #include "runtimes/log_rotation.h"
 #include "runtimes/lxc/lxc_tools.h"
 #include "runtimes/oci/bundle.h"
+#include "runtimes/root_snapshots.h"
 #include "runtimes/runtime.h"
 #include "runtimes/sessions/monitored_sessions.h"
 
@@ -48,6 +49,7 @@ class LxcRuntime final : public Runtime {
   Result<system::UniqueFd> first_process(const Container& container, const Stop& stop) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Result<std::vector<Found>> inventory(const Stop& stop) override;
+  Snapshots* snapshots() override { return &snapshots_; }
 
  private:
   Result<std::unique_ptr<ProgramInput>> open_own_input(const Container& container) override;
@@ -77,6 +79,7 @@ class LxcRuntime final : public Runtime {
   Layout layout_;
   LxcOptions options_;
   MonitoredSessions sessions_;
+  RootSnapshots snapshots_{*this, layout_};
 };
 
 }  // namespace drover::runtimes

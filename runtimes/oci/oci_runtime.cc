@@ -58,7 +58,8 @@ Capabilities OciRuntime::capabilities() const {
   return {.no_checkpoints = options_.kind == RuntimeKind::crun
                                 ? "crun is built without CRIU"
                                 : "Drover does not restore the monitor and the network that a "
-                                  "container of runc is connected to"};
+                                  "container of runc is connected to",
+          .no_snapshots = ""};
 }
 
 BundleOptions OciRuntime::bundle_options() const {

@@ -14,6 +14,7 @@
 #include "runtimes/oci/command_line.h"
 #include "runtimes/oci/live_state.h"
 #include "runtimes/oci/monitor.h"
+#include "runtimes/root_snapshots.h"
 #include "runtimes/runtime.h"
 #include "runtimes/sessions/monitored_sessions.h"
 
@@ -60,6 +61,7 @@ class OciRuntime final : public Runtime {
   Result<> turn_log(const Container& container) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
   Result<std::vector<Found>> inventory(const Stop& stop) override;
+  Snapshots* snapshots() override { return &snapshots_; }
 
  private:
   Result<std::unique_ptr<ProgramInput>> open_own_input(const Container& container) override;
@@ -99,6 +101,7 @@ class OciRuntime final : public Runtime {
   CommandLine runtime_;
   Monitor monitor_;
   MonitoredSessions sessions_;
+  RootSnapshots snapshots_{*this, layout_};
   std::mutex relays_;  ///< held while one is begun
 };
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 from crash_scenarios import (  # noqa: E402
     ANOTHER, CODE, DONE, NO_PROGRAM, PROGRAM, SCENARIOS, TEMPLATE, THE_BACKUP, THE_FIRST)
 from crash_table import CrashTable, add_sample  # noqa: E402
-from leftovers import leftovers  # noqa: E402
+from leftovers import leftovers, snapshots_of_root  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 
@@ -153,10 +153,9 @@ class Table(CrashTable):
             good.add("unknown")
         if seen["status"] not in good:
             wrong.append(f"{name} is {seen['status']}")
-        if self.runtime == "pve-lxc":
-            before = tuple(step[1]["snapshot"] for step in scenario.before if isinstance(step, tuple))
-            return wrong + self.check_snapshots(scenario, name, [scenario.snapshots, before])
-        if self.lines(name, "starts") > scenario.starts + scenario.cancelled_starts:
+        before = tuple(step[1]["snapshot"] for step in scenario.before if step[0] == "container.snapshot")
+        wrong += self.check_snapshots(scenario, name, [scenario.snapshots, before])
+        if self.runtime != "pve-lxc" and self.lines(name, "starts") > scenario.starts + scenario.cancelled_starts:
             wrong.append(f"its program was started {self.lines(name, 'starts')} times")
         return wrong
 
@@ -169,8 +168,9 @@ class Table(CrashTable):
         seen = self.await_status(name, status)
         if seen["status"] != status or status not in ("running", "stopped", "paused", "created"):
             wrong.append(f"{name} is {seen['status']} and not {scenario.status}")
+        wrong += self.check_snapshots(scenario, name, [scenario.snapshots])
         if self.runtime == "pve-lxc":
-            return wrong + self.check_snapshots(scenario, name, [scenario.snapshots])
+            return wrong
         if scenario.image and not seen["image"].endswith(":" + scenario.image):
             wrong.append(f"its image is {seen['image']} and not {scenario.image}")
         starts = self.await_lines(name, "starts", scenario.starts)
@@ -187,12 +187,15 @@ class Table(CrashTable):
         return wrong
 
     def check_snapshots(self, scenario, name, expected):
-        """As the node tells and as Proxmox has them."""
+        """As the node tells and as Proxmox, or the container's folder, has them."""
         if scenario.snapshots is None:
             return []
         wrong = []
         seen = self.client.query("container", name=name)
         told = tuple(snapshot["name"] for snapshot in seen.get("snapshots", []))
+        if self.runtime != "pve-lxc":
+            true = snapshots_of_root(self.node, name)
+            return [] if told in expected and told == true else [f"its snapshots are told as {told}, and are {true}"]
         config = json.loads((self.node.simulator.folder / "guests" / f"{seen['vmid']}.json").read_text())
         true = tuple(config.get("snapshots", {}))
         if told not in expected or told != true:

@@ -57,6 +57,12 @@ def cgroups_of(name):
     return done.stdout.split()
 
 
+def snapshots_of_root(node, name):
+    """Their names in the container's folder, and whatever is left there of one that was broken off."""
+    folder = node.work / "state/containers" / name / "snapshots"
+    return tuple(sorted(one.name for one in folder.iterdir() if one.name != "current")) if folder.exists() else ()
+
+
 def leftovers(node, name):
     """What is there of containers, as {kind: [things]}, on a node that shall have none; `name` is that of the last."""
     state, run = node.work / "state", node.work / "run"

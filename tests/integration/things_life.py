@@ -35,7 +35,8 @@ class ThingsLife(ContainerSecrets, VolumesInUse, unittest.TestCase):
         events = self.stream.end_at_head(self)
         kinds = {event["type"].removeprefix("drover.") for event in events}
         for kind in ["volume.created", "volume.resized", "volume.deleted",
-                     "network.created", "network.removed", "container.updated"]:
+                     "network.created", "network.removed", "container.updated", "container.snapshot_taken",
+                     "container.rolled_back", "container.snapshot_deleted"]:
             self.assertIn(kind, kinds)
 
     def test_a_volume_outlives_its_containers_and_grows(self):
@@ -92,6 +93,37 @@ class ThingsLife(ContainerSecrets, VolumesInUse, unittest.TestCase):
                     self.assertEqual(self.pids_max(self.node.await_status(name, "running")["pid"]), "30")
                     self.node.drover("restart", name)
                 self.node.drover("rm", "--force", name)
+
+    def started_twice(self, name):
+        """What is in its root once its program has been started for the second time there."""
+        script = "until [ $(wc -l </starts) -ge 2 ]; do sleep 0.05; done; cat /state /starts; ls /later"
+        return self.node.drover("exec", name, "--", "sh", "-c", script, check=False).stdout
+
+    def test_a_container_goes_back_to_what_its_root_was(self):
+        drover = self.node.drover
+        for runtime in ["crun", "lxc"]:
+            with self.subTest(runtime=runtime):
+                name = f"back-{runtime}"
+                drover("run", "--runtime", runtime, "--name", name, "--userns", "auto", "--", "sh", "-c",
+                       f"echo started >>/starts; {SERVE % 0}")
+                drover("exec", name, "--", "sh", "-c", "until [ -s /starts ]; do sleep 0.05; done; echo one >/state")
+                drover("snapshot", "create", name, "before")
+                drover("exec", name, "--", "sh", "-c", "echo two >/state; touch /later")
+                drover("snapshot", "create", name, "after")
+                drover("snapshot", "rollback", name, "before")
+                seen = self.node.await_status(name, "running")
+                self.assertEqual([(one["name"], one.get("newest", False)) for one in seen["snapshots"]],
+                                 [("before", True), ("after", False)])
+                self.assertEqual(self.started_twice(name), "one\nstarted\nstarted\n")
+                drover("snapshot", "rm", name, "after")
+                # One that is stopped is so afterwards, and as it was when it starts.
+                drover("stop", name)
+                drover("snapshot", "rollback", name, "before")
+                self.assertEqual(self.node.inspect(name)["status"], "stopped")
+                drover("start", name)
+                self.assertEqual(self.started_twice(name), "one\nstarted\nstarted\n")
+                drover("rm", "--force", name)
+                self.assertFalse((self.node.work / "state/containers" / name).exists())
 
     def pids_max(self, pid):
         for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/jobs/status_change.h"
 #include "agent/system/log.h"
 
 namespace drover::jobs {
@@ -34,6 +35,20 @@ void take_in_guest(const Resources& limits, const runtimes::DiskSizes& sizes,
                       record.container.name.str(), readable.error().message);
 }
 
+/// Of one that somebody may have seen paused while its root was copied: whether it is. None where
+/// that is its runtime's own business, and of one whose program has ended, as its end tells itself.
+Result<std::optional<Status>> status_after(const Target& target, const system::Stop& stop) {
+  if (target.runtime->capabilities().provisions_itself) {
+    return std::optional<Status>();
+  }
+  const Result<runtimes::State> now = target.runtime->state(target.container(), stop);
+  if (!now && now.error().code != Code::not_found) {
+    return Failure(now.error());
+  }
+  const bool is_up = now && (now->status == Status::running || now->status == Status::paused);
+  return is_up ? std::optional(now->status) : std::nullopt;
+}
+
 }  // namespace
 
 Result<> keep_snapshots(Work& work, const Target& target, runtimes::Snapshots& source,
@@ -46,10 +61,15 @@ Result<> keep_snapshots(Work& work, const Target& target, runtimes::Snapshots& s
   if (disks != nullptr) {
     sizes = TRY(disks->disk_sizes(target.container(), stop));
   }
+  const std::optional<Status> status = TRY(status_after(target, stop));
   return work.write([&](Books& books) -> Result<> {
     std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
     if (!row) {
       return {};
+    }
+    if (status && (row->status == Status::running || row->status == Status::paused)) {
+      TRY(note_status(books, row->name, *status, std::nullopt, work.request().id.str()));
+      row->status = *status;
     }
     ContainerRecord record = TRY(container_record_from(row->container));
     const Resources before = record.container.spec.resources;

@@ -73,7 +73,7 @@ Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
                        [&](const Target& target) { return undo_snapshot(work, node, target); });
     case Verb::container_rollback:
       return to_target(work, node,
-                       [&](const Target& target) { return undo_rollback(work, target); });
+                       [&](const Target& target) { return undo_rollback(work, node, target); });
     case Verb::container_backup:
       return to_target(work, node, [&](const Target& target) { return undo_backup(work, target); });
     case Verb::container_migrate:

@@ -65,6 +65,27 @@ Result<json::Value> roll_back_now(Work& work, const Target& target, runtimes::Sn
   return to_json(ended);
 }
 
+/// The same as `bring_back` for a container whose root was taken down for it, which is mounted
+/// again by the steps of a start.
+Result<> bring_up(Work& job, const Node& node, const Target& target, bool ran) {
+  const Result<runtimes::State> now = target.runtime->state(target.container(), job.agent_stop());
+  const bool runs = now && now->status != Status::stopped && now->status != Status::created;
+  if (!ran || runs) {
+    return runs ? note(job, target, now->status) : Result<>();
+  }
+  const std::vector<StepRow> steps = TRY(job.steps(job.request().id.str()));
+  for (const StepRow& step : steps) {
+    const bool is_of_start =
+        step.name != kRollbackLook && step.name != kRollback && step.name != kTell;
+    if (is_of_start && step.state != StepState::undone) {
+      TRY(job.step_undone(step));
+    }
+  }
+  Target again = target;
+  Work work = job.taking_back();
+  return start_program(work, node, again, static_cast<std::int64_t>(steps.size()));
+}
+
 }  // namespace
 
 Result<json::Value> rollback_container(Work& work, const Node& node) {
@@ -90,12 +111,14 @@ Result<json::Value> rollback_container(Work& work, const Node& node) {
   json::Object result{{"container", request.target}, {"snapshot", request.options.snapshot}};
   if (running) {
     result.set("exit", ended);
+    // With what was written of it: a start that mounts its root again writes down all of it.
+    target = TRY(find_target(work, node));
     TRY(start_program(work, node, target, 3));
   }
   return json::Value(std::move(result));
 }
 
-Result<> undo_rollback(Work& work, const Target& target) {
+Result<> undo_rollback(Work& work, const Node& node, const Target& target) {
   const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   const auto done = [&steps](std::string_view name) {
     return std::find_if(steps.begin(), steps.end(), [&](const StepRow& step) {
@@ -108,7 +131,10 @@ Result<> undo_rollback(Work& work, const Target& target) {
   }
   runtimes::Snapshots* source = TRY(snapshots_of(work, target));
   const json::Value before = TRY(json::parse(looked->data));
-  const Result<> back = bring_back(work, target, before.at("running").boolean_or(false));
+  const bool ran = before.at("running").boolean_or(false);
+  const Result<> back = target.runtime->capabilities().provisions_itself
+                            ? bring_back(work, target, ran)
+                            : bring_up(work, node, target, ran);
   // It may have been rolled back before the job had to end.
   const auto& known = target.record.snapshots;
   const bool is_news =

@@ -41,7 +41,7 @@ Result<json::Value> snapshot_container(Work& work, const Node& node);
 Result<> undo_snapshot(Work& work, const Node& node, const Target& target);
 Result<json::Value> rollback_container(Work& work, const Node& node);
 /// A container that ran runs again, be it rolled back or not.
-Result<> undo_rollback(Work& work, const Target& target);
+Result<> undo_rollback(Work& work, const Node& node, const Target& target);
 Result<json::Value> backup_container(Work& work, const Node& node);
 /// Breaks it off, or deletes what it has made. A container that was stopped for it runs again.
 Result<> undo_backup(Work& work, const Target& target);
