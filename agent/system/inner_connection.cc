@@ -46,7 +46,7 @@ Result<SocketAddress> socket_address(const std::string& address, std::uint16_t p
 
 }  // namespace
 
-Result<UniqueFd> socket_within(const Path& file, int family) {
+Result<UniqueFd> socket_within(const Path& file, int family, int type) {
   const UniqueFd there(open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!there.valid()) {
     return fail(errno == ENOENT ? Code::not_found : Code::broken, "open network namespace {}: {}",
@@ -59,7 +59,7 @@ Result<UniqueFd> socket_within(const Path& file, int family) {
       error = errno;
       return;
     }
-    made.reset(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    made.reset(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     error = made.valid() ? 0 : errno;
   }).join();
   if (!made.valid()) {

@@ -1,6 +1,8 @@
 // InnerConnection: TCP from within another network namespace.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <string>
 
@@ -10,10 +12,11 @@
 
 namespace drover::system {
 
-/// A TCP socket of `family` (AF_INET, AF_INET6) that belongs to the namespace `file` stands for,
-/// and does not block. It stays there whoever uses it: only a thread of its own, which ends at
-/// once, enters the namespace. `not_found` when there is no such namespace.
-Result<UniqueFd> socket_within(const Path& file, int family);
+/// A TCP socket (or of another `type`) of `family` (AF_INET, AF_INET6) that belongs to the
+/// namespace `file` stands for, and does not block. It stays there whoever uses it: only a thread
+/// of its own, which ends at once, enters the namespace. `not_found` when there is no such
+/// namespace.
+Result<UniqueFd> socket_within(const Path& file, int family, int type = SOCK_STREAM);
 
 /// Connected to `address`, an IP address without prefix. `conflict` when nobody there takes the
 /// connection.

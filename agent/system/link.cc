@@ -47,6 +47,7 @@ std::string text_of(std::string_view bytes) {
 
 Link read_link(const ifinfomsg& info, std::string_view attributes) {
   Link link;
+  std::string_view of_kind;  // what only links of its kind have
   link.up = (info.ifi_flags & IFF_UP) != 0;
   each_attribute(attributes, [&](int type, std::string_view value) {
     if (type == IFLA_IFALIAS) {
@@ -54,13 +55,23 @@ Link read_link(const ifinfomsg& info, std::string_view attributes) {
     } else if (type == IFLA_MASTER) {
       link.plugged = true;
     } else if (type == IFLA_LINKINFO) {
-      each_attribute(value, [&](int inner, std::string_view kind) {
+      each_attribute(value, [&](int inner, std::string_view data) {
         if (inner == IFLA_INFO_KIND) {
-          link.kind = text_of(kind);
+          link.kind = text_of(data);
+        } else if (inner == IFLA_INFO_DATA) {
+          of_kind = data;
         }
       });
+    } else if (type == IFLA_MTU && value.size() >= sizeof link.mtu) {
+      std::memcpy(&link.mtu, value.data(), sizeof link.mtu);
     }
   });
+  if (link.kind == "bridge") {
+    each_attribute(of_kind, [&](int type, std::string_view value) {
+      link.filters_vlans = link.filters_vlans || (type == IFLA_BR_VLAN_FILTERING &&
+                                                  !value.empty() && value.front() != '\0');
+    });
+  }
   return link;
 }
 

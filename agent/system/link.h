@@ -1,6 +1,7 @@
 // Link: what the kernel says of a network interface of this namespace.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@ struct Link {
   std::string alias;     ///< "" for none
   bool up = false;       ///< somebody wants it up
   bool plugged = false;  ///< in a bridge, or what else holds interfaces
+  std::uint32_t mtu = 0;
+  bool filters_vlans = false;  ///< a bridge that does
 };
 
 /// None when there is no interface of that name. Asks by netlink and not by /sys, which shows the
