@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "agent/jobs/reconcile/while_held.h"
 #include "agent/system/log.h"
 
 namespace drover::jobs {
@@ -55,25 +56,8 @@ Result<> RulesWatch::look(const Node& node, Books& books, Supervisor& supervisor
 
 Result<> RulesWatch::mend(const Node& node, Books& books, Supervisor& supervisor,
                           const LostRules& lost, const system::Stop& stop) {
-  // A change is made again when its commit had to wait (books.h).
-  bool held = false;
-  bool ours = false;
-  TRY(books.write([&](Books& loop) -> Result<> {
-    ours = TRY(loop.journal().container(lost.container)).has_value();
-    held = held || (ours && supervisor.hold(lost.container));
-    return {};
-  }));
-  if (!held) {
-    return {};  // a job is about that container, or nobody knows it
-  }
-  const Result<> mended = mend_held(node, books, lost, stop);
-  TRY(books.write([&](Books&) -> Result<> {
-    if (std::exchange(held, false)) {
-      supervisor.let_go(lost.container);
-    }
-    return {};
-  }));
-  return mended;
+  return while_held(books, supervisor, lost.container,
+                    [&] { return mend_held(node, books, lost, stop); });
 }
 
 Result<> RulesWatch::mend_held(const Node& node, Books& books, const LostRules& lost,
