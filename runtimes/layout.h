@@ -48,6 +48,7 @@
 //                                   the first of them
 //     views/NAME/                   of such a one: rootfs, volumes, binds and names as mounted for
 //                                   its users (user_view.h), 0710 to its own root
+//     dhcp.sock                     of the daemon that keeps leases of DHCP servers (dhcp_daemon.h)
 //     droverd.lock                  one agent a node
 #pragma once
 
@@ -117,6 +118,7 @@ struct Layout {
   Path cni() const { return state / "cni"; }
   Path cni_chains() const { return run / "cni"; }
   Path ipam() const { return state / "ipam"; }
+  Path dhcp_socket() const { return run / "dhcp.sock"; }
   Path runtime_root(RuntimeKind kind) const { return run / std::string(to_string(kind)); }
   Path pids() const { return run / "pids"; }
   Path pid_file(const ContainerName& name) const { return pids() / name.str(); }

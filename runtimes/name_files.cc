@@ -137,6 +137,23 @@ std::vector<BindMount> name_mounts(const Layout& layout, const Container& contai
   return mounts;
 }
 
+namespace {
+
+/// What its job says, and where that says nothing the DHCP server of an interface.
+DnsSpec dns_of(const Container& container, const std::vector<Attachment>& interfaces) {
+  DnsSpec dns = container.spec.dns;
+  for (const Attachment& interface : interfaces) {
+    for (const auto member : {&DnsSpec::servers, &DnsSpec::search}) {
+      if ((dns.*member).empty()) {
+        dns.*member = interface.dns.*member;
+      }
+    }
+  }
+  return dns;
+}
+
+}  // namespace
+
 Result<> write_name_files(const Layout& layout, const Container& container,
                           const std::vector<Attachment>& interfaces) {
   const Path folder = layout.names(container.name);
@@ -147,7 +164,7 @@ Result<> write_name_files(const Layout& layout, const Container& container,
     }
     const std::string file = mount.source.filename();
     const std::string text = file == kResolvConf
-                                 ? resolv_conf_of(container.spec.dns, node_resolv_conf())
+                                 ? resolv_conf_of(dns_of(container, interfaces), node_resolv_conf())
                              : file == kHosts ? hosts_of(container, interfaces)
                                               : name_inside(container) + "\n";
     TRY(system::make_folders(folder, 0700));

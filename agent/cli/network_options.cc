@@ -10,7 +10,7 @@ namespace drover::cli {
 namespace {
 
 constexpr std::string_view kNetworkUsage =
-    "INTERFACE=BRIDGE[,address=CIDR][,gateway=IP][,vlan=TAG][,ingress=RATE][,egress=RATE]"
+    "INTERFACE=BRIDGE[,address=CIDR|dhcp][,gateway=IP][,vlan=TAG][,ingress=RATE][,egress=RATE]"
     "[,forwarding=open|same-bridge][,kind=macvlan|ptp|vlan]";
 
 /// The text in front of the first `separator`, which is taken off `text` with it.
@@ -69,6 +69,10 @@ bool set_property(std::string_view key, std::string_view value, NetworkSpec& net
     Bandwidth& bandwidth = network.bandwidth;
     (key == "ingress" ? bandwidth.ingress_kbit_s : bandwidth.egress_kbit_s) = rate.value_or(0);
     return rate.has_value();
+  }
+  if (key == "address" && value == kAddressByDhcp) {
+    network.dhcp = true;
+    return true;
   }
   for (const auto& [name, member] :
        {std::pair("address", &NetworkSpec::address), std::pair("gateway", &NetworkSpec::gateway),
@@ -200,7 +204,8 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
     command.add_option(name, values, help)->type_name(type)->allow_extra_args(false);
   };
   many("--network", options.networks, "IF=BRIDGE",
-       "An interface, with ,address=CIDR ,gateway=IP ,vlan=TAG ,ingress=RATE ,egress=RATE (as 10M, "
+       "An interface, with ,address=CIDR|dhcp ,gateway=IP ,vlan=TAG ,ingress=RATE ,egress=RATE (as "
+       "10M, "
        "in bits a second) ,forwarding=open|same-bridge ,kind=macvlan|ptp|vlan behind it as needed; "
        "may be repeated; \"none\" for loopback only");
   many("-p,--publish", options.publish, "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]",

@@ -61,7 +61,7 @@ void read_ports(Fields& fields, NetworkSpec& network, Faults& faults) {
     network.ports.push_back(read_port(element, std::move(at), faults));
   });
   for (const PublishedPort& port : network.ports) {
-    if (!network.address.empty() && !port.address.empty() &&
+    if ((network.dhcp || !network.address.empty()) && !port.address.empty() &&
         is_six(port.address) != is_six(network.address)) {
       fields.fault("ports",
                    fmt::format("must be of the address's IP version; {} is not", describe(port)));
@@ -108,6 +108,26 @@ void read_place(Fields& fields, NetworkSpec& network) {
       fields.any(key);
       fields.fault(key, fmt::format("is nothing that kind {} has", kind));
     }
+  }
+}
+
+void read_address(Fields& fields, NetworkSpec& network) {
+  network.address = fields.string("address");
+  network.dhcp = network.address == kAddressByDhcp;
+  if (network.dhcp) {
+    network.address.clear();
+  } else if (!network.address.empty() && !is_cidr(network.address)) {
+    fields.fault("address",
+                 "must be an address with its prefix length, as 192.0.2.10/24, or \"dhcp\"");
+  }
+  network.gateway = fields.string("gateway");
+  if (!network.gateway.empty() && !is_address(network.gateway)) {
+    fields.fault("gateway", "must be an IP address");
+  }
+  if (network.dhcp && network.kind == NetworkKind::ptp) {
+    fields.fault("address", "must be one of the job's choice: no DHCP server is behind kind ptp");
+  } else if (network.dhcp && !network.gateway.empty()) {
+    fields.fault("gateway", "comes from the DHCP server that gives the address");
   }
 }
 
@@ -236,14 +256,7 @@ NetworkSpec read_network(const json::Value& value, std::string pointer, Faults& 
     fields.fault("interface", "must be 1 to 15 of letters, digits, '_', '-' and '.', and not lo");
   }
   read_place(fields, network);
-  network.address = fields.string("address");
-  if (!network.address.empty() && !is_cidr(network.address)) {
-    fields.fault("address", "must be an address with its prefix length, as 192.0.2.10/24");
-  }
-  network.gateway = fields.string("gateway");
-  if (!network.gateway.empty() && !is_address(network.gateway)) {
-    fields.fault("gateway", "must be an IP address");
-  }
+  read_address(fields, network);
   network.vlan = static_cast<std::uint32_t>(fields.integer("vlan", 0, 1, 4094));
   read_ports(fields, network, faults);
   fields.object("bandwidth", [&](const json::Value& limits, std::string at) {
@@ -262,7 +275,7 @@ json::Value to_json(const NetworkSpec& network) {
   }
   const bool has_parent = network.kind == NetworkKind::macvlan || network.kind == NetworkKind::vlan;
   set_unless_empty(object, has_parent ? "parent" : "bridge", network.bridge);
-  set_unless_empty(object, "address", network.address);
+  set_unless_empty(object, "address", network.dhcp ? std::string(kAddressByDhcp) : network.address);
   set_unless_empty(object, "gateway", network.gateway);
   set_unless_zero(object, "vlan", network.vlan);
   if (!network.ports.empty()) {

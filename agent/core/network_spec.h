@@ -22,6 +22,9 @@ enum class NetworkKind {
 
 std::string_view to_string(NetworkKind kind);
 
+/// In place of an address: a DHCP server of the network gives one, with gateway and resolvers.
+inline constexpr std::string_view kAddressByDhcp = "dhcp";
+
 /// A port of the node behind which a port of the container is.
 struct PublishedPort {
   std::uint16_t host = 0;
@@ -61,6 +64,8 @@ struct NetworkSpec {
   /// and the answers; "same-bridge" the same, but nothing from containers of other bridges that say
   /// so; "" leaves it to the node.
   std::string forwarding{};
+  /// Its address is that of a DHCP server there: `address` is "dhcp" in JSON, and "" here.
+  bool dhcp = false;
   bool operator==(const NetworkSpec&) const = default;
 };
 

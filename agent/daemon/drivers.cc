@@ -19,6 +19,7 @@ namespace {
 runtimes::NetworkOptions network_options(const Config& config) {
   runtimes::NetworkOptions options;
   options.with_proxmox = config.proxmox.enabled;
+  options.node = doctor::node_name(config).value_or("");  // `make` says what is wrong with it
   options.plugin_folders = config.network.plugin_folders;
   for (const NetworkConfig::Range& range : config.network.ranges) {
     options.ranges.push_back({range.bridge, range.subnet, range.first, range.last, range.gateway});

@@ -6,6 +6,8 @@
 #include <array>
 #include <initializer_list>
 
+#include "runtimes/layout.h"
+#include "runtimes/network/dhcp_daemon.h"
 #include "runtimes/oci/seccomp_profile.h"
 
 namespace drover::doctor {
@@ -27,6 +29,7 @@ constexpr std::array kPlugins = {
     Plugin{"bridge", "a CNI plugin without which no container gets on a bridge"},
     Plugin{"host-local", "a CNI plugin without which no container gets an address of a range"},
     Plugin{"static", "a CNI plugin that addresses of a job's choice, and Proxmox's, need"},
+    Plugin{"dhcp", "a CNI plugin that addresses of DHCP servers need"},
     Plugin{"portmap", "a CNI plugin that published ports need"},
     Plugin{"bandwidth", "a CNI plugin that limits of networks need"},
     Plugin{"firewall", "a CNI plugin that forwarding of networks needs"},
@@ -71,6 +74,19 @@ Finding examine_seccomp(const path& configured) {
     finding.commands = {fmt::format("apt install {}", runtimes::kSeccompPackage)};
   }
   return finding;
+}
+
+/// Jobs that ask for such an address are refused without it, and a node need not have any.
+Finding examine_dhcp(const Config& config) {
+  runtimes::Layout layout;
+  layout.run = config.runtime.run_folder;
+  const Result<std::string> daemon = runtimes::dhcp_daemon(layout.dhcp_socket());
+  return {"programs",
+          true,
+          daemon
+              ? "leases of DHCP servers are kept by process " + daemon->substr(0, daemon->find(' '))
+              : daemon.error().message + ", should containers have addresses of DHCP servers",
+          {}};
 }
 
 }  // namespace
@@ -132,6 +148,7 @@ std::vector<Finding> examine_programs(const Config& config) {
     findings.push_back(
         examine({plugin, "containernetworking-plugins", purpose}, config.network.plugin_folders));
   }
+  findings.push_back(examine_dhcp(config));
   return findings;
 }
 

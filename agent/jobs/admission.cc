@@ -276,6 +276,9 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
   if (!runtime->capabilities().provisions_itself) {
     TRY(check_gateways(*spec.networks));
     TRY(check_own_users(node, spec, kind));
+    for (const NetworkSpec& network : *spec.networks) {
+      TRY(node.networks.check_lease(network));
+    }
   }
   for (const VolumeSpec& volume : spec.volumes) {
     if (volume.from.empty()) {

@@ -1,12 +1,39 @@
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "runtimes/network/network.h"
 
 namespace drover::runtimes {
+namespace {
+
+std::vector<std::string> words_at(const json::Value& value, std::string_view key) {
+  std::vector<std::string> words;
+  if (const json::Array* const array = value.at(key).array(); array != nullptr) {
+    for (const json::Value& word : *array) {
+      words.emplace_back(word.string_or(""));
+    }
+  }
+  return words;
+}
+
+DnsSpec dns_at(const json::Value& value) {
+  const json::Value& dns = value.at("dns");
+  return {words_at(dns, "servers"), words_at(dns, "search"), words_at(dns, "options")};
+}
+
+}  // namespace
 
 json::Value to_json(const Attachment& attachment) {
-  return json::Object{
+  json::Object object{
       {"interface", attachment.interface}, {"host_interface", attachment.host_interface},
       {"bridge", attachment.bridge},       {"address", attachment.address},
       {"gateway", attachment.gateway},     {"mac", attachment.mac}};
+  if (json::Object dns = to_json(attachment.dns); !dns.empty()) {
+    object.set("dns", std::move(dns));
+  }
+  return object;
 }
 
 Result<Attachment> attachment_from_json(const json::Value& value) {
@@ -16,7 +43,8 @@ Result<Attachment> attachment_from_json(const json::Value& value) {
   }
   const auto text = [&](std::string_view key) { return std::string(value.at(key).string_or("")); };
   return Attachment{text("interface"), text("host_interface"), text("bridge"),
-                    text("address"),   text("gateway"),        text("mac")};
+                    text("address"),   text("gateway"),        text("mac"),
+                    dns_at(value)};
 }
 
 json::Value to_json(const Lease& lease) {

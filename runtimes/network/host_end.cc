@@ -41,7 +41,7 @@ void remove_limits(const std::string& end, const system::Stop& stop) {
 
 Result<std::string> settle_host_end(const std::string& made, const std::string& name,
                                     const std::string& alias, const NetworkSpec& spec,
-                                    const system::Stop& stop) {
+                                    std::uint32_t vlan, const system::Stop& stop) {
   if (spec.kind != NetworkKind::bridge) {
     TRY(run_ip({"link", "set", "dev", made, "alias", alias}, stop));
     return made;
@@ -53,7 +53,7 @@ Result<std::string> settle_host_end(const std::string& made, const std::string& 
   TRY(run_ip({"link", "set", "dev", made, "name", name, "alias", alias}, stop));
   // As Proxmox does with its own veths: the host has no business with addresses on this end.
   std::ofstream(Path("/proc/sys/net/ipv6/conf") / name / "disable_ipv6") << 1;
-  TRY(close_default_vlan(name, spec.vlan, stop));
+  TRY(close_default_vlan(name, vlan, stop));
   TRY(run_ip({"link", "set", "dev", name, "up"}, stop));
   return name;
 }

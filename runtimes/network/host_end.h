@@ -30,11 +30,12 @@ void remove_link(const std::string& name, const system::Stop& stop);
 /// What bounds the traffic of the end. None is as good.
 void remove_limits(const std::string& end, const system::Stop& stop);
 
-/// Gives the end in a bridge that a plugin has made, `made`, its name and alias. One that is not in
+/// Gives the end in a bridge that a plugin has made, `made`, its name and alias; `vlan`: that the
+/// bridge has given it. One that is not in
 /// a bridge (ptp) has routes that hang on it, and keeps its name. Returns the name that it has.
 Result<std::string> settle_host_end(const std::string& made, const std::string& name,
                                     const std::string& alias, const NetworkSpec& spec,
-                                    const system::Stop& stop);
+                                    std::uint32_t vlan, const system::Stop& stop);
 
 /// The bridge plugin turns router advertisements off on the bridge it is given, which on a node is
 /// somebody else's setting: it is put back.

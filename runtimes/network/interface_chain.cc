@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "agent/core/ip_address.h"
+#include "agent/core/stable_hash.h"
+#include "runtimes/network/dhcp_daemon.h"
 
 namespace drover::runtimes {
 namespace {
@@ -17,8 +19,20 @@ constexpr std::uint64_t kLeastBurstKbit = 262;
 /// The plugin's own bound is 4 GiB.
 constexpr std::uint64_t kMostBurstKbit = 32'000'000;
 
+json::Object leased(bool leads_out, const Path& socket) {
+  json::Object ipam{{"type", kDhcpPlugin}, {"daemonSocketPath", socket.native()}};
+  if (!leads_out) {
+    ipam.set("request",
+             json::Array{json::Object{{"skipDefault", true}, {"option", "subnet-mask"}}});
+  }
+  return ipam;
+}
+
 json::Object ipam_of(const NetworkSpec& spec, const std::optional<BridgeRange>& range,
-                     bool leads_out, const Path& addresses) {
+                     bool leads_out, const ChainPlaces& places) {
+  if (spec.dhcp) {
+    return leased(leads_out, places.dhcp_socket);
+  }
   const std::string gateway = gateway_of(spec, range);
   json::Object ipam;
   if (!spec.address.empty()) {
@@ -37,7 +51,7 @@ json::Object ipam_of(const NetworkSpec& spec, const std::optional<BridgeRange>& 
       }
     }
     ipam = {{"type", "host-local"},
-            {"dataDir", addresses.native()},
+            {"dataDir", places.addresses.native()},
             {"ranges", json::Array{json::Value(json::Array{std::move(subnet)})}}};
   }
   if (!ipam.empty() && leads_out && !gateway.empty()) {
@@ -47,12 +61,15 @@ json::Object ipam_of(const NetworkSpec& spec, const std::optional<BridgeRange>& 
   return ipam;
 }
 
-json::Object link_of(const NetworkSpec& spec) {
+json::Object link_of(const NetworkSpec& spec, const Joint& joint) {
   switch (spec.kind) {
     case NetworkKind::bridge: {
-      json::Object config{{"type", "bridge"}, {"bridge", spec.bridge}};
-      if (spec.vlan != 0) {
-        config.set("vlan", std::int64_t{spec.vlan});
+      json::Object config{{"type", "bridge"}, {"bridge", joint.bridge}};
+      if (joint.vlan != 0) {
+        config.set("vlan", std::int64_t{joint.vlan});
+      }
+      if (joint.mtu != 0) {
+        config.set("mtu", std::int64_t{joint.mtu});
       }
       return config;
     }
@@ -64,6 +81,17 @@ json::Object link_of(const NetworkSpec& spec) {
       return {{"type", "vlan"}, {"master", spec.bridge}, {"vlanId", std::int64_t{spec.vlan}}};
   }
   return {};
+}
+
+/// Locally administered, unicast.
+std::string hardware_address(const std::string& node, const std::string& container,
+                             const std::string& interface) {
+  const std::uint64_t hash = stable_hash(fmt::format("{}/{}/{}", node, container, interface));
+  std::string address = "02";
+  for (unsigned shift = 0; shift < 40; shift += 8) {
+    address += fmt::format(":{:02x}", hash >> shift & 0xffU);
+  }
+  return address;
 }
 
 /// "runtimeConfig" is where the specification's conventions have what is one container's alone.
@@ -128,12 +156,19 @@ std::string network_name(const NetworkSpec& spec) {
 
 PluginChain chain_of(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                      const std::optional<BridgeRange>& range, const std::optional<Lease>& lease,
-                     bool leads_out, const Path& addresses) {
+                     bool leads_out, const ChainPlaces& places, const Joint& joint) {
   PluginChain chain{name.str(), job.str(), spec.interface, network_name(spec)};
-  json::Object link = link_of(spec);
-  link.set("ipam", ipam_of(spec, range, leads_out, addresses));
-  if (lease) {
-    link.set("args", json::Object{{"cni", json::Object{{"mac", lease->mac}}}});
+  chain.place = spec.bridge;
+  if (spec.dhcp && !places.node.empty()) {
+    chain.network += "." + places.node;
+  }
+  json::Object link = link_of(spec, joint);
+  link.set("ipam", ipam_of(spec, range, leads_out, places));
+  const std::string mac = lease       ? lease->mac
+                          : spec.dhcp ? hardware_address(places.node, name.str(), spec.interface)
+                                      : "";
+  if (!mac.empty()) {
+    link.set("args", json::Object{{"cni", json::Object{{"mac", mac}}}});
   }
   chain.plugins.emplace_back(std::move(link));
   if (!spec.ports.empty()) {

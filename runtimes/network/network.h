@@ -24,13 +24,15 @@ struct Attachment {
   std::string address;  ///< CIDR
   std::string gateway;
   std::string mac;
+  DnsSpec dns{};  ///< of the DHCP server that gave the address
 };
 
-/// An address that somebody else keeps and has given to one interface (leases.h).
+/// An address that somebody else keeps and has given to one interface (leases.h, or a DHCP server).
 struct Lease {
   std::string address;  ///< CIDR
   std::string gateway;  ///< "" for none
-  std::string mac;      ///< that the interface shall have
+  std::string mac{};    ///< that the interface shall have
+  DnsSpec dns{};        ///< of a DHCP server
 };
 
 json::Value to_json(const Attachment& attachment);
@@ -70,11 +72,23 @@ struct LostRules {
   std::set<std::string> plugins;  ///< CNI plugins that miss theirs
 };
 
+/// An interface whose address is a DHCP server's, but whose lease nobody renews any more.
+struct LostLease {
+  std::string container;
+  std::string interface;
+  std::string network;  ///< the bridge's name, or the node's interface's
+  std::string why;
+};
+
 struct NetworkOptions {
   std::vector<Path> plugin_folders;  ///< where the CNI plugins are; Debian: /usr/lib/cni
   std::vector<BridgeRange> ranges;
   bool with_proxmox = false;  ///< bridges are Proxmox's to make, and errors say so
+  std::string node{};         ///< what the node is called, of all that have one network
 };
+
+struct ChainPlaces;  // interface_chain.h
+struct CniResult;    // cni.h
 
 /// Makes named network namespaces (ip-netns(8)) and the interfaces in them through CNI plugins
 /// (interface_chain.h). Thread-safe, but for calls about one container.
@@ -89,9 +103,14 @@ class Networks {
 
   /// Whether it could be attached now, as far as that can be told before: check_address, and the
   /// bridge, or parent, is there. `not_found` when it is not; `refused` for a VLAN on a bridge that
-  /// does not filter them, and for ports on a node that forwards nothing; `conflict` for an address
-  /// that is the bridge's own, and for a port that a program of the node has. Without side effects.
+  /// neither filters them nor has an uplink, and for ports on a node that forwards nothing;
+  /// `conflict` for an address that is the bridge's own, and for a port that a program of the node
+  /// has. Without side effects.
   Result<> check(const NetworkSpec& spec, const system::Stop& stop) const;
+
+  /// `refused`, saying what to do, for one whose address is a DHCP server's while nobody is there
+  /// who would keep its lease. The kernel answers at once.
+  Result<> check_lease(const NetworkSpec& spec) const;
 
   /// Whether the interface will have the address that its gateway, ports or filter are about:
   /// `invalid` for one that has none given on a bridge that gives none out. What Proxmox leases is
@@ -106,9 +125,10 @@ class Networks {
   /// With what plugins have still kept of it.
   Result<> remove_namespace(const ContainerName& name, const system::Stop& stop);
   /// Plugs `spec.interface` into `spec.bridge`, which must exist on this node: a bridge is never
-  /// made here. It gets `spec.address`, else one from the bridge's range, else none (the program
-  /// inside may ask a DHCP server). `conflict`, naming who has it, for an address that is another's
-  /// on that bridge, whatever the VLAN. The host's end has a stable name, and its alias carries the
+  /// made here. It gets `spec.address`, or with `spec.dhcp` a DHCP server's (`unavailable` when
+  /// none answers within a minute), else one from the bridge's range, else none (the program inside
+  /// may ask a DHCP server). `conflict`, naming who has it, for an address that is another's on
+  /// that bridge, whatever the VLAN. The host's end has a stable name, and its alias carries the
   /// job ("drover:NAME:JOB"). What `check` says, it says, too. With a lease it gets that, and
   /// whoever keeps it has seen to it that nobody else does. Then ports are published and limits
   /// set.
@@ -130,6 +150,16 @@ class Networks {
   /// all. Asks it only where there are such. With `container` of that one alone.
   Result<std::vector<LostRules>> lost_rules(const system::Stop& stop,
                                             const std::string& container = "") const;
+
+  /// Interfaces, also of containers that are stopped, whose lease nobody renews: the daemon that
+  /// has got it is no more, or it has run out, at which the daemon sets the interface down. With
+  /// `container` of that one alone.
+  Result<std::vector<LostLease>> lost_leases(const system::Stop& stop,
+                                             const std::string& container = "") const;
+  /// Has the daemon that is there ask for such a lease again; the interface has it then, its ports
+  /// and filters, too. Of the attachment address and gateway are the ones that it has now.
+  Result<Lease> lease_again(const ContainerName& name, const std::string& interface,
+                            const system::Stop& stop);
 
   /// Addresses of this range are given out on its bridge from now on, unless the options have one
   /// for it. One without a subnet gives out none.
@@ -158,7 +188,11 @@ class Networks {
   Path reservation(const NetworkSpec& spec) const;
   /// What is given out to such an interface; none when nobody has said.
   std::optional<BridgeRange> range_of(const NetworkSpec& spec) const;
+  /// What the server that gave the address says; nothing where none says anything.
+  DnsSpec resolvers_of(const ContainerName& name, const std::string& interface,
+                       const CniResult& made, const system::Stop& stop) const;
   Result<> add_namespace(const std::string& id, const Path& users, const system::Stop& stop);
+  ChainPlaces places() const;
   /// The namespace's path; "" when it is gone.
   static Path pinned(const ContainerName& name);
   /// Has the plugins take back what they have kept of the container; of the job alone, unless "".

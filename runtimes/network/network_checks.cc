@@ -5,8 +5,10 @@
 #include "agent/system/child.h"
 #include "agent/system/link.h"
 #include "agent/system/port.h"
+#include "runtimes/network/dhcp_daemon.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/node_routes.h"
+#include "runtimes/network/tagged_bridge.h"
 
 namespace drover::runtimes {
 namespace {
@@ -44,9 +46,14 @@ Result<> check_bridge(const NetworkSpec& spec, bool with_proxmox, const system::
         with_proxmox ? "" : fmt::format("; drover network ensure {} makes one", spec.bridge));
   }
   const json::Value& data = link->at("linkinfo").at("info_data");
-  if (spec.vlan != 0 && !data.at("vlan_filtering").boolean_or(false)) {
-    return fail(Code::refused, "{} with VLAN {}: the bridge does not filter VLANs; {}", what,
-                spec.vlan, how_to_filter(spec.bridge, *link, with_proxmox));
+  const bool filters =
+      data.at("vlan_filtering").boolean_or(false) || data.at("vlan_filtering").integer_or(0) != 0;
+  if (spec.vlan != 0 && !filters) {
+    const Result<> can_be_beside = check_tagged_bridge(spec.bridge, spec.vlan, stop);
+    if (!can_be_beside) {
+      return fail(can_be_beside.error().code, "{} with VLAN {}: {}; {}", what, spec.vlan,
+                  can_be_beside.error().message, how_to_filter(spec.bridge, *link, with_proxmox));
+    }
   }
   const json::Array* addresses = link->at("addr_info").array();
   for (const json::Value& own : addresses != nullptr ? *addresses : json::Array()) {
@@ -168,6 +175,9 @@ Result<> Networks::check_address(const NetworkSpec& spec) const {
 
 Result<> Networks::check(const NetworkSpec& spec, const system::Stop& stop) const {
   TRY(check_address(spec));
+  if (spec.dhcp) {
+    TRY(dhcp_daemon(layout_.dhcp_socket()).context(fmt::format("interface {}", spec.interface)));
+  }
   TRY(check_forwarding(spec));
   TRY(check_ports(spec));
   if (!spec.address.empty() && spec.kind != NetworkKind::ptp) {
@@ -186,7 +196,7 @@ Result<> Networks::check(const NetworkSpec& spec, const system::Stop& stop) cons
 }
 
 Result<> Networks::check_addressed(const NetworkSpec& spec) const {
-  if (!spec.address.empty() || range_of(spec)) {
+  if (!spec.address.empty() || spec.dhcp || range_of(spec)) {
     return {};
   }
   const std::string nobody =

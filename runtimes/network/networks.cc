@@ -8,10 +8,12 @@
 #include "agent/system/network_namespace.h"
 #include "agent/system/user_namespace.h"
 #include "runtimes/network/cni.h"
+#include "runtimes/network/dhcp_daemon.h"
 #include "runtimes/network/host_end.h"
 #include "runtimes/network/interface_chain.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
+#include "runtimes/network/tagged_bridge.h"
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::runtimes {
@@ -21,12 +23,41 @@ bool is_six(const std::string& address) {
   return address.find(':') != std::string::npos;
 }
 
+/// Servers send a gateway also to who has not asked for it, and the plugin makes it a route.
+Result<json::Value> follow_no_gateway(const ContainerName& name, const std::string& interface,
+                                      json::Value result, const system::Stop& stop) {
+  const json::Value rest = without_default_route(result);
+  if (rest != result) {
+    TRY(run_ip(
+        {"-n", Layout::netns(name).filename(), "route", "delete", "default", "dev", interface},
+        stop));
+  }
+  return rest;
+}
+
+/// What the plugin's daemon says when its tries are over, if that is within the plugin's minute
+/// (since containernetworking-plugins 1.6 it is not): another time there may be a server.
+Failure as_no_answer(const Error& error, const NetworkSpec& spec) {
+  constexpr std::string_view kTriesAreOver = "no more tries";
+  if (error.code != Code::timed_out && error.message.find(kTriesAreOver) == std::string::npos) {
+    return Failure(error);
+  }
+  return fail(Code::unavailable,
+              "no DHCP server answers interface {} on {}{}; have one there, or choose an address",
+              spec.interface, spec.bridge,
+              spec.vlan != 0 ? fmt::format(" with VLAN {}", spec.vlan) : "");
+}
+
 }  // namespace
 
 Networks::Networks(Layout layout, NetworkOptions options)
     : layout_(std::move(layout)),
       options_(std::move(options)),
-      chains_(options_.plugin_folders, layout_.cni_chains()) {}
+      chains_(options_.plugin_folders, layout_.cni_chains(), layout_.dhcp_socket()) {}
+
+ChainPlaces Networks::places() const {
+  return {layout_.cni(), layout_.dhcp_socket(), options_.node};
+}
 
 Result<> Networks::add_namespace(const std::string& id, const Path& users,
                                  const system::Stop& stop) {
@@ -142,27 +173,39 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
             .context(fmt::format("plug {} into bridge {}", spec.interface, spec.bridge)));
   }
   const std::optional<BridgeRange> range = range_of(spec);
-  const std::string gateway = gateway_of(spec, range);
+  const std::string gateway = spec.dhcp ? "" : gateway_of(spec, range);
   const bool leads_out = !asked.gateway.empty() ||
                          std::none_of(others.begin(), others.end(), [&](const std::string& other) {
                            return is_six(other) == is_six(gateway);
                          });
   const bool bridged = spec.kind == NetworkKind::bridge;
+  Joint joint;
+  if (bridged) {
+    joint = TRY(join(spec, stop));
+  }
   const KeptSetting advertisements(
-      bridged ? Path("/proc/sys/net/ipv6/conf") / spec.bridge / "accept_ra" : Path());
+      bridged ? Path("/proc/sys/net/ipv6/conf") / joint.bridge / "accept_ra" : Path());
   const auto settle = [&](json::Value result) -> Result<json::Value> {
+    if (spec.dhcp && !leads_out) {
+      result = TRY(follow_no_gateway(name, spec.interface, std::move(result), stop));
+    }
     const CniResult made = TRY(read_cni_result(result));
     if (made.host_interface.empty()) {
       return result;
     }
-    const std::string end =
-        TRY(settle_host_end(made.host_interface, host_name(name, spec.interface),
-                            fmt::format("drover:{}:{}", name.str(), job.str()), spec, stop));
+    const std::string end = TRY(settle_host_end(
+        made.host_interface, host_name(name, spec.interface),
+        fmt::format("drover:{}:{}", name.str(), job.str()), spec, joint.vlan, stop));
     return with_host_interface(std::move(result), end);
   };
-  Result<json::Value> added =
-      chains_.add(chain_of(name, job, spec, range, lease, leads_out, layout_.cni()),
-                  Layout::netns(name), settle, stop);
+  PluginChain chain = chain_of(name, job, spec, range, lease, leads_out, places(), joint);
+  if (spec.dhcp) {
+    chain.lease_keeper = TRY(dhcp_daemon(layout_.dhcp_socket()));
+  }
+  Result<json::Value> added = chains_.add(std::move(chain), Layout::netns(name), settle, stop);
+  if (!added && spec.dhcp) {
+    added = as_no_answer(added.error(), spec);
+  }
   const Result<CniResult> made = added ? read_cni_result(*added) : Failure(added.error());
   if (!made) {
     // A plugin that fails leaves what it had begun (CNI specification: DEL follows a failed ADD),
@@ -172,14 +215,22 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     return Failure(made.error());
   }
   const bool has_gateway = leads_out && !made->address.empty();
-  return Attachment{spec.interface, made->host_interface,       spec.bridge,
-                    made->address,  has_gateway ? gateway : "", made->mac};
+  const std::string& known = spec.dhcp ? made->gateway : gateway;
+  return Attachment{spec.interface,
+                    made->host_interface,
+                    spec.bridge,
+                    made->address,
+                    has_gateway ? known : "",
+                    made->mac,
+                    spec.dhcp ? resolvers_of(name, spec.interface, *made, stop) : DnsSpec()};
 }
 
 Result<> Networks::detach(const ContainerName& name, const JobId& job, const NetworkSpec& spec,
                           const system::Stop& stop) {
-  TRY(chains_.del(chain_of(name, job, spec, range_of(spec), {}, true, layout_.cni()), pinned(name),
-                  stop));
+  // Only where nothing was kept: which bridge it is in does not matter to whoever takes it out.
+  const PluginChain otherwise =
+      chain_of(name, job, spec, range_of(spec), {}, true, places(), {spec.bridge, spec.vlan});
+  TRY(chains_.del(otherwise, pinned(name), stop));
   if (!spec.address.empty()) {
     TRY(free_address(reservation(spec), {name.str(), spec.interface}));
   }
@@ -211,13 +262,14 @@ Result<> Networks::plug_in_again(const Attachment& attachment, std::uint32_t vla
   if (!link || link->plugged) {
     return {};
   }
-  TRY(run_ip({"link", "set", "dev", end, "master", attachment.bridge}, stop));
-  if (vlan != 0) {
-    TRY(system::run_ok(
-        {"bridge", "vlan", "add", "vid", std::to_string(vlan), "pvid", "untagged", "dev", end},
-        stop));
+  const Joint joint = TRY(join({.bridge = attachment.bridge, .vlan = vlan}, stop));
+  TRY(run_ip({"link", "set", "dev", end, "master", joint.bridge}, stop));
+  if (joint.vlan != 0) {
+    TRY(system::run_ok({"bridge", "vlan", "add", "vid", std::to_string(joint.vlan), "pvid",
+                        "untagged", "dev", end},
+                       stop));
   }
-  return close_default_vlan(end, vlan, stop);
+  return close_default_vlan(end, joint.vlan, stop);
 }
 
 Result<std::vector<FoundInterface>> Networks::inventory(const system::Stop& stop) const {

@@ -113,10 +113,7 @@ Result<std::vector<LostRules>> Networks::lost_rules(const system::Stop& stop,
       }
       std::set<std::string> plugins = lost_plugins(chain, saved.at(six));
       if (!plugins.empty()) {
-        constexpr std::string_view kPrefix = "drover-";
-        const bool named = chain.network.starts_with(kPrefix);
-        lost.push_back({chain.container, chain.interface,
-                        chain.network.substr(named ? kPrefix.size() : 0), std::move(plugins)});
+        lost.push_back({chain.container, chain.interface, place_of(chain), std::move(plugins)});
       }
     }
   }

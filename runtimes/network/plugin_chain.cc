@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/core/json_members.h"
 #include "agent/system/log.h"
 #include "runtimes/network/cni.h"
 
@@ -44,10 +45,13 @@ Result<PluginChain> read_chain(const system::Path& file) {
 }  // namespace
 
 json::Value to_json(const PluginChain& chain) {
-  return json::Object{{"container", chain.container},    {"job", chain.job},
+  json::Object object{{"container", chain.container},    {"job", chain.job},
                       {"interface", chain.interface},    {"network", chain.network},
                       {"cniVersion", chain.version},     {"plugins", copied(chain.plugins)},
                       {"results", copied(chain.results)}};
+  set_unless_empty(object, "lease_keeper", chain.lease_keeper);
+  set_unless_empty(object, "place", chain.place);
+  return object;
 }
 
 Result<PluginChain> plugin_chain_from_json(const json::Value& value) {
@@ -58,7 +62,9 @@ Result<PluginChain> plugin_chain_from_json(const json::Value& value) {
                     text("network"),
                     text("cniVersion"),
                     values_of(value.at("plugins")),
-                    values_of(value.at("results"))};
+                    values_of(value.at("results")),
+                    text("lease_keeper"),
+                    text("place")};
   if (chain.container.empty() || chain.interface.empty() || chain.plugins.empty() ||
       chain.results.size() > chain.plugins.size()) {
     return fail(Code::broken, "what was kept of a network's plugins is none of a chain: {}",
@@ -140,12 +146,15 @@ Result<json::Value> ChainRunner::add(PluginChain chain, const system::Path& netn
 
 Result<> ChainRunner::del_all(const PluginChain& chain, const system::Path& netns,
                               const system::Stop& stop) const {
+  if (chain.plugins.empty()) {
+    return {};
+  }
   const bool told = !chain.results.empty() && chain.version != kBeforeCheck;
   // Also those that were not added, or of which nobody knows: one may have begun.
-  for (std::size_t plugin = chain.plugins.size(); plugin > 0; --plugin) {
+  for (std::size_t plugin = chain.plugins.size(); plugin > 1; --plugin) {
     TRY(call("DEL", chain, plugin - 1, told ? &chain.results.back() : nullptr, netns, stop));
   }
-  return {};
+  return del_first(chain, told ? &chain.results.back() : nullptr, netns, stop);
 }
 
 Result<> ChainRunner::del(const PluginChain& otherwise, const system::Path& netns,

@@ -26,7 +26,21 @@ struct PluginChain {
   std::string version{};               ///< of CNI, that all speak; "" for not asked yet
   std::vector<json::Value> plugins{};  ///< configurations, each with "type"
   std::vector<json::Value> results{};  ///< of those that were added, in their order
+  /// Who keeps its lease, as dhcp_daemon tells it; "" for an address that is no DHCP server's.
+  std::string lease_keeper{};
+  /// The bridge, or the interface of the node, that its job has named; of neither "", and of chains
+  /// that an older agent has kept.
+  std::string place{};
 };
+
+/// Whether a DHCP server gives its address, and whether by the gateway that it gives, too, the
+/// container is led out.
+bool is_leased(const PluginChain& chain);
+bool is_led_out_by_lease(const PluginChain& chain);
+/// What the first plugin has answered without a default route.
+json::Value without_default_route(json::Value result);
+/// Its place, else what its network is called.
+std::string place_of(const PluginChain& chain);
 
 json::Value to_json(const PluginChain& chain);
 Result<PluginChain> plugin_chain_from_json(const json::Value& value);
@@ -40,9 +54,13 @@ std::vector<PluginChain> kept_chains(const system::Path& folder, const std::stri
 /// Calls the plugins of chains. Thread-safe, but for calls about one container.
 class ChainRunner {
  public:
-  /// `plugin_folders`: where the plugins are; `kept`: where the files are. Neither need exist.
-  ChainRunner(std::vector<system::Path> plugin_folders, system::Path kept)
-      : folders_(std::move(plugin_folders)), kept_(std::move(kept)) {}
+  /// `plugin_folders`: where the plugins are; `kept`: where the files are; `dhcp_socket`: of the
+  /// plugin dhcp's daemon. None need exist.
+  ChainRunner(std::vector<system::Path> plugin_folders, system::Path kept,
+              system::Path dhcp_socket = {})
+      : folders_(std::move(plugin_folders)),
+        kept_(std::move(kept)),
+        dhcp_socket_(std::move(dhcp_socket)) {}
 
   /// What stands between the first plugin's answer and the second's being told it.
   using Settle = std::function<Result<json::Value>(json::Value result)>;
@@ -51,13 +69,22 @@ class ChainRunner {
   /// fails stays, and is `del`'s to take back. Returns the last one's answer.
   Result<json::Value> add(PluginChain chain, const system::Path& netns, const Settle& settle,
                           const system::Stop& stop);
-  /// DEL by each, the last first, with what was kept of the chain, else as `otherwise` says. May be
-  /// repeated. `netns` "" when it is gone.
+  /// DEL by each, the last first, and the lease goes back to its server; with what was kept of the
+  /// chain, else as `otherwise` says. May be repeated. `netns` "" when it is gone.
   Result<> del(const PluginChain& otherwise, const system::Path& netns, const system::Stop& stop);
   /// The same with what is kept of an interface of this name, whoever's it was; nothing where
   /// nothing is.
   Result<> del_left(const std::string& container, const std::string& interface,
                     const system::Path& netns, const system::Stop& stop);
+  /// Gives the interface what is in the second answer of the first plugin; the other is the one
+  /// that it has.
+  using Apply = std::function<Result<>(const json::Value& before, const json::Value& now)>;
+  /// Has the daemon that is there now ask for the chain's lease, and keep it from then on. A lease
+  /// that it has by itself was lost all the same, and is given up before. Plugins behind the first
+  /// are done again where the address is another. `not_found` where no lease was kept.
+  Result<json::Value> lease_again(const std::string& container, const std::string& interface,
+                                  const system::Path& netns, const Apply& apply,
+                                  const system::Stop& stop);
   /// CHECK by those behind the first, whose rules others may have flushed. One that finds its own
   /// missing, or is of a type in `lost`, does DEL and ADD once more; in between `clear` is told its
   /// type, because DEL is allowed to leave what goes with the interface. Nothing of a chain that
@@ -71,6 +98,16 @@ class ChainRunner {
   Result<json::Value> call(std::string_view command, const PluginChain& chain, std::size_t plugin,
                            const json::Value* before, const system::Path& netns,
                            const system::Stop& stop) const;
+  /// The plugin that gives its address out, by itself.
+  Result<json::Value> call_lease(std::string_view command, const PluginChain& chain,
+                                 const system::Path& netns, const system::Stop& stop) const;
+  /// While its interface is there, or the server is not told. Of one that nobody keeps it is not
+  /// told either, and whatever fails is left to the lease's own end.
+  void give_lease_back(const PluginChain& chain, const system::Path& netns,
+                       const system::Stop& stop) const;
+  /// As `call`, of the first plugin's: the lease is given back already.
+  Result<> del_first(const PluginChain& chain, const json::Value* before, const system::Path& netns,
+                     const system::Stop& stop) const;
   Result<> keep(const PluginChain& chain) const;
   Result<PluginChain> kept(const std::string& container, const std::string& interface) const;
   Result<> add_all(PluginChain& chain, const system::Path& netns, const Settle& settle,
@@ -82,6 +119,7 @@ class ChainRunner {
 
   std::vector<system::Path> folders_;
   system::Path kept_;
+  system::Path dhcp_socket_;
   PluginVersions versions_;
 };
 

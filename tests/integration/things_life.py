@@ -13,6 +13,7 @@ import sys
 import time
 import unittest
 
+from container_leases import ContainerLeases
 from container_secrets import ContainerSecrets
 from volumes_in_use import MAY_RESIZE_EXT4, VolumesInUse
 from whole_node import SERVE, EventStream, Node
@@ -21,7 +22,7 @@ BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
-class ThingsLife(ContainerSecrets, VolumesInUse, unittest.TestCase):
+class ThingsLife(ContainerLeases, ContainerSecrets, VolumesInUse, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -35,8 +36,8 @@ class ThingsLife(ContainerSecrets, VolumesInUse, unittest.TestCase):
         events = self.stream.end_at_head(self)
         kinds = {event["type"].removeprefix("drover.") for event in events}
         for kind in ["volume.created", "volume.resized", "volume.deleted",
-                     "network.created", "network.removed", "container.updated", "container.snapshot_taken",
-                     "container.rolled_back", "container.snapshot_deleted"]:
+                     "network.created", "network.removed", "network.lost", "network.restored", "container.updated",
+                     "container.snapshot_taken", "container.rolled_back", "container.snapshot_deleted"]:
             self.assertIn(kind, kinds)
 
     def test_a_volume_outlives_its_containers_and_grows(self):
@@ -143,9 +144,9 @@ class ThingsLife(ContainerSecrets, VolumesInUse, unittest.TestCase):
         self.assertIn("percent", one["cpu"])
         return network["rx_bytes"]
 
-    def reach(self, name):
+    def reach(self, name, interface=0):
         """From the node; a container may send no such packets itself."""
-        (network,) = self.node.inspect(name)["networks"]
+        network = self.node.inspect(name)["networks"][interface]
         subprocess.run(["busybox", "ping", "-c", "1", "-w", "5", network["address"].split("/")[0]], check=True,
                        stdout=subprocess.DEVNULL)
 

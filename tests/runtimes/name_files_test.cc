@@ -86,6 +86,16 @@ TEST_F(NameFilesTest, ItsOwnNameIsAtItsOwnAddresses) {
   EXPECT_THAT(file("hosts"), HasSubstr("127.0.1.1 web web-1\n"));
 }
 
+TEST_F(NameFilesTest, WhatADhcpServerSaysOfResolversComesBehindTheJobAndBeforeTheNode) {
+  Attachment leased{"eth0", "veth0", "vmbr0", "192.0.2.9/24", "", ""};
+  leased.dns = {{"192.0.2.53"}, {"lan.example"}, {}};
+  interfaces_ = {leased};
+  container_.spec.dns.search = {"job.example"};
+  ASSERT_TRUE(write());
+  EXPECT_THAT(file("resolv.conf"), HasSubstr("search job.example\nnameserver 192.0.2.53\n"));
+  EXPECT_EQ(attachment_from_json(to_json(leased)).value().dns, leased.dns);
+}
+
 TEST_F(NameFilesTest, ALinkInTheImageIsReplacedAndNotFollowed) {
   std::filesystem::create_directory(container_.rootfs / "usr");
   std::filesystem::create_directory_symlink("/usr/settings", container_.rootfs / "etc");

@@ -122,6 +122,7 @@ Result<> Reconciler::round() {
   }));
   TRY(networks_.look(books_));
   TRY(rules_.look(node_, books_, supervisor_, stop_));
+  TRY(leases_.look(node_, books_, supervisor_, stop_));
   TRY(collect(sight));
   return images_.look(stop_);
 }

@@ -11,6 +11,7 @@
 #include "agent/jobs/intake.h"
 #include "agent/jobs/reconcile/image_keep.h"
 #include "agent/jobs/reconcile/leaks.h"
+#include "agent/jobs/reconcile/lease_watch.h"
 #include "agent/jobs/reconcile/network_watch.h"
 #include "agent/jobs/reconcile/rules_watch.h"
 
@@ -58,6 +59,7 @@ class Reconciler {
   std::vector<Part> parts_;
   NetworkWatch networks_;
   RulesWatch rules_;
+  LeaseWatch leases_;
   ImageKeep images_;
   std::set<std::string> failing_;  // labels of parts whose failure was told; the thread's own
   system::Stop stop_;

@@ -287,7 +287,7 @@ std::vector<std::string> Provision::gateways_beside(const NetworkSpec& spec) con
 bool Provision::leases_on(const proxmox::Bridge& bridge, const NetworkSpec& spec) const {
   // A VLAN on a vnet has subnets of its own.
   return node_.leases != nullptr && bridge.has_ipam && spec.vlan == 0 &&
-         spec.kind == NetworkKind::bridge;
+         spec.kind == NetworkKind::bridge && !spec.dhcp;
 }
 
 Result<std::optional<runtimes::Lease>> Provision::lease(const NetworkSpec& spec) {

@@ -15,6 +15,9 @@ TEST(Network, HasInterfaceBridgeAndMore) {
       read_network("eth0=vmbr0,ingress=10M,egress=500k,forwarding=open").value();
   EXPECT_EQ(bounded.bandwidth, (Bandwidth{10000, 0, 500, 0}));
   EXPECT_EQ(bounded.forwarding, "open");
+  const NetworkSpec leased = read_network("eth0=vmbr0,address=dhcp").value();
+  EXPECT_TRUE(leased.dhcp);
+  EXPECT_EQ(leased.address, "");
   EXPECT_EQ(read_network("eth0=eno1,kind=macvlan")->kind, NetworkKind::macvlan);
   EXPECT_EQ(read_network("eth0=,kind=ptp,address=192.0.2.9/24,gateway=192.0.2.1")->kind,
             NetworkKind::ptp);

@@ -252,8 +252,8 @@ TEST(ExaminePrograms, WhatIsThereAndWhatIsNot) {
   EXPECT_THAT(findings,
               Contains(AllOf(fault("programs", "/no/such/conmon"),
                              Field(&Finding::commands, ElementsAre("apt install conmon")))));
-  for (const char* plugin : {"bridge", "host-local", "static", "portmap", "bandwidth", "firewall",
-                             "macvlan", "ptp", "vlan"}) {
+  for (const char* plugin : {"bridge", "dhcp", "host-local", "static", "portmap", "bandwidth",
+                             "firewall", "macvlan", "ptp", "vlan"}) {
     EXPECT_THAT(findings, Contains(fault("programs", std::string(plugin) + " is missing")));
   }
   const auto btrfs = Field(&Finding::message, HasSubstr("/btrfs"));

@@ -6,8 +6,11 @@
 #include <fstream>
 #include <thread>
 
+#include "agent/jobs/container_record.h"
+#include "agent/jobs/reconcile/lease_watch.h"
 #include "agent/jobs/reconcile/rules_watch.h"
 #include "agent/system/child.h"
+#include "fakes/dhcp_network.h"
 #include "node_fixture.h"
 
 namespace drover::jobs {
@@ -50,8 +53,11 @@ class NetworkRulesTest : public NodeFixture {
   void look() {
     std::atomic<bool> done = false;
     std::thread looking([&] {
-      const Result<> looked = watch_.look(*node_, *books_, *supervisor_, system::Stop());
-      EXPECT_TRUE(looked) << looked.error().message;
+      const system::Stop never;
+      for (const Result<>& looked : {watch_.look(*node_, *books_, *supervisor_, never),
+                                     leases_.look(*node_, *books_, *supervisor_, never)}) {
+        EXPECT_TRUE(looked) << looked.error().message;
+      }
       done = true;
     });
     while (!done) {
@@ -61,6 +67,7 @@ class NetworkRulesTest : public NodeFixture {
   }
 
   RulesWatch watch_;
+  LeaseWatch leases_;
 };
 
 TEST_F(NetworkRulesTest, AnAddressInANetworkThatTheNodeHasAWayToIsAConflict) {
@@ -114,6 +121,49 @@ TEST_F(NetworkRulesTest, OneThatAJobIsAboutIsLeftToTheNextLook) {
   EXPECT_EQ(await("j3").state, JobState::succeeded);
   look();
   EXPECT_THAT(told("network", "apps"), ElementsAre("created", "lost", "restored"));
+}
+
+TEST_F(NetworkRulesTest, ALeaseThatNobodyRenewsIsToldAndAskedForAgain) {
+  ASSERT_EQ(ensure("j1", "apps", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  json::Object request = run_job("j2", "web-1");
+  request.find("spec")->object()->set(
+      "networks",
+      json::parse(R"([{"interface":"eth0","bridge":"apps","address":"dhcp"}])").value());
+  const Answer refused = submit(request);
+  EXPECT_EQ(refused.kind, "error");
+  EXPECT_THAT(json::write(refused.body),
+              AllOf(HasSubstr(R"("code":"refused")"), HasSubstr("drover-cni-dhcp")));
+
+  fakes::DhcpNetwork dhcp(folder_.path(), "apps", layout_.dhcp_socket());
+  dhcp.serve("10.84.0.50", "10.84.0.50", "10.84.0.1");
+  dhcp.start_daemon();
+  const JobRow row = run(request);
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  const auto interface = [&] {
+    const ContainerRow container = journal_->container("web-1").value().value();
+    return container_record_from(container.container).value().interfaces.at(0);
+  };
+  EXPECT_EQ(interface().address, "10.84.0.50/24");
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created"));
+  dhcp.end_daemon();
+  look();
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created", "lost"));
+  EXPECT_THAT(json::write(published_.back().data),
+              AllOf(HasSubstr(R"("state":"lease")"), HasSubstr(R"("container":"web-1")")));
+  dhcp.serve("10.84.0.60", "10.84.0.60", "10.84.0.1");
+  dhcp.start_daemon();
+  look();
+  EXPECT_THAT(told("network", "apps"), ElementsAre("created", "lost", "restored"));
+  EXPECT_EQ(
+      json::write(published_.back().data),
+      R"({"container":"web-1","interface":"eth0","state":"lease","address":"10.84.0.60/24"})");
+  EXPECT_EQ(interface().address, "10.84.0.60/24");
+  EXPECT_EQ(interface().gateway, "10.84.0.1");
+  run(job("j3", "container.delete", "web-1", {{"force", true}}));
+  EXPECT_TRUE(leaves_nothing("web-1"));
+  look();
 }
 
 }  // namespace

@@ -227,6 +227,55 @@ TEST_F(NetworksTest, AVlanNeedsABridgeThatFilters) {
   EXPECT_THAT(vlans, testing::Not(HasSubstr(" 1 ")));
 }
 
+/// The uplink is a VLAN itself, whose other end is in a namespace "far": hardware is none in a
+/// test.
+TEST_F(NetworksTest, AVlanOfABridgeThatDoesNotFilterIsJoinedBesideItAsProxmoxDoes) {
+  run({"ip", "link", "add", "up0", "type", "veth", "peer", "name", "far0"});
+  const auto vlan = system::run(
+      {"ip", "link", "add", "link", "up0", "name", "up0.9", "type", "vlan", "id", "9"}, stop_);
+  if (vlan.value().ending.code != 0) {
+    GTEST_SKIP() << "this kernel has no VLANs (CONFIG_VLAN_8021Q)";
+  }
+  const auto far = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"ip", "-n", "far"});
+    run(words);
+  };
+  run({"ip", "netns", "add", "far"});
+  run({"ip", "link", "set", "far0", "netns", "far"});
+  far({"link", "add", "link", "far0", "name", "far0.9", "type", "vlan", "id", "9"});
+  far({"link", "add", "link", "far0.9", "name", "far0.9.42", "type", "vlan", "id", "42"});
+  far({"address", "add", "10.88.0.1/24", "dev", "far0.9.42"});
+  for (const char* name : {"far0", "far0.9", "far0.9.42"}) {
+    far({"link", "set", "dev", name, "up"});
+  }
+  run({"ip", "link", "set", "dev", "up0.9", "master", "vmbr0"});
+  for (const char* name : {"up0", "up0.9"}) {
+    run({"ip", "link", "set", "dev", name, "up"});
+  }
+  NetworkSpec spec;
+  spec.vlan = 42;
+  for (const char* name : {"web-1", "web-2"}) {
+    spec.address = name == std::string("web-1") ? "10.88.0.8/24" : "10.88.0.9/24";
+    const auto made = attach(name, spec);
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(made->bridge, "vmbr0");
+    const std::string ports = run({"ip", "link", "show", "master", "vmbr0v42"});
+    EXPECT_THAT(ports, HasSubstr(made->host_interface));
+    EXPECT_THAT(ports, HasSubstr("up0.9.42"));
+    inside(name, {"busybox", "ping", "-c", "1", "-w", "10", "10.88.0.1"});
+    ASSERT_TRUE(detach(name, spec));
+  }
+  run({"ip", "netns", "delete", "far"});
+}
+
+TEST_F(NetworksTest, TheEndsOfAContainerHaveTheMtuOfTheirBridge) {
+  run({"ip", "link", "set", "dev", "vmbr0", "mtu", "1400"});
+  const auto made = attach("web-1");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(inside("web-1", {"ip", "link", "show", "eth0"}), HasSubstr("mtu 1400 "));
+  EXPECT_THAT(run({"ip", "link", "show", made->host_interface}), HasSubstr("mtu 1400 "));
+}
+
 TEST_F(NetworksTest, TheBridgesOwnSettingsStay) {
   const Path setting = "/proc/sys/net/ipv6/conf/vmbr0/accept_ra";
   std::ofstream(setting) << 2;

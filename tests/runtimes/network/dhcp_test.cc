@@ -1,0 +1,131 @@
+// Addresses of a real DHCP server, by the real plugin and its daemon.
+#include "fakes/dhcp_network.h"
+#include "networks_fixture.h"
+
+namespace drover::runtimes {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+/// The server on vmbr0 has one address to give: who has not given it back keeps it from others.
+class DhcpTest : public NetworksTest {
+ protected:
+  void SetUp() override {
+    NetworksTest::SetUp();
+    dhcp_.emplace(folder_.path(), "vmbr0", layout_.dhcp_socket());
+    dhcp_->serve("10.83.0.50", "10.83.0.50", "10.83.0.1");
+    dhcp_->start_daemon();
+    leased_.dhcp = true;
+  }
+  void TearDown() override {
+    NetworksTest::TearDown();
+    dhcp_.reset();
+  }
+  std::string why_lost() {
+    const auto lost = networks_->lost_leases(stop_).value();
+    return lost.empty() ? "" : lost.front().why;
+  }
+  std::string routes(const std::string& name) { return inside(name, {"ip", "route"}); }
+
+  std::optional<fakes::DhcpNetwork> dhcp_;
+  NetworkSpec leased_;
+};
+
+TEST_F(DhcpTest, TheServersAddressAndGatewayAreTheInterfacesUntilTheyGoBack) {
+  const auto made = attach("web-1", leased_);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->address, "10.83.0.50/24");
+  EXPECT_EQ(made->gateway, "10.83.0.1");
+  EXPECT_EQ(made->dns, (DnsSpec{{"192.0.2.53"}, {"lan.example"}, {}}));
+  EXPECT_THAT(routes("web-1"), HasSubstr("default via 10.83.0.1 dev eth0"));
+  inside("web-1", {"busybox", "ping", "-c", "1", "-w", "5", "10.83.0.1"});
+  EXPECT_EQ(why_lost(), "");
+  ASSERT_TRUE(detach("web-1", leased_));
+  ASSERT_TRUE(detach("web-1", leased_));
+  const auto next = attach("web-2", leased_);
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_EQ(next->address, "10.83.0.50/24");
+  EXPECT_NE(next->mac, made->mac);
+  ASSERT_TRUE(networks_->remove_namespace(container("web-2"), stop_)) << "which gives it back, too";
+  EXPECT_EQ(attach("web-1", leased_).value().mac, made->mac) << "servers know it by that";
+}
+
+TEST_F(DhcpTest, TheGatewayThatItsJobNamesLeadsOutAndNotTheServers) {
+  run({"ip", "link", "add", "vmbr1", "type", "bridge"});
+  networks_->give_out({"vmbr1", "10.84.0.0/24", "", "", "10.84.0.1"});
+  ASSERT_TRUE(networks_->make_namespace(container("web-1"), stop_));
+  leased_.bridge = "vmbr0";
+  const auto first = networks_->attach(container("web-1"), job_, leased_, {}, stop_, {"10.84.0.1"});
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->gateway, "");
+  EXPECT_THAT(routes("web-1"), Not(HasSubstr("default")));
+  const NetworkSpec second{.interface = "eth1", .bridge = "vmbr1", .gateway = "10.84.0.1"};
+  ASSERT_TRUE(networks_->attach(container("web-1"), job_, second, {}, stop_));
+  EXPECT_THAT(routes("web-1"), HasSubstr("default via 10.84.0.1 dev eth1"));
+  EXPECT_THAT(routes("web-1"), Not(HasSubstr("10.83.0.1 ")));
+}
+
+TEST_F(DhcpTest, WithoutItsDaemonItIsRefusedByNameAndWhatIsThereCanGo) {
+  ASSERT_TRUE(attach("web-1", leased_));
+  EXPECT_TRUE(networks_->check_lease(leased_));
+  dhcp_->end_daemon();
+  const auto refused = networks_->check_lease(leased_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::refused);
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("networks.address: \"dhcp\" of interface eth0: no daemon"));
+  EXPECT_THAT(refused.error().message, HasSubstr("systemctl enable --now drover-cni-dhcp"));
+  EXPECT_EQ(attach("web-2", leased_).error().code, Code::unavailable);
+  EXPECT_THAT(why_lost(), HasSubstr("no daemon"));
+  EXPECT_TRUE(networks_->check_lease({})) << "others need none";
+  const auto gone = detach("web-1", leased_);
+  EXPECT_TRUE(gone) << gone.error().message;
+  EXPECT_TRUE(networks_->inventory(stop_).value().empty());
+}
+
+TEST_F(DhcpTest, ALeaseWhoseDaemonHasEndedIsKeptByTheNextOne) {
+  ASSERT_TRUE(attach("web-1", leased_));
+  dhcp_->end_daemon();
+  dhcp_->start_daemon();
+  EXPECT_THAT(why_lost(), HasSubstr("knows of none"));
+  const auto again = networks_->lease_again(container("web-1"), "eth0", stop_);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->address, "10.83.0.50/24");
+  EXPECT_EQ(why_lost(), "");
+  EXPECT_THAT(routes("web-1"), HasSubstr("default via 10.83.0.1 dev eth0"));
+  ASSERT_TRUE(detach("web-1", leased_));
+  EXPECT_TRUE(attach("web-2", leased_)) << "the daemon of now has given it back";
+}
+
+TEST_F(DhcpTest, AnInterfaceThatIsDownBecauseItsLeaseHasRunOutComesBackWithItsRoutes) {
+  ASSERT_TRUE(attach("web-1", leased_));
+  inside("web-1", {"ip", "link", "set", "eth0", "down"});
+  EXPECT_THAT(why_lost(), HasSubstr("run out"));
+  ASSERT_TRUE(networks_->lease_again(container("web-1"), "eth0", stop_));
+  EXPECT_EQ(why_lost(), "");
+  EXPECT_THAT(routes("web-1"), HasSubstr("default via 10.83.0.1 dev eth0"));
+}
+
+TEST_F(DhcpTest, AnotherAddressOfTheServersIsTheInterfacesAndThatOfItsPorts) {
+  std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
+  leased_.ports = {{8080, 80, "tcp", ""}};
+  ASSERT_TRUE(attach("web-1", leased_));
+  dhcp_->serve("10.83.0.60", "10.83.0.60", "10.83.0.1");
+  dhcp_->end_daemon();
+  dhcp_->start_daemon();
+  const auto again = networks_->lease_again(container("web-1"), "eth0", stop_);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->address, "10.83.0.60/24");
+  const std::string addresses = inside("web-1", {"ip", "address", "show", "eth0"});
+  EXPECT_THAT(addresses, HasSubstr("10.83.0.60/24"));
+  EXPECT_THAT(addresses, Not(HasSubstr("10.83.0.50")));
+  EXPECT_THAT(routes("web-1"), HasSubstr("default via 10.83.0.1 dev eth0"));
+  const std::string rules = run({"iptables-save", "-t", "nat"});
+  EXPECT_THAT(rules, HasSubstr("--dport 8080 -j DNAT --to-destination 10.83.0.60:80"));
+  EXPECT_THAT(rules, Not(HasSubstr("10.83.0.50")));
+  EXPECT_TRUE(networks_->lost_rules(stop_).value().empty());
+}
+
+}  // namespace
+}  // namespace drover::runtimes
