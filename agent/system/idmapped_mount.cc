@@ -45,7 +45,8 @@ Result<> map_owners(const UniqueFd& tree, const UniqueFd& users, bool all_below,
   return mapped ? Result<>()
                 : fail(Code::refused,
                        "map the owners of what is in {}{}: {}; its file system must be able to "
-                       "(mount_setattr(2): ext4, xfs, btrfs, tmpfs, ZFS from 2.2 on; no network's)",
+                       "(mount_setattr(2): ext4, xfs, btrfs, tmpfs from Linux 6.3 on, ZFS from 2.2 "
+                       "on; no network's)",
                        what.native(), all_below ? " and mounted below it" : "",
                        mapped.error().message);
 }
