@@ -36,8 +36,9 @@ TEST_P(ConformanceLimits, Memory) {
 }
 
 TEST_P(ConformanceLimits, Processes) {
-  Container made = shell("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; exit 0");
-  made.spec.resources.pids = 5;
+  Container made = shell("for i in $(seq 40); do sleep 1000 & done; exit 0");
+  // More than the threads of runc, which is the first process for a moment.
+  made.spec.resources.pids = 20;
   if (is_guest()) {
     const auto accepted = runtime_->accepts(made.spec);
     ASSERT_FALSE(accepted);
