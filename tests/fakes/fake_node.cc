@@ -1,5 +1,8 @@
 #include "fakes/fake_node.h"
 
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <array>
 
@@ -38,11 +41,31 @@ FakeNode::~FakeNode() {
 }
 
 void FakeNode::bind_streams() {
-  open_streams_.clear();
-  open_inputs_.clear();
   streams_ = zmq::socket_t(context_, zmq::socket_type::router);
   streams_.set(zmq::sockopt::linger, 100);
-  streams_.bind("ipc://" + (bus_ / "streams.sock").native());
+  streams_.bind(streams_address());
+}
+
+/// Ends it first, and waits for that: libzmq does it in a thread of its own, and then takes the
+/// socket's file away, whose ever that is by then (ipc_listener.cpp of 4.3.4).
+void FakeNode::make_streams_anew() {
+  const std::string watched = fmt::format("inproc://ended-{}", ++ended_streams_);
+  ASSERT_EQ(zmq_socket_monitor(streams_.handle(), watched.c_str(), ZMQ_EVENT_CLOSED), 0);
+  zmq::socket_t told(context_, zmq::socket_type::pair);
+  told.set(zmq::sockopt::linger, 0);
+  told.set(zmq::sockopt::rcvtimeo, 30'000);
+  told.connect(watched);
+  streams_.unbind(streams_address());
+  zmq::message_t event;
+  ASSERT_TRUE(told.recv(event)) << "nobody has ended " << streams_address();
+  ASSERT_EQ(zmq_socket_monitor(streams_.handle(), nullptr, 0), 0);
+  open_streams_.clear();
+  open_inputs_.clear();
+  bind_streams();
+}
+
+std::string FakeNode::streams_address() const {
+  return "ipc://" + (bus_ / "streams.sock").native();
 }
 
 void FakeNode::call(const std::function<void(FakeState&, Faults&)>& act) {
@@ -257,7 +280,7 @@ void FakeNode::handle_input(const Peer& peer, const std::string& kind, const jso
   }
   if (faults_.break_input_at != 0 && offset + data.size() > faults_.break_input_at) {
     faults_.break_input_at = 0;
-    bind_streams();
+    make_streams_anew();
     return;
   }
   if (faults_.lose_input_at != 0 && offset + data.size() > faults_.lose_input_at) {
@@ -315,7 +338,7 @@ bool FakeNode::pump_one(Stream& stream) {
   while (stream.offset < text.size() && stream.credit > 0) {
     if (faults_.break_at != 0 && stream.offset >= faults_.break_at) {
       faults_.break_at = 0;
-      bind_streams();
+      make_streams_anew();
       return true;
     }
     const std::size_t size = std::min({faults_.chunk, stream.credit, text.size() - stream.offset});

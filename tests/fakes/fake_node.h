@@ -87,6 +87,8 @@ class FakeNode {
   void pump();
   bool pump_one(Stream& stream);
   void bind_streams();
+  void make_streams_anew();
+  std::string streams_address() const;
 
   TempFolder bus_;
   zmq::context_t context_;
@@ -97,6 +99,7 @@ class FakeNode {
   FakeState state_;
   Faults faults_;
   std::map<std::string, std::size_t> counts_;
+  int ended_streams_ = 0;
   std::map<std::pair<std::string, std::uint64_t>, Stream> open_streams_;
   std::map<std::string, Input> inputs_;                                       // by session
   std::map<std::pair<std::string, std::uint64_t>, std::string> open_inputs_;  // their sessions
