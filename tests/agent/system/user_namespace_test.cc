@@ -13,6 +13,7 @@
 
 #include "agent/system/idmapped_mount.h"
 #include "fakes/temp_folder.h"
+#include "fakes/thread_sanitizer.h"
 
 namespace drover::system {
 namespace {
@@ -39,23 +40,12 @@ uid_t owner_of(const Path& path) {
   return lstat(path.c_str(), &facts) == 0 ? facts.st_uid : uid_t(-1);
 }
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define DROVER_THREAD_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(DROVER_THREAD_SANITIZER)
-constexpr bool kHasThreadSanitizer = true;
-#else
-constexpr bool kHasThreadSanitizer = false;
-#endif
-
 /// A user namespace is made by a process of one thread (unshare(2)); ThreadSanitizer gives each
 /// child another.
 class UserNamespace : public testing::Test {
  protected:
   void SetUp() override {
-    if (kHasThreadSanitizer) {
+    if (fakes::kHasThreadSanitizer) {
       GTEST_SKIP() << "ThreadSanitizer has a thread of its own in each process";
     }
   }
