@@ -9,6 +9,9 @@ namespace drover::messaging {
 namespace {
 
 constexpr const char* kSocket = "streams.sock";
+/// Who is there takes a connection in milliseconds. One that was made while the node ended, and
+/// before anybody watched it, would be waited for in vain.
+constexpr std::chrono::seconds kConnectTime{2};
 
 }  // namespace
 
@@ -23,6 +26,7 @@ Result<> StreamConnection::connect() {
   channel_.reset();
   Channel channel = TRY(Channel::open(bus_, kSocket));
   channel_ = std::make_unique<Channel>(std::move(channel));
+  tried_since_ = std::chrono::steady_clock::now();
   return {};
 }
 
@@ -55,10 +59,14 @@ Result<bool> StreamConnection::open(std::string_view kind, const json::Object& w
     TRY(system::SystemClock().sleep_until(std::min(until, next_open_), stop));
     return false;
   }
+  const system::Instant given_up = std::min(limit, tried_since_ + kConnectTime);
   const bool sent =
-      TRY(channel_->send(kind, ++rq_, json::write(what), std::min(until, limit), stop));
+      TRY(channel_->send(kind, ++rq_, json::write(what), std::min(until, given_up), stop));
   if (!sent && now() >= limit) {
     return bus_->silent(kSocket);
+  }
+  if (!sent && now() >= given_up) {
+    channel_.reset();
   }
   was_open_ = was_open_ || sent;
   return sent;

@@ -47,6 +47,7 @@ class StreamConnection {
   std::uint64_t rq_ = 0;
   system::Instant next_open_{};
   system::Instant alone_since_;
+  system::Instant tried_since_{};  ///< to connect, by this channel
   bool was_open_ = false;
 };
 
