@@ -65,6 +65,18 @@ class VolumesTest : public NodeFixture {
     ASSERT_TRUE(journal_->begin_job(id));
     ASSERT_TRUE(journal_->commit());
   }
+  /// The next agent goes on with a copy of volume "data" that was cut off, or takes it back.
+  void take_up_copy(const std::string& id, bool cancelled) {
+    VolumeRow origin = *journal_->volume("data").value();
+    origin.busy = id;
+    ASSERT_TRUE(journal_->put_volume(origin));
+    if (cancelled) {
+      ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
+    }
+    ASSERT_TRUE(journal_->commit());
+    restart_agent();
+    EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
+  }
 };
 
 }  // namespace drover::jobs

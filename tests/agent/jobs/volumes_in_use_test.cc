@@ -166,15 +166,7 @@ TEST_F(SubvolumesTest, ACopyThatWasCutOffIsMadeAnewAndACancelledOneTakenBack) {
         ASSERT_TRUE(btrfs_.release(runtimes::volume_from_json(copy).value(), system::Stop()));
       }
     }
-    VolumeRow origin = *journal_->volume("data").value();
-    origin.busy = id;
-    ASSERT_TRUE(journal_->put_volume(origin));
-    if (cancelled) {
-      ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
-    }
-    ASSERT_TRUE(journal_->commit());
-    restart_agent();
-    EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
+    take_up_copy(id, cancelled);
     EXPECT_EQ(journal_->volume(id).value().has_value(), !cancelled);
     EXPECT_EQ(files(), 2U);
   }

@@ -248,15 +248,7 @@ TEST_F(VolumesTest, AnInterruptedSnapshotIsDoneAnewAndACancelledOneTakenBack) {
     const std::string id = cancelled ? "j3" : "j2";
     run(job(id, "volume.snapshot", "data", {{"snapshot", id}}));
     cut_off(id, id);
-    VolumeRow origin = *journal_->volume("data").value();
-    origin.busy = id;
-    ASSERT_TRUE(journal_->put_volume(origin));
-    if (cancelled) {
-      ASSERT_TRUE(journal_->ask_to_end(id, "cancelled"));
-    }
-    ASSERT_TRUE(journal_->commit());
-    restart_agent();
-    EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
+    take_up_copy(id, cancelled);
     EXPECT_EQ(journal_->volume("data").value()->busy, "");
     EXPECT_EQ(journal_->volume(id).value().has_value(), !cancelled);
     EXPECT_EQ(files(), 2U);
