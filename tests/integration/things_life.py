@@ -253,7 +253,7 @@ class NodeOfProxmox(unittest.TestCase):
         drover = self.node.drover
         drover("network", "ensure", "vmbr0")
         drover("network", "ensure", "vmbr5", "--address", "10.84.0.1/24")
-        for runtime, options in {"runc": [], "pve-lxc": ["--image", "local:vztmpl/busybox.tar.gz"]}.items():
+        for runtime, options in {"pve-lxc": ["--image", "local:vztmpl/busybox.tar.gz"], "runc": []}.items():
             address = "eth0=vmbr5,address=10.84.0.77/24" if options else "eth0=vmbr5"
             drover("run", "--runtime", runtime, "--name", f"on-{runtime}", *options, "--network", address,
                    *([] if options else ["--", "sh", "-c", SERVE % 0]))

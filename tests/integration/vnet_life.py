@@ -41,9 +41,10 @@ class VnetLife(unittest.TestCase):
         (row,) = json.loads(drover("network", "ls", "--json").stdout)
         self.assertEqual((row["name"], row["state"], row["zone"], row["address"]), ("web", "up", "lab", "10.84.0.1/24"))
         self.assertRegex(drover("network", "ls").stdout, r"ZONE.*\nweb +up +10.84.0.1/24 +no +lab ")
+        # Before the others, whose addresses may be any that nobody has.
+        drover("run", *GUEST, "--name", "guest", "--network", "eth0=web,address=10.84.0.77/24")
         for runtime in ["runc", "crun", "lxc"]:
             drover("run", "--runtime", runtime, "--name", f"on-{runtime}", "--network", "eth0=web", *PROGRAM)
-        drover("run", *GUEST, "--name", "guest", "--network", "eth0=web,address=10.84.0.77/24")
         servers = [f"on-{runtime}" for runtime in ["runc", "crun", "lxc"]]
         for name in [*servers, "guest"]:
             for server in servers:
@@ -65,15 +66,17 @@ class VnetLife(unittest.TestCase):
         drover = self.node.drover
         self.simulator.make_zone("kept", type="simple", ipam="pve", dhcp="dnsmasq")
         drover("network", "ensure", "leases", "--zone", "kept", "--address", "10.86.0.1/24")
+        # Before the others, whose addresses may be any that nobody has.
+        self.simulator.call("POST", "/cluster/sdn/vnets/leases/ips", zone="kept", ip="10.86.0.98", mac="BC:24:11:00:00:01")
+        drover("run", "--runtime", "runc", "--name", "chosen", "--network", "eth0=leases,address=10.86.0.99/24", *PROGRAM)
         for runtime in ["runc", "crun", "lxc"]:
             drover("run", "--runtime", runtime, "--name", f"has-{runtime}", "--network", "eth0=leases", *PROGRAM)
-        drover("run", "--runtime", "runc", "--name", "chosen", "--network", "eth0=leases,address=10.86.0.99/24", *PROGRAM)
         names = ["chosen", "has-crun", "has-lxc", "has-runc"]
         (seen,) = self.node.inspect("has-runc")["networks"]
-        self.assertEqual(self.leased(), {self.address(name): self.node.inspect(name)["networks"][0]["mac"] for name in names})
+        self.assertEqual(self.leased(), {"10.86.0.98": "BC:24:11:00:00:01"} | {
+            self.address(name): self.node.inspect(name)["networks"][0]["mac"] for name in names})
         self.assertIn(seen["mac"], drover("exec", "has-runc", "--", "cat", "/sys/class/net/eth0/address").stdout)
         self.assertIn("default via 10.86.0.1", drover("exec", "has-runc", "--", "ip", "route").stdout)
-        self.simulator.call("POST", "/cluster/sdn/vnets/leases/ips", zone="kept", ip="10.86.0.98", mac="BC:24:11:00:00:01")
         taken = drover("run", "--runtime", "runc", "--name", "late", "--network", "eth0=leases,address=10.86.0.98/24",
                        *PROGRAM, check=False)
         self.assertIn("10.86.0.98", taken.stderr)
