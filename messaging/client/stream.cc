@@ -105,6 +105,9 @@ Result<std::optional<std::string>> Stream::take(const std::string& kind, const j
   }
   if (kind == "stream.end") {
     const json::Value end = TRY(json::parse(body).context("stream.end"));
+    if (const std::string why(end.at("error").string_or("")); !why.empty()) {
+      return fail(Code::broken, "the log could not be read beyond byte {}: {}", offset_, why);
+    }
     found(static_cast<std::uint64_t>(end.at("offset").integer_or(0)));
     if (end.at("offset").integer_or(0) > static_cast<std::int64_t>(offset_)) {
       open_ = false;  // the bytes before it were lost: once more from where we are

@@ -335,13 +335,14 @@ bool FakeNode::pump_one(Stream& stream) {
   const auto& [text, grows] = *log;
   const std::size_t gone = faults_.begins > stream.offset ? faults_.begins - stream.offset : 0;
   stream.offset += gone;
-  while (stream.offset < text.size() && stream.credit > 0) {
+  const std::size_t readable = faults_.unreadable_at == 0 ? text.size() : faults_.unreadable_at;
+  while (stream.offset < readable && stream.credit > 0) {
     if (faults_.break_at != 0 && stream.offset >= faults_.break_at) {
       faults_.break_at = 0;
       make_streams_anew();
       return true;
     }
-    const std::size_t size = std::min({faults_.chunk, stream.credit, text.size() - stream.offset});
+    const std::size_t size = std::min({faults_.chunk, stream.credit, readable - stream.offset});
     const bool lost = faults_.skip_at != 0 && stream.offset >= faults_.skip_at;
     if (lost) {
       faults_.skip_at = 0;
@@ -363,11 +364,15 @@ bool FakeNode::pump_one(Stream& stream) {
     stream.credit -= size;
   }
   const bool follow = stream.body.at("follow").boolean_or(false) && grows;
-  if (stream.offset < text.size() || follow) {
+  const bool unreadable = faults_.unreadable_at != 0 && stream.offset >= faults_.unreadable_at;
+  if (!unreadable && (stream.offset < text.size() || follow)) {
     return false;
   }
-  answer(streams_, stream.peer, "stream.end",
-         json::write(json::Object{{"offset", static_cast<std::uint64_t>(stream.offset)}}));
+  json::Object end{{"offset", static_cast<std::uint64_t>(stream.offset)}};
+  if (unreadable) {
+    end.set("error", "Input/output error");
+  }
+  answer(streams_, stream.peer, "stream.end", json::write(end));
   return true;
 }
 

@@ -26,11 +26,12 @@ class FakeNode {
     int drop = 0;          ///< this many requests are not answered nor acted on
     int drop_answers = 0;  ///< acted on, not answered
     int busy = 0;
-    int garble = 0;         ///< answered by what is no JSON
-    int strange = 0;        ///< answered by one frame only
-    int lose_events = 0;    ///< numbered and kept, not published
-    bool beacons = true;    ///< every 20 ms
-    std::size_t chunk = 8;  ///< bytes of a stream's message
+    int garble = 0;                 ///< answered by what is no JSON
+    int strange = 0;                ///< answered by one frame only
+    int lose_events = 0;            ///< numbered and kept, not published
+    bool beacons = true;            ///< every 20 ms
+    std::size_t chunk = 8;          ///< bytes of a stream's message
+    std::size_t unreadable_at = 0;  ///< a log cannot be read from this byte on; 0: it can
     std::size_t break_at =
         0;                    ///< the stream socket is made anew before this byte is sent; 0: never
     std::size_t skip_at = 0;  ///< a chunk from this byte on is lost once; 0: none

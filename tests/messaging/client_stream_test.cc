@@ -103,6 +103,15 @@ TEST_F(ClientStream, ALostEndOfTheLogIsAskedForAgain) {
   EXPECT_EQ(read(stream), log_);
 }
 
+TEST_F(ClientStream, ALogThatCannotBeReadToItsEndIsAnError) {
+  fault([](auto& faults) { faults.unreadable_at = 40; });
+  Stream stream = open({});
+  EXPECT_EQ(read(stream, 40), log_.substr(0, 40));
+  const auto more = stream.next(client_->in(milliseconds(20'000)), stop_);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().message, "the log could not be read beyond byte 40: Input/output error");
+}
+
 TEST_F(ClientStream, GoesOnBehindWhatIsGone) {
   fault([](auto& faults) { faults.begins = 250; });
   Stream stream = open({.offset = 100});
