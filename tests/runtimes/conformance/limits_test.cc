@@ -82,11 +82,10 @@ TEST_P(ConformanceLimits, ChangeWhileItRunsAndHold) {
   made.spec.resources = {64, 0.5, 20};
   run(made);
   EXPECT_EQ(in_group(made, "pids", "pids.max"), "20\n");
-  ASSERT_TRUE(runtime_->update(made, {64, 0.5, 6}, never_));
-  EXPECT_EQ(in_group(made, "pids", "pids.max"), "6\n");
+  ASSERT_TRUE(runtime_->update(made, {64, 0.5, 15}, never_));
+  EXPECT_EQ(in_group(made, "pids", "pids.max"), "15\n");
   const Executed forking = execute(
-      made,
-      {{"sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 >/dev/null 2>&1 & done"}, {}, "", ""});
+      made, {{"sh", "-c", "for i in $(seq 30); do sleep 1000 >/dev/null 2>&1 & done"}, {}, "", ""});
   EXPECT_THAT(forking.err, HasSubstr("fork"));
 }
 
