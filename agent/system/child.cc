@@ -106,13 +106,17 @@ bool place_descriptors(Prepared& prepared) {
     [[maybe_unused]] const ssize_t written = write(prepared.error_pipe, &error, sizeof error);
     _exit(127);
   };
-  // Children start with no signal blocked or ignored, whatever this process does with its own.
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  // Children start with no signal blocked or ignored but those named, whatever this process does
+  // with its own. None of its handlers may run here.
   for (int number = 1; number < 32; ++number) {
     std::signal(number, SIG_DFL);
   }
+  for (const int number : options.ignored_signals) {
+    std::signal(number, SIG_IGN);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   if (options.dies_with_parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != prepared.parent) {
@@ -133,6 +137,18 @@ bool place_descriptors(Prepared& prepared) {
           prepared.argv_pointers.data(), prepared.environment_pointers.data());
   give_up(errno);
   _exit(127);
+}
+
+/// The child's number, or -1. Without a copy of the address space, which takes longer than many a
+/// program's work: this thread waits until the child has become its program (vfork(2)). What is to
+/// be run before that might, as setuid(2) does, turn to this process's other threads, so there the
+/// child is a copy.
+[[gnu::noinline]] pid_t begin_child(Prepared& prepared, const ChildOptions& options) {
+  const pid_t pid = options.before_exec ? fork() : vfork();
+  if (pid == 0) {
+    become(prepared, options);
+  }
+  return pid;
 }
 
 Ending ending_of(const siginfo_t& info) {
@@ -225,10 +241,7 @@ Result<Child> Child::start(const std::vector<std::string>& argv, const ChildOpti
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    become(prepared, options);
-  }
+  const pid_t pid = begin_child(prepared, options);
   const int fork_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) {

@@ -38,8 +38,10 @@ struct ChildOptions {
   /// The kernel ends the child when the thread that started it ends. Only for children whose
   /// starter outlives them by design.
   bool dies_with_parent = false;
+  /// Ignored by the child when it begins.
+  std::vector<int> ignored_signals{};
   /// Run in the child before the exec. Async-signal-safe calls only. Returning false ends the child
-  /// with 127.
+  /// with 127. It costs a copy of this process's address space.
   std::function<bool()> before_exec{};
 };
 

@@ -50,14 +50,6 @@ Result<std::string> read_line(int fd, const system::Stop& stop, std::chrono::mil
   return text;
 }
 
-/// A file that may become no larger (RLIMIT_FSIZE, setrlimit(2)) would end conmon by this signal.
-/// With it ignored, which the exec keeps, the write fails: conmon goes on without what it could not
-/// write, whoever prints that does not wait, and both runtimes give their programs every signal's
-/// own effect back.
-bool ignore_full_files() {
-  return std::signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
-}
-
 std::string content_of(const Path& path) {
   return system::read_file(path).value_or("");
 }
@@ -124,7 +116,11 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   options.working_folder = layout_.bundle(name);
   options.env = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
   options.descriptors = {{sync.write.get(), kSyncDescriptor}, {errors.get(), 2}};
-  options.before_exec = ignore_full_files;
+  // A file that may become no larger (RLIMIT_FSIZE, setrlimit(2)) would end conmon by this signal.
+  // Ignored, which the exec keeps, it has the write fail: conmon goes on without what it could not
+  // write, whoever prints that does not wait, and both runtimes give their programs every signal's
+  // own effect back.
+  options.ignored_signals = {SIGXFSZ};
   system::Child child =
       TRY(system::Child::start(argv(runtime, name, streams, log.journal), options));
   sync.write.reset();
