@@ -257,7 +257,7 @@ Result<> ImageStore::mount_root(const ContainerName& name, const Path& lower,
 Result<> ImageStore::mount_root_for(const ContainerName& name, const Path& lower,
                                     const system::UniqueFd& opened, const system::UniqueFd& users,
                                     std::uint32_t first, const std::string& layers) {
-  if (TRY(is_mounted(layout_.rootfs(name)))) {
+  if (TRY(is_mount_root(layout_.rootfs(name)))) {
     return {};
   }
   // An overlay takes layers with other owners (since Linux 5.19), and none that is mounted nowhere.
@@ -294,7 +294,7 @@ Result<> ImageStore::mount_overlay(const ContainerName& name, const Path& lower,
   for (const Path& folder : {target, upper, work}) {
     TRY(system::make_folders(folder));
   }
-  if (TRY(is_mounted(target))) {
+  if (TRY(is_mount_root(target))) {
     return {};
   }
   const std::string options =

@@ -76,13 +76,13 @@ Result<> Networks::make_namespace(const ContainerName& name, const system::Stop&
   const std::string id = pin.filename();
   std::error_code error;
   if (std::filesystem::exists(pin, error)) {
-    if (TRY(is_mounted(pin)) && !users.empty()) {
+    if (TRY(is_mount_root(pin)) && !users.empty()) {
       const system::UniqueFd owner = TRY(system::open_pinned_namespace(users));
       if (!TRY(system::belongs_to(pin, owner))) {
         TRY(remove_namespace(name, stop));
       }
     }
-    if (TRY(is_mounted(pin))) {
+    if (TRY(is_mount_root(pin))) {
       return run_ip({"-n", id, "link", "set", "lo", "up"}, stop);
     }
     // A file that pins nothing is what a crash in the middle leaves.
@@ -90,7 +90,7 @@ Result<> Networks::make_namespace(const ContainerName& name, const system::Stop&
   }
   // With the first one after a boot ip has what is mounted in the folder seen in all mount
   // namespaces, as others who use it on the node expect.
-  const bool has_folder = TRY(is_mounted(pin.parent_path()));
+  const bool has_folder = TRY(is_mount_root(pin.parent_path()));
   if (users.empty() && has_folder) {
     return system::make_pinned_network_namespace(pin);
   }

@@ -1,6 +1,11 @@
 #include "runtimes/volumes/mount_table.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <system_error>
 
 namespace drover::runtimes {
@@ -105,6 +110,19 @@ Result<std::optional<MountPoint>> mounted_at(const system::Path& target) {
 Result<bool> is_mounted(const system::Path& target) {
   const std::optional<MountPoint> point = TRY(mounted_at(target));
   return point.has_value();
+}
+
+Result<bool> is_mount_root(const system::Path& target) {
+  struct statx found {};
+  if (::statx(AT_FDCWD, target.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &found) !=
+      0) {
+    return errno == ENOENT || errno == ENOTDIR
+               ? Result<bool>(false)
+               : fail(Code::broken, "look at {}: {}", target.native(), std::strerror(errno));
+  }
+  return (found.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0
+             ? Result<bool>((found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+             : is_mounted(target);
 }
 
 }  // namespace drover::runtimes

@@ -101,7 +101,7 @@ Result<system::UniqueFd> open_lower(const Node& node, const ContainerRecord& rec
 
 Result<> mount_root_of(const Node& node, const ContainerRecord& record) {
   const ContainerName& name = record.container.name;
-  if (TRY(runtimes::is_mounted(node.layout.rootfs(name)))) {
+  if (TRY(runtimes::is_mount_root(node.layout.rootfs(name)))) {
     return {};
   }
   const system::UniqueFd lower = TRY(open_lower(node, record));

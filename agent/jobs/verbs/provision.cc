@@ -44,7 +44,7 @@ Result<> Provision::make() {
 
 Result<bool> Provision::is_mounted() const {
   const ContainerName& name = record_.container.name;
-  bool whole = TRY(runtimes::is_mounted(node_.layout.rootfs(name)));
+  bool whole = TRY(runtimes::is_mount_root(node_.layout.rootfs(name)));
   for (const runtimes::Volume& volume : record_.volumes) {
     whole = whole && TRY(runtimes::is_mounted(node_.layout.volume_mount(name, volume.name)));
   }
@@ -56,8 +56,8 @@ Result<bool> Provision::is_mounted() const {
 
 Result<bool> Provision::has_namespace() const {
   const runtimes::Container& container = record_.container;
-  return TRY(runtimes::is_mounted(runtimes::Layout::netns(container.name))) &&
-         (container.users == 0 || TRY(runtimes::is_mounted(container.user_namespace)));
+  return TRY(runtimes::is_mount_root(runtimes::Layout::netns(container.name))) &&
+         (container.users == 0 || TRY(runtimes::is_mount_root(container.user_namespace)));
 }
 
 Result<> Provision::renew(bool network) {

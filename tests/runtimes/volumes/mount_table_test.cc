@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
@@ -64,19 +65,31 @@ TEST(MountTableTest, PassesOverLinesThatAreNone) {
   EXPECT_EQ(parse_mount_table("nonsense\n1 2 0:5 / /a rw - tmpfs x rw").size(), 1U);
 }
 
+/// Both ways to ask.
+void expect_mounted(const system::Path& target, bool mounted) {
+  EXPECT_EQ(is_mounted(target).value(), mounted) << target;
+  EXPECT_EQ(is_mount_root(target).value(), mounted) << target;
+}
+
 TEST(MountTableTest, TellsAMountFromAFolder) {
   const fakes::TempFolder folder;
   const auto target = folder / "a place";
   std::filesystem::create_directory(target);
   std::filesystem::create_symlink(target, folder / "link");
-  EXPECT_FALSE(is_mounted(target).value());
+  expect_mounted(target, false);
   ASSERT_EQ(mount("none", target.c_str(), "tmpfs", 0, nullptr), 0);
-  EXPECT_TRUE(is_mounted(target).value());
-  EXPECT_TRUE(is_mounted(folder / "link").value());
-  EXPECT_FALSE(is_mounted(folder.path()).value());
-  EXPECT_FALSE(is_mounted(target / "missing").value());
+  expect_mounted(target, true);
+  expect_mounted(folder / "link", true);
+  expect_mounted(folder.path(), false);
+  expect_mounted(target / "missing", false);
+  std::ofstream(target / "pin") << "";
+  expect_mounted(target / "pin", false);
+  ASSERT_EQ(mount("/proc/self/ns/net", (target / "pin").c_str(), nullptr, MS_BIND, nullptr), 0);
+  expect_mounted(target / "pin", true);
+  expect_mounted(target / "pin/below", false);
+  ASSERT_EQ(umount((target / "pin").c_str()), 0);
   ASSERT_EQ(umount(target.c_str()), 0);
-  EXPECT_FALSE(is_mounted(target).value());
+  expect_mounted(target, false);
 }
 
 }  // namespace
