@@ -103,6 +103,26 @@ Result<> remove_below(int parent, const char* name, const Path& shown) {
   return {};
 }
 
+/// And renames it over the one that is there.
+Result<> write_beside(const Path& path, std::string_view content, mode_t mode, bool synced) {
+  const Path temporary_path = fmt::format("{}.{}.new", path.native(), gettid());
+  const UniqueFd fd(
+      open(temporary_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!fd.valid()) {
+    return failed("create", temporary_path, errno);
+  }
+  Temporary temporary(temporary_path);
+  TRY(write_all(fd.get(), content).context(fmt::format("write {}", path.native())));
+  if (fchmod(fd.get(), mode) != 0 || (synced && fsync(fd.get()) != 0)) {
+    return failed("sync", temporary_path, errno);
+  }
+  if (rename(temporary_path.c_str(), path.c_str()) != 0) {
+    return failed("rename to", path, errno);
+  }
+  temporary.keep();
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_file(const Path& path, std::size_t most) {
@@ -141,22 +161,12 @@ Result<std::string> read_secret(const Path& path) {
   return content;
 }
 
+Result<> write_unsynced(const Path& path, std::string_view content, mode_t mode) {
+  return write_beside(path, content, mode, false);
+}
+
 Result<> write_atomically(const Path& path, std::string_view content, mode_t mode) {
-  const Path temporary_path = fmt::format("{}.{}.new", path.native(), gettid());
-  const UniqueFd fd(
-      open(temporary_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!fd.valid()) {
-    return failed("create", temporary_path, errno);
-  }
-  Temporary temporary(temporary_path);
-  TRY(write_all(fd.get(), content).context(fmt::format("write {}", path.native())));
-  if (fchmod(fd.get(), mode) != 0 || fsync(fd.get()) != 0) {
-    return failed("sync", temporary_path, errno);
-  }
-  if (rename(temporary_path.c_str(), path.c_str()) != 0) {
-    return failed("rename to", path, errno);
-  }
-  temporary.keep();
+  TRY(write_beside(path, content, mode, true));
   const UniqueFd folder(open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.valid() && fsync(folder.get()) != 0) {
     return failed("sync folder of", path, errno);
@@ -165,23 +175,23 @@ Result<> write_atomically(const Path& path, std::string_view content, mode_t mod
 }
 
 Result<> make_folders(const Path& path, mode_t mode) {
-  Path made;
-  for (const Path& part : path) {
-    made /= part;
-    if (mkdir(made.c_str(), mode) == 0) {
-      // The umask does not say who may look into our folders; the caller does.
-      if (chmod(made.c_str(), mode) != 0) {
-        return failed("chmod", made, errno);
-      }
-    } else if (errno != EEXIST) {
-      return failed("make folder", made, errno);
-    }
+  // From the end: mostly no more than that is missing.
+  if (mkdir(path.c_str(), mode) == 0) {
+    // The umask does not say who may look into our folders; the caller does.
+    return chmod(path.c_str(), mode) == 0 ? Result<>() : failed("chmod", path, errno);
   }
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) {
-    return fail(Code::conflict, "make folder {}: something else stands there", path.native());
+  if (errno == EEXIST) {
+    std::error_code error;
+    return std::filesystem::is_directory(path, error)
+               ? Result<>()
+               : fail(Code::conflict, "make folder {}: something else stands there", path.native());
   }
-  return {};
+  const Path parent = path.parent_path();
+  if (errno != ENOENT || parent == path || parent.empty()) {
+    return failed("make folder", path, errno);
+  }
+  TRY(make_folders(parent, mode));
+  return make_folders(path, mode);
 }
 
 std::vector<Path> children_of(const Path& folder) {

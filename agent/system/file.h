@@ -31,6 +31,8 @@ Result<std::string> read_secret(const Path& path);
 
 /// Written beside `path`, synced, renamed over it, and the folder synced.
 Result<> write_atomically(const Path& path, std::string_view content, mode_t mode = 0644);
+/// The same unsynced, for what is worth nothing after a power cut, which may leave it empty or out.
+Result<> write_unsynced(const Path& path, std::string_view content, mode_t mode);
 
 /// Makes the folder and its missing parents; those made get `mode`. An existing one is left as it
 /// is.

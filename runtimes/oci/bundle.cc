@@ -180,7 +180,8 @@ Result<> write_bundle(const Layout& layout, const Container& container,
   const std::string text = TRY(spec.written().context("container " + container.name.str()));
   const Path bundle = layout.bundle(container.name);
   TRY(system::make_folders(bundle, 0700));
-  return system::write_atomically(bundle / "config.json", text, 0600);
+  // With the power a container of the runtime goes, too: it is made anew, and so is this.
+  return system::write_unsynced(bundle / "config.json", text, 0600);
 }
 
 Result<Spec> read_bundle(const Path& bundle) {

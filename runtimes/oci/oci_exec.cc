@@ -72,7 +72,7 @@ Result<int> OciRuntime::exec(const Container& container, const ExecRequest& requ
   Spec spec = TRY(read_bundle(layout_.bundle(name)));
   const json::Value process = TRY(make_exec_process(std::move(spec), container, request));
   const ExecFiles files(new_stem(layout_.bundle(name)));
-  TRY(system::write_atomically(files.process, json::write(process), 0600));
+  TRY(system::write_unsynced(files.process, json::write(process), 0600));
   const Result<system::Ending> ran =
       system::run_streaming(runtime_.argv({"exec", "--process", files.process.native(),
                                            "--pid-file", files.pid.native(), name.str()},
@@ -100,7 +100,7 @@ Result<SessionStart> OciRuntime::make_session(const Container& container,
   TRY(require(container, "execute in", {Status::running}, stop));
   Spec spec = TRY(read_bundle(layout_.bundle(container.name)));
   const json::Value process = TRY(make_exec_process(std::move(spec), container, request));
-  TRY(system::write_atomically(files.process(), json::write(process), 0600));
+  TRY(system::write_unsynced(files.process(), json::write(process), 0600));
   return OciStart{runtime_.argv({"exec", "--detach", "--process", files.process().native(),
                                  "--pid-file", files.runtime_pid().native(), container.name.str()},
                                 files.runtime_log())};

@@ -51,8 +51,8 @@ Result<> OciRuntime::update(const Container& container, const Resources& limits,
   }
   // By a file, which both read alike.
   const Path file = layout_.bundle(name) / "limits.json";
-  TRY(system::write_atomically(
-      file, json::write(with_unlimited(std::move(given), can_limit_swap())), 0600));
+  TRY(system::write_unsynced(file, json::write(with_unlimited(std::move(given), can_limit_swap())),
+                             0600));
   TRY(act(container, {"update", "--resources", file.native(), name.str()}, stop));
   return set_group_limits(group_folders(now.pid), whole).context("update container " + name.str());
 }

@@ -61,7 +61,7 @@ Result<> keep_start_time(const Path& pid_file) {
   if (!start) {
     return start.error().code == Code::not_found ? Result<>() : Failure(start.error());
   }
-  return system::write_atomically(start_file(pid_file), std::to_string(*start), 0600);
+  return system::write_unsynced(start_file(pid_file), std::to_string(*start), 0600);
 }
 
 system::UniqueFd open_in(const Path& pid_file) {
