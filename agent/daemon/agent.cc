@@ -25,6 +25,14 @@ std::size_t bytes_of(std::int64_t mib) {
   return static_cast<std::size_t>(mib) << 20;
 }
 
+/// A container that ended before its start was journalled: its exit was there before anybody asked.
+/// Asking the runtime of each would cost about half of a start.
+bool may_have_ended(const Event& running, const runtimes::Layout& layout) {
+  std::error_code error;
+  return json::Value(running.data).at("runtime").string_or("") == to_string(RuntimeKind::pve_lxc) ||
+         std::filesystem::exists(layout.exits() / running.object, error);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& loop,
@@ -272,8 +280,7 @@ void Agent::react(const Event& event) {
   prober_->hear(event);
   log_turner_->hear(event);
   if (event.kind == "container") {
-    if (event.what == "running") {
-      // One that ended before its start was journalled has written its exit already.
+    if (event.what == "running" && may_have_ended(event, layout_)) {
       observer_->look_at(event.object);
     } else if (event.what == "stopped" || event.what == "gone") {
       streams_->ended("container", event.object);
