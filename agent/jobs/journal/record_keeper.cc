@@ -15,6 +15,9 @@
 namespace drover::jobs {
 namespace {
 
+/// A job changes its container a few times within moments, and each record written costs the disk,
+/// which the job waits for as well, two syncs.
+constexpr std::chrono::milliseconds kSettles{500};
 /// After a record could not be written, as on a full disk.
 constexpr std::chrono::seconds kRecordAgain{5};
 
@@ -112,11 +115,16 @@ void RecordKeeper::post(const system::Path& file, Text text) {
 
 void RecordKeeper::work() {
   bool told = false;
+  bool settled = false;
   std::unique_lock lock(mutex_);
   for (;;) {
     woken_.wait(lock, [this] { return closing_ || !due_.empty(); });
     if (due_.empty()) {
       return;
+    }
+    if (!settled) {
+      woken_.wait_for(lock, kSettles, [this] { return closing_; });
+      settled = true;
     }
     const auto next = due_.extract(due_.begin());
     lock.unlock();
@@ -127,6 +135,7 @@ void RecordKeeper::work() {
     lock.lock();
     if (written) {
       told = false;
+      settled = !due_.empty();
       continue;
     }
     if (closing_) {

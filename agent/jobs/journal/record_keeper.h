@@ -15,8 +15,9 @@
 namespace drover::jobs {
 
 /// Follows the journal: what is told here is committed. It writes on a thread of its own, so that
-/// the loop waits for no second fsync; between a change and its record a journal may be lost, which
-/// costs that change only. Loop's thread.
+/// the loop waits for no second fsync, half a second after a change, with those that have come
+/// since; between a change and its record a journal may be lost, which costs that change only.
+/// Loop's thread.
 class RecordKeeper {
  public:
   /// Both must outlive it.
