@@ -1,6 +1,7 @@
 #include "agent/cli/log_decoder.h"
 
 #include <optional>
+#include <utility>
 
 namespace drover::cli {
 namespace {
@@ -45,8 +46,16 @@ void LogDecoder::line(std::string_view text) {
     take_(LogLine{{}, false, true, text});
     return;
   }
-  const std::optional<LogLine> parsed = parse(text);
-  take_(parsed ? *parsed : LogLine{{}, false, true, text});
+  std::optional<LogLine> parsed = parse(text);
+  if (!parsed) {
+    take_(LogLine{{}, false, true, text});
+    return;
+  }
+  bool& within = within_.at(parsed->is_error ? 1 : 0);
+  if (std::exchange(within, !parsed->ends)) {
+    parsed->time = {};
+  }
+  take_(*parsed);
 }
 
 void LogDecoder::feed(std::string_view bytes, bool raw) {

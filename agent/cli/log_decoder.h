@@ -3,6 +3,7 @@
 // F: a whole line; P: a part of one, whose rest follows. And lines as a terminal was given them.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,8 @@
 namespace drover::cli {
 
 struct LogLine {
-  std::string_view time;  ///< as it stands in the log; "" for a line of another format
+  /// As it stands in the log where the line begins; "" for the rest of one, and for another format.
+  std::string_view time;
   bool is_error = false;  ///< it was printed on standard error
   bool ends = true;       ///< a newline follows the text
   std::string_view text;
@@ -32,6 +34,7 @@ class LogDecoder {
 
   std::function<void(const LogLine&)> take_;
   std::string waiting_;
+  std::array<bool, 2> within_{};  ///< a line, of standard output and of standard error
   bool raw_ = false;
 };
 

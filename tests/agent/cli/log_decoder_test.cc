@@ -55,8 +55,18 @@ TEST(LogDecoder, WhatATerminalWasGivenIsPassedOnLineByLine) {
   EXPECT_EQ(out, "one|2026-11-24T14:03:05.1Z stderr F two||three|");
 }
 
-TEST(LogDecoder, TellsTheTimeOfEachLine) {
-  EXPECT_TRUE(decode(kLog, 10).times.starts_with("2026-11-24T14:03:05.123456789+01:00;"));
+TEST(LogDecoder, TellsTheTimeOfEachLineOnceThoughItIsInParts) {
+  EXPECT_EQ(decode(kLog, 10).times,
+            "2026-11-24T14:03:05.123456789+01:00;2026-11-24T14:03:05.223456789+01:00;"
+            "2026-11-24T14:03:05.323456789+01:00;;2026-11-24T14:03:05.523456789+01:00;"
+            "2026-11-24T14:03:05.623456789+01:00;;");
+  // Each stream has its own lines.
+  EXPECT_EQ(decode("2026-11-24T14:03:05.1Z stdout P one\n"
+                   "2026-11-24T14:03:05.2Z stderr F two\n"
+                   "2026-11-24T14:03:05.3Z stdout F three\n",
+                   10)
+                .times,
+            "2026-11-24T14:03:05.1Z;2026-11-24T14:03:05.2Z;;");
 }
 
 TEST(LogDecoder, ALastLineWithoutNewlineIsNotLost) {
