@@ -39,7 +39,8 @@
 //     cni/NAME/INTERFACE            what CNI plugins were told and have answered (plugin_chain.h)
 //     secrets/NAME                  memory with a container's secrets, while its runtime takes
 //                                   them from there
-//     growing/VOLUME                locked while its file system is grown
+//     growing/VOLUME                locked while its file system is grown; CONTAINER.VOLUME for
+//                                   one that goes with its container
 //     inputs/SESSION                how much of what a client sends a program has read of it
 //                                   (input_record.h)
 //     bus/                          sockets of drover-front, 0700
@@ -134,6 +135,10 @@ struct Layout {
   Path view(const ContainerName& name) const { return views() / name.str(); }
   /// Locked while the file system of a volume that outlives containers is made larger.
   Path growing(const std::string& volume) const { return run / "growing" / volume; }
+  /// The same of one that goes with its container. No volume's name has a dot.
+  Path growing(const ContainerName& container, const std::string& volume) const {
+    return growing(container.str() + "." + volume);
+  }
   /// Where ip-netns(8) keeps named network namespaces; ours are "drover-NAME".
   static Path netns(const ContainerName& name) {
     return Path("/run/netns") / ("drover-" + name.str());

@@ -38,9 +38,9 @@ struct Capabilities {
   std::string_view no_snapshots = "nothing copies what its root has become";
   /// Why it makes no backups; of one that has Runtime::backups, "".
   std::string_view no_backups = "only guests of Proxmox (pve-lxc) have any";
-  /// Why its containers' disks do not grow; of one that has Runtime::disks, "".
+  /// Why it grows no disks itself; of one that has Runtime::disks, "".
   std::string_view no_growth =
-      "only those of guests of Proxmox (pve-lxc) do; a volume of its own is grown by volume.resize";
+      "only those of guests of Proxmox (pve-lxc) do; any other has the room of the node's disk";
   /// Why its containers move to no other node; of one that has Runtime::migrations, "".
   std::string_view no_migration = "only guests of Proxmox (pve-lxc) do";
   /// Why its containers get no other images below their roots; of one whose containers do, "".

@@ -85,7 +85,7 @@ void add_update(CLI::App& app, Action& action) {
               }
             }
           },
-          "The same of a volume that goes with it; may be repeated")
+          "A volume's new size, of one that goes with the container; may be repeated")
       ->check([](const std::string& text) {
         const auto volume = read_volume_size(text);
         return volume ? "" : volume.error().message;

@@ -172,7 +172,7 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
   ContainerSpec spec = record.container.spec;
   spec.resources = with_changes(spec.resources, request.options.resources);
   TRY(runtime->accepts(spec));
-  return check_growth(*runtime, spec, request.options);
+  return check_growth(node, record, request.options);
 }
 
 Result<> admit_adoption(const Node& node, const JobRequest& request) {
@@ -207,14 +207,7 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   if (!volume) {
     return {};  // it may be made, by a job that waits, before this one begins
   }
-  if (volume->kind == runtimes::VolumeKind::folder) {
-    return fail(Code::refused, "{}: a folder has no size; it may fill the disk it is on", what);
-  }
-  const bool is_device =
-      volume->kind == runtimes::VolumeKind::block || volume->kind == runtimes::VolumeKind::dataset;
-  return is_device && node.storages != nullptr && !is_local_storage(row->storage)
-             ? node.storages->grows_devices().context(what)
-             : Result<>();
+  return check_grows(node, *volume, what);
 }
 
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {

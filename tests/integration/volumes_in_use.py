@@ -14,9 +14,9 @@ MAY_RESIZE_EXT4 = int(pathlib.Path("/proc/self/status").read_text().split("CapEf
 
 
 class VolumesInUse:
-    def mib_seen(self, name):
-        """How large the file system at /data is to a program inside."""
-        return int(self.node.drover("exec", name, "--", "df", "-m", "/data").stdout.split("\n")[-2].split()[1])
+    def mib_seen(self, name, target="/data"):
+        """How large the file system there is to a program inside."""
+        return int(self.node.drover("exec", name, "--", "df", "-m", target).stdout.split("\n")[-2].split()[1])
 
     def test_a_volume_grows_under_running_programs(self):
         """With xfs: ext4 grows so only where root may do all that it may."""
@@ -28,11 +28,19 @@ class VolumesInUse:
         for size, runtime, more in ((340, "runc", []), (380, "crun", ["--userns", "auto"]), (420, "lxc", [])):
             with self.subTest(runtime=runtime):
                 name = f"fast-{runtime}"
-                drover("run", "--runtime", runtime, *more, "--name", name, "--mount", "fast:/data", "--", "sh", "-c",
-                       f"exec 3>/data/open; {SERVE % 0}")
-                before, pid = self.mib_seen(name), self.node.await_status(name, "running")["pid"]
+                drover("run", "--runtime", runtime, *more, "--name", name, "--mount", "fast:/data",
+                       "--volume", "own:/own:300M:local-xfs", "--", "sh", "-c",
+                       f"exec 3>/data/open 4>/own/open; {SERVE % 0}")
+                pid = self.node.await_status(name, "running")["pid"]
+                before, before_own = self.mib_seen(name), self.mib_seen(name, "/own")
                 drover("volume", "resize", "fast", f"{size}M")
                 self.assertGreater(self.mib_seen(name), before + 20)
+                # One that goes with its container, which the words for a guest's volumes grow.
+                drover("update", name, "--volume", "own:340M")
+                self.assertGreater(self.mib_seen(name, "/own"), before_own + 20)
+                sizes = {volume["name"]: volume.get("size_mib") for volume in self.node.inspect(name)["spec"]["volumes"]}
+                self.assertEqual(sizes["own"], 340)
+                self.assertIn("disks only grow", drover("update", name, "--volume", "own:310M", check=False).stderr)
                 self.assertEqual(self.node.await_status(name, "running")["pid"], pid)
                 drover("rm", "--force", name)
         drover("volume", "rm", "fast")

@@ -4,6 +4,7 @@
 #include "agent/jobs/limits.h"
 #include "agent/jobs/node_turns.h"
 #include "agent/jobs/target.h"
+#include "agent/jobs/verbs/own_volumes.h"
 #include "agent/jobs/verbs/verbs.h"
 
 namespace drover::jobs {
@@ -52,7 +53,7 @@ json::Object sizes_of(const ContainerSpec& spec) {
 /// Writes down how the container's spec has changed, so that it holds after its next start, and
 /// tells it.
 Result<> keep_change(Work& work, const Target& target,
-                     const std::function<void(ContainerSpec&)>& change) {
+                     const std::function<void(ContainerRecord&)>& change) {
   return work.write([&](Books& books) -> Result<> {
     std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
     if (!row) {
@@ -60,8 +61,8 @@ Result<> keep_change(Work& work, const Target& target,
     }
     ContainerRecord record = TRY(container_record_from(row->container));
     const ContainerSpec before = record.container.spec;
-    ContainerSpec& now = record.container.spec;
-    change(now);
+    change(record);
+    const ContainerSpec& now = record.container.spec;
     if (now == before) {
       return {};
     }
@@ -86,7 +87,9 @@ Result<> keep_sizes(Work& work, const Target& target, const system::Stop& stop) 
     return {};
   }
   const runtimes::DiskSizes sizes = TRY(disks->disk_sizes(target.container(), stop));
-  return keep_change(work, target, [&](ContainerSpec& spec) { runtimes::take_in(sizes, spec); });
+  return keep_change(work, target, [&](ContainerRecord& record) {
+    runtimes::take_in(sizes, record.container.spec);
+  });
 }
 
 /// What holds after the next start only, for those who ask before it.
@@ -104,7 +107,13 @@ Result<> keep_pending(Work& work, const Target& target, const std::vector<std::s
   });
 }
 
-/// One disk: the root's ("") or a volume's.
+Result<> keep_own_size(Work& work, const Target& target, const std::string& volume,
+                       std::uint64_t size_mib) {
+  return keep_change(work, target,
+                     [&](ContainerRecord& record) { set_own_size(record, volume, size_mib); });
+}
+
+/// One disk of a guest: the root's ("") or a volume's.
 Result<> grow(Work& work, const Node& node, const Target& target, const std::string& volume,
               std::uint64_t size_mib) {
   Step step{.name = kGrow, .subject = volume};
@@ -128,12 +137,45 @@ Result<> grow(Work& work, const Node& node, const Target& target, const std::str
   return {};
 }
 
+Result<> grow_volume(Work& work, const Node& node, const Target& target, const std::string& volume,
+                     std::uint64_t size_mib) {
+  if (target.runtime->capabilities().provisions_itself) {
+    return grow(work, node, target, volume, size_mib);
+  }
+  return grow_own_volume(work, node, target, volume, size_mib, [&](std::uint64_t grown) {
+    return keep_own_size(work, target, volume, grown);
+  });
+}
+
+std::int64_t steps_of(const Target& target, const JobOptions& wish, bool sets_limits) {
+  const std::int64_t of_one =
+      target.runtime->capabilities().provisions_itself ? 1 : kStepsOfOwnGrowth;
+  return static_cast<std::int64_t>(wish.volumes.size()) * of_one +
+         (wish.resources.disk_mib != 0 ? 1 : 0) + (sets_limits ? 1 : 0);
+}
+
 Result<> set_limits(Work& work, const Target& target, const Resources& limits) {
   TRY(work.once({.name = kLimit, .act = [&]() -> Result<json::Value> {
                    TRY(target.runtime->update(target.container(), limits, work.stop()));
                    return json::Value();
                  }}));
   return {};
+}
+
+/// The limits are written down when all is done, so the record has the old ones still. A part of
+/// the new ones may have been set. What has grown stays so.
+Result<> take_back(Work& work, const Target& target, const StepRow& step) {
+  if (step.name == kLimit) {
+    return target.runtime->update(target.container(), target.container().spec.resources,
+                                  work.agent_stop());
+  }
+  if (step.name == kGrow) {
+    return keep_sizes(work, target, work.agent_stop());
+  }
+  const json::Value grown = TRY(json::parse(step.data));
+  return grown.is_null() ? Result<>()
+                         : keep_own_size(work, target, step.subject,
+                                         static_cast<std::uint64_t>(grown.integer_or(0)));
 }
 
 }  // namespace
@@ -145,22 +187,21 @@ Result<json::Value> update_container(Work& work, const Node& node) {
   const Resources limits = with_changes(spec.resources, wish.resources);
   spec.resources = limits;
   TRY(target.runtime->accepts(spec));
-  TRY(check_growth(*target.runtime, spec, wish));
-  const bool limits_it = !(limits == target.container().spec.resources);
-  const bool grows_root = wish.resources.disk_mib != 0;
-  work.plan(static_cast<std::int64_t>(wish.volumes.size()) + (grows_root ? 1 : 0) +
-            (limits_it || !grows_disks(wish) ? 1 : 0));
-  if (limits_it || !grows_disks(wish)) {
+  TRY(check_growth(node, target.record, wish));
+  const bool sets_limits = !(limits == target.container().spec.resources) || !grows_disks(wish);
+  work.plan(steps_of(target, wish, sets_limits));
+  if (sets_limits) {
     TRY(set_limits(work, target, limits));
   }
-  if (grows_root) {
+  if (wish.resources.disk_mib != 0) {
     TRY(grow(work, node, target, "", wish.resources.disk_mib));
   }
   for (const auto& [volume, size_mib] : wish.volumes) {
-    TRY(grow(work, node, target, volume, size_mib));
+    TRY(grow_volume(work, node, target, volume, size_mib));
   }
-  TRY(keep_change(work, target, [&](ContainerSpec& kept) {
-    kept.resources = with_changes(kept.resources, limits);
+  TRY(keep_change(work, target, [&](ContainerRecord& record) {
+    Resources& kept = record.container.spec.resources;
+    kept = with_changes(kept, limits);
   }));
   const Target changed = TRY(find_target(work, node));
   json::Object result{{"resources", drover::to_json(changed.container().spec.resources)}};
@@ -179,20 +220,13 @@ Result<json::Value> update_container(Work& work, const Node& node) {
 Result<> undo_update(Work& work, const Node& node) {
   const std::vector<StepRow> steps = TRY(work.steps(work.request().id.str()));
   for (const StepRow& step : steps) {
-    const bool grew = step.name == kGrow;
-    if ((step.name != kLimit && !grew) || step.state == StepState::undone) {
+    const bool is_changed = step.name == kLimit || step.name == kGrow || step.name == kOwnGrown;
+    if (!is_changed || step.state == StepState::undone) {
       continue;
     }
-    // The limits are written down when all is done, so the record has the old ones still. A part of
-    // the new ones may have been set. What has grown stays so.
     const Result<Target> target = find_target(work, node);
-    Result<> undone = target ? Result<>() : Failure(target.error());
-    if (target) {
-      undone = grew
-                   ? keep_sizes(work, *target, work.agent_stop())
-                   : target->runtime->update(target->container(),
-                                             target->container().spec.resources, work.agent_stop());
-    }
+    const Result<> undone =
+        target ? take_back(work, *target, step) : Result<>(Failure(target.error()));
     if (!undone && undone.error().code != Code::not_found) {
       return undone;
     }

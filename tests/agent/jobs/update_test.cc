@@ -137,9 +137,12 @@ TEST_F(UpdateTest, WhatDisksCannotBecomeIsRefusedBeforeTheJobIsAccepted) {
   run(grow("j4", {{"resources", json::Object{{"disk_mib", std::int64_t{512}}}}}));
   EXPECT_THAT(why("j5", {{"resources", json::Object{{"disk_mib", std::int64_t{511}}}}}),
               HasSubstr("the root disk has 512 MiB"));
-  runtime_.set_capabilities({.no_growth = "it is only a fake"});
+  runtime_.set_capabilities({.provisions_itself = true, .no_growth = "it is only a fake"});
   EXPECT_THAT(why("j6", {{"volumes", json::Object{{"data", std::int64_t{99}}}}}),
               HasSubstr("do not grow: it is only a fake"));
+  runtime_.set_capabilities({.no_growth = "it is only a fake"});
+  EXPECT_THAT(why("j7", {{"resources", json::Object{{"disk_mib", std::int64_t{9999}}}}}),
+              HasSubstr("root disks of runtime runc do not grow: it is only a fake"));
 }
 
 TEST_F(UpdateTest, WhatHoldsAfterTheNextStartOnlyIsShownUntilThen) {

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "agent/jobs/container_record.h"
 #include "agent/system/child.h"
 #include "runtimes/volumes/btrfs_volumes.h"
 #include "runtimes/volumes/local_images.h"
@@ -29,6 +30,26 @@ class VolumesInUseTest : public VolumesTest {
   void TearDown() override {
     VolumesTest::TearDown();
     umount2(data_of("web-1").c_str(), MNT_DETACH);
+    umount2(data_of("web-2").c_str(), MNT_DETACH);
+  }
+  json::Object run_with_own(const std::string& id, const std::string& name,
+                            const std::string& storage, std::int64_t size_mib) {
+    json::Object request = run_job(id, name);
+    request.find("spec")->object()->set(
+        "volumes",
+        json::Array{json::Object{
+            {"name", "data"}, {"target", "/data"}, {"storage", storage}, {"size_mib", size_mib}}});
+    return request;
+  }
+  json::Object growth(const std::string& id, const std::string& name, std::int64_t size_mib) {
+    return job(id, "container.update", name, {{"volumes", json::Object{{"data", size_mib}}}});
+  }
+  JobRow grow_own(const std::string& id, const std::string& name, std::int64_t size_mib) {
+    return run(growth(id, name, size_mib));
+  }
+  runtimes::Volume own_of(const std::string& name) {
+    const ContainerRow row = journal_->container(name).value().value();
+    return container_record_from(row.container).value().volumes.at(0);
   }
   JobRow resize(const std::string& id, const std::string& name, std::int64_t size_mib) {
     return run(job(id, "volume.resize", name, {{"size_mib", size_mib}}));
@@ -79,6 +100,44 @@ TEST_F(VolumesInUseTest, GrowthThatWasCutOffGoesOn) {
   EXPECT_TRUE(runtimes::is_mounted(data_of("web-1")).value());
   EXPECT_GT(mib_of(data_of("web-1")), before + 60);
   EXPECT_EQ(journal_->volume("data").value()->busy, "");
+}
+
+TEST_F(VolumesInUseTest, OneThatGoesWithItsContainerGrowsByAnUpdateOfThat) {
+  ASSERT_EQ(run(run_with_own("j3", "web-2", "local-xfs", kSize)).state, JobState::succeeded);
+  std::ofstream open_file(data_of("web-2") / "text");
+  open_file << "before" << std::flush;
+  const std::uint64_t before = mib_of(data_of("web-2"));
+  const JobRow row = grow_own("j4", "web-2", kMore);
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_THAT(row.result, HasSubstr(R"("volumes":{"data":400})"));
+  EXPECT_GT(mib_of(data_of("web-2")), before + 60);
+  open_file << " and after" << std::flush;
+  EXPECT_EQ(read("web-2"), "before and after");
+  EXPECT_EQ(own_of("web-2").size_mib, 400U);
+  EXPECT_THAT(told("container", "web-2"), testing::Contains("updated").Times(1));
+  const std::string less = json::write(submit(growth("j5", "web-2", kSize)).body);
+  EXPECT_THAT(less, HasSubstr("volume data has 400 MiB, and disks only grow"));
+  const std::string standing = json::write(submit(growth("j6", "web-1", kMore)).body);
+  EXPECT_THAT(standing, HasSubstr("volume data is volume data, which outlives the container"));
+}
+
+TEST_F(VolumesInUseTest, OneOfAContainerThatHasEndedGrowsAtRestAndAFolderNever) {
+  ASSERT_EQ(run(run_with_own("j3", "web-2", "local-image", 16)).state, JobState::succeeded);
+  const bool grows = runtimes::check_grows_mounted(own_of("web-2")).has_value();
+  const JobRow mounted = grow_own("j4", "web-2", 32);
+  EXPECT_EQ(mounted.state, grows ? JobState::succeeded : JobState::failed) << mounted.result;
+  if (!grows) {
+    EXPECT_EQ(std::filesystem::file_size(own_of("web-2").path), 16U << 20U);
+  }
+  run(job("j5", "container.stop", "web-2"));
+  const JobRow row = grow_own("j6", "web-2", 96);
+  ASSERT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_FALSE(runtimes::is_mounted(data_of("web-2")).value());
+  ASSERT_EQ(run(job("j7", "container.start", "web-2")).state, JobState::succeeded);
+  EXPECT_GT(mib_of(data_of("web-2")), 80U);
+  run(with_volume(run_job("j8", "web-3")));
+  EXPECT_THAT(json::write(submit(growth("j9", "web-3", 64)).body),
+              HasSubstr("volume data: a folder has no size"));
 }
 
 TEST_F(VolumesInUseTest, WhatDoesNotGrowMountedIsRefusedAndStaysAsItIs) {
