@@ -10,7 +10,7 @@ namespace drover::runtimes {
 
 Result<LxcStart> LxcRuntime::make_session(const Container& container, const ExecRequest& request,
                                           const Stop& stop) const {
-  TRY(require(container, "run a program in", {Status::running}, stop));
+  const State now = TRY(require(container, "run a program in", {Status::running}, stop));
   const Spec spec = TRY(read_bundle(home(container.name)));
   // The container's own environment below the request's, as the other runtimes have it.
   ExecRequest whole = request;
@@ -25,7 +25,8 @@ Result<LxcStart> LxcRuntime::make_session(const Container& container, const Exec
       find_image_user(container.rootfs, request.user.empty() ? container.spec.user : request.user));
   whole.user = fmt::format("{}:{}", user.uid, user.gid);
   return LxcStart{lxc_path(container.name), container.name.str(),
-                  with_usual_terminal(std::move(whole)), process_settings_of(spec)};
+                  with_usual_terminal(std::move(whole)), process_settings_of(spec),
+                  stream_owner(now.pid, user.uid, user.gid)};
 }
 
 Result<int> LxcRuntime::exec(const Container& container, const ExecRequest& request,

@@ -42,6 +42,13 @@ Path namespace_of(pid_t pid) {
   return std::filesystem::read_symlink(fmt::format("/proc/{}/ns/pid", pid), error);
 }
 
+/// Of the member "process" that it is to be run by.
+std::optional<StreamOwner> owner_of(const json::Value& process, pid_t first) {
+  const json::Value& user = process.at("user");
+  return stream_owner(first, static_cast<std::uint32_t>(user.at("uid").integer_or(0)),
+                      static_cast<std::uint32_t>(user.at("gid").integer_or(0)));
+}
+
 /// SIGKILL to the process that `pid_file` means, of the container whose first process is `first`,
 /// and to its children.
 void end_inside(const Path& pid_file, pid_t first) {
@@ -68,16 +75,23 @@ void end_inside(const Path& pid_file, pid_t first) {
 Result<int> OciRuntime::exec(const Container& container, const ExecRequest& request,
                              const Sink& out, const Sink& err, const Stop& stop) {
   const ContainerName& name = container.name;
-  TRY(require(container, "execute in", {Status::running}, stop));
+  const LiveState now = TRY(require(container, "execute in", {Status::running}, stop));
   Spec spec = TRY(read_bundle(layout_.bundle(name)));
   const json::Value process = TRY(make_exec_process(std::move(spec), container, request));
   const ExecFiles files(new_stem(layout_.bundle(name)));
   TRY(system::write_unsynced(files.process, json::write(process), 0600));
+  system::ChildOptions options;
+  if (const std::optional<StreamOwner> owner = owner_of(process, now.pid)) {
+    options.before_exec = [to = *owner] {
+      return fchown(STDOUT_FILENO, to.uid, to.gid) == 0 &&
+             fchown(STDERR_FILENO, to.uid, to.gid) == 0;
+    };
+  }
   const Result<system::Ending> ran =
       system::run_streaming(runtime_.argv({"exec", "--process", files.process.native(),
                                            "--pid-file", files.pid.native(), name.str()},
                                           files.log),
-                            stop, {}, out, err);
+                            stop, options, out, err);
   if (!ran) {
     end_exec(name, files.pid);
     return Failure(Error(ran.error()).context("execute in container " + name.str()));
@@ -86,8 +100,8 @@ Result<int> OciRuntime::exec(const Container& container, const ExecRequest& requ
   const Result<std::string> log = system::read_file(files.log);
   const std::string error = log ? last_error_record(*log) : "";
   if (ran->code != 0 && !error.empty()) {
-    const Result<LiveState> now = live(container, stop);
-    const bool runs = now && now->status == Status::running;
+    const Result<LiveState> then = live(container, stop);
+    const bool runs = then && then->status == Status::running;
     return fail(runs ? Code::invalid : Code::conflict, "execute {} in container {}: {}",
                 request.command.front(), name.str(), error);
   }
@@ -97,13 +111,14 @@ Result<int> OciRuntime::exec(const Container& container, const ExecRequest& requ
 Result<SessionStart> OciRuntime::make_session(const Container& container,
                                               const ExecRequest& request, const SessionFiles& files,
                                               const Stop& stop) const {
-  TRY(require(container, "execute in", {Status::running}, stop));
+  const LiveState now = TRY(require(container, "execute in", {Status::running}, stop));
   Spec spec = TRY(read_bundle(layout_.bundle(container.name)));
   const json::Value process = TRY(make_exec_process(std::move(spec), container, request));
   TRY(system::write_unsynced(files.process(), json::write(process), 0600));
   return OciStart{runtime_.argv({"exec", "--detach", "--process", files.process().native(),
                                  "--pid-file", files.runtime_pid().native(), container.name.str()},
-                                files.runtime_log())};
+                                files.runtime_log()),
+                  owner_of(process, now.pid)};
 }
 
 void OciRuntime::end_left_execs() {

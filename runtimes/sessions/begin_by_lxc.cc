@@ -20,13 +20,13 @@ Result<BegunProgram> begin_by_lxc(const runtimes::SessionPlan& plan) {
   const auto& start = std::get<runtimes::LxcStart>(plan.start);
   BegunProgram program;
   if (plan.terminal) {
-    TRY(make_terminal(program, root_of(start), *plan.terminal));
+    TRY(make_terminal(program, root_of(start), *plan.terminal, start.owner));
     const int slave = program.slave.get();
     program.pid = TRY(runtimes::lxc_attach(start.lxc_path, start.name, start.request,
                                            start.settings, {slave, slave, slave}));
     return program;
   }
-  const ProgramStreams streams = TRY(make_streams(program, plan.input));
+  const ProgramStreams streams = TRY(make_streams(program, plan.input, start.owner));
   program.pid = TRY(runtimes::lxc_attach(start.lxc_path, start.name, start.request, start.settings,
                                          {streams.in.get(), streams.out.get(), streams.err.get()}));
   return program;

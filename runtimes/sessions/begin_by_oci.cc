@@ -90,10 +90,18 @@ Result<> check_ending(const system::Ending& ending, const runtimes::SessionFiles
               why.empty() ? fmt::format("the runtime ended with {}", ending.code) : why);
 }
 
-Result<> run_with_terminal(std::vector<std::string> argv, BegunProgram& program,
+Result<> take_console(const ConsoleSocket& console, BegunProgram& program, const TerminalSize& size,
+                      const std::optional<runtimes::StreamOwner>& owner) {
+  UniqueFd master = TRY(console.receive());
+  TRY(take_terminal(program, std::move(master), size));
+  return runtimes::give_stream(program.slave.get(), owner);
+}
+
+Result<> run_with_terminal(const runtimes::OciStart& start, BegunProgram& program,
                            const runtimes::SessionFiles& files, const TerminalSize& size) {
   const ConsoleSocket console = TRY(ConsoleSocket::make(files.folder));
   const std::string path = console.path();
+  std::vector<std::string> argv = start.argv;
   argv.insert(argv.end() - 1, {"--console-socket", path});
   const system::Stop never;
   system::Child child = TRY(system::Child::start(argv));
@@ -102,24 +110,25 @@ Result<> run_with_terminal(std::vector<std::string> argv, BegunProgram& program,
   std::array<pollfd, 2> waiting{{{console.fd(), POLLIN, 0}, {child.pidfd(), POLLIN, 0}}};
   poll(waiting.data(), waiting.size(),
        static_cast<int>(std::chrono::milliseconds(kBeginTime).count()));
-  Result<UniqueFd> master = fail(Code::broken, "the runtime has sent no terminal");
+  Result<> taken = fail(Code::broken, "the runtime has sent no terminal");
   if (waiting[0].revents != 0) {
-    master = console.receive();
+    // At once: crun leaves it root's also for another user, whose program begins by now.
+    taken = take_console(console, program, size, start.owner);
   }
   console.remove();
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       deadline - std::chrono::steady_clock::now());
   TRY(check_ending(TRY(child.wait(never, std::max(left, std::chrono::milliseconds(0)))), files));
-  return take_terminal(program, TRY(std::move(master)), size);
+  return taken;
 }
 
-Result<> run_with_streams(const std::vector<std::string>& argv, BegunProgram& program,
+Result<> run_with_streams(const runtimes::OciStart& start, BegunProgram& program,
                           const runtimes::SessionFiles& files, bool input) {
-  const ProgramStreams streams = TRY(make_streams(program, input));
+  const ProgramStreams streams = TRY(make_streams(program, input, start.owner));
   system::ChildOptions options;
   options.descriptors = {{streams.in.get(), 0}, {streams.out.get(), 1}, {streams.err.get(), 2}};
   const system::Stop never;
-  system::Child child = TRY(system::Child::start(argv, options));
+  system::Child child = TRY(system::Child::start(start.argv, options));
   return check_ending(TRY(child.wait(never, kBeginTime)), files);
 }
 
@@ -127,15 +136,15 @@ Result<> run_with_streams(const std::vector<std::string>& argv, BegunProgram& pr
 
 Result<BegunProgram> begin_by_oci(const runtimes::SessionPlan& plan,
                                   const runtimes::SessionFiles& files) {
-  const std::vector<std::string>& argv = std::get<runtimes::OciStart>(plan.start).argv;
-  if (argv.empty()) {
+  const auto& start = std::get<runtimes::OciStart>(plan.start);
+  if (start.argv.empty()) {
     return fail(Code::broken, "no runtime named");
   }
   BegunProgram program;
   if (plan.terminal) {
-    TRY(run_with_terminal(argv, program, files, *plan.terminal));
+    TRY(run_with_terminal(start, program, files, *plan.terminal));
   } else {
-    TRY(run_with_streams(argv, program, files, plan.input));
+    TRY(run_with_streams(start, program, files, plan.input));
   }
   program.pid = runtimes::pid_in(files.runtime_pid());
   if (program.pid == 0) {

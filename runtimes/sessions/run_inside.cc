@@ -58,6 +58,8 @@ Result<int> run_inside(const Path& exec_program, const LxcStart& start, const Si
   system::Pipe out_pipe = TRY(system::make_pipe());
   system::Pipe err_pipe = TRY(system::make_pipe());
   system::Pipe answer = TRY(system::make_pipe());
+  TRY(give_stream(out_pipe.write.get(), start.owner).context(what));
+  TRY(give_stream(err_pipe.write.get(), start.owner).context(what));
   system::ChildOptions options;
   options.program = sealed.path();
   options.dies_with_parent = true;

@@ -76,6 +76,10 @@ json::Value to_json(const SessionPlan& plan) {
   } else {
     object.set("lxc", to_json(std::get<LxcStart>(plan.start)));
   }
+  const auto owner = std::visit([](const auto& start) { return start.owner; }, plan.start);
+  if (owner) {
+    object.set("owner", to_json(*owner));
+  }
   return object;
 }
 
@@ -96,6 +100,7 @@ Result<SessionPlan> session_plan_from(const json::Value& value) {
   } else {
     plan.start = OciStart{fields.strings("oci")};
   }
+  std::visit([&](auto& start) { start.owner = read_stream_owner(value.at("owner")); }, plan.start);
   TRY(faults.result("what a program inside is to be begun by is not understood"));
   return plan;
 }

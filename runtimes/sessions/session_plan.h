@@ -11,6 +11,7 @@
 #include "runtimes/exec_sessions.h"
 #include "runtimes/log_rotation.h"
 #include "runtimes/lxc/process_settings.h"
+#include "runtimes/sessions/stream_owner.h"
 
 namespace drover::runtimes {
 
@@ -18,6 +19,7 @@ namespace drover::runtimes {
 struct OciStart {
   /// The whole call of the runtime's "exec --detach", the container last.
   std::vector<std::string> argv;
+  std::optional<StreamOwner> owner{};
 };
 
 /// By liblxc.
@@ -26,6 +28,7 @@ struct LxcStart {
   std::string name;     ///< LXC's own
   ExecRequest request;  ///< with the whole environment; the user as "uid:gid", or ""
   ProcessSettings settings;
+  std::optional<StreamOwner> owner{};
 };
 
 using SessionStart = std::variant<OciStart, LxcStart>;

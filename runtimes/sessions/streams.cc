@@ -42,10 +42,12 @@ UniqueFd open_maker(const system::Path& root) {
 
 }  // namespace
 
-Result<ProgramStreams> make_streams(BegunProgram& program, bool input) {
+Result<ProgramStreams> make_streams(BegunProgram& program, bool input,
+                                    const std::optional<runtimes::StreamOwner>& owner) {
   ProgramStreams streams;
   if (input) {
     system::Pipe in = TRY(system::make_pipe());
+    TRY(runtimes::give_stream(in.read.get(), owner));
     program.in = std::move(in.write);
     streams.in = std::move(in.read);
   } else {
@@ -53,6 +55,8 @@ Result<ProgramStreams> make_streams(BegunProgram& program, bool input) {
   }
   system::Pipe out = TRY(system::make_pipe());
   system::Pipe err = TRY(system::make_pipe());
+  TRY(runtimes::give_stream(out.write.get(), owner));
+  TRY(runtimes::give_stream(err.write.get(), owner));
   program.out = std::move(out.read);
   program.err = std::move(err.read);
   streams.out = std::move(out.write);
@@ -60,13 +64,15 @@ Result<ProgramStreams> make_streams(BegunProgram& program, bool input) {
   return streams;
 }
 
-Result<> make_terminal(BegunProgram& program, const system::Path& root, const TerminalSize& size) {
+Result<> make_terminal(BegunProgram& program, const system::Path& root, const TerminalSize& size,
+                       const std::optional<runtimes::StreamOwner>& owner) {
   UniqueFd master = open_maker(root);
   const int unlocked = 0;
   if (!master.valid() || ioctl(master.get(), TIOCSPTLCK, &unlocked) != 0) {
     return fail(Code::unavailable, "make a terminal: {}", std::strerror(errno));
   }
-  return take_terminal(program, std::move(master), size);
+  TRY(take_terminal(program, std::move(master), size));
+  return runtimes::give_stream(program.slave.get(), owner);
 }
 
 Result<> take_terminal(BegunProgram& program, UniqueFd master, const TerminalSize& size) {

@@ -41,11 +41,13 @@ class ConformanceOwnUsers : public testing::TestWithParam<RuntimeKind> {
     ASSERT_EQ(chmod(folder_.path().c_str(), 0711), 0);
     make_conformance_root(folder_ / "root");
     if (GetParam() == RuntimeKind::lxc) {
-      runtime_ = std::make_unique<LxcRuntime>(layout_, LxcOptions{DROVER_LXC, 0, 0});
+      runtime_ =
+          std::make_unique<LxcRuntime>(layout_, LxcOptions{DROVER_LXC, 0, 0, {}, DROVER_EXEC});
     } else {
       OciOptions options;
       options.kind = GetParam();
       options.program = program_of(GetParam());
+      options.exec_program = DROVER_EXEC;
       runtime_ = std::make_unique<OciRuntime>(layout_, options);
     }
   }
@@ -129,6 +131,24 @@ class ConformanceOwnUsers : public testing::TestWithParam<RuntimeKind> {
     EXPECT_TRUE(code) << to_text(code.error());
     return code.value_or(0) == 0 ? out : fmt::format("{}exited with {}\n", out, *code);
   }
+  /// What a program of a job prints to its streams by their names, having read a word of them.
+  std::string by_job(const Container& container, const std::string& user,
+                     const std::optional<TerminalSize>& terminal) {
+    const JobId job = JobId::parse("exec-1").value();
+    ExecSessions& sessions = *runtime_->exec_sessions();
+    // crun's terminal becomes another user's while the program begins already.
+    const std::string script =
+        "n=0; until test -w /dev/stdout || test $n = 300; do busybox sleep 0.01; n=$((n+1)); done;"
+        "read word < /dev/stdin; echo $word > /dev/stdout && echo err > /dev/stderr && exit 5";
+    expect(sessions.begin(container, job, {{"sh", "-c", script}, {}, "", user, true, terminal},
+                          never_));
+    const auto input = runtime_->open_input(container, job);
+    EXPECT_TRUE(input) << to_text(input.error());
+    EXPECT_EQ(input ? (*input)->write("word\n").value_or(0) : 0, 5U);
+    EXPECT_EQ(sessions.await(job, never_).value_or(-1), 5) << user;
+    expect(sessions.forget(job));
+    return text_of_log(system::read_file(layout_.job_log(job)).value_or(""));
+  }
   std::string in_proc(const Container& container, const char* file) {
     const pid_t pid = runtime_->state(container, never_).value().pid;
     return system::read_file(fmt::format("/proc/{}/{}", pid, file)).value_or("");
@@ -180,6 +200,17 @@ TEST_P(ConformanceOwnUsers, RootInsideIsNobodyOnTheNodeAndHasTheSayInside) {
   EXPECT_THAT(inside(web, "hostname other"), HasSubstr("exited"));
   EXPECT_THAT(inside(web, "echo 1 > /proc/sys/kernel/panic"), HasSubstr("exited"));
   EXPECT_EQ(text_of_log(system::read_file(layout_.log(web.name)).value_or("")), "told\nup\n");
+}
+
+TEST_P(ConformanceOwnUsers, WhatIsRunInsideOpensItsStreamsByTheirNames) {
+  const Container web = run("exec sleep 1000", {});
+  for (const std::string user : {"", "web"}) {
+    const std::string both = inside(web, "echo out > /dev/stdout; echo err > /dev/stderr", user);
+    EXPECT_THAT(both, testing::AllOf(HasSubstr("out\n"), HasSubstr("err\n"))) << user;
+    EXPECT_THAT(by_job(web, user, {}), testing::AllOf(HasSubstr("word\n"), HasSubstr("err\n")));
+    const std::string on_terminal = by_job(web, user, TerminalSize{});
+    EXPECT_THAT(on_terminal, testing::AllOf(HasSubstr("word"), HasSubstr("err")));
+  }
 }
 
 TEST_P(ConformanceOwnUsers, AVolumeBelongsToTheSameUsersInEachContainer) {
