@@ -2,6 +2,7 @@
 // monitor of its own that goes on when the agent ends.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -48,8 +49,9 @@ class ExecSessions {
   /// the log then. `not_found` when the job has none; `broken` when it ended and nobody knows how.
   virtual Result<int> await(const JobId& job, const system::Stop& stop) = 0;
   /// SIGKILL to it and its children. One that has ended, or was never begun, is success;
-  /// `unavailable` when it does not end, as in a container that is paused.
-  virtual Result<> end(const JobId& job) = 0;
+  /// `unavailable` when it has not ended after `patience`, as in a container that is paused: there
+  /// it ends once that is resumed.
+  virtual Result<> end(const JobId& job, std::chrono::milliseconds patience) = 0;
   /// Takes away all that is kept of one that has ended, but the log.
   virtual Result<> forget(const JobId& job) = 0;
   /// What it reads: `conflict` when it was not asked for with `input`, `not_found` when it has
@@ -58,7 +60,8 @@ class ExecSessions {
   /// Of its terminal: `conflict` when it has none, `not_found` when it has ended. Quick.
   virtual Result<> resize_terminal(const JobId& job, const TerminalSize& size) = 0;
   /// Ends and forgets those of jobs that nobody wants any more, as an agent that has just begun
-  /// may find them. Those of all runtimes that keep theirs in the same place.
+  /// may find them. Those of all runtimes that keep theirs in the same place. It takes two seconds
+  /// at the very most: what has not ended by then is left for the next time.
   virtual void end_others(const std::function<bool(const JobId& job)>& is_wanted) = 0;
 };
 

@@ -16,8 +16,10 @@ namespace drover::runtimes {
 namespace {
 
 constexpr std::chrono::seconds kBeginTime{60};
-/// What is killed may be stuck in the kernel, or frozen.
-constexpr std::chrono::seconds kSessionEndTime{20};
+/// What is killed may be stuck in the kernel.
+constexpr std::chrono::seconds kUndoneEndTime{20};
+/// Of all that nobody wants any more together: an agent that begins waits for it.
+constexpr std::chrono::seconds kOthersEndTime{2};
 constexpr auto kForEver = std::chrono::hours(24);
 
 bool is_there(const Path& path) {
@@ -27,6 +29,13 @@ bool is_there(const Path& path) {
 
 Failure no_session(const JobId& job) {
   return fail(Code::not_found, "job {} runs no program in a container", job.str());
+}
+
+/// Where `monitor` is one, whether it has come to its end by the deadline.
+Result<bool> has_ended(const system::UniqueFd& monitor,
+                       std::chrono::steady_clock::time_point deadline) {
+  const Stop never;
+  return monitor.valid() ? wait_for(monitor.get(), never, deadline) : true;
 }
 
 /// What an earlier attempt of the job has printed.
@@ -58,7 +67,7 @@ Result<> MonitoredSessions::begin(const Container& container, const JobId& job,
     return begun;
   }
   Error error = Error(begun.error()).context(what);
-  Result<> undone = end(job);
+  Result<> undone = end(job, kUndoneEndTime);
   undone = undone ? system::remove_tree(files.folder) : undone;
   if (!undone) {
     error.message += "; then, while undoing it: " + undone.error().message;
@@ -127,18 +136,9 @@ Result<int> MonitoredSessions::await(const JobId& job, const Stop& stop) {
               job.str());
 }
 
-Result<> MonitoredSessions::end(const JobId& job) {
-  const SessionFiles files = files_of(job);
-  const system::UniqueFd monitor = TRY(connect_to(files.folder));
-  if (!monitor.valid()) {
-    return end_unwatched(files);
-  }
-  const Result<> told = send_record(monitor.get(), SessionRecord::end);
-  if (!told && told.error().code != Code::not_found) {
-    return told;
-  }
-  const Stop never;
-  if (!TRY(wait_for(monitor.get(), never, std::chrono::steady_clock::now() + kSessionEndTime))) {
+Result<> MonitoredSessions::end(const JobId& job, std::chrono::milliseconds patience) {
+  const system::UniqueFd monitor = TRY(kill(files_of(job)));
+  if (!TRY(has_ended(monitor, std::chrono::steady_clock::now() + patience))) {
     return fail(Code::unavailable,
                 "what job {} runs does not end by SIGKILL; where its container is paused, it will "
                 "once that is resumed",
@@ -147,12 +147,20 @@ Result<> MonitoredSessions::end(const JobId& job) {
   return {};
 }
 
-Result<> MonitoredSessions::end_unwatched(const SessionFiles& files) {
+Result<system::UniqueFd> MonitoredSessions::kill(const SessionFiles& files) {
+  system::UniqueFd monitor = TRY(connect_to(files.folder));
+  if (monitor.valid()) {
+    const Result<> told = send_record(monitor.get(), SessionRecord::end);
+    return told || told.error().code == Code::not_found
+               ? Result<system::UniqueFd>(std::move(monitor))
+               : Failure(told.error());
+  }
+  // Its monitor has ended before it.
   const system::UniqueFd process = open_in(files.pid());
   if (process.valid()) {
     end_session_of(pid_in(files.pid()));
   }
-  return {};
+  return monitor;
 }
 
 Result<> MonitoredSessions::forget(const JobId& job) {
@@ -165,10 +173,21 @@ Result<> MonitoredSessions::forget(const JobId& job) {
 }
 
 void MonitoredSessions::end_others(const std::function<bool(const JobId& job)>& is_wanted) {
+  // All have SIGKILL before one of them is waited for.
+  std::vector<std::pair<JobId, system::UniqueFd>> killed;
   for (const Path& folder : system::children_of(layout_.sessions())) {
     const Result<JobId> job = JobId::parse(folder.filename().native());
-    if (job && !is_wanted(*job) && end(*job)) {
-      [[maybe_unused]] const Result<> forgotten = forget(*job);
+    if (job && !is_wanted(*job)) {
+      Result<system::UniqueFd> monitor = kill(files_of(*job));
+      if (monitor) {
+        killed.emplace_back(*job, std::move(*monitor));
+      }
+    }
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kOthersEndTime;
+  for (const auto& [job, monitor] : killed) {
+    if (has_ended(monitor, deadline).value_or(false)) {
+      [[maybe_unused]] const Result<> forgotten = forget(job);
     }
   }
 }

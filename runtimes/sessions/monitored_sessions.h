@@ -35,7 +35,7 @@ class MonitoredSessions final : public ExecSessions {
                  const Stop& stop) override;
   Result<bool> begun(const JobId& job) override;
   Result<int> await(const JobId& job, const Stop& stop) override;
-  Result<> end(const JobId& job) override;
+  Result<> end(const JobId& job, std::chrono::milliseconds patience) override;
   Result<> forget(const JobId& job) override;
   Result<std::unique_ptr<ProgramInput>> open_input(const JobId& job) override;
   Result<> resize_terminal(const JobId& job, const TerminalSize& size) override;
@@ -45,8 +45,9 @@ class MonitoredSessions final : public ExecSessions {
   SessionFiles files_of(const JobId& job) const { return SessionFiles(layout_.session(job)); }
   Result<> begin_in(const SessionFiles& files, const Container& container, const JobId& job,
                     const ExecRequest& request, const Stop& stop) const;
-  /// Of one whose monitor has ended before it.
-  static Result<> end_unwatched(const SessionFiles& files);
+  /// Sends SIGKILL, and gives what is at its end when the program has ended; nothing of one that
+  /// has no monitor any more.
+  static Result<system::UniqueFd> kill(const SessionFiles& files);
   Result<SessionPlan> plan_of(const JobId& job) const;
   Result<system::UniqueFd> connect(const JobId& job) const;
 

@@ -127,7 +127,7 @@ class FakeRuntime : public runtimes::Runtime,
                  const runtimes::ExecRequest& request, const Stop& stop) override;
   Result<bool> begun(const JobId& job) override;
   Result<int> await(const JobId& job, const Stop& stop) override;
-  Result<> end(const JobId& job) override;
+  Result<> end(const JobId& job, std::chrono::milliseconds patience) override;
   Result<> forget(const JobId& job) override;
   void end_others(const std::function<bool(const JobId& job)>& is_wanted) override;
   Result<std::unique_ptr<runtimes::ProgramInput>> open_input(const JobId& job) override {
@@ -239,6 +239,7 @@ class FakeRuntime : public runtimes::Runtime,
   runtimes::Layout layout_;
   std::atomic<int> sessions_begun_ = 0;
   std::map<std::string, std::optional<int>> sessions_;  // codes by job; guarded by mutex_
+  std::map<std::string, std::string> entered_;          // containers by job; guarded by mutex_
   std::map<std::string, Hold> holds_;                   // guarded by mutex_
   std::set<std::pair<std::string, Hold>> pauses_;       // guarded by mutex_
   bool paused_ = false;                                 // guarded by mutex_

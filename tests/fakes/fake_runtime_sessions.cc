@@ -27,6 +27,7 @@ Result<> FakeRuntime::begin(const runtimes::Container& container, const JobId& j
       return fail(Code::conflict, "job {} runs one already", job.str());
     }
     ++sessions_begun_;
+    entered_[job.str()] = container.name.str();
     system::SystemClock clock;
     runtimes::OutputLog log = TRY(runtimes::OutputLog::open(layout_.job_log(job), clock));
     TRY(log.write("stdout", "ran " + request.command.front() + "\n"));
@@ -53,8 +54,12 @@ Result<int> FakeRuntime::await(const JobId& job, const Stop& stop) {
   });
 }
 
-Result<> FakeRuntime::end(const JobId& job) {
+Result<> FakeRuntime::end(const JobId& job, std::chrono::milliseconds /*patience*/) {
   const std::lock_guard lock(mutex_);
+  const auto state = states_.find(entered_[job.str()]);
+  if (state != states_.end() && state->second.status == Status::paused) {
+    return fail(Code::unavailable, "what job {} runs does not end", job.str());
+  }
   if (const auto found = sessions_.find(job.str()); found != sessions_.end()) {
     found->second = 128 + SIGKILL;
   }

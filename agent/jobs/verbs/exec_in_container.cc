@@ -45,6 +45,26 @@ Result<> begin(Work& work, const Node& node) {
   return {};
 }
 
+/// What is killed may be stuck in the kernel.
+constexpr std::chrono::seconds kEndTime{20};
+/// Most kernels end what is frozen at once (cgroup v2), others not before it is thawed.
+constexpr std::chrono::milliseconds kEndTimeInPaused{500};
+
+bool is_paused(Work& work, const Node& node) {
+  const Result<Target> target = find_target(work, node);
+  const Result<runtimes::State> now =
+      target ? target->runtime->state(target->container(), work.agent_stop())
+             : Failure(target.error());
+  return now && now->status == Status::paused;
+}
+
+/// Whether somebody waits for what the job runs. What the journal cannot tell now is left until it
+/// can.
+bool is_wanted_exec(Journal& journal, const JobId& job) {
+  const auto row = journal.job(job.str());
+  return !row || (row->has_value() && !is_final((*row)->state));
+}
+
 /// It may be whoever's by now: the container can be gone, and with it the program, whose end its
 /// monitor knows.
 Result<runtimes::ExecSessions*> sessions_begun(const Node& node) {
@@ -76,18 +96,39 @@ Result<> undo_exec(Work& work, const Node& node) {
   if (sessions == nullptr) {
     return {};
   }
-  TRY(sessions->end(work.request().id));
-  return sessions->forget(work.request().id);
+  const JobId& job = work.request().id;
+  const bool paused = is_paused(work, node);
+  const Result<> ended =
+      sessions->end(job, paused ? std::chrono::milliseconds(kEndTimeInPaused) : kEndTime);
+  if (!ended && paused && ended.error().code == Code::unavailable) {
+    // The resume forgets it then.
+    return fail(Code::conflict,
+                "container {} is paused, and nothing inside ends before it is resumed: what the "
+                "job runs there has been sent SIGKILL, and ends when you resume the container",
+                work.request().target);
+  }
+  return ended ? sessions->forget(job) : ended;
 }
 
 void end_unwanted_execs(const Node& node, Journal& journal) {
   if (runtimes::ExecSessions* const sessions = sessions_of(node)) {
-    sessions->end_others([&journal](const JobId& job) {
-      // What the journal cannot tell now is left until it can.
-      const auto row = journal.job(job.str());
-      return !row || (row->has_value() && !is_final((*row)->state));
-    });
+    sessions->end_others([&](const JobId& job) { return is_wanted_exec(journal, job); });
   }
+}
+
+void end_unwanted_execs(Work& work, const Node& node) {
+  runtimes::ExecSessions* const sessions = sessions_of(node);
+  if (sessions == nullptr) {
+    return;
+  }
+  sessions->end_others([&](const JobId& job) {
+    bool wanted = true;
+    const Result<> asked = work.write([&](Books& books) -> Result<> {
+      wanted = is_wanted_exec(books.journal(), job);
+      return {};
+    });
+    return !asked || wanted;
+  });
 }
 
 }  // namespace drover::jobs

@@ -31,7 +31,11 @@ Result<json::Value> pause_container(Work& work, const Node& node) {
 }
 
 Result<json::Value> resume_container(Work& work, const Node& node) {
-  return change(work, node, "runtime.resume", &runtimes::Runtime::resume, Status::running);
+  const json::Value resumed =
+      TRY(change(work, node, "runtime.resume", &runtimes::Runtime::resume, Status::running));
+  // What was ended inside while it was paused does so now.
+  end_unwanted_execs(work, node);
+  return resumed;
 }
 
 }  // namespace drover::jobs

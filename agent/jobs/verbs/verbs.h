@@ -26,6 +26,8 @@ Result<> undo_exec(Work& work, const Node& node);
 /// For an agent that has just begun: ends what runs inside by jobs that the journal does not know,
 /// or knows to have ended.
 void end_unwanted_execs(const Node& node, Journal& journal);
+/// The same while it works: of jobs that have ended only what did not end with them is left.
+void end_unwanted_execs(Work& work, const Node& node);
 Result<json::Value> delete_container(Work& work, const Node& node);
 /// What a deletion has left is taken away by the next one.
 Result<> undo_delete(Work& work, const Target& target);

@@ -274,6 +274,21 @@ TEST_F(VerbsTest, WhatRunsInsideByNobodysJobIsEndedByTheNextAgent) {
   EXPECT_THAT(runtime_.sessions(), testing::IsEmpty()) << "its job has ended";
 }
 
+TEST_F(VerbsTest, WhatIsEndedInsideAPausedContainerIsToldSoAndForgottenByItsResume) {
+  run(run_job("j1", "web-1"));
+  submit_held(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}), "await",
+              fakes::FakeRuntime::Hold::before_deed);
+  ASSERT_EQ(run(job("j3", "container.pause", "web-1")).state, JobState::succeeded);
+  submit(job("j4", "job.cancel", "j2"));
+  const JobRow row = await("j2");
+  EXPECT_EQ(row.state, JobState::cancelled);
+  EXPECT_THAT(row.result, HasSubstr("container web-1 is paused"));
+  EXPECT_THAT(row.result, HasSubstr("ends when you resume the container"));
+  EXPECT_THAT(runtime_.sessions(), testing::ElementsAre("j2"));
+  EXPECT_EQ(run(job("j5", "container.resume", "web-1")).state, JobState::succeeded);
+  EXPECT_THAT(runtime_.sessions(), testing::IsEmpty());
+}
+
 TEST_F(VerbsTest, AnExecThatHadEndedBeforeTheCrashKeepsItsOutput) {
   run(run_job("j1", "web-1"));
   run(job("j2", "container.exec", "web-1", {{"command", json::Array{"id"}}}));

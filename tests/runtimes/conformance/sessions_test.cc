@@ -11,12 +11,13 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr int kKilled = 128 + SIGKILL;
+constexpr std::chrono::seconds kPatience{20};
 
 class ConformanceSessions : public Conformance {
  protected:
   void TearDown() override {
     for (const JobId& job : jobs_) {
-      EXPECT_TRUE(sessions().end(job));
+      EXPECT_TRUE(sessions().end(job, kPatience));
       EXPECT_TRUE(sessions().forget(job));
     }
     EXPECT_TRUE(system::children_of(subject_->layout().sessions()).empty());
@@ -179,11 +180,11 @@ TEST_P(ConformanceSessions, OneThatIsEndedEndsWithItsChildren) {
       begin(resting(), "trap '' TERM; sleep " + number(1) + " & echo begun; wait; sleep 1000");
   await_printed_by(id, "begun");
   ASSERT_TRUE(runs(number(1)));
-  const auto ended = sessions().end(id);
+  const auto ended = sessions().end(id, kPatience);
   ASSERT_TRUE(ended) << to_text(ended.error());
   EXPECT_EQ(await(id), kKilled);
   EXPECT_TRUE(comes_about([this] { return !runs(number(1)); }));
-  EXPECT_TRUE(sessions().end(id)) << "what has ended needs nothing";
+  EXPECT_TRUE(sessions().end(id, kPatience)) << "what has ended needs nothing";
 }
 
 TEST_P(ConformanceSessions, ItsEndWaitsForNoChildThatItHasLeft) {
@@ -228,6 +229,25 @@ TEST_P(ConformanceSessions, ThoseOfNobodysJobsAreEndedByTheNextAgent) {
   subject_->next_agents()->exec_sessions()->end_others([](const JobId&) { return false; });
   EXPECT_FALSE(sessions().begun(id).value());
   EXPECT_TRUE(comes_about([this] { return !runs(number(3)); }));
+}
+
+TEST_P(ConformanceSessions, OneThatIsEndedInAPausedContainerEndsOnceThatIsResumed) {
+  const Container made = container({"sleep", "1000"});
+  run(made);
+  const JobId id = begin(made, "echo begun; sleep " + number(4));
+  await_printed_by(id, "begun");
+  ASSERT_TRUE(runtime_->pause(made, never_));
+  // Before cgroup v2 nothing ends while it is frozen.
+  const auto ended = sessions().end(id, std::chrono::milliseconds(100));
+  EXPECT_TRUE(ended || ended.error().code == Code::unavailable) << to_text(ended.error());
+  const auto begun = std::chrono::steady_clock::now();
+  subject_->next_agents()->exec_sessions()->end_others([](const JobId&) { return false; });
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(15));
+  EXPECT_EQ(sessions().begun(id).value(), !ended.has_value());
+  ASSERT_TRUE(runtime_->resume(made, never_));
+  EXPECT_TRUE(comes_about([this] { return !runs(number(4)); }));
+  subject_->next_agents()->exec_sessions()->end_others([](const JobId&) { return false; });
+  EXPECT_FALSE(sessions().begun(id).value());
 }
 
 TEST_P(ConformanceSessions, WhatItPrintsIsKeptWithinBounds) {

@@ -315,7 +315,7 @@ TEST_P(OciAgentEndTest, OneWhoseMonitorHasEndedIsEndedAndItsCodeIsNotKnown) {
   ASSERT_EQ(::kill(monitor, SIGKILL), 0);
   EXPECT_EQ(sessions.await(job, node_.never).error().code, Code::broken);
   EXPECT_TRUE(comes_to_run(container, "998001998"));
-  ASSERT_TRUE(sessions.end(job));
+  ASSERT_TRUE(sessions.end(job, std::chrono::seconds(20)));
   EXPECT_TRUE(wait_for_end_of(program));
   EXPECT_TRUE(sessions.forget(job));
   EXPECT_FALSE(sessions.begun(job).value());
