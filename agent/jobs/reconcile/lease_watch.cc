@@ -1,6 +1,7 @@
 #include "agent/jobs/reconcile/lease_watch.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -52,9 +53,9 @@ Result<> LeaseWatch::look(const Node& node, Books& books, Supervisor& supervisor
     system::log_warning("look whether leases are renewed: {}", lost.error().message);
     return {};
   }
-  std::erase_if(told_, [&](const Place& place) {
+  std::erase_if(told_, [&](const auto& told) {
     return std::none_of(lost->begin(), lost->end(), [&](const LostLease& one) {
-      return Place(one.container, one.interface) == place;
+      return Place(one.container, one.interface) == told.first;
     });
   });
   std::set<std::string> silent;  // networks
@@ -72,7 +73,7 @@ Result<> LeaseWatch::look(const Node& node, Books& books, Supervisor& supervisor
 }
 
 Result<> LeaseWatch::tell(Books& books, const LostLease& lost) {
-  if (!told_.emplace(lost.container, lost.interface).second) {
+  if (!told_.emplace(Place(lost.container, lost.interface), false).second) {
     return {};
   }
   return books.write([&](Books& loop) {
@@ -92,12 +93,11 @@ Result<bool> LeaseWatch::mend(const Node& node, Books& books, const LostLease& l
   const Result<runtimes::Lease> lease = node.networks.lease_again(name, lost.interface, stop);
   TRY(stop.check("ask for leases again"));
   if (!lease) {
-    if (failing_.insert({lost.container, lost.interface}).second) {
+    if (!std::exchange(told_[{lost.container, lost.interface}], true)) {
       system::log_warning("ask for a lease again: {}", lease.error().message);
     }
     return false;
   }
-  failing_.erase({lost.container, lost.interface});
   told_.erase({lost.container, lost.interface});
   TRY(note_lease(books, lost, *lease));
   return true;

@@ -3,7 +3,7 @@
 // program runs on at an address that the server may give to another.
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -21,6 +21,8 @@ namespace drover::jobs {
 class LeaseWatch {
  public:
   Result<> look(const Node& node, Books& books, Supervisor& supervisor, const system::Stop& stop);
+  /// How many leases were lost at the last look, and are not there again.
+  std::size_t lost() const { return told_.size(); }
 
  private:
   using Place = std::pair<std::string, std::string>;  // container, interface
@@ -30,8 +32,7 @@ class LeaseWatch {
                     const system::Stop& stop);
   Result<> tell(Books& books, const runtimes::LostLease& lost);
 
-  std::set<Place> told_;
-  std::set<Place> failing_;  // whose failure was logged
+  std::map<Place, bool> told_;  // whether it was logged that nobody answers
 };
 
 }  // namespace drover::jobs

@@ -123,7 +123,7 @@ TEST_F(NetworkRulesTest, OneThatAJobIsAboutIsLeftToTheNextLook) {
   EXPECT_THAT(told("network", "apps"), ElementsAre("created", "lost", "restored"));
 }
 
-TEST_F(NetworkRulesTest, ALeaseThatNobodyRenewsIsToldAndAskedForAgain) {
+TEST_F(NetworkRulesTest, ALeaseThatNobodyRenewsIsToldAndAskedForAgainUntilItsContainerIsGone) {
   ASSERT_EQ(ensure("j1", "apps", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
   json::Object request = run_job("j2", "web-1");
   request.find("spec")->object()->set(
@@ -161,9 +161,14 @@ TEST_F(NetworkRulesTest, ALeaseThatNobodyRenewsIsToldAndAskedForAgain) {
       R"({"container":"web-1","interface":"eth0","state":"lease","address":"10.84.0.60/24"})");
   EXPECT_EQ(interface().address, "10.84.0.60/24");
   EXPECT_EQ(interface().gateway, "10.84.0.1");
+  EXPECT_EQ(leases_.lost(), 0U);
+  dhcp.end_daemon();
+  look();
+  EXPECT_EQ(leases_.lost(), 1U);
   run(job("j3", "container.delete", "web-1", {{"force", true}}));
   EXPECT_TRUE(leaves_nothing("web-1"));
   look();
+  EXPECT_EQ(leases_.lost(), 0U);
 }
 
 }  // namespace
