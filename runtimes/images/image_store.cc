@@ -133,7 +133,6 @@ Image ImageStore::pinned(Root& root, const std::string& text, const ImageManifes
     pin = std::make_shared<int>();
     root.pin = pin;
   }
-  note_use(manifest.digest);
   return Image{text,
                manifest.digest,
                layout_.image_root(manifest.digest),
@@ -169,17 +168,31 @@ Result<Image> ImageStore::ensure(const std::string& text, const LayoutImage& ima
       return Failure(Error(unpacked.error()).context("unpack image " + text));
     }
   }
+  note_use(manifest.digest);
   return pinned(*root, text, manifest);
 }
 
 Result<std::optional<Image>> ImageStore::find(const std::string& text, const std::string& digest,
                                               const system::Stop& stop) {
-  const Path folder = layout_.image(digest);
-  const std::shared_ptr<Root> root = root_named(folder.filename());
-  const std::unique_lock lock = TRY(hold(*root, text, stop));
-  const Result<ImageManifest> manifest = read_image(blobs_.image(digest));
+  std::optional<Image> found = TRY(look_at(text, digest, stop));
+  if (found) {
+    note_use(digest);
+  }
+  return found;
+}
+
+Result<std::optional<Image>> ImageStore::look_at(const std::string& text, const std::string& digest,
+                                                 const system::Stop& stop) {
+  const Result<LayoutImage> image =
+      digest.empty() ? layout_image(text) : Result<LayoutImage>(blobs_.image(digest));
   // What is damaged is as good as not there: it is fetched again.
-  if (!manifest || !TRY(is_whole(digest))) {
+  const Result<ImageManifest> manifest = image ? read_image(*image) : Failure(image.error());
+  if (!manifest) {
+    return std::optional<Image>();
+  }
+  const std::shared_ptr<Root> root = root_named(layout_.image(manifest->digest).filename());
+  const std::unique_lock lock = TRY(hold(*root, text, stop));
+  if (!TRY(is_whole(manifest->digest))) {
     return std::optional<Image>();
   }
   return std::optional(pinned(*root, text, *manifest));

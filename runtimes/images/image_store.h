@@ -43,6 +43,10 @@ class ImageStore {
   /// One of those that is here by its digest; none when it has to be fetched.
   Result<std::optional<Image>> find(const std::string& reference, const std::string& digest,
                                     const system::Stop& stop);
+  /// The same, or where `digest` is "" the layout that `reference` names, if it is unpacked
+  /// already; to look at it is not to use it.
+  Result<std::optional<Image>> look_at(const std::string& reference, const std::string& digest,
+                                       const system::Stop& stop);
   /// Whether `ensure` would find it unpacked. False also for what names no image of a layout.
   bool has(const std::string& reference) const;
   /// Takes the root of this digest away, at once and whole, when `may_go` says so, which is asked

@@ -4,15 +4,19 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "agent/core/fields.h"
+#include "agent/core/image_reference.h"
 #include "agent/jobs/admission.h"
 #include "agent/jobs/admit_policy.h"
 #include "agent/jobs/allowed_folders.h"
 #include "agent/jobs/queries/spec_refusals.h"
 #include "agent/jobs/queries/views.h"
+#include "agent/jobs/verbs/images.h"
 #include "runtimes/bind_sources.h"
 #include "runtimes/name_files.h"
 
@@ -26,10 +30,11 @@ struct SpecQuestion {
   std::string name;
   ContainerSpec spec;
   std::optional<RuntimeKind> config_of;
-  std::string digest{};  ///< of the image that `config_of` would take; "" for one that is not here
+  /// Of all images that this node has by the names that they have here.
+  std::map<std::string, std::string> digests{};
 };
 
-Result<SpecQuestion> read_question(Journal& journal, const Node& node, const json::Value& value) {
+Result<SpecQuestion> read_question(Journal& journal, const json::Value& value) {
   Faults faults;
   Fields fields(value, "", faults);
   fields.require("name");
@@ -44,9 +49,10 @@ Result<SpecQuestion> read_question(Journal& journal, const Node& node, const jso
   TRY(faults.result("the query is not understood"));
   TRY(ContainerName::parse(question.name));
   if (question.config_of) {
-    const std::string image = with_defaults(node, question.spec, *question.config_of).image;
-    const std::optional<ImageRow> row = TRY(journal.image(image));
-    question.digest = row ? row->digest : "";
+    const std::vector<ImageRow> images = TRY(journal.images());
+    for (const ImageRow& row : images) {
+      question.digests.emplace(row.name, row.digest);
+    }
   }
   return question;
 }
@@ -93,27 +99,41 @@ Result<std::vector<SpecRefusal>> refusals_of(const Node& node, const SpecQuestio
   return all;
 }
 
-/// The image's files and what it says of its program, where they are on this node already.
-Result<> take_image(const Node& node, const SpecQuestion& question, runtimes::Container& container,
-                    runtimes::Image& image, const system::Stop& stop) {
-  const std::string& name = container.spec.image;
-  if (node.images.has(name)) {
-    image = TRY(node.images.ensure(name, stop));
-  } else if (!question.digest.empty()) {
-    std::optional<runtimes::Image> found = TRY(node.images.find(name, question.digest, stop));
-    if (found) {
-      image = std::move(*found);
-    }
+/// The image's files and what it says of its program, where they are unpacked on this node already.
+/// Only a job unpacks one.
+Result<runtimes::Image> look_at_image(const Node& node, const SpecQuestion& question,
+                                      const std::string& reference, const system::Stop& stop) {
+  const NamedHere wanted = TRY(name_here(node, reference, stop));
+  const ImageReference image = TRY(parse_image_reference(wanted.name));
+  // What a layout has by the name now is what a container would get.
+  const auto known = image.kind == ImageReference::Kind::layout
+                         ? question.digests.end()
+                         : question.digests.find(wanted.name);
+  const std::string digest = known == question.digests.end() ? "" : known->second;
+  std::optional<runtimes::Image> found = TRY(node.images.look_at(wanted.name, digest, stop));
+  if (found) {
+    return std::move(*found);
   }
-  if (image.rootfs.empty()) {
-    return fail(Code::not_found,
-                "image {} is not on this node yet, and so its program and its users are not known: "
-                "image.pull {} first",
-                name, name);
-  }
-  container.rootfs = image.rootfs;
-  container.image = image.config;
-  return {};
+  return wanted.is_of_storage
+             ? fail(Code::not_found,
+                    "image {} is on this node, and not unpacked yet, and so its program and its "
+                    "users are not known: the first container of it has it unpacked",
+                    reference)
+             : fail(Code::not_found,
+                    "image {} is not on this node yet, and so its program and its users are not "
+                    "known: image.pull {} first",
+                    reference, reference);
+}
+
+/// The folder in which its users stand, as nothing is mounted for a look: of its layers the highest
+/// one that names some.
+runtimes::Path users_folder(const runtimes::Image& image) {
+  const auto names_users = [](const runtimes::Path& part) {
+    std::error_code error;
+    return std::filesystem::exists(std::filesystem::symlink_status(part / "etc/passwd", error));
+  };
+  const auto found = std::find_if(image.parts.rbegin(), image.parts.rend(), names_users);
+  return found == image.parts.rend() ? image.rootfs : *found;
 }
 
 /// As its job would find it provisioned (verbs/provision.h).
@@ -150,7 +170,9 @@ Result<json::Value> config_of(const Node& node, const SpecQuestion& question,
   runtimes::Image image;
   if (!runtime.capabilities().provisions_itself) {
     if (container.spec.rootfs.empty()) {
-      TRY(take_image(node, question, container, image, stop));
+      image = TRY(look_at_image(node, question, container.spec.image, stop));
+      container.rootfs = users_folder(image);
+      container.image = image.config;
     } else {
       folder = TRY(open_allowed(node.config, container.spec.rootfs, O_PATH | O_DIRECTORY));
       container.rootfs = fmt::format("/proc/self/fd/{}", folder.get());
@@ -193,7 +215,7 @@ Result<json::Object> view_of_runtime(const Node& node, const SpecQuestion& quest
 }  // namespace
 
 Result<SpecReading> spec_reading(Journal& journal, const Node& node, const json::Value& question) {
-  SpecQuestion asked = TRY(read_question(journal, node, question));
+  SpecQuestion asked = TRY(read_question(journal, question));
   return SpecReading(
       [&node, asked = std::move(asked)](const system::Stop& stop) -> Result<json::Value> {
         json::Object answer = routing_view(node, asked.name, asked.spec.runtime);

@@ -43,29 +43,6 @@ std::set<std::string> images_of(const ContainerRecord& record, const runtimes::L
   return digests;
 }
 
-/// An image by the name that it has here, which is a file's where a job has named a template of a
-/// storage of Proxmox.
-struct NamedHere {
-  std::string name;
-  bool is_of_storage = false;
-};
-
-Result<NamedHere> name_here(Work& work, const Node& node, const std::string& reference) {
-  if (!proxmox::names_template(reference)) {
-    return NamedHere{reference};
-  }
-  const proxmox::TemplateVolume volume = TRY(proxmox::TemplateVolume::parse(reference));
-  proxmox::Templates* const templates = TRY(node.all_templates());
-  const auto found =
-      TRY(templates->find(volume, work.stop()).context("look for template " + reference));
-  if (!found || found->path.empty()) {
-    return fail(Code::not_found,
-                "template {} is not on this node: drover image pull {} --from WHERE fetches it",
-                reference, reference);
-  }
-  return NamedHere{(volume.is_plain_tar() ? "oci-archive:" : "template:") + found->path, true};
-}
-
 /// A regular file, which no link leads to from outside the folders that jobs may name. What lies on
 /// a storage of Proxmox may be used by all, but is no link, which may be anybody's.
 Result<system::UniqueFd> open_archive(const Node& node, const path& file, bool is_of_storage) {
@@ -101,6 +78,22 @@ void tell_progress(const std::string& task, const std::string& line) {
 
 }  // namespace
 
+Result<NamedHere> name_here(const Node& node, const std::string& reference,
+                            const system::Stop& stop) {
+  if (!proxmox::names_template(reference)) {
+    return NamedHere{reference};
+  }
+  const proxmox::TemplateVolume volume = TRY(proxmox::TemplateVolume::parse(reference));
+  proxmox::Templates* const templates = TRY(node.all_templates());
+  const auto found = TRY(templates->find(volume, stop).context("look for template " + reference));
+  if (!found || found->path.empty()) {
+    return fail(Code::not_found,
+                "template {} is not on this node: drover image pull {} --from WHERE fetches it",
+                reference, reference);
+  }
+  return NamedHere{(volume.is_plain_tar() ? "oci-archive:" : "template:") + found->path, true};
+}
+
 Result<std::map<std::string, std::vector<std::string>>> image_users(
     Journal& journal, const runtimes::Layout& layout) {
   std::map<std::string, std::vector<std::string>> users;
@@ -116,7 +109,7 @@ Result<std::map<std::string, std::vector<std::string>>> image_users(
 
 Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
                                      Freshness freshness) {
-  const NamedHere wanted = TRY(name_here(work, node, reference));
+  const NamedHere wanted = TRY(name_here(node, reference, work.stop()));
   const std::string& name = wanted.name;
   const ImageReference image = TRY(parse_image_reference(name));
   if (image.kind == ImageReference::Kind::layout) {

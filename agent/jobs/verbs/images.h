@@ -24,6 +24,16 @@ enum class Freshness { as_it_is_here, as_it_is_there };
 Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
                                      Freshness freshness);
 
+/// An image by the name that it has here, which is a file's where a job has named a template of a
+/// storage of Proxmox.
+struct NamedHere {
+  std::string name;
+  bool is_of_storage = false;
+};
+/// `not_found` for a template that its storage does not have. Asks Proxmox about one.
+Result<NamedHere> name_here(const Node& node, const std::string& reference,
+                            const system::Stop& stop);
+
 /// Names of containers by the digests of the images below their roots, former ones that they can be
 /// put back to included. Loop's thread.
 Result<std::map<std::string, std::vector<std::string>>> image_users(Journal& journal,

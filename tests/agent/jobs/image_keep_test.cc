@@ -8,6 +8,7 @@
 
 #include <fstream>
 
+#include "agent/jobs/queries/spec_query.h"
 #include "leaks_fixture.h"
 
 namespace drover::jobs {
@@ -126,6 +127,18 @@ TEST_F(ImageKeepTest, ThoseOfContainersStayWhateverTheirAgeAlsoOfStoppedOnes) {
   EXPECT_THAT(tags(), UnorderedElementsAre("a", "b"));
   // Their use is the last look at least, also once the container is gone.
   EXPECT_GT(images_->last_use(digest("a")), time(nullptr) - 3600);
+}
+
+TEST_F(ImageKeepTest, ToExplainWhatAContainerOfOneWouldGetIsNoUseOfIt) {
+  pull("a", 100);
+  const auto reading = spec_reading(
+      *journal_, *node_,
+      json::Object{
+          {"name", "web-1"}, {"spec", json::Object{{"image", image("a")}}}, {"config_of", "runc"}});
+  ASSERT_TRUE(reading) << to_text(reading.error());
+  // A fake has nothing to show, but is asked once the image was looked at.
+  EXPECT_THAT(json::write((*reading)(system::Stop()).value()), HasSubstr("does not tell"));
+  EXPECT_LT(images_->last_use(digest("a")), time(nullptr) - 99 * 3600);
 }
 
 TEST_F(ImageKeepTest, OneThatAJobIsAboutToUseStays) {
