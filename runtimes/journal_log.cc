@@ -7,7 +7,6 @@
 namespace drover::runtimes {
 namespace {
 
-constexpr std::size_t kMostOfALine = 16 * 1024;
 constexpr std::size_t kShortId = 12;
 
 }  // namespace
@@ -32,26 +31,15 @@ Result<> check_journal_name(const LogPolicy& policy, RuntimeKind kind, const std
 }
 
 void JournalLog::write(std::string_view stream, std::string_view chunk) {
-  std::string& waiting = stream == "stderr" ? err_ : out_;
-  while (!chunk.empty()) {
-    const std::size_t end = chunk.find('\n');
-    const bool ends = end != std::string_view::npos;
-    waiting.append(chunk.substr(0, end));
-    chunk.remove_prefix(ends ? end + 1 : chunk.size());
-    if (ends || waiting.size() >= kMostOfALine) {
-      send(stream, waiting, !ends);
-      waiting.clear();
-    }
-  }
+  lines_.add(stream, chunk, [this](std::string_view from, std::string_view text, bool ends) {
+    send(from, text, !ends);
+  });
 }
 
 void JournalLog::finish() {
-  for (const auto& [stream, waiting] : {std::pair("stdout", &out_), std::pair("stderr", &err_)}) {
-    if (!waiting->empty()) {
-      send(stream, *waiting, true);
-      waiting->clear();
-    }
-  }
+  lines_.finish([this](std::string_view from, std::string_view text, bool ends) {
+    send(from, text, !ends);
+  });
 }
 
 void JournalLog::send(std::string_view stream, std::string_view text, bool partial) const {

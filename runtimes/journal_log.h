@@ -9,6 +9,7 @@
 #include "agent/core/log_policy.h"
 #include "agent/core/result.h"
 #include "agent/core/runtime_kind.h"
+#include "runtimes/printed_lines.h"
 
 namespace drover::runtimes {
 
@@ -24,8 +25,8 @@ class JournalLog {
  public:
   explicit JournalLog(std::string name) : name_(std::move(name)) {}
 
-  /// Takes what came on "stdout" or "stderr". Lines that are not ended yet wait for their rest, at
-  /// most 16 KiB of them; then they are sent as partial. What the journal does not take is lost.
+  /// Takes what came on "stdout" or "stderr", and sends it by PrintedLines: a part of a line as
+  /// partial. What the journal does not take is lost.
   void write(std::string_view stream, std::string_view chunk);
   /// Sends what still waits.
   void finish();
@@ -34,8 +35,7 @@ class JournalLog {
   void send(std::string_view stream, std::string_view text, bool partial) const;
 
   std::string name_;
-  std::string out_;
-  std::string err_;
+  PrintedLines lines_;
 };
 
 }  // namespace drover::runtimes

@@ -10,7 +10,6 @@
 
 namespace drover::runtimes {
 namespace {
-constexpr std::size_t kMostWaiting = 16 * 1024;
 
 Result<system::UniqueFd> open_with(const system::Path& path, int flags) {
   TRY(system::make_folders(path.parent_path(), 0700));
@@ -41,34 +40,23 @@ Result<OutputLog> OutputLog::append(const system::Path& path, system::Clock& clo
 }
 
 Result<> OutputLog::write(std::string_view stream, std::string_view chunk) {
-  std::string& waiting = stream == "stderr" ? err_ : out_;
-  Result<> all;
-  while (!chunk.empty()) {
-    const std::size_t end = chunk.find('\n');
-    const bool ends = end != std::string_view::npos;
-    waiting.append(chunk.substr(0, end));
-    chunk.remove_prefix(ends ? end + 1 : chunk.size());
-    if (ends || waiting.size() >= kMostWaiting) {
-      Result<> written = write_line(stream, ends ? 'F' : 'P', waiting);
-      waiting.clear();  // what a full disk does not take must not fill the memory
-      if (!written && all) {
-        all = std::move(written);
-      }
-    }
-  }
-  return all;
+  return write_all_of([&](const PrintedLines::Take& take) { lines_.add(stream, chunk, take); });
 }
 
 Result<> OutputLog::finish() {
-  if (!out_.empty()) {
-    TRY(write_line("stdout", 'P', out_));
-    out_.clear();
-  }
-  if (!err_.empty()) {
-    TRY(write_line("stderr", 'P', err_));
-    err_.clear();
-  }
-  return {};
+  return write_all_of([this](const PrintedLines::Take& take) { lines_.finish(take); });
+}
+
+Result<> OutputLog::write_all_of(const std::function<void(const PrintedLines::Take&)>& lines) {
+  Result<> all;
+  lines([&](std::string_view stream, std::string_view text, bool ends) {
+    // What a full disk does not take must not fill the memory.
+    Result<> written = write_line(stream, ends ? 'F' : 'P', text);
+    if (!written && all) {
+      all = std::move(written);
+    }
+  });
+  return all;
 }
 
 Result<> OutputLog::write_line(std::string_view stream, char tag, std::string_view text) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "agent/system/clock.h"
 #include "agent/system/file.h"
 #include "runtimes/log_rotation.h"
+#include "runtimes/printed_lines.h"
 
 namespace drover::runtimes {
 
@@ -23,15 +25,15 @@ class OutputLog {
   static Result<OutputLog> append(const system::Path& path, system::Clock& clock,
                                   const LogBounds& bounds);
 
-  /// Takes what came on "stdout" or "stderr". Lines that are not ended yet wait for their rest, at
-  /// most 16 KiB of them; then they are written as partial ("P"). What cannot be written is lost,
-  /// and the first of its errors returned.
+  /// Takes what came on "stdout" or "stderr", and writes it by PrintedLines: a part of a line as
+  /// partial ("P"). What cannot be written is lost, and the first of its errors returned.
   Result<> write(std::string_view stream, std::string_view chunk);
-  /// Writes what still waits.
+  /// Writes what still waits; the same.
   Result<> finish();
 
  private:
   OutputLog(system::UniqueFd file, system::Clock& clock) : file_(std::move(file)), clock_(clock) {}
+  Result<> write_all_of(const std::function<void(const PrintedLines::Take&)>& lines);
   Result<> write_line(std::string_view stream, char tag, std::string_view text);
   Result<> turn();
   std::uint64_t size_now() const;
@@ -42,8 +44,7 @@ class OutputLog {
   std::optional<LogBounds> bounds_;
   std::uint64_t size_ = 0;  ///< of the file
   bool is_torn_ = false;    ///< it ends with a part of a record that could not be written whole
-  std::string out_;
-  std::string err_;
+  PrintedLines lines_;
 };
 
 }  // namespace drover::runtimes

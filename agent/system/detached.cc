@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agent/system/file.h"
+#include "agent/system/pipe.h"
 
 namespace drover::system {
 namespace {
@@ -43,11 +44,7 @@ namespace {
 }
 
 int wait_for_answer(int answer) {
-  std::string text;
-  std::array<char, 4096> buffer{};
-  for (ssize_t size = 0; (size = ::read(answer, buffer.data(), buffer.size())) > 0;) {
-    text.append(buffer.data(), static_cast<std::size_t>(size));
-  }
+  const std::string text = read_to_end(answer);
   if (text.starts_with('+')) {
     return 0;
   }

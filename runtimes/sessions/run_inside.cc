@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -25,21 +24,6 @@ Result<system::UniqueFd> plan_to_read(const LxcStart& start) {
   const SessionPlan plan{.log = "/", .log_bounds = {}, .start = start};
   TRY(system::write_all(file.get(), json::write(to_json(plan))));
   return file;
-}
-
-/// Why it could not be begun: a code's name, a line's end and what there is to say. Nothing where
-/// it was.
-std::string read_answer(const system::UniqueFd& answer) {
-  std::string text;
-  std::array<char, 4096> buffer{};
-  for (;;) {
-    const ssize_t size = ::read(answer.get(), buffer.data(), buffer.size());
-    if (size > 0) {
-      text.append(buffer.data(), static_cast<std::size_t>(size));
-    } else if (size == 0 || errno != EINTR) {
-      return text;
-    }
-  }
 }
 
 }  // namespace
@@ -75,7 +59,9 @@ Result<int> run_inside(const Path& exec_program, const LxcStart& start, const Si
   const system::Ending ending = TRY(system::stream_child(std::move(child), std::move(out_pipe.read),
                                                          std::move(err_pipe.read), stop, out, err)
                                         .context(what));
-  const std::string why = read_answer(answer.read);
+  // Why it could not be begun: a code's name, a line's end and what there is to say. Nothing where
+  // it was.
+  const std::string why = system::read_to_end(answer.read.get());
   if (const std::size_t line = why.find('\n'); line != std::string::npos) {
     return fail(code_named(why.substr(0, line)), "{}: {}", what, why.substr(line + 1));
   }

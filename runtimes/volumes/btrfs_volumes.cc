@@ -49,15 +49,6 @@ Volume BtrfsVolumes::describe(const ContainerName& container, const JobId& job,
                 ""};
 }
 
-Result<> BtrfsVolumes::check_own(const Volume& volume) const {
-  if (volume.path.parent_path() == layout_.local_volumes() &&
-      volume.path.filename().native().starts_with(kSubvolumePrefix)) {
-    return {};
-  }
-  return fail(Code::refused, "{} is no subvolume below {}", volume.path.native(),
-              layout_.local_volumes().native());
-}
-
 Result<Volume> BtrfsVolumes::allocate(const ContainerName& container, const JobId& job,
                                       const VolumeSpec& spec, const system::Stop& stop) {
   Volume volume = describe(container, job, spec);
@@ -95,14 +86,14 @@ Result<Volume> BtrfsVolumes::find(const ContainerName& container, const JobId& j
 
 Result<std::uint64_t> BtrfsVolumes::grow(const Volume& volume, std::uint64_t size_mib,
                                          const system::Stop& stop) {
-  TRY(check_own(volume));
+  TRY(check_local_volume(volume, layout_.local_volumes(), kSubvolumePrefix));
   TRY(stop.check("grow volume " + volume.id));
   TRY(limit_subvolume(volume.path, size_mib, stop).context("grow volume " + volume.name));
   return size_mib;
 }
 
 Result<> BtrfsVolumes::release(const Volume& volume, const system::Stop& stop) {
-  TRY(check_own(volume));
+  TRY(check_local_volume(volume, layout_.local_volumes(), kSubvolumePrefix));
   TRY(stop.check("release volume " + volume.id));
   return delete_subvolume(volume.path, stop);
 }

@@ -28,7 +28,6 @@ class BtrfsVolumes : public VolumeSource {
 
  private:
   Volume describe(const ContainerName& container, const JobId& job, const VolumeSpec& spec) const;
-  Result<> check_own(const Volume& volume) const;
 
   Layout layout_;
 };

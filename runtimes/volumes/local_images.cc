@@ -61,15 +61,6 @@ Result<> LocalImages::usable() const {
                                     : require_program("mkfs.xfs", "xfsprogs", form_.storage);
 }
 
-Result<> LocalImages::check_own(const Volume& volume) const {
-  if (volume.path.parent_path() == layout_.local_volumes() &&
-      volume.path.filename().native().starts_with(form_.prefix)) {
-    return {};
-  }
-  return fail(Code::refused, "{} is no volume below {}", volume.path.string(),
-              layout_.local_volumes().string());
-}
-
 Result<Volume> LocalImages::allocate(const ContainerName& container, const JobId& job,
                                      const VolumeSpec& spec, const system::Stop& stop) {
   Volume volume = describe(container, job, spec);
@@ -100,14 +91,14 @@ Result<Volume> LocalImages::find(const ContainerName& container, const JobId& jo
 
 Result<std::uint64_t> LocalImages::grow(const Volume& volume, std::uint64_t size_mib,
                                         const system::Stop& stop) {
-  TRY(check_own(volume));
+  TRY(check_local_volume(volume, layout_.local_volumes(), form_.prefix));
   TRY(stop.check(fmt::format("grow volume {}", volume.id)));
   TRY(reserve(volume.path, size_mib).context("grow volume " + volume.name));
   return size_mib;
 }
 
 Result<> LocalImages::release(const Volume& volume, const system::Stop& stop) {
-  TRY(check_own(volume));
+  TRY(check_local_volume(volume, layout_.local_volumes(), form_.prefix));
   TRY(stop.check(fmt::format("release volume {}", volume.id)));
   if (unlink(volume.path.c_str()) != 0 && errno != ENOENT) {
     return fail(Code::broken, "delete {}: {}", volume.path.native(), std::strerror(errno));

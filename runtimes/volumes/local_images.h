@@ -44,7 +44,6 @@ class LocalImages : public VolumeSource {
 
  private:
   Volume describe(const ContainerName& container, const JobId& job, const VolumeSpec& spec) const;
-  Result<> check_own(const Volume& volume) const;
 
   Layout layout_;
   ImageForm form_;

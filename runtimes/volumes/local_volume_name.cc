@@ -41,4 +41,13 @@ Result<FoundVolumes> find_local_volumes(const Path& folder, const std::string& s
   return all;
 }
 
+Result<> check_local_volume(const Volume& volume, const Path& folder, std::string_view prefix) {
+  const std::string name = volume.path.filename();
+  const bool is_name = !name.empty() && name != "." && name != "..";
+  return is_name && volume.path.parent_path() == folder && name.starts_with(prefix)
+             ? Result<>()
+             : fail(Code::refused, "{} is no volume of storage {} below {}", volume.path.native(),
+                    volume.storage, folder.native());
+}
+
 }  // namespace drover::runtimes

@@ -28,4 +28,7 @@ Result<FoundVolumes> find_local_volumes(const Path& folder, const std::string& s
                                         std::filesystem::file_type type, std::string_view prefix,
                                         const system::Stop& stop);
 
+/// `refused` unless it lies directly in `folder`, with `prefix` before its name.
+Result<> check_local_volume(const Volume& volume, const Path& folder, std::string_view prefix);
+
 }  // namespace drover::runtimes

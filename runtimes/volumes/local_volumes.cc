@@ -39,12 +39,7 @@ Result<std::uint64_t> LocalVolumes::grow(const Volume& volume, std::uint64_t, co
 
 Result<> LocalVolumes::release(const Volume& volume, const system::Stop& stop) {
   TRY(stop.check(fmt::format("release volume {}", volume.id)));
-  const Path name = volume.path.filename();
-  if (volume.path.parent_path() != layout_.local_volumes() || name.empty() || name == "." ||
-      name == "..") {
-    return fail(Code::refused, "{} is no volume below {}", volume.path.string(),
-                layout_.local_volumes().string());
-  }
+  TRY(check_local_volume(volume, layout_.local_volumes(), ""));
   return system::remove_tree(volume.path);
 }
 

@@ -35,6 +35,14 @@ std::vector<std::string> pointers(const std::string& spec, const SpecCheck& chec
   return found;
 }
 
+std::string with_variables(int count) {
+  json::Object env;
+  for (int i = 0; i < count; ++i) {
+    env.append("V" + std::to_string(i), "");
+  }
+  return json::write(json::Object{{"env", std::move(env)}});
+}
+
 TEST(SpecRefusalsTest, EachIsFoundByTheSmallestMemberThatItIsAbout) {
   const SpecCheck check = [](const ContainerSpec& spec) -> Result<> {
     if (spec.resources.swap_mib != 0) {
@@ -89,25 +97,17 @@ TEST(SpecRefusalsTest, WhatIsForNoMemberAloneIsToldOnce) {
 }
 
 TEST(SpecRefusalsTest, AHostileSpecEndsTheSearch) {
-  std::string env;
-  for (int i = 0; i < 1000; ++i) {
-    env += (i == 0 ? "\"V" : ",\"V") + std::to_string(i) + "\":\"\"";
-  }
   int asked = 0;
   const SpecCheck check = [&asked](const ContainerSpec& spec) -> Result<> {
     ++asked;
     return spec.env.empty() ? Result<>() : fail(Code::refused, "{}", spec.env.rbegin()->first);
   };
-  EXPECT_EQ(pointers("{\"env\":{" + env + "}}", check).back(), "/spec") << "and says so";
+  EXPECT_EQ(pointers(with_variables(1000), check).back(), "/spec") << "and says so";
   EXPECT_LE(asked, 310);
 }
 
 // Whoever may only look has two threads of the node's busy with it, and others' questions wait.
 TEST(SpecRefusalsTest, OneThatIsSlowToReadEndsTheSearchByItsTime) {
-  std::string env;
-  for (int i = 0; i < 300; ++i) {
-    env += (i == 0 ? "\"V" : ",\"V") + std::to_string(i) + "\":\"\"";
-  }
   int asked = 0;
   const SpecCheck slow = [&asked](const ContainerSpec& spec) -> Result<> {
     ++asked;
@@ -116,7 +116,7 @@ TEST(SpecRefusalsTest, OneThatIsSlowToReadEndsTheSearchByItsTime) {
     }
     return spec.env.empty() ? Result<>() : fail(Code::refused, "{}", spec.env.rbegin()->first);
   };
-  EXPECT_EQ(pointers("{\"env\":{" + env + "}}", slow).back(), "/spec");
+  EXPECT_EQ(pointers(with_variables(300), slow).back(), "/spec");
   EXPECT_LE(asked, 30);
 }
 
