@@ -1,6 +1,7 @@
 #include "agent/system/secret_store.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,6 +110,11 @@ Result<> SecretStore::write(const std::string& name, std::string_view value, boo
                 kMostSecretBytes, value.size());
   }
   TRY(make_folders(folder_, 0700).context("make secret " + name));
+  const UniqueFd folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid() || flock(folder.get(), LOCK_EX) != 0) {
+    return failed_secret("make secret", name, folder_, errno);
+  }
+  remove_unfinished();
   const Path unnamed = folder_ / ("." + name);
   TRY(write_atomically(unnamed, value, 0400).context("make secret " + name));
   const unsigned how = replace ? 0 : RENAME_NOREPLACE;
@@ -121,10 +127,15 @@ Result<> SecretStore::write(const std::string& name, std::string_view value, boo
                                   name)
                            : failed_secret("make secret", name, folder_, error);
   }
-  const UniqueFd folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.valid() && fsync(folder.get()) == 0
-             ? Result<>()
-             : failed_secret("make secret", name, folder_, errno);
+  return fsync(folder.get()) == 0 ? Result<>() : failed_secret("make secret", name, folder_, errno);
+}
+
+void SecretStore::remove_unfinished() const {
+  for (const Path& file : children_of(folder_)) {
+    if (file.filename().native().starts_with('.')) {
+      unlink(file.c_str());
+    }
+  }
 }
 
 Result<> SecretStore::remove(const std::string& name) const {

@@ -42,6 +42,9 @@ class SecretStore {
   Result<> remove(const std::string& name) const;
 
  private:
+  /// What makers that were killed have left, while nobody makes one.
+  void remove_unfinished() const;
+
   Path folder_;
 };
 

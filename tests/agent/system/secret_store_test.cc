@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "fakes/temp_folder.h"
 
@@ -44,6 +45,15 @@ TEST_F(SecretStoreTest, KeepsWhatItIsGivenByteByByte) {
   EXPECT_EQ(store_.read("key").error().message,
             "read secret: this node has no secret key; `drover secret create key` makes it of what "
             "it reads");
+}
+
+TEST_F(SecretStoreTest, WhatAMakerThatWasKilledHasLeftGoesWithTheNextOne) {
+  ASSERT_TRUE(store_.write("key", "one", false));
+  std::ofstream(place_ / ".other") << "value";
+  std::ofstream(place_ / ".more.123.new") << "val";
+  ASSERT_TRUE(store_.write("key", "two", true));
+  EXPECT_EQ(children_of(place_).size(), 1U);
+  EXPECT_EQ(store_.read("key").value(), "two");
 }
 
 TEST_F(SecretStoreTest, AnotherValueOnlyWhenThatIsMeant) {
