@@ -20,6 +20,8 @@ namespace drover::jobs {
 namespace {
 
 constexpr std::size_t kMostStreams = 256;
+/// So that one client leaves some to the others.
+constexpr std::size_t kMostOfOne = 128;
 constexpr std::int64_t kMostTail = 10'000;
 constexpr std::int64_t kMostCredit = std::int64_t{16} << 20;
 
@@ -107,11 +109,7 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
   }
   fields.finish();
   TRY(faults.result("the stream is not understood"));
-  if (streams_.contains(address) || streams_.size() >= kMostStreams) {
-    return fail(Code::conflict,
-                "open a stream: {} are open, and one of this number may be among them",
-                streams_.size());
-  }
+  TRY(check_room(address));
   const Source source = TRY(find(kind, stream.object));
   stream.follow = stream.follow && source.grows;
   stream.raw = source.raw;
@@ -137,6 +135,20 @@ Result<> LogStreams::open(const Address& address, const json::Value& body) {
     drop(placed);
   }
   return {};
+}
+
+Result<> LogStreams::check_room(const Address& address) const {
+  if (streams_.contains(address) || streams_.size() >= kMostStreams) {
+    return fail(Code::conflict,
+                "open a stream: {} are open, and one of this number may be among them",
+                streams_.size());
+  }
+  const auto of_one = std::distance(streams_.lower_bound({address.first, 0}),
+                                    streams_.upper_bound({address.first, UINT64_MAX}));
+  return static_cast<std::size_t>(of_one) < kMostOfOne
+             ? Result<>()
+             : fail(Code::conflict,
+                    "open a stream: {} of this connection are open, the most that may", of_one);
 }
 
 /// Streams of one file share the kernel's watch; it goes with the last of them.

@@ -71,6 +71,7 @@ class LogStreams {
     std::optional<std::uint64_t> tail{};  ///< lines
     std::optional<std::int64_t> since{};  ///< unix ms
   };
+  Result<> check_room(const Address& address) const;
   static Result<std::uint64_t> find_start(const Source& source, const Start& start);
   Result<Source> find(const std::string& kind, const std::string& object);
   Result<int> watch(const Source& source);

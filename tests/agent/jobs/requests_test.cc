@@ -343,7 +343,7 @@ TEST_F(RequestsTest, OfAStoppedGuestThatNothingWasKeptOfThereIsNothingToWaitFor)
 TEST_F(RequestsTest, StreamsHaveABoundAndCloseMakesRoom) {
   run(run_job("j1", "web-1"));
   write_log("web-1", "x");
-  constexpr std::uint64_t kMost = 256;
+  constexpr std::uint64_t kMost = 128;
   const std::string open = R"({"name":"web-1","follow":true,"credit":0})";
   for (std::uint64_t rq = 1; rq <= kMost; ++rq) {
     ASSERT_TRUE(ask("submit", "stream.open", open, rq).empty());
