@@ -2,8 +2,6 @@
 
 #include <vector>
 
-#include "agent/system/journal.h"
-
 namespace drover::runtimes {
 namespace {
 
@@ -37,12 +35,11 @@ void JournalLog::write(std::string_view stream, std::string_view chunk) {
 }
 
 void JournalLog::finish() {
-  lines_.finish([this](std::string_view from, std::string_view text, bool ends) {
-    send(from, text, !ends);
-  });
+  lines_.finish(
+      [this](std::string_view from, std::string_view text, bool ends) { send(from, text, !ends); });
 }
 
-void JournalLog::send(std::string_view stream, std::string_view text, bool partial) const {
+void JournalLog::send(std::string_view stream, std::string_view text, bool partial) {
   // LOG_ERR and LOG_INFO of syslog(3).
   std::vector<std::string> fields = {fmt::format("MESSAGE={}", text),
                                      fmt::format("PRIORITY={}", stream == "stderr" ? 3 : 6),
@@ -53,7 +50,7 @@ void JournalLog::send(std::string_view stream, std::string_view text, bool parti
   if (partial) {
     fields.emplace_back("CONTAINER_PARTIAL_MESSAGE=true");
   }
-  [[maybe_unused]] const Result<> sent = system::send_to_journal(fields);
+  [[maybe_unused]] const Result<> sent = journal_.send(fields);
 }
 
 }  // namespace drover::runtimes

@@ -9,6 +9,7 @@
 #include "agent/core/log_policy.h"
 #include "agent/core/result.h"
 #include "agent/core/runtime_kind.h"
+#include "agent/system/journal.h"
 #include "runtimes/printed_lines.h"
 
 namespace drover::runtimes {
@@ -26,16 +27,17 @@ class JournalLog {
   explicit JournalLog(std::string name) : name_(std::move(name)) {}
 
   /// Takes what came on "stdout" or "stderr", and sends it by PrintedLines: a part of a line as
-  /// partial. What the journal does not take is lost.
+  /// partial. Waits while the journal is behind (JournalSender); what that does not take is lost.
   void write(std::string_view stream, std::string_view chunk);
   /// Sends what still waits.
   void finish();
 
  private:
-  void send(std::string_view stream, std::string_view text, bool partial) const;
+  void send(std::string_view stream, std::string_view text, bool partial);
 
   std::string name_;
   PrintedLines lines_;
+  system::JournalSender journal_;
 };
 
 }  // namespace drover::runtimes
