@@ -25,6 +25,8 @@ RUNTIMES = ["runc", "crun", "lxc"]
 
 
 class NodeLife(Terminals, unittest.TestCase):
+    debian_root = DEBIAN
+
     @classmethod
     def setUpClass(cls):
         cls.node = Node(BUILD)

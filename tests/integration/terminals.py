@@ -193,6 +193,22 @@ class Terminals:
                 screen.type("exit 3\r")
                 self.assertEqual(screen.end(), 3)
 
+    def test_a_debian_with_our_terminal_has_its_login_there_and_ends_by_its_own_poweroff(self):
+        """With systemd as its init, whose console the terminal is."""
+        screen = Screen(self.node, "run", "-q", "-it", "--rm", "--runtime", "lxc", "--name", "seat", "--rootfs", str(self.debian_root),
+                        "--memory", "256M", "--pids", "200", "--", "/sbin/init")
+        screen.await_text("login: ", 90)
+        self.node.drover("exec", "seat", "--", "passwd", "--delete", "root")
+        screen.type("root\r")
+        screen.await_text("# ", 60)
+        screen.type("tty; id -u; echo b$((1+1))\r")
+        self.assertIn("/dev/", screen.await_text("b2\r\n"))
+        screen.type("sleep 1000; echo c$((1+1))\r")
+        screen.await_text("\r\n")
+        screen.type_until("\x03echo d$((2+2))\r", "d4\r\n")
+        screen.type("systemctl poweroff\r")
+        self.assertEqual(screen.end(), 0, screen.text)
+
     def test_whoever_is_attached_stays_so_over_a_restart_of_the_agent(self):
         script = 'echo before; while read line; do echo "[$line]"; [ "$line" = end ] && exit 9; done'
         self.node.drover("create", "-i", "--runtime", "crun", "--name", "attached", "--", "sh", "-c", script)
