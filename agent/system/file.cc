@@ -58,51 +58,6 @@ class Temporary {
   Path path_;
 };
 
-Result<> remove_below(int parent, const char* name, const Path& shown);
-
-Result<> remove_children(int folder, const Path& shown) {
-  std::error_code error;
-  // A copy of the names first: a folder that is changed while it is read may show a name twice.
-  const Path opened = fmt::format("/proc/self/fd/{}", folder);
-  std::vector<std::string> names;
-  for (std::filesystem::directory_iterator entry(opened, error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().native());
-  }
-  if (error) {
-    return failed("list", shown, error.value());
-  }
-  for (const std::string& name : names) {
-    TRY(remove_below(folder, name.c_str(), shown / name));
-  }
-  return {};
-}
-
-Result<> remove_below(int parent, const char* name, const Path& shown) {
-  if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
-    return {};
-  }
-  if (errno != EISDIR && errno != EPERM) {
-    return failed("remove", shown, errno);
-  }
-  // Comparing devices would not tell a bind mount of the same file system, a volume for one.
-  open_how how{};
-  how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
-  const UniqueFd folder(static_cast<int>(syscall(SYS_openat2, parent, name, &how, sizeof how)));
-  if (!folder.valid()) {
-    if (errno == EXDEV) {
-      return fail(Code::conflict, "remove {}: something is mounted there", shown.native());
-    }
-    return failed("open", shown, errno);
-  }
-  TRY(remove_children(folder.get(), shown));
-  if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT) {
-    return failed("remove", shown, errno);
-  }
-  return {};
-}
-
 /// And renames it over the one that is there.
 Result<> write_beside(const Path& path, std::string_view content, mode_t mode, bool synced) {
   const Path temporary_path = fmt::format("{}.{}.new", path.native(), gettid());
@@ -202,23 +157,6 @@ std::vector<Path> children_of(const Path& folder) {
     children.push_back(entry->path());
   }
   return children;
-}
-
-Result<> remove_tree(const Path& path) {
-  struct stat found {};
-  if (lstat(path.c_str(), &found) != 0) {
-    return errno == ENOENT ? Result<>() : failed("stat", path, errno);
-  }
-  const Path name = path.filename();
-  if (name.empty() || name == "." || name == "..") {
-    return fail(Code::invalid, "remove {}: names no folder by its own name", path.native());
-  }
-  const Path above = path.has_parent_path() ? path.parent_path() : Path(".");
-  const UniqueFd parent(open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!parent.valid()) {
-    return failed("open", above, errno);
-  }
-  return remove_below(parent.get(), name.c_str(), path);
 }
 
 Result<UniqueFd> open_in_root(const Path& root, const Path& relative, int flags, mode_t mode) {

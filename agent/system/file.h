@@ -41,9 +41,9 @@ Result<> make_folders(const Path& path, mode_t mode = 0755);
 /// What stands directly in a folder, in no order; nothing of one that is missing or cannot be read.
 std::vector<Path> children_of(const Path& folder);
 
-/// Removes the tree below `path` and `path` itself without following symlinks; a missing one is
-/// success. `conflict` where something is mounted, also a folder of the same file system: what is
-/// mounted is never entered.
+/// Removes the tree below `path` and `path` itself without following symlinks, however deep it is;
+/// a missing one is success. `conflict` where something is mounted, also a folder of the same file
+/// system: what is mounted is never entered.
 Result<> remove_tree(const Path& path);
 
 /// Opens `relative` as if `root` were "/": symlinks and ".." in it cannot lead out of it

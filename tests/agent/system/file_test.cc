@@ -196,6 +196,40 @@ TEST_F(FileTest, RemovesADeepTree) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "deep"));
 }
 
+/// As any program makes one, by names relative to where it is: it ended the agent that removed it.
+TEST_F(FileTest, RemovesATreeThatIsDeeperThanAStackAndWiderThanIsRememberedAtOnce) {
+  constexpr int kDepth = 20'000;
+  const auto deeper = [](const UniqueFd& folder, const std::string& name) {
+    EXPECT_EQ(mkdirat(folder.get(), name.c_str(), 0755), 0);
+    return UniqueFd(openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  };
+  // A disk takes its time for so many.
+  const Path memory = folder_ / "memory";
+  std::filesystem::create_directories(memory);
+  ASSERT_EQ(mount("none", memory.c_str(), "tmpfs", 0, nullptr), 0);
+  UniqueFd top(open(memory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd folder = deeper(top, "deep");
+  for (int i = 0; i < kDepth; ++i) {
+    // Beside it names that are given on the way up.
+    const std::string beside = fmt::format(".{}", i);
+    if (i % 2 == 0) {
+      deeper(deeper(folder, beside), "full");
+    } else {
+      const UniqueFd file(openat(folder.get(), beside.c_str(), O_CREAT | O_WRONLY, 0600));
+    }
+    folder = deeper(folder, "d");
+  }
+  for (int i = 0; i < 3000; ++i) {
+    deeper(folder, std::to_string(i));
+  }
+  const auto removed = remove_tree(memory / "deep");
+  EXPECT_TRUE(removed) << removed.error().message.substr(0, 500);
+  EXPECT_FALSE(std::filesystem::exists(memory / "deep"));
+  folder.reset();
+  top.reset();
+  EXPECT_EQ(umount(memory.c_str()), 0);
+}
+
 TEST_F(FileTest, NeverRemovesWhatIsMounted) {
   const Path tree = folder_ / "tree";
   const Path inner = tree / "volume";
