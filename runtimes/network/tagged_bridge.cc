@@ -59,6 +59,20 @@ Result<> check_name(const std::string& name, const std::string& of) {
                     IFNAMSIZ - 1);
 }
 
+/// What the node has at the interface for itself, "10.0.0.1/24"; "" for nothing. Each has a
+/// link-local address.
+std::string own_address(const json::Value& link) {
+  if (const json::Array* const all = link.at("addr_info").array(); all != nullptr) {
+    for (const json::Value& one : *all) {
+      if (one.at("scope").string_or("") != "link") {
+        return fmt::format("{}/{}", one.at("local").string_or(""),
+                           one.at("prefixlen").integer_or(0));
+      }
+    }
+  }
+  return "";
+}
+
 /// Of one uplink: its VLAN, up and in the bridge.
 Result<> add_vlan_steps(const Links& links, const std::string& uplink, std::uint32_t tag,
                         const std::string& tagged, const std::string& mtu,
@@ -81,6 +95,13 @@ Result<> add_vlan_steps(const Links& links, const std::string& uplink, std::uint
     if (!master.empty() && master != tagged) {
       return fail(Code::conflict, "VLAN {} of {} is in bridge {} already: plug it into that one",
                   tag, uplink, master);
+    }
+    // In a bridge its address would be heard no more: that of a storage, or of the cluster.
+    if (const std::string own = own_address(link); master.empty() && !own.empty()) {
+      return fail(Code::conflict,
+                  "VLAN {} of {} is the node's own, with address {} at {}: give that to a bridge "
+                  "which has {} in it, and plug it into that one",
+                  tag, uplink, own, name, name);
     }
   }
   steps.push_back({"link", "set", "dev", name, "up"});
@@ -108,8 +129,9 @@ IpWords copied_settings(const json::Value& from, const json::Value* to, const st
 }
 
 Result<json::Value> all_links(const system::Stop& stop) {
-  const std::string text = TRY(system::run_ok({"ip", "-details", "-json", "link", "show"}, stop));
-  return json::parse(text).context("read ip link");
+  const std::string text =
+      TRY(system::run_ok({"ip", "-details", "-json", "address", "show"}, stop));
+  return json::parse(text).context("read ip address");
 }
 
 /// As Proxmox does with what is in a bridge: it has no business with addresses.

@@ -27,10 +27,11 @@ using IpWords = std::vector<std::string>;
 /// "vmbr0v42"
 std::string tagged_bridge_name(const std::string& bridge, std::uint32_t tag);
 
-/// What is still to be done for it where `links` (`ip -details -json link show`) is what there is.
-/// `refused` for a bridge without an uplink (hardware, bond or VLAN), whose frames would carry the
-/// tag nowhere, and for names that are longer than an interface's; `conflict` where something else
-/// has one of the names, or the VLAN is in another bridge.
+/// What is still to be done for it where `links` (`ip -details -json address show`) is what there
+/// is. `refused` for a bridge without an uplink (hardware, bond or VLAN), whose frames would carry
+/// the tag nowhere, and for names that are longer than an interface's; `conflict` where something
+/// else has one of the names, or the VLAN is in another bridge, or the node's own: one that has an
+/// address.
 Result<std::vector<IpWords>> steps_to_tagged_bridge(const json::Value& links,
                                                     const std::string& bridge, std::uint32_t tag);
 

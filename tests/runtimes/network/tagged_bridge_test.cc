@@ -73,6 +73,25 @@ TEST(TaggedBridge, OneThatProxmoxHasMadeIsUsedAsItIs) {
                   "link set dev vmbr0v42 up"));
 }
 
+/// A bridge's port hears nothing at its address: whoever asked for a tag had cut the node off from
+/// its storage.
+TEST(TaggedBridge, AVlanAtWhichTheNodeItselfHasAnAddressStaysItsOwn) {
+  const auto used = [](const std::string& scope, const std::string& master) {
+    std::string link = vlan_of("eno1", 42, master);
+    link.insert(link.size() - 1, R"(,"addr_info":[{"local":"fe80::1","prefixlen":64,"scope":"link"},
+      {"local":"10.42.0.5","prefixlen":24,"scope":")" +
+                                     scope + R"("}])");
+    return steps_to_tagged_bridge(links(link), "vmbr0", 42);
+  };
+  const auto own = used("global", "");
+  ASSERT_FALSE(own);
+  EXPECT_EQ(own.error().code, Code::conflict);
+  EXPECT_THAT(own.error().message,
+              HasSubstr("VLAN 42 of eno1 is the node's own, with address 10.42.0.5/24 at eno1.42"));
+  EXPECT_TRUE(used("link", "")) << "which each interface has";
+  EXPECT_TRUE(used("global", "vmbr0v42")) << "it is there already";
+}
+
 TEST(TaggedBridge, WhatIsInTheWayIsNamed) {
   const auto fault = [](const json::Value& there, const std::string& bridge, std::uint32_t tag) {
     const auto steps = steps_to_tagged_bridge(there, bridge, tag);
