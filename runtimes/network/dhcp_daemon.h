@@ -15,6 +15,8 @@
 namespace drover::runtimes {
 
 inline constexpr std::string_view kDhcpPlugin = "dhcp";
+/// In place of a lease's keeper: it was given up, and no server has given it anew.
+inline constexpr std::string_view kNobody = "nobody";
 /// Its unit in the package.
 inline constexpr std::string_view kDhcpUnit = "drover-cni-dhcp";
 

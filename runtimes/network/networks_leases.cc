@@ -100,6 +100,8 @@ Result<std::vector<LostLease>> Networks::lost_leases(const system::Stop& stop,
       std::string why;
       if (!daemon) {
         why = daemon.error().message;
+      } else if (chain.lease_keeper == kNobody) {
+        why = "it was given up, and no DHCP server has answered since";
       } else if (*daemon != chain.lease_keeper) {
         why = "the daemon that had got it is no more, and the one that is there now knows of none";
       } else if (!TRY(is_up_inside(*name, chain.interface, stop))) {

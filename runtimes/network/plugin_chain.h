@@ -26,7 +26,7 @@ struct PluginChain {
   std::string version{};               ///< of CNI, that all speak; "" for not asked yet
   std::vector<json::Value> plugins{};  ///< configurations, each with "type"
   std::vector<json::Value> results{};  ///< of those that were added, in their order
-  /// Who keeps its lease, as dhcp_daemon tells it; "" for an address that is no DHCP server's.
+  /// Who keeps its lease (dhcp_daemon.h); "" for an address that is no DHCP server's.
   std::string lease_keeper{};
   /// The bridge, or the interface of the node, that its job has named; of neither "", and of chains
   /// that an older agent has kept.

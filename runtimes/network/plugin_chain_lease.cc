@@ -105,7 +105,7 @@ Result<> ChainRunner::del_first(const PluginChain& chain, const json::Value* bef
                                 const system::Path& netns, const system::Stop& stop) const {
   PluginChain rest = chain;
   if (is_leased(chain)) {
-    if (!chain.lease_keeper.empty()) {
+    if (!chain.lease_keeper.empty() && chain.lease_keeper != kNobody) {
       give_lease_back(chain, netns, stop);
     }
     // It gives nothing back: the plugin would ask the daemon once more, which may not be there.
@@ -126,6 +126,10 @@ Result<json::Value> ChainRunner::lease_again(const std::string& container,
   const std::string keeper = TRY(dhcp_daemon(dhcp_socket_));
   if (keeper == chain.lease_keeper) {
     give_lease_back(chain, netns, stop);
+    // The daemon sets the interface up before it asks, and leaves it so where no server answers:
+    // nothing else would tell at the next look that nobody keeps the lease.
+    chain.lease_keeper = kNobody;
+    TRY(keep(chain));
   }
   const json::Value lease = TRY(call_lease("ADD", chain, netns, stop));
   const json::Value before = chain.results.front();

@@ -1,4 +1,7 @@
 // Addresses of a real DHCP server, by the real plugin and its daemon.
+#include <chrono>
+#include <thread>
+
 #include "fakes/dhcp_network.h"
 #include "networks_fixture.h"
 
@@ -105,6 +108,30 @@ TEST_F(DhcpTest, AnInterfaceThatIsDownBecauseItsLeaseHasRunOutComesBackWithItsRo
   ASSERT_TRUE(networks_->lease_again(container("web-1"), "eth0", stop_));
   EXPECT_EQ(why_lost(), "");
   EXPECT_THAT(routes("web-1"), HasSubstr("default via 10.83.0.1 dev eth0"));
+}
+
+/// The daemon sets the interface up before it asks: it looked renewed, and nobody asked again.
+TEST_F(DhcpTest, ALeaseThatHasRunOutIsLostUntilAServerAnswers) {
+  ASSERT_TRUE(attach("web-1", leased_));
+  dhcp_->end_server();
+  inside("web-1", {"ip", "link", "set", "eth0", "down"});
+  system::Stop unanswered;
+  std::thread asking(
+      [&] { EXPECT_FALSE(networks_->lease_again(container("web-1"), "eth0", unanswered)); });
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto is_up = [this] { return !inside("web-1", {"ip", "link", "show", "up"}).empty(); };
+  inside("web-1", {"ip", "link", "set", "lo", "down"});
+  while (!is_up() && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(is_up());
+  unanswered.request();
+  asking.join();
+  EXPECT_THAT(why_lost(), HasSubstr("no DHCP server has answered since"));
+  dhcp_->serve("10.83.0.50", "10.83.0.50", "10.83.0.1");
+  const auto again = networks_->lease_again(container("web-1"), "eth0", stop_);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(why_lost(), "");
 }
 
 TEST_F(DhcpTest, AnotherAddressOfTheServersIsTheInterfacesAndThatOfItsPorts) {
