@@ -1,15 +1,19 @@
 #include "runtimes/root_snapshots.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -17,6 +21,7 @@
 #include "agent/system/child.h"
 #include "agent/system/clock.h"
 #include "agent/system/crash_point.h"
+#include "agent/system/disk_space.h"
 #include "runtimes/user_view.h"
 #include "runtimes/volumes/volume.h"
 
@@ -26,6 +31,8 @@ namespace {
 /// A terabyte of changes at 100 MB/s takes three hours; whoever wants it sooner gives the job a
 /// deadline.
 constexpr std::chrono::hours kCopyTime{24};
+/// As much of a disk is kept for records unless the node says otherwise (journal.reserve_mib).
+constexpr std::uint64_t kLeftToOthers = std::uint64_t{64} << 20U;
 constexpr const char* kRecord = "snapshot.json";
 constexpr const char* kUpper = "upper";
 constexpr const char* kHeld = "held";
@@ -86,6 +93,37 @@ Result<> copy_tree(const Path& from, const Path& to, const Stop& stop) {
   return {};
 }
 
+/// By a program: whoever runs in there makes folders as deep as he likes.
+Result<std::uint64_t> disk_usage_of(const Path& folder, const Stop& stop) {
+  system::RunOptions options;
+  options.child.dies_with_parent = true;
+  options.timeout = kCopyTime;
+  // It ends with an error where a file has gone meanwhile, and tells the sum all the same.
+  const system::Output said =
+      TRY(system::run({"du", "-s", "-B", "1", "--", folder.native()}, stop, options));
+  std::uint64_t bytes = 0;
+  const auto [end, error] =
+      std::from_chars(said.out.data(), said.out.data() + said.out.size(), bytes);
+  return error == std::errc() ? Result<std::uint64_t>(bytes)
+                              : fail(Code::broken, "du: {}", said.last_line());
+}
+
+/// What cp takes until the disk is full nobody else on it has: the journal, logs, other containers.
+/// Where blocks are shared it takes none, and nobody can tell before.
+Result<> check_room(const Path& from, const Path& folder, const Stop& stop) {
+  struct statfs found {};
+  if (::statfs(folder.c_str(), &found) == 0 &&
+      (found.f_type == BTRFS_SUPER_MAGIC || found.f_type == XFS_SUPER_MAGIC)) {
+    return {};
+  }
+  const system::DiskSpace disk = TRY(system::disk_space(folder));
+  const std::uint64_t needed = TRY(disk_usage_of(from, stop));
+  return needed + kLeftToOthers <= disk.free
+             ? Result<>()
+             : fail(Code::unavailable, "its changes take {} MiB, and the disk has {} MiB left",
+                    needed >> 20U, disk.free >> 20U);
+}
+
 /// So that a name stands for what it says also after a power cut.
 Result<> sync_all_of(const Path& folder) {
   const system::UniqueFd opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -110,8 +148,9 @@ Result<> RootSnapshots::take_snapshot(const Container& container, const std::str
   TRY(clear_away(container, stop).context(what));
   if (stands(all / name)) {
     const KeptRoot kept = TRY(read_kept(all / name).context(what));
+    // One of this very job may not have come to say that the root comes from it.
     return kept.job == job.str()
-               ? Result<>()
+               ? system::write_atomically(all / kCurrent, name, 0600)
                : fail(Code::conflict, "{}: there is one of that name already", what);
   }
   const Path taking = all / kTaking;
@@ -139,6 +178,7 @@ Result<> RootSnapshots::copy_held(const Container& container, const Path& folder
   if (before == Status::stopping || before == Status::unknown) {
     return fail(Code::conflict, "it is {}", to_string(before));
   }
+  TRY(check_room(upper_of(container), folder, stop));
   const bool runs = before == Status::running;
   if (runs) {
     // Written before: whoever finds it lets the program go on.
@@ -206,17 +246,19 @@ Result<std::optional<Exit>> RootSnapshots::roll_back(const Container& container,
                 what, container.spec.image);
   }
   const Status before = TRY(status_of(container, stop).context(what));
-  if (before == Status::created) {
-    return std::optional<Exit>();  // its program has never run, and so has changed nothing
-  }
   const Path changes = all / kRollingBack;
   std::optional<Exit> ended;
   const auto roll = [&]() -> Result<> {
     // Copied while it runs still, so that it is down for no longer than it has to.
     TRY(system::make_folders(changes, 0700));
+    TRY(check_room(all / name / kUpper, changes, stop));
     TRY(copy_tree(all / name / kUpper, changes / kUpper, stop));
     TRY(sync_all_of(changes));
-    if (before != Status::stopped) {
+    if (before == Status::created) {
+      // It has the root mounted, and may have run before: a start that failed leaves it so. Whoever
+      // starts it makes it anew.
+      TRY(runtime_.remove(container, true, stop));
+    } else if (before != Status::stopped) {
       ended = TRY(runtime_.stop(container, SIGKILL, std::chrono::milliseconds(0), stop));
     }
     TRY(put_in_place(container, changes / kUpper, stop));
@@ -262,6 +304,12 @@ Result<> RootSnapshots::remove_snapshot(const Container& container, const std::s
   const Path all = layout_.snapshots(container.name);
   TRY(clear_away(container, stop).context(what));
   if (stands(all / name)) {
+    if (current_in(all) == name) {
+      // One of that name that is taken later is another one.
+      const Result<KeptRoot> kept = read_kept(all / name);
+      const std::string parent = kept ? kept->snapshot.parent : "";
+      TRY(system::write_atomically(all / kCurrent, parent, 0600).context(what));
+    }
     // Away at once; then there is no half of it that anybody could take for a whole one.
     TRY(rename_to(all / name, all / kGoing).context(what));
     TRY(clear_away(container, stop).context(what));
@@ -290,10 +338,11 @@ Result<std::vector<Snapshot>> RootSnapshots::list_snapshots(const Container& con
   std::sort(snapshots.begin(), snapshots.end(), [](const Snapshot& one, const Snapshot& other) {
     return std::tie(one.taken_at, one.name) < std::tie(other.taken_at, other.name);
   });
-  for (Snapshot& snapshot : snapshots) {
-    if (std::none_of(snapshots.begin(), snapshots.end(),
-                     [&](const Snapshot& one) { return one.name == snapshot.parent; })) {
-      snapshot.parent.clear();
+  for (auto snapshot = snapshots.begin(); snapshot != snapshots.end(); ++snapshot) {
+    // What is newer has the name of one that is gone.
+    if (std::none_of(snapshots.begin(), snapshot,
+                     [&](const Snapshot& one) { return one.name == snapshot->parent; })) {
+      snapshot->parent.clear();
     }
   }
   return snapshots;

@@ -37,8 +37,8 @@ class RootSnapshots final : public Snapshots {
                          const Stop& stop) override;
   Result<bool> has_taken(const Container& container, const std::string& name, const JobId& job,
                          const Stop& stop) override;
-  /// Leaves the root unmounted: whoever starts the program next mounts it. `conflict` for one of
-  /// another image's root.
+  /// Leaves the root unmounted, and one that was not started unmade: whoever starts it next does
+  /// both. `conflict` for one of another image's root.
   Result<std::optional<Exit>> roll_back(const Container& container, const std::string& name,
                                         const Stop& stop) override;
   Result<> remove_snapshot(const Container& container, const std::string& name,

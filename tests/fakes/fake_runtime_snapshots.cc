@@ -50,14 +50,15 @@ Result<bool> FakeRuntime::has_taken(const runtimes::Container& container, const 
 Result<std::optional<Exit>> FakeRuntime::roll_back(const runtimes::Container& container,
                                                    const std::string& name, const Stop& stop) {
   return perform("roll_back", stop, [&]() -> Result<std::optional<Exit>> {
-    runtimes::State* state = TRY(find(container));
+    const Result<runtimes::State*> found = find(container);
     for (Kept& kept : snapshots_[container.name.str()]) {
       kept.snapshot.newest = kept.snapshot.name == name;
       if (kept.snapshot.newest) {
         limits_[container.name.str()] = kept.limits;
       }
     }
-    if (state->status != Status::running && state->status != Status::paused) {
+    runtimes::State* const state = found.value_or(nullptr);
+    if (state == nullptr || (state->status != Status::running && state->status != Status::paused)) {
       return std::optional<Exit>();
     }
     constexpr int kKilled = 137;
@@ -77,16 +78,14 @@ Result<> FakeRuntime::remove_snapshot(const runtimes::Container& container, cons
 }
 
 Result<Resources> FakeRuntime::limits(const runtimes::Container& container, const Stop& stop) {
-  return perform("limits", stop, [&]() -> Result<Resources> {
-    TRY(find(container));
-    return limits_[container.name.str()];
-  });
+  return perform("limits", stop,
+                 [&]() -> Result<Resources> { return limits_[container.name.str()]; });
 }
 
 Result<std::vector<runtimes::Snapshot>> FakeRuntime::list_snapshots(
     const runtimes::Container& container, const Stop& stop) {
   return perform("list_snapshots", stop, [&]() -> Result<std::vector<runtimes::Snapshot>> {
-    TRY(find(container));
+    // Also of one that a reboot has taken away.
     std::vector<runtimes::Snapshot> all;
     for (const Kept& kept : snapshots_[container.name.str()]) {
       all.push_back(kept.snapshot);

@@ -2,6 +2,7 @@
 #include "runtimes/root_snapshots.h"
 
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -161,6 +162,34 @@ TEST_F(RootSnapshotsTest, AreListedWithWhereTheyComeFrom) {
   EXPECT_EQ(snapshots_.roll_back(web_, "one", never_).error().code, Code::not_found);
 }
 
+TEST_F(RootSnapshotsTest, OneThatIsTakenWithTheNameOfOneThatIsGoneComesFromThatOneNoMore) {
+  start();
+  ASSERT_TRUE(take("one"));
+  ASSERT_TRUE(take("two"));
+  ASSERT_TRUE(snapshots_.remove_snapshot(web_, "two", never_));
+  EXPECT_TRUE(snapshots_.list_snapshots(web_, never_).value()[0].newest) << "as before";
+  ASSERT_TRUE(take("two"));
+  ASSERT_TRUE(snapshots_.remove_snapshot(web_, "one", never_));
+  ASSERT_TRUE(take("one"));
+  const auto found = snapshots_.list_snapshots(web_, never_).value();
+  ASSERT_EQ(names(), (std::vector<std::string>{"two", "one"}));
+  EXPECT_EQ(found[0].parent, "");
+  EXPECT_EQ(found[1].parent, "two");
+}
+
+TEST_F(RootSnapshotsTest, OneThatTheDiskHasNoRoomForLeavesTheDiskToOthers) {
+  start();
+  ASSERT_TRUE(system::make_folders(all()));
+  ASSERT_EQ(::mount("tmpfs", all().c_str(), "tmpfs", 0, "size=1m"), 0);
+  std::ofstream(root() / "large") << std::string(3U << 20U, 'x');
+  const auto taken = take("one");
+  EXPECT_EQ(::umount(all().c_str()), 0);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, Code::unavailable);
+  EXPECT_THAT(taken.error().message, HasSubstr(" MiB, and the disk has 0 MiB left"));
+  EXPECT_EQ(status(), Status::running);
+}
+
 TEST_F(RootSnapshotsTest, AreFoundByTheirJob) {
   ASSERT_TRUE(take("one", "j2"));
   ASSERT_TRUE(take("one", "j2")) << "this very job has taken it";
@@ -175,6 +204,22 @@ TEST_F(RootSnapshotsTest, OneThatIsPausedStaysSo) {
   ASSERT_TRUE(runtime_.pause(web_, never_));
   ASSERT_TRUE(take("one"));
   EXPECT_EQ(status(), Status::paused);
+}
+
+/// A start that failed, perhaps because of what its program has done to its root, leaves it so.
+TEST_F(RootSnapshotsTest, ARollbackOfWhatWasMadeAndNotStartedBringsBackItsFiles) {
+  start();
+  ASSERT_TRUE(take("one"));
+  std::ofstream(root() / "etc/motd") << "spoiled";
+  ASSERT_TRUE(runtime_.stop(web_, SIGKILL, std::chrono::milliseconds(0), never_));
+  ASSERT_TRUE(runtime_.remove(web_, false, never_));
+  ASSERT_TRUE(runtime_.create(web_, never_));
+  const auto ended = snapshots_.roll_back(web_, "one", never_);
+  ASSERT_TRUE(ended) << to_text(ended.error());
+  EXPECT_FALSE(*ended);
+  EXPECT_FALSE(runtime_.has("web-1")) << "it was made with that root";
+  mount();
+  EXPECT_EQ(text_of(root() / "etc/motd"), "image");
 }
 
 TEST_F(RootSnapshotsTest, OneThatFailsGivesBackItsRoomAndLetsTheProgramGoOn) {

@@ -33,8 +33,12 @@ Result<bool> look_before_rollback(Work& work, const Target& target, runtimes::Sn
       return fail(Code::not_found, "container {} has no snapshot {}; it has {}", target.row.name,
                   wanted, names.empty() ? "none" : names);
     }
-    const runtimes::State now = TRY(target.runtime->state(target.container(), work.stop()));
-    return json::Value(json::Object{{"running", is_up(now.status)}});
+    const Result<runtimes::State> now = target.runtime->state(target.container(), work.stop());
+    // Of what is stopped runc and crun know nothing any more after a reboot.
+    if (!now && now.error().code != Code::not_found) {
+      return Failure(now.error());
+    }
+    return json::Value(json::Object{{"running", now && is_up(now->status)}});
   };
   const json::Value found = TRY(work.once(step));
   return found.at("running").boolean_or(false);

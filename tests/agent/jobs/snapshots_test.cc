@@ -132,6 +132,17 @@ TEST_F(SnapshotsTest, ARollbackOfWhatIsStoppedLeavesItSo) {
   EXPECT_THAT(told("container", "web-1"), ElementsAre("rolled_back"));
 }
 
+TEST_F(SnapshotsTest, ARollbackOfWhatIsStoppedIsDoneAlsoAfterAReboot) {
+  run(run_job("j1", "web-1"));
+  take("j2", "one");
+  run(job("j3", "container.stop", "web-1"));
+  runtime_.forget("web-1");
+  const JobRow row = run(rollback("j4", "one"));
+  EXPECT_EQ(row.state, JobState::succeeded) << row.result;
+  EXPECT_EQ(status(), Status::stopped);
+  EXPECT_TRUE(record().snapshots.front().newest);
+}
+
 TEST_F(SnapshotsTest, ARollbackToWhatIsNotThereEndsNothingAndNamesWhatIs) {
   run(run_job("j1", "web-1"));
   take("j2", "one");

@@ -74,6 +74,15 @@ TEST_P(ConformanceSnapshots, ARollbackEndsTheProgramAndTheNextOneFindsTheRootAsI
   const auto again = next->snapshots()->roll_back(made, "first", never_);
   ASSERT_TRUE(again) << to_text(again.error());
   EXPECT_FALSE(*again) << "nothing ran";
+  // Of one that is made again and was not started, with its root as it was then.
+  mount(made);
+  ASSERT_TRUE(next->remove(made, false, never_));
+  ASSERT_TRUE(next->create(made, never_));
+  std::ofstream(root(made) / "go") << "";
+  const auto unmade = next->snapshots()->roll_back(made, "first", never_);
+  ASSERT_TRUE(unmade) << to_text(unmade.error());
+  mount(made);
+  EXPECT_EQ(text_in(made, "go"), "(none)");
   ASSERT_TRUE(next->snapshots()->remove_snapshot(made, "first", never_));
   EXPECT_TRUE(next->snapshots()->list_snapshots(made, never_).value().empty());
 }
