@@ -14,6 +14,17 @@ namespace {
 /// Threads that ask: a node's probes are short, and those that hang wait for nothing but a timeout.
 constexpr std::size_t kAskers = 4;
 
+/// Whether a job runs that freezes its program, as while its root is copied: that one answers
+/// nobody, and has not failed for it.
+bool is_held_still(Journal& journal, const std::string& name) {
+  const Result<std::vector<JobRow>> jobs = journal.unfinished();
+  return jobs && std::any_of(jobs->begin(), jobs->end(), [&name](const JobRow& job) {
+           return job.target == name && job.state == JobState::running &&
+                  (job.verb == to_string(Verb::container_snapshot) ||
+                   job.verb == to_string(Verb::container_checkpoint));
+         });
+}
+
 }  // namespace
 
 Prober::Prober(system::Loop& loop, Books& books, Intake& intake, system::Clock& clock,
@@ -52,6 +63,13 @@ void Prober::hear(const Event& event) {
     }
     name = found->second;
     stopping_.erase(found);
+  } else if (event.kind == "network") {
+    // Another lease: it is asked at another address from here on.
+    const json::Value* const container = event.data.find("container");
+    if (event.what != "restored" || container == nullptr || !event.data.find("address")) {
+      return;
+    }
+    name = container->string_or("");
   } else if (event.kind != "container") {
     return;
   } else if (event.what == "gone") {
@@ -131,8 +149,13 @@ void Prober::ask(const std::string& name, std::size_t number) {
       probe.spec.timeout,
       [spec = probe.spec, record = probed.record, runtime = probed.runtime](
           const system::Stop& stop) { return ask_probe(spec, *record, *runtime, stop); },
-      [this, name, number, asked_at = clock_.now()](const Finding& finding) {
-        take(name, number, finding);
+      [this, name, number, asked_at = clock_.now(),
+       held = is_held_still(books_.journal(), name)](const Finding& finding) {
+        const bool is_unasked = finding.what == Finding::What::failure &&
+                                (held || is_held_still(books_.journal(), name));
+        take(name, number,
+             is_unasked ? Finding{Finding::What::unasked, "a job holds its program still"}
+                        : finding);
         Probe& asked = probed_.at(name).probes.at(number);
         // Unless the container is unhealthy by now, and asked no more.
         if (std::exchange(asked.asked, 0) != 0) {

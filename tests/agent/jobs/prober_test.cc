@@ -189,6 +189,25 @@ TEST_F(ProberTest, WhatTheNodeCannotAskSaysNothingOfTheContainer) {
   EXPECT_THAT(told_of_it(), Contains("unhealthy")) << "a program that is not there has failed";
 }
 
+/// A snapshot of a large root takes long, and ended the program that it had kept.
+TEST_F(ProberTest, WhatIsHeldStillForASnapshotHasNotFailed) {
+  runtime_.set_capabilities({.restartable = true, .no_snapshots = ""});
+  run_probed(exec(), {{"failures", 1}});
+  submit_paused(job("j2", "container.snapshot", "web-1", {{"snapshot", "one"}}), "take_snapshot",
+                FakeRuntime::Hold::before_deed);
+  clock_.advance(10s);
+  while (probe().at("at").is_null()) {
+    loop_->turn(10ms);
+  }
+  EXPECT_TRUE(probe().at("ok").is_null());
+  EXPECT_EQ(message(), "a job holds its program still");
+  runtime_.let_go();
+  settle();
+  ASSERT_EQ(status("web-1"), Status::running);
+  ask_once();
+  EXPECT_THAT(told_of_it(), Contains("unhealthy")) << "and has now";
+}
+
 TEST_F(ProberTest, OneThatTakesTooLongHasFailed) {
   run_probed(exec(), {{"failures", 1}});
   runtime_.hold_next("exec", FakeRuntime::Hold::before_deed);
@@ -256,6 +275,29 @@ TEST_F(ProberTest, TcpIsContentWithAConnection) {
   const InnerListener silent(inside(), 8080);
   ask_once();
   EXPECT_TRUE(probe().at("ok").boolean_or(false)) << message();
+}
+
+TEST_F(ProberTest, OneThatHasAnotherLeaseIsAskedAtItsNewAddress) {
+  run_probed(tcp());
+  ask_once();
+  EXPECT_THAT(message(), HasSubstr("connect to 127.0.0.1 "));
+  ContainerRow changed = row("web-1");
+  ContainerRecord leased = record();
+  runtimes::Attachment attachment{};
+  attachment.interface = "eth0";
+  attachment.address = "127.0.0.9/8";
+  leased.interfaces = {attachment};
+  changed.container = json::write(to_json(leased));
+  ASSERT_TRUE(journal_->put_container(changed));
+  ASSERT_TRUE(books_->tell(Event{
+      .kind = "network",
+      .object = "vmbr0",
+      .what = "restored",
+      .data = {{"container", "web-1"}, {"state", "lease"}, {"address", attachment.address}}}));
+  books_->commit();
+  settle();
+  ask_once();
+  EXPECT_THAT(message(), HasSubstr("connect to 127.0.0.9 "));
 }
 
 TEST_F(ProberTest, OnlyARunningContainerIsAsked) {
