@@ -311,8 +311,12 @@ Result<runtimes::Attachment> Provision::attach(const NetworkSpec& spec, bool ren
   Step step{.name = "network.attach", .subject = spec.interface, .again = again};
   step.act = [&]() -> Result<json::Value> {
     TRY(require_bridge(spec));
-    const runtimes::Attachment attachment = TRY(node_.networks.attach(
-        container.name, container.job, spec, given, work_.stop(), gateways_beside(spec)));
+    const auto plug_in = [&] {
+      return node_.networks.attach(container.name, container.job, spec, given, work_.stop(),
+                                   gateways_beside(spec));
+    };
+    // A server may be silent for a minute, to as many as there are workers.
+    const runtimes::Attachment attachment = TRY(spec.dhcp ? work_.rest_while(plug_in) : plug_in());
     return runtimes::to_json(attachment);
   };
   // What a plugin had begun cannot be told from what it has finished.

@@ -1,7 +1,10 @@
 // What jobs and admins do to the node's own rules: addresses that are taken, and ports of
 // containers that a flush has taken from the kernel.
 #include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -169,6 +172,47 @@ TEST_F(NetworkRulesTest, ALeaseThatNobodyRenewsIsToldAndAskedForAgainUntilItsCon
   EXPECT_TRUE(leaves_nothing("web-1"));
   look();
   EXPECT_EQ(leases_.lost(), 0U);
+}
+
+/// After an outage all containers that start again ask a server that is not there yet.
+TEST_F(NetworkRulesTest, WhoWaitsForADhcpServerTakesNoWorkersPlace) {
+  ASSERT_EQ(ensure("j1", "apps", {{"address", "10.84.0.1/24"}}).state, JobState::succeeded);
+  std::filesystem::create_directories(layout_.run);
+  system::UniqueFd silent(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  layout_.dhcp_socket().native().copy(static_cast<char*>(address.sun_path),
+                                      sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(silent.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(silent.get(), 100), 0);
+  ASSERT_EQ(workers_, 2U);
+  const std::vector<std::string> waiting = {"web-1", "web-2"};
+  for (const std::string& name : waiting) {
+    json::Object request = run_job("run-" + name, name);
+    request.set("attempts", std::int64_t{1});
+    request.find("spec")->object()->set(
+        "networks",
+        json::parse(R"([{"interface":"eth0","bridge":"apps","address":"dhcp"}])").value());
+    ASSERT_EQ(submit(request).kind, "job.accepted");
+  }
+  // The plugins have come to their daemon, in whose place nobody answers.
+  const auto plugged = [] {
+    const std::string lines = run_words({"ip", "-o", "link", "show", "master", "apps"});
+    return static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n'));
+  };
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (plugged() < waiting.size() && std::chrono::steady_clock::now() < limit) {
+    loop_->turn(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(plugged(), waiting.size());
+  EXPECT_EQ(run(run_job("j2", "web-3")).state, JobState::succeeded);
+  for (const std::string& name : waiting) {
+    EXPECT_EQ(journal_->job("run-" + name).value()->state, JobState::running);
+  }
+  silent.reset();
+  for (const std::string& name : waiting) {
+    EXPECT_EQ(await("run-" + name).state, JobState::failed);
+  }
 }
 
 }  // namespace
