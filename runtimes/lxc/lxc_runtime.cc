@@ -226,8 +226,8 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
   if (!container.spec.log.driver.empty()) {
     argv.emplace_back("--journal");
   }
-  const auto started = system::run_ok(argv, stop, options);
-  if (started) {
+  const Result<system::Output> started = system::run(argv, stop, options);
+  if (started && started->ending.code == 0) {
     return {};
   }
   // Cancelled in the middle it may have come up nevertheless.
@@ -236,7 +236,8 @@ Result<> LxcRuntime::start(const Container& container, const Stop& stop) {
       state && state->status != Status::created && state->status != Status::stopped) {
     [[maybe_unused]] const Result<> ended = end(container, *state, SIGKILL, milliseconds(0), never);
   }
-  return Failure(Error(started.error()).context(what));
+  return started ? fail(Code::broken, "{}: {}", what, started->last_line())
+                 : Failure(Error(started.error()).context(what));
 }
 
 Result<> LxcRuntime::kill(const Container& container, int signal, const Stop& stop) {

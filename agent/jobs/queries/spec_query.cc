@@ -121,8 +121,8 @@ Result<runtimes::Image> look_at_image(const Node& node, const SpecQuestion& ques
                     reference)
              : fail(Code::not_found,
                     "image {} is not on this node yet, and so its program and its users are not "
-                    "known: image.pull {} first",
-                    reference, reference);
+                    "known: pull it before (image.pull)",
+                    reference);
 }
 
 /// The folder in which its users stand, as nothing is mounted for a look: of its layers the highest
