@@ -1,18 +1,21 @@
 #include "runtimes/images/template_layout.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "agent/core/json.h"
 #include "agent/system/child.h"
+#include "agent/system/disk_space.h"
 #include "agent/system/pipe.h"
 #include "proxmox/file_digest.h"
 #include "runtimes/images/oci_layout.h"
@@ -42,6 +45,9 @@ constexpr Format kNotCompressed{"", "cat", "coreutils"};
 /// Where a tar's first header says what it is (POSIX ustar; GNU tar begins the same way).
 constexpr off_t kMagicAt = 257;
 constexpr std::string_view kMagic = "ustar";
+
+/// Room for the tar is room for what is unpacked of it, too.
+constexpr std::uint64_t kTarAndFiles = 2;
 
 constexpr std::size_t kMostSaid = 4096;  ///< of what a program complains of
 
@@ -96,6 +102,14 @@ Error failure_of(const Format& format, std::string_view complaint) {
                {}};
 }
 
+Error lacks_room(std::uint64_t bytes) {
+  return Error{Code::unavailable,
+               fmt::format("its tar is larger than {} MiB, half of what the disk has left: remove "
+                           "images (drover image prune)",
+                           bytes >> 20U),
+               {}};
+}
+
 Result<> decompress(const UniqueFd& file, const Path& tar, const SkopeoOptions& options,
                     const system::Stop& stop) {
   const UniqueFd target(open(tar.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -112,6 +126,10 @@ Result<> decompress(const UniqueFd& file, const Path& tar, const SkopeoOptions& 
   system::ChildOptions child;
   // Its thread waits for it.
   child.dies_with_parent = true;
+  // A file of a few MiB may stand for any number of zeros, for which others would have no disk.
+  const system::DiskSpace disk = TRY(system::disk_space(tar.parent_path()));
+  const rlimit most{disk.free / kTarAndFiles, disk.free / kTarAndFiles};
+  child.before_exec = [&most] { return setrlimit(RLIMIT_FSIZE, &most) == 0; };
   child.descriptors = {{file.get(), 0}, {target.get(), 1}, {complaints.write.get(), 2}};
   Result<system::Child> started = system::Child::start(argv, child);
   if (!started) {
@@ -134,6 +152,9 @@ Result<> decompress(const UniqueFd& file, const Path& tar, const SkopeoOptions& 
   }
   if (!ended) {
     return Failure(ended.error());
+  }
+  if (ended->signal == SIGXFSZ || said.find("ile too large") != std::string::npos) {
+    return Failure(lacks_room(most.rlim_cur));
   }
   if (ended->code != 0) {
     std::replace(said.begin(), said.end(), '\n', ' ');

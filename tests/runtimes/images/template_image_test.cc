@@ -1,4 +1,5 @@
 // Images of templates of Proxmox, which are tar files of whole roots: by the real programs.
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -134,6 +135,21 @@ TEST_F(TemplateImageTest, NothingOfItReachesOutsideOfItsRoot) {
   // umoci refuses the whole for its hard link.
   EXPECT_FALSE(image);
   EXPECT_THAT(roots(), IsEmpty());
+}
+
+/// A few KiB of zeros, compressed, are any number of them.
+TEST_F(TemplateImageTest, OneWhoseTarIsLargerThanTheDiskLeavesTheDiskToOthers) {
+  std::filesystem::create_directories(layout_.images());
+  TarLayer tar;
+  tar.add({.name = "zeros", .content = std::string(std::size_t{6} << 20U, '\0')});
+  for (const std::string program : {"cat", "gzip", "xz", "zstd", "bzip2"}) {
+    const std::string reference = write(tar, "zeros." + program, program);
+    ASSERT_EQ(::mount("tmpfs", layout_.images().c_str(), "tmpfs", 0, "size=8m"), 0);
+    const Error full = refusal(reference);
+    EXPECT_EQ(::umount2(layout_.images().c_str(), MNT_DETACH), 0);
+    EXPECT_EQ(full.code, Code::unavailable) << program;
+    EXPECT_THAT(full.message, HasSubstr("half of what the disk has left")) << program;
+  }
 }
 
 TEST_F(TemplateImageTest, WhatIsNoTemplateIsRefusedByWhatIsWrongWithIt) {
