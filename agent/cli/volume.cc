@@ -32,8 +32,8 @@ void add_create_volume(CLI::App& group, Action& action) {
            arguments);
   command
       ->add_option("--storage", arguments->options.storage,
-                   "local-folder, local-image, local-xfs, local-btrfs or a storage of Proxmox "
-                   "(default: the node's)")
+                   "local-folder, local-image, local-xfs, local-btrfs, local-thin or a storage of "
+                   "Proxmox (default: the node's)")
       ->type_name("STORAGE");
 }
 

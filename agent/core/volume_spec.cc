@@ -53,7 +53,7 @@ VolumeSpec read_volume(const json::Value& value, std::string pointer, Faults& fa
 
 bool is_local_storage(std::string_view storage) {
   return storage == "local-folder" || storage == "local-image" || storage == "local-xfs" ||
-         storage == "local-btrfs";
+         storage == "local-btrfs" || storage == "local-thin";
 }
 
 std::vector<VolumeSpec> read_volumes(Fields& fields, Faults& faults) {

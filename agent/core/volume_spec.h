@@ -11,7 +11,7 @@
 namespace drover {
 
 /// Whether the storage is one that this node makes itself: "local-folder", "local-image",
-/// "local-xfs" or "local-btrfs"; others are Proxmox's.
+/// "local-xfs", "local-btrfs" or "local-thin"; others are Proxmox's.
 bool is_local_storage(std::string_view storage);
 
 inline constexpr std::int64_t kMostVolumeMib = std::int64_t{1} << 30;

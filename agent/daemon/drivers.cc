@@ -62,13 +62,14 @@ std::uint64_t guest_log_bytes(const Config& config) {
 
 }  // namespace
 
-Drivers::Drivers(const Config& config, runtimes::Layout layout)
+Drivers::Drivers(const Config& config, runtimes::Layout layout, system::Clock& clock)
     : config_(config),
       layout_(layout),
       local_volumes_(layout),
       local_images_(layout),
       xfs_images_(layout, runtimes::kXfsImages),
       btrfs_volumes_(layout),
+      thin_volumes_(config.storage.thin_group, config.storage.thin_pool, clock),
       networks_(layout, network_options(config)),
       images_(layout, skopeo_options(config.images)) {}
 
@@ -76,7 +77,7 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   runtimes::Layout layout;
   layout.state = config.runtime.state_folder;
   layout.run = config.runtime.run_folder;
-  std::unique_ptr<Drivers> drivers(new Drivers(config, layout));
+  std::unique_ptr<Drivers> drivers(new Drivers(config, layout, clock));
   std::string name = TRY(doctor::node_name(config));
   if (config.proxmox.enabled) {
     TRY(drivers->connect_proxmox(clock));
@@ -93,7 +94,8 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
       drivers->templates_.get(), drivers->vnets_.get(), drivers->leases_.get(),
       drivers->storages_.get(), drivers->links_.get()});
   drivers->node_->other_volumes = {{"local-xfs", &drivers->xfs_images_},
-                                   {"local-btrfs", &drivers->btrfs_volumes_}};
+                                   {"local-btrfs", &drivers->btrfs_volumes_},
+                                   {"local-thin", &drivers->thin_volumes_}};
   return drivers;
 }
 

@@ -20,6 +20,7 @@
 #include "runtimes/volumes/btrfs_volumes.h"
 #include "runtimes/volumes/local_images.h"
 #include "runtimes/volumes/local_volumes.h"
+#include "runtimes/volumes/thin_volumes.h"
 
 namespace drover::daemon {
 
@@ -37,7 +38,7 @@ class Drivers {
   const std::string& proxmox_node() const { return client_->node(); }
 
  private:
-  Drivers(const Config& config, runtimes::Layout layout);
+  Drivers(const Config& config, runtimes::Layout layout, system::Clock& clock);
   Result<> connect_proxmox(system::Clock& clock);
   void add_runtimes(system::Clock& clock);
 
@@ -59,6 +60,7 @@ class Drivers {
   runtimes::LocalImages local_images_;
   runtimes::LocalImages xfs_images_;
   runtimes::BtrfsVolumes btrfs_volumes_;
+  runtimes::ThinVolumes thin_volumes_;
   runtimes::Networks networks_;
   runtimes::ImageStore images_;
   std::vector<std::unique_ptr<runtimes::Runtime>> runtimes_;

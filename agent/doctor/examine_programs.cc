@@ -144,6 +144,11 @@ std::vector<Finding> examine_programs(const Config& config) {
     findings.push_back(
         examine({"btrfs", "btrfs-progs", "which the default storage needs"}, folders));
   }
+  if (!config.storage.thin_pool.empty()) {
+    findings.push_back(examine({"lvcreate", "lvm2", "which storage.thin_pool needs"}, folders));
+    findings.push_back(examine(
+        {"thin_check", "thin-provisioning-tools", "which storage.thin_pool needs"}, folders));
+  }
   for (const auto& [plugin, purpose] : kPlugins) {
     findings.push_back(
         examine({plugin, "containernetworking-plugins", purpose}, config.network.plugin_folders));

@@ -69,6 +69,7 @@ Result<> check_gateways(const std::vector<NetworkSpec>& networks) {
 Result<> check_size(const runtimes::VolumeSource& source, std::uint64_t size_mib,
                     const std::string& what) {
   TRY(source.usable().context(what));
+  TRY(source.has_room().context(what));
   const std::uint64_t least = source.least_mib();
   if (least == 0 && size_mib != 0) {
     return fail(Code::refused,
@@ -199,7 +200,7 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
     TRY(check_storage(node, request.options.storage, what));
     return check_size(*source, request.options.size_mib, what);
   }
-  if (request.verb != Verb::volume_resize) {
+  if (request.verb != Verb::volume_resize && request.verb != Verb::volume_snapshot) {
     return {};
   }
   const std::optional<VolumeRow> row = TRY(journal.volume(request.target));
@@ -207,7 +208,11 @@ Result<> admit_volume(const Node& node, Journal& journal, const JobRequest& requ
   if (!volume) {
     return {};  // it may be made, by a job that waits, before this one begins
   }
-  return check_grows(node, *volume, what);
+  if (request.verb == Verb::volume_resize) {
+    return check_grows(node, *volume, what);
+  }
+  const Result<runtimes::VolumeSource*> source = node.volumes(row->storage);
+  return source ? (*source)->has_room().context(what) : Result<>();
 }
 
 RuntimeKind choose_runtime(const Node& node, const std::string& name, const ContainerSpec& spec) {

@@ -2,6 +2,7 @@
 
 #include "agent/system/child.h"
 #include "runtimes/volumes/subvolume.h"
+#include "runtimes/volumes/thin_volumes.h"
 #include "runtimes/volumes/volume.h"
 
 namespace drover::runtimes {
@@ -18,7 +19,8 @@ std::vector<std::string> copying(const Volume& from, const Volume& to) {
       return {"cp", "-a", "--reflink=auto", "--", (from.path / ".").native(), to.path.native()};
     case VolumeKind::image:
       return {"cp", "--reflink=auto", "--sparse=auto", "--", from.path.native(), to.path.native()};
-    case VolumeKind::subvolume:  // it has a way of its own (subvolume.h)
+    case VolumeKind::subvolume:  // these have ways of their own (subvolume.h, thin_volumes.h)
+    case VolumeKind::thin:
     case VolumeKind::block:
     case VolumeKind::guest_disk:
       break;
@@ -51,6 +53,9 @@ Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& s
   }
   if (from.kind == VolumeKind::subvolume) {
     return snapshot_subvolume(from, to, stop);
+  }
+  if (from.kind == VolumeKind::thin) {
+    return snapshot_thin(from, to, stop);
   }
   if (is_bound(from.kind)) {
     TRY(empty_folder(to.path));

@@ -63,9 +63,10 @@ std::vector<std::string> making_file_system(const Volume& volume) {
     // What is discarded of a file are the blocks that were reserved for it.
     return {"mkfs.xfs", "-f", "-q", "-K", volume.path.native()};
   }
-  // A new file reads as zeros. A logical volume may hold the journal of a file system that stood on
-  // the same blocks before, so there the new one is written out.
-  const bool zeros = volume.kind == VolumeKind::image;
+  // A new file reads as zeros, and so does what is thin, where each block that is written is taken
+  // from the pool. Another logical volume may hold the journal of a file system that stood on the
+  // same blocks before, so there the new one is written out.
+  const bool zeros = volume.kind == VolumeKind::image || volume.kind == VolumeKind::thin;
   return {"mkfs.ext4",
           "-F",
           "-q",

@@ -32,7 +32,7 @@ bool is_device(const Path& one, const Path& other) {
 
 /// Of an image or a block device.
 bool is_source_of(const Volume& volume, const MountPoint& point) {
-  if (volume.kind == VolumeKind::block) {
+  if (volume.kind != VolumeKind::image) {
     return is_device(volume.path, point.source);
   }
   std::error_code error;
@@ -110,6 +110,7 @@ Result<bool> is_mounted_at(const Volume& volume, const Path& target) {
       return false;  // Proxmox mounts it, inside of its guest only
     case VolumeKind::image:
     case VolumeKind::block:
+    case VolumeKind::thin:
       break;
   }
   return is_source_of(volume, *point);

@@ -60,6 +60,10 @@ std::string mount_options(const Volume& volume) {
     // By a loop device with autoclear, so that the last unmount frees it.
     options += ",loop";
   }
+  if (volume.kind == VolumeKind::thin) {
+    // What is deleted in it goes back to the pool, whose room all its volumes share.
+    options += ",discard";
+  }
   if (volume.file_system == "xfs") {
     // A copy of a volume says it were the same one, and both may be mounted.
     options += ",nouuid";

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "agent/core/container_spec.h"
 #include "agent/core/json.h"
+#include "agent/system/disk_space.h"
 #include "agent/system/stop.h"
 #include "runtimes/layout.h"
 
@@ -19,6 +21,7 @@ enum class VolumeKind {
   dataset,     ///< a directory that is a file system of its own; not there unless it is mounted
   image,       ///< a raw file: loop device and file system needed
   block,       ///< a block device: file system needed
+  thin,        ///< the same of a thin pool of this node's own: copied at one instant
   guest_disk,  ///< of a guest of Proxmox, which alone has to do with it; has no path here
 };
 
@@ -40,7 +43,7 @@ inline bool is_bound(VolumeKind kind) {
 
 /// Whether copy_volume takes one instant of it, also while somebody writes.
 inline bool is_copied_at_once(VolumeKind kind) {
-  return kind == VolumeKind::subvolume;
+  return kind == VolumeKind::subvolume || kind == VolumeKind::thin;
 }
 
 json::Value to_json(const Volume& volume);
@@ -66,6 +69,11 @@ class VolumeSource {
   /// Whether this node can have its volumes at all; `refused` with what is missing. Asks neither
   /// programs nor Proxmox.
   virtual Result<> usable() const { return {}; }
+  /// `unavailable` when its disks were full at the last look. Asks nobody either.
+  virtual Result<> has_room() const { return {}; }
+  /// Of its disks, as of the last look; none before that, and where they are those of
+  /// Layout::local_volumes() or Proxmox's.
+  virtual std::optional<system::DiskSpace> space() const { return std::nullopt; }
   /// The smallest size of a volume; 0 where volumes keep to no size.
   virtual std::uint64_t least_mib() const { return 1; }
   /// Makes the volume. Its name on the storage carries the container's name and the job's id, so

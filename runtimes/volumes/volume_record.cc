@@ -17,6 +17,8 @@ std::string_view to_string(VolumeKind kind) {
       return "image";
     case VolumeKind::block:
       return "block";
+    case VolumeKind::thin:
+      return "thin";
     case VolumeKind::guest_disk:
       return "guest_disk";
   }
@@ -52,8 +54,9 @@ Result<Volume> volume_from_json(const json::Value& value) {
     return fail(Code::broken, "the record of a volume lacks its name, id or path: {}",
                 json::write(value));
   }
-  for (const VolumeKind known : {VolumeKind::folder, VolumeKind::subvolume, VolumeKind::dataset,
-                                 VolumeKind::image, VolumeKind::block, VolumeKind::guest_disk}) {
+  for (const VolumeKind known :
+       {VolumeKind::folder, VolumeKind::subvolume, VolumeKind::dataset, VolumeKind::image,
+        VolumeKind::block, VolumeKind::thin, VolumeKind::guest_disk}) {
     if (kind == to_string(known)) {
       volume.kind = known;
       return volume;

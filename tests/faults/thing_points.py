@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 from crash_table import CrashTable, add_sample  # noqa: E402
 from registry import Registry  # noqa: E402
+from thin_group import GROUP, POOL, ThinGroup  # noqa: E402
 from whole_node import SERVE  # noqa: E402
 
 IMAGE = {"storage": "local-image", "size_mib": 16}
@@ -28,6 +29,9 @@ class Things(CrashTable):
     def __init__(self, chosen):
         super().__init__(chosen.build.resolve(), chosen, proxmox=chosen.proxmox)
         self.bridges = self.bridges_there()
+        self.thin = ThinGroup()
+        self.node.config.setdefault("storage", {})["thin_pool"] = f"{GROUP}/{POOL}"
+        self.node.write_config()
         self.image = f"oci:{self.node.work}/image:busybox"
         self.count = 0
         volume = ("volume.create", "data", IMAGE)
@@ -50,7 +54,9 @@ class Things(CrashTable):
              {"containers": 1, "images": 1}),
         ]
         if not chosen.proxmox:
-            self.scenarios += self.of_a_registry()
+            self.scenarios += self.of_a_registry() + self.of_copies_at_once("local-thin")
+            thin = ("volume.create", "data", {"storage": "local-thin", "size_mib": 16})
+            self.scenarios += [([thin], ("volume.resize", "data", {"size_mib": 32}), {"volumes": 1})]
         if chosen.proxmox:
             bridge = ("network.ensure", "vmbr5", address)
             vnet = ("network.ensure", "web", {"zone": "lab", "address": "10.85.0.1/24"})
@@ -138,7 +144,7 @@ class Things(CrashTable):
                  # They are kept for the next pull of the same.
                  if path not in (state / "images/blobs", state / "images/layers")] +
                 [bridge for bridge in self.bridges_there() if bridge not in self.bridges] +
-                [loop for loop in loops if str(state) in loop] + self.configured() + self.in_sdn())
+                [loop for loop in loops if str(state) in loop] + self.thin.volumes() + self.configured() + self.in_sdn())
 
     @staticmethod
     def bridges_there():
@@ -189,7 +195,7 @@ class Things(CrashTable):
             subprocess.run(["mkfs.btrfs", "-q", disk], check=True)
             subprocess.run(["mount", "-o", "loop", disk, volumes], check=True)
             try:
-                self.some(self.of_subvolumes(), only)
+                self.some(self.of_copies_at_once("local-btrfs"), only)
             finally:
                 subprocess.run(["umount", "-l", volumes], check=True)
 
@@ -199,8 +205,8 @@ class Things(CrashTable):
                 self.each(wanted[0], functools.partial(self.once, before, wanted, expected))
 
     @staticmethod
-    def of_subvolumes():
-        volume = ("volume.create", "data", {"storage": "local-btrfs", "size_mib": 16})
+    def of_copies_at_once(storage):
+        volume = ("volume.create", "data", {"storage": storage, "size_mib": 16})
         return [([], volume, {"volumes": 1}),
                 ([volume], ("volume.snapshot", "data", {"snapshot": "copy"}), {"volumes": 2}),
                 ([volume], ("volume.delete", "data", {}), {})]

@@ -115,6 +115,7 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   EXPECT_EQ(sample->storage.default_storage, otherwise.storage.default_storage);
   EXPECT_EQ(sample->storage.guest_storage, otherwise.storage.guest_storage);
   EXPECT_EQ(sample->storage.guest_root_mib, otherwise.storage.guest_root_mib);
+  EXPECT_EQ(sample->storage.thin_pool, otherwise.storage.thin_pool);
   EXPECT_EQ(sample->network.default_bridge, otherwise.network.default_bridge);
   EXPECT_EQ(sample->network.plugin_folders, otherwise.network.plugin_folders);
   EXPECT_EQ(sample->container.default_image, otherwise.container.default_image);

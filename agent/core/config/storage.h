@@ -14,6 +14,9 @@ struct StorageConfig {
   std::string default_storage = "local-folder";  ///< or another of the node's own, or of Proxmox
   std::string guest_storage = "local";           ///< root disks of pve-lxc
   std::int64_t guest_root_mib = 1024;
+  /// "thin_pool": of LVM, for volumes on local-thin; both "" for none.
+  std::string thin_group;
+  std::string thin_pool;
   /// Of Proxmox, that jobs may fetch templates to; empty: any.
   std::vector<std::string> template_storages;
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "agent/jobs/queries/queries.h"
 #include "agent/jobs/reconcile/storage_watch.h"
@@ -19,10 +20,9 @@ void set_abilities(json::Object& view, bool sized, bool grows, bool snapshots) {
   view.set("snapshots", snapshots);
 }
 
-/// Of a folder of ours, as it is now.
-json::Object local_view(const std::string& name, const std::string& kind, const path& folder,
-                        bool sized, bool snapshots = false) {
-  const Result<system::DiskSpace> disk = system::disk_space(folder);
+/// Of one of the node's own, whose disks have so much room.
+json::Object local_view(const std::string& name, const std::string& kind,
+                        const Result<system::DiskSpace>& disk, bool sized, bool snapshots = false) {
   json::Object view{{"name", name},
                     {"type", name},
                     {"kind", kind},
@@ -34,6 +34,26 @@ json::Object local_view(const std::string& name, const std::string& kind, const 
                     {"seen_at", nullptr},
                     {"message", disk ? json::Value() : json::Value(disk.error().message)}};
   set_abilities(view, sized, sized, snapshots);
+  return view;
+}
+
+/// Of one besides local-folder and local-image. `disk`: what those lie on.
+json::Object other_view(const std::string& name, const runtimes::VolumeSource& source,
+                        const Result<system::DiskSpace>& disk) {
+  if (name == "local-btrfs") {
+    return local_view(name, "subvolume", disk, true, true);
+  }
+  if (name != "local-thin") {
+    return local_view(name, "file", disk, true);
+  }
+  const std::optional<system::DiskSpace> seen = source.space();
+  json::Object view = local_view(
+      name, "block",
+      seen ? Result<system::DiskSpace>(*seen) : fail(Code::unavailable, "it was not looked at yet"),
+      true, true);
+  if (const Result<> room = source.has_room(); !room) {
+    view.set("message", room.error().message);
+  }
   return view;
 }
 
@@ -96,14 +116,12 @@ std::vector<std::string> configured(const Config& config) {
 Result<json::Value> Queries::storages(const json::Value& question) {
   const std::string after = TRY(after_which(question));
   std::map<std::string, json::Object> views;
-  const path folder = node_.layout.local_volumes();
-  views.emplace("local-folder", local_view("local-folder", "folder", folder, false));
-  views.emplace("local-image", local_view("local-image", "file", folder, true));
+  const Result<system::DiskSpace> disk = system::disk_space(node_.layout.local_volumes());
+  views.emplace("local-folder", local_view("local-folder", "folder", disk, false));
+  views.emplace("local-image", local_view("local-image", "file", disk, true));
   for (const auto& [storage, source] : node_.other_volumes) {
     if (source->usable()) {
-      const bool is_btrfs = storage == "local-btrfs";
-      views.emplace(storage,
-                    local_view(storage, is_btrfs ? "subvolume" : "file", folder, true, is_btrfs));
+      views.emplace(storage, other_view(storage, *source, disk));
     }
   }
   if (node_.storages != nullptr) {

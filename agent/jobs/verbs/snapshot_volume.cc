@@ -86,7 +86,12 @@ Result<json::Value> snapshot_volume(Work& work, const Node& node) {
   runtimes::VolumeSource* source = TRY(node.volumes(row.storage));
   TRY(work.once({.name = "volume.copy", .act = [&]() -> Result<json::Value> {
                    const runtimes::Volume from = TRY(source->activate(origin, work.stop()));
-                   const runtimes::Volume to = TRY(source->activate(made, work.stop()));
+                   runtimes::Volume to = made;
+                   // Such a copy stands in the place of what was made for it, which may be gone
+                   // when an earlier run was cut off.
+                   if (!runtimes::is_copied_at_once(made.kind)) {
+                     to = TRY(source->activate(made, work.stop()));
+                   }
                    TRY(runtimes::copy_volume(from, to, work.stop()));
                    // A copy with holes has let go of what was reserved for it.
                    if (made.kind == runtimes::VolumeKind::image) {

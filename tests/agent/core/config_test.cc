@@ -49,6 +49,20 @@ TEST(ConfigTest, ImagesGoAtAMarkThatIsNotBelowWhereThatEnds) {
   }
 }
 
+TEST(ConfigTest, AThinPoolIsNamedByItsGroupAndItself) {
+  EXPECT_EQ(config("{}").storage.thin_pool, "");
+  const Config all =
+      config(R"({"storage": {"thin_pool": "vg-0/thin.a", "default": "local-thin"}})");
+  EXPECT_EQ(all.storage.thin_group, "vg-0");
+  EXPECT_EQ(all.storage.thin_pool, "thin.a");
+  for (const char* bad :
+       {"vg", "vg/", "/thin", "vg/a/b", "-v/thin", "vg/..", "v g/thin", "vg/a b"}) {
+    EXPECT_FALSE(parse_config(std::string(R"({"storage": {"thin_pool": ")") + bad + R"("}})"))
+        << bad;
+  }
+  EXPECT_FALSE(parse_config(R"({"storage": {"default": "local-thin"}})"));
+}
+
 TEST(ConfigTest, ReadsEverySection) {
   const Config all = config(R"({
     // comments and trailing commas are welcome

@@ -260,6 +260,10 @@ TEST(ExaminePrograms, WhatIsThereAndWhatIsNot) {
   EXPECT_THAT(findings, Not(Contains(btrfs))) << "nobody asks for it";
   config.storage.default_storage = "local-btrfs";
   EXPECT_THAT(examine_programs(config), Contains(btrfs));
+  const auto lvm = Field(&Finding::message, HasSubstr("lvcreate"));
+  EXPECT_THAT(findings, Not(Contains(lvm))) << "nobody asks for it";
+  config.storage.thin_pool = "data";
+  EXPECT_THAT(examine_programs(config), Contains(lvm));
   config.runtime.seccomp_profile = "/no/such/profile";
   EXPECT_THAT(examine_programs(config), Contains(fault("programs", "/no/such/profile")));
   EXPECT_THAT(findings, Not(Contains(fault("programs", "/no/such/runc")))) << "nobody asks for it";

@@ -7,7 +7,7 @@ namespace {
 
 TEST(VolumeRecordTest, ReadsWhatItWrote) {
   for (const VolumeKind kind : {VolumeKind::folder, VolumeKind::subvolume, VolumeKind::dataset,
-                                VolumeKind::image, VolumeKind::block}) {
+                                VolumeKind::image, VolumeKind::block, VolumeKind::thin}) {
     const Volume volume{
         "data", "local", "local:9/vm-9-x.raw", "/var/lib/vz/images/9/vm-9-x.raw", kind, 16, "xfs"};
     const auto text = json::write(to_json(volume));
