@@ -125,6 +125,12 @@ TEST_F(ThinVolumesJobsTest, AFullPoolIsToldBeforeAJobIsAccepted) {
   group_.make_room();
   EXPECT_EQ(volumes(), 1U);
   EXPECT_EQ(run(creation("j6", "more")).state, JobState::succeeded);
+  const JobRow ran = run(request);
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  EXPECT_EQ(volumes(), 3U);
+  EXPECT_EQ(run(job("j7", "container.delete", "web-1", {{"force", true}})).state,
+            JobState::succeeded);
+  EXPECT_EQ(volumes(), 2U) << "it goes with its container";
 }
 
 TEST_F(ThinVolumesJobsTest, ANodeWithoutAPoolSaysSo) {
