@@ -84,8 +84,7 @@ Result<> ThinVolumes::usable() const {
   }
   TRY(require_program("lvcreate", "lvm2", kThinStorage));
   const std::lock_guard lock(mutex_);
-  return !seen_ || *seen_ ? Result<>()
-                          : fail(Code::refused, "{}: {}", kThinStorage, seen_->error().message);
+  return !seen_ || *seen_ ? Result<>() : Failure(Error(seen_->error()).context(kThinStorage));
 }
 
 Result<> ThinVolumes::has_room() const {

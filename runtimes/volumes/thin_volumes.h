@@ -21,7 +21,7 @@ class ThinVolumes : public VolumeSource {
       : group_(std::move(group)), pool_(std::move(pool)), clock_(clock) {}
 
   /// `refused` where the configuration names no pool, lvm2 is missing, or the last look found no
-  /// such pool.
+  /// such pool; `unavailable` where it found not even the group.
   Result<> usable() const override;
   Result<> has_room() const override;
   std::optional<system::DiskSpace> space() const override;

@@ -216,6 +216,7 @@ TEST_F(ThinVolumesTest, WhatIsMissingIsToldByName) {
 
   ThinVolumes no_group("no-such-group", "data", clock_);
   EXPECT_EQ(no_group.inventory(stop_).error().code, Code::unavailable);
+  EXPECT_EQ(no_group.usable().error().code, Code::unavailable);
   EXPECT_THAT(no_group.usable().error().message, HasSubstr("no-such-group"));
 
   const std::string before = getenv("PATH");
