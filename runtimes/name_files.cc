@@ -168,7 +168,7 @@ Result<> write_name_files(const Layout& layout, const Container& container,
                              : file == kHosts ? hosts_of(container, interfaces)
                                               : name_inside(container) + "\n";
     TRY(system::make_folders(folder, 0700));
-    TRY(system::replace_file(folder / file, text));
+    TRY(system::write_in_place(folder / file, text));
     TRY(system::make_mount_target(container.rootfs, mount.target)
             .context(fmt::format("container {}", container.name.str())));
   }

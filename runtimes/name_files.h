@@ -22,8 +22,9 @@ std::vector<BindMount> name_mounts(const Layout& layout, const Container& contai
 
 /// Writes those that `container.mounts` names, and sees to it that its root has a file of its own
 /// to mount each on: a link in the image is not followed but replaced, in the container alone. Its
-/// root must be mounted. A container that runs keeps what it has. `refused` where the image has a
-/// folder in the place of one.
+/// root must be mounted, and nothing run in it. The files stay the same ones: a container that was
+/// created has them mounted already, and CRIU does not restore a mount of what is not there any
+/// more. `refused` where the image has a folder in the place of one.
 Result<> write_name_files(const Layout& layout, const Container& container,
                           const std::vector<Attachment>& interfaces);
 

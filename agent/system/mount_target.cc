@@ -18,15 +18,15 @@ Failure failed_at(const Path& path) {
 
 }  // namespace
 
-Result<> replace_file(const Path& path, std::string_view content) {
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+Result<> write_in_place(const Path& path, std::string_view content) {
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+  // What programs inside have made of it, which may be its root, ends with them.
+  if (!fd.valid() || fchown(fd.get(), geteuid(), getegid()) != 0 || fchmod(fd.get(), 0644) != 0) {
     return failed_at(path);
   }
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (!fd.valid() || fchmod(fd.get(), 0644) != 0) {
-    return failed_at(path);
-  }
-  return write_all(fd.get(), content).context("write " + path.native());
+  TRY(write_all(fd.get(), content).context("write " + path.native()));
+  return ftruncate(fd.get(), static_cast<off_t>(content.size())) == 0 ? Result<>()
+                                                                      : failed_at(path);
 }
 
 Result<> make_mount_target(const Path& root, const Path& inside) {

@@ -8,9 +8,9 @@
 
 namespace drover::system {
 
-/// Writes a new file in the place of the one that is there, of which whoever has it mounted keeps
-/// the old one. Not synced. For folders that only root can write to.
-Result<> replace_file(const Path& path, std::string_view content);
+/// Gives the file, which need not be there, this content. It stays the one that it is: whoever has
+/// it mounted sees what is written. Not synced. For folders that only root can write to.
+Result<> write_in_place(const Path& path, std::string_view content);
 
 /// Sees to it that `inside` is a file in the folder `root`, taken as "/" for all links on the way
 /// (open_in_root). One that is there is left as it is; a link in its place, wherever it leads, is

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -127,16 +128,22 @@ TEST_F(NameFilesTest, AnImageWithSomethingElseInThePlaceOfOneIsRefused) {
   EXPECT_THAT(refused.error().message, HasSubstr("something other than a file at /etc/hosts"));
 }
 
-TEST_F(NameFilesTest, WhoeverHasAFileMountedKeepsIt) {
+/// Else it would have mounted what is there no more: what it reads would be old, and CRIU could not
+/// restore it.
+TEST_F(NameFilesTest, AFileThatACreatedContainerHasMountedIsWrittenInPlace) {
   ASSERT_TRUE(write());
   const int held = open((layout_.names(container_.name) / "hosts").c_str(), O_RDONLY | O_CLOEXEC);
   interfaces_.clear();
   ASSERT_TRUE(write());
   std::string text(1024, '\0');
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, read(held, text.data(), text.size()))));
+  struct stat facts {};
+  EXPECT_EQ(fstat(held, &facts), 0);
+  EXPECT_EQ(facts.st_nlink, 1U);
   close(held);
-  EXPECT_THAT(text, HasSubstr("192.0.2.9 web-1\n"));
-  EXPECT_THAT(file("hosts"), Not(HasSubstr("192.0.2.9")));
+  EXPECT_THAT(text, HasSubstr("127.0.1.1 web-1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("192.0.2.9"))) << "it is shorter than it was";
+  EXPECT_EQ(text, file("hosts"));
 }
 
 TEST_F(NameFilesTest, AVolumeThatIsThereHasItsOwn) {
