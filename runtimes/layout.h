@@ -15,6 +15,8 @@
 //                                   its terminal's, as LXC logs it
 //       log.1 log.2 ...             what was before that (log_parts.h)
 //       monitor.log                 what conmon or drover-lxc said
+//       checkpoint/                 of its processes: memory, too (oci/checkpoint_folder.h)
+//       checkpoint.begun/           the same while it is made
 //     exits/NAME                    decimal exit code, written by conmon or drover-lxc
 //     records/NAME.json             what a container is made of, should the journal be lost
 //     records/boot                  boot_id(5) of when these were last true
@@ -86,6 +88,10 @@ struct Layout {
   }
   Path names(const ContainerName& name) const { return container(name) / "names"; }
   Path log(const ContainerName& name) const { return container(name) / "log"; }
+  Path checkpoint(const ContainerName& name) const { return container(name) / "checkpoint"; }
+  Path checkpoint_begun(const ContainerName& name) const {
+    return container(name) / "checkpoint.begun";
+  }
   Path exits() const { return state / "exits"; }
   Path exit_file(const ContainerName& name) const { return exits() / name.str(); }
   Path records() const { return state / "records"; }

@@ -14,6 +14,7 @@
 #include "agent/system/stop.h"
 #include "agent/system/unique_fd.h"
 #include "runtimes/backups.h"
+#include "runtimes/checkpoints.h"
 #include "runtimes/container.h"
 #include "runtimes/disks.h"
 #include "runtimes/exec_sessions.h"
@@ -32,7 +33,8 @@ struct Capabilities {
   bool restartable = false;        ///< start works again after the container has stopped
   bool provisions_itself = false;  ///< makes its own root, volumes and network (Proxmox guests)
   bool knows_exit_code = true;
-  /// Why it writes no processes to the disk, and restores none; of one that does, "".
+  /// Why it writes no processes to the disk, and restores none; of one that has
+  /// Runtime::checkpoints, "".
   std::string_view no_checkpoints = "nothing restores what it would write";
   /// Why it keeps no snapshots; of one that has Runtime::snapshots, "".
   std::string_view no_snapshots = "nothing copies what its root has become";
@@ -187,6 +189,8 @@ class Runtime {
   virtual Result<> remove(const Container& container, bool force, const Stop& stop) = 0;
   /// nullptr when it keeps none (Capabilities::no_snapshots).
   virtual Snapshots* snapshots() { return nullptr; }
+  /// nullptr when it makes none (Capabilities::no_checkpoints).
+  virtual Checkpoints* checkpoints() { return nullptr; }
   /// nullptr when it makes none (Capabilities::no_backups).
   virtual Backups* backups() { return nullptr; }
   /// nullptr when its disks do not grow (Capabilities::no_growth).

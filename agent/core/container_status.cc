@@ -53,6 +53,9 @@ std::string to_text(const Exit& exit) {
     return "out of memory";
   }
   if (!exit.code) {
+    if (exit.reason == kCheckpointed) {
+      return "checkpointed";
+    }
     return exit.reason.empty() ? "ended, exit code unknown" : "unknown: " + exit.reason;
   }
   if (*exit.code > 128 && *exit.code <= 128 + 64) {

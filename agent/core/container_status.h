@@ -62,6 +62,9 @@ constexpr bool is_legal(Status from, Status to) {
   return false;
 }
 
+/// Exit::reason of a container whose processes were written to the disk, to be restored from there.
+inline constexpr std::string_view kCheckpointed = "checkpoint";
+
 /// How a container's first process ended.
 struct Exit {
   /// 0 to 255 as a shell gives it, 128 + N for one that signal N ended; none when it cannot be
@@ -69,7 +72,8 @@ struct Exit {
   std::optional<int> code;
   bool oom = false;             ///< the kernel ended it for want of memory
   std::int64_t at_unix_ms = 0;  ///< 0 when it is not known
-  std::string reason{};  ///< why there is no code: "reboot"; "" when nobody knows that either
+  /// Why there is no code: "reboot", kCheckpointed; "" when nobody knows that either.
+  std::string reason{};
   bool operator==(const Exit&) const = default;
 };
 

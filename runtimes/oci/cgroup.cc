@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <vector>
 
@@ -33,20 +34,28 @@ std::vector<Path> hierarchies() {
   return all;
 }
 
-Result<> wait_for_members(const Path& group, const system::Stop& stop) {
-  const Result<std::string> members = system::read_file(group / "cgroup.procs");
-  if (!members) {
-    return {};
-  }
-  const auto deadline = std::chrono::steady_clock::now() + kEndingTime;
-  const char* at = members->data();
-  const char* const last = at + members->size();
+/// Pidfds of what is in the group itself.
+std::vector<system::UniqueFd> members_of(const Path& group) {
+  std::vector<system::UniqueFd> members;
+  const std::string pids = system::read_file(group / "cgroup.procs").value_or("");
+  const char* at = pids.data();
+  const char* const last = at + pids.size();
   while (at < last) {
     pid_t pid = 0;
     const auto [end, error] = std::from_chars(at, last, pid);
     at = end + 1;
-    const system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    if (error == std::errc() && process.valid() && !TRY(wait_for(process.get(), stop, deadline))) {
+    system::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (error == std::errc() && process.valid()) {
+      members.push_back(std::move(process));
+    }
+  }
+  return members;
+}
+
+Result<> wait_for_members(const Path& group, const system::Stop& stop) {
+  const auto deadline = std::chrono::steady_clock::now() + kEndingTime;
+  for (const system::UniqueFd& process : members_of(group)) {
+    if (!TRY(wait_for(process.get(), stop, deadline))) {
       return {};
     }
   }
@@ -105,6 +114,14 @@ bool had_lack_of_memory(const std::string& cgroup) {
     }
   }
   return false;
+}
+
+void end_group(const std::string& cgroup) {
+  for (const Path& hierarchy : hierarchies()) {
+    for (const system::UniqueFd& process : members_of(hierarchy.native() + cgroup)) {
+      syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
+    }
+  }
 }
 
 Result<> remove_cgroup(const std::string& cgroup, const system::Stop& stop) {

@@ -26,6 +26,9 @@ bool is_in_cgroup(pid_t pid, const ContainerName& name);
 /// ended.
 bool had_lack_of_memory(const std::string& cgroup);
 
+/// SIGKILL to every process in the group `cgroup` (cgroup_path_of), of each hierarchy.
+void end_group(const std::string& cgroup);
+
 /// Removes the group `cgroup` (cgroup_path_of) from each hierarchy, on cgroup v1 and v2, after
 /// waiting a moment for processes in it that are ending. One that something lives on in is left.
 /// For what a runtime had begun and was killed in; whole containers are removed by their runtime.

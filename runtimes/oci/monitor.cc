@@ -28,6 +28,7 @@ constexpr std::chrono::milliseconds kCancelTime{2'000};
 /// conmon sends at most 8 kB of the runtime's words, escaped.
 constexpr std::size_t kMostAnswer = 65536;
 constexpr int kSyncDescriptor = 3;
+constexpr std::chrono::milliseconds kPidFileLook{50};
 
 /// One line, or everything up to the end when conmon ended without one.
 Result<std::string> read_line(int fd, const system::Stop& stop, std::chrono::milliseconds timeout) {
@@ -48,6 +49,16 @@ Result<std::string> read_line(int fd, const system::Stop& stop, std::chrono::mil
     text.append(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   }
   return text;
+}
+
+/// What is written there is read at the other end of the pipe, and never fails for want of a
+/// reader: it is one itself. conmon 2.1.6 ends when it cannot say that its container is there, and
+/// what CRIU has restored would run on with nobody to read what it prints.
+Result<system::UniqueFd> lasting_end(const system::Pipe& pipe) {
+  const std::string own = fmt::format("/proc/self/fd/{}", pipe.write.get());
+  system::UniqueFd end(open(own.c_str(), O_RDWR | O_CLOEXEC));
+  return end.valid() ? Result<system::UniqueFd>(std::move(end))
+                     : fail(Code::broken, "open {}: {}", own, std::strerror(errno));
 }
 
 std::string content_of(const Path& path) {
@@ -72,7 +83,8 @@ Result<> read_monitor_answer(std::string_view text, std::string_view runtime_log
 }
 
 std::vector<std::string> Monitor::argv(const CommandLine& runtime, const ContainerName& name,
-                                       MonitorStreams streams, bool journal) const {
+                                       MonitorStreams streams, bool journal,
+                                       const std::optional<Restoring>& restoring) const {
   std::vector<std::string> words{
       conmon_.native(), "--api-version", "1", "--cid", name.str(), "--cuuid", name.str(), "--name",
       name.str(), "--runtime", runtime.program().native(), "--bundle",
@@ -95,12 +107,19 @@ std::vector<std::string> Monitor::argv(const CommandLine& runtime, const Contain
   } else if (streams.input) {
     words.emplace_back("--stdin");
   }
+  if (restoring) {
+    words.insert(words.end(), {"--restore", restoring->images.native()});
+    for (const std::string& option : restoring->options) {
+      words.insert(words.end(), {"--runtime-opt", option});
+    }
+  }
   return words;
 }
 
 Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
                          MonitorStreams streams, MonitorLog log, const system::Stop& stop,
-                         std::chrono::milliseconds timeout) const {
+                         std::chrono::milliseconds timeout,
+                         const std::optional<Restoring>& restoring) const {
   for (const Path& folder : {layout_.exits(), layout_.pids(), runtime.root()}) {
     TRY(system::make_folders(folder, 0700));
   }
@@ -115,6 +134,10 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   // conmon notes a lack of memory in the file "oom" of the folder it stands in.
   options.working_folder = layout_.bundle(name);
   options.env = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
+  if (restoring) {
+    options.env["PATH"] = restoring->search_path;
+    sync.write = TRY(lasting_end(sync));
+  }
   options.descriptors = {{sync.write.get(), kSyncDescriptor}, {errors.get(), 2}};
   // A file that may become no larger (RLIMIT_FSIZE, setrlimit(2)) would end conmon by this signal.
   // Ignored, which the exec keeps, it has the write fail: conmon goes on without what it could not
@@ -122,7 +145,7 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
   // own effect back.
   options.ignored_signals = {SIGXFSZ};
   system::Child child =
-      TRY(system::Child::start(argv(runtime, name, streams, log.journal), options));
+      TRY(system::Child::start(argv(runtime, name, streams, log.journal, restoring), options));
   sync.write.reset();
   // The first of its two processes ends at once.
   const system::Ending started = TRY(child.wait(stop, timeout));
@@ -141,13 +164,39 @@ Result<> Monitor::create(const CommandLine& runtime, const ContainerName& name,
                                                content_of(runtime_log(name)));
   if (!created) {
     return Failure(
-        Error(created.error()).context(runtime.program().filename().native() + " create"));
+        Error(created.error())
+            .context(runtime.program().filename().native() + (restoring ? " restore" : " create")));
   }
+  return settle(name, log);
+}
+
+Result<> Monitor::settle(const ContainerName& name, MonitorLog log) const {
   // Both are there now, so that their numbers are nobody else's.
   TRY(keep_start_time(layout_.pid_file(name)));
   TRY(keep_start_time(pid_file(name)));
   // Not before: what it creates would have the same bound for all files that it writes itself.
   return bound_files(name, log.most_bytes);
+}
+
+Result<bool> Monitor::take_over(const ContainerName& name, MonitorLog log, const system::Stop& stop,
+                                std::chrono::milliseconds timeout) const {
+  const system::UniqueFd monitor = find(name);
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  // The runtime writes it when all is done, and its monitor reads it.
+  while (monitor.valid() && pid_in(layout_.pid_file(name)) == 0) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline) {
+      return fail(Code::timed_out, "the runtime did not restore it within {} ms", timeout.count());
+    }
+    if (TRY(wait_for(monitor.get(), stop, now + kPidFileLook))) {
+      return false;
+    }
+  }
+  if (!monitor.valid()) {
+    return false;
+  }
+  TRY(settle(name, log));
+  return true;
 }
 
 Result<> Monitor::bound_files(const ContainerName& name, std::uint64_t bytes) const {

@@ -34,16 +34,30 @@ struct MonitorLog {
   bool journal = false;  ///< it goes to the node's journal as well (check_journal_name)
 };
 
+/// What a runtime makes a container of whose processes were written to the disk.
+struct Restoring {
+  Path images;                       ///< CRIU's
+  std::vector<std::string> options;  ///< of `runc restore`
+  std::string search_path;           ///< PATH, on which runc looks for CRIU
+};
+
 class Monitor {
  public:
   Monitor(Layout layout, Path conmon) : layout_(std::move(layout)), conmon_(std::move(conmon)) {}
 
   /// Starts conmon, which makes the container from Layout::bundle. Returns when the container is
   /// created, or with the runtime's own words when it could not be. On `stop` and at the deadline
-  /// conmon runs on; `end` ends it with what it had begun.
+  /// conmon runs on; `end` ends it with what it had begun. With `restoring` the container runs
+  /// then; CRIU's log is restore.log in the bundle.
   Result<> create(const CommandLine& runtime, const ContainerName& name, MonitorStreams streams,
-                  MonitorLog log, const system::Stop& stop,
-                  std::chrono::milliseconds timeout) const;
+                  MonitorLog log, const system::Stop& stop, std::chrono::milliseconds timeout,
+                  const std::optional<Restoring>& restoring = std::nullopt) const;
+
+  /// For an agent that has come after the one that had called `create` with `restoring`: waits
+  /// until the container runs, and does what is left to do. False when there is no such monitor, or
+  /// it has ended before.
+  Result<bool> take_over(const ContainerName& name, MonitorLog log, const system::Stop& stop,
+                         std::chrono::milliseconds timeout) const;
 
   /// Has it write no file that has more. One that has ended is success.
   Result<> bound_files(const ContainerName& name, std::uint64_t bytes) const;
@@ -74,8 +88,11 @@ class Monitor {
     return layout_.pids() / (name.str() + ".monitor");
   }
   Path runtime_log(const ContainerName& name) const { return layout_.bundle(name) / "runtime.log"; }
+  /// Of a monitor whose container is there.
+  Result<> settle(const ContainerName& name, MonitorLog log) const;
   std::vector<std::string> argv(const CommandLine& runtime, const ContainerName& name,
-                                MonitorStreams streams, bool journal) const;
+                                MonitorStreams streams, bool journal,
+                                const std::optional<Restoring>& restoring) const;
 
   Layout layout_;
   Path conmon_;

@@ -51,6 +51,10 @@ bool was_told_nothing(const Path& part) {
 
 }  // namespace
 
+MonitorLog OciRuntime::monitor_log(const ContainerSpec& spec) const {
+  return {most_log_bytes(spec), !spec.log.driver.empty()};
+}
+
 std::uint64_t OciRuntime::most_log_bytes(const ContainerSpec& spec) const {
   const LogBounds bounds = bounds_of(spec.log, options_.log);
   return bounds.file_bytes * bounds.files + options_.log_ahead_bytes;

@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "runtimes/oci/cgroup.h"
+#include "runtimes/oci/checkpoint_folder.h"
+#include "runtimes/oci/network_lock.h"
 #include "runtimes/oci/oci_runtime.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/wait_for.h"
@@ -89,6 +91,9 @@ Result<> OciRuntime::take_away(const ContainerName& name, const Stop& stop) cons
     TRY(remove_cgroup(cgroup_path_of(name, options_.systemd_cgroup), stop));
   }
   TRY(monitor_.end(name, stop, kRemovedMonitorTime));
+  if (CheckpointFolder(layout_, name).is_noted()) {
+    TRY(unlock_network(Layout::netns(name), stop));  // of one that is not restored, but begins anew
+  }
   return monitor_.forget(name);
 }
 

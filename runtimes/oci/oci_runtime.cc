@@ -53,12 +53,8 @@ OciRuntime::OciRuntime(Layout layout, OciOptions options)
                  const Stop& stop) { return make_session(container, request, files, stop); }) {}
 
 Capabilities OciRuntime::capabilities() const {
-  // crun of Debian is built without it; runc would need the package criu, and whatever its conmon
-  // and its network namespace are connected to would have to be restored beside it.
-  return {.no_checkpoints = options_.kind == RuntimeKind::crun
-                                ? "crun is built without CRIU"
-                                : "Drover does not restore the monitor and the network that a "
-                                  "container of runc is connected to",
+  // That of Debian. What runc lacks on a node, check_checkpoints says.
+  return {.no_checkpoints = kind() == RuntimeKind::crun ? "crun is built without CRIU" : "",
           .no_snapshots = ""};
 }
 
@@ -160,8 +156,7 @@ Result<> OciRuntime::create(const Container& container, const Stop& stop) {
   Result<> created = write_bundle(layout_, container, bundle_options());
   if (created) {
     created = monitor_.create(runtime_, name, {container.spec.input, container.spec.terminal},
-                              {most_log_bytes(container.spec), !container.spec.log.driver.empty()},
-                              stop, kCreateTime);
+                              monitor_log(container.spec), stop, kCreateTime);
   }
   if (created) {
     return {};
@@ -311,6 +306,9 @@ Result<system::UniqueFd> OciRuntime::open_first_process(const ContainerName& nam
 
 Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) const {
   TRY(monitor_.wait(name, stop, kExitFileTime));
+  if (std::optional<Exit> written = end_by_checkpoint(name, stop)) {
+    return *std::move(written);
+  }
   Exit exit = monitor_.read_exit(name);
   // On cgroup v1 conmon often ends before it has looked; the group itself remembers.
   std::error_code error;

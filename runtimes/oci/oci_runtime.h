@@ -11,6 +11,7 @@
 
 #include "runtimes/log_rotation.h"
 #include "runtimes/oci/bundle.h"
+#include "runtimes/oci/checkpoint_folder.h"
 #include "runtimes/oci/command_line.h"
 #include "runtimes/oci/live_state.h"
 #include "runtimes/oci/monitor.h"
@@ -33,10 +34,11 @@ struct OciOptions {
   /// What a container may print between two looks at its log, beyond all that its files may have,
   /// before some of it is left out: for 700 MB conmon takes a processor for a second.
   std::uint64_t log_ahead_bytes = std::uint64_t{1} << 30;
+  Path criu = "/usr/sbin/criu";
 };
 
 /// Without changing state of its own: what is true stands with the runtime, conmon and the bundle.
-class OciRuntime final : public Runtime {
+class OciRuntime final : public Runtime, private Checkpoints {
  public:
   OciRuntime(Layout layout, OciOptions options);
 
@@ -60,15 +62,46 @@ class OciRuntime final : public Runtime {
   Result<system::UniqueFd> first_process(const Container& container, const Stop& stop) override;
   Result<> turn_log(const Container& container) override;
   Result<> remove(const Container& container, bool force, const Stop& stop) override;
+  Checkpoints* checkpoints() override { return kind() == RuntimeKind::runc ? this : nullptr; }
   Result<std::vector<Found>> inventory(const Stop& stop) override;
   Snapshots* snapshots() override { return &snapshots_; }
 
  private:
+  Result<> check_checkpoints(const Container& container) const override;
+  Result<Checkpoint> checkpoint(const Container& container, const CheckpointWish& wish,
+                                const JobId& job, const Stop& stop) override;
+  Result<std::optional<Checkpoint>> made_by(const Container& container, const JobId& job,
+                                            const Stop& stop) override;
+  Result<> give_up(const Container& container, const Stop& stop) override;
+  Result<> restore(const Container& container, const Stop& stop) override;
+  Result<bool> has_restored(const Container& container, const Stop& stop) override;
+  Result<> give_up_restore(const Container& container, const Stop& stop) override;
+  Result<> forget(const Container& container) override;
+  /// PATH with the folder first in which CRIU is: runc looks for it there.
+  std::string search_path() const;
+  static std::vector<std::string> criu_options(const CheckpointWish& wish);
+  /// `unavailable` when the disk has no room for what the container of that process has in memory.
+  Result<> check_room(pid_t pid) const;
+  /// Has runc write it. On `stop` and at a deadline that goes on.
+  Result<> dump(const ContainerName& name, const CheckpointFolder& folder,
+                const CheckpointWish& wish, const Stop& stop) const;
+  /// A checkpoint that is whole takes the place of the one before.
+  Result<> keep_begun(const ContainerName& name, const CheckpointFacts& facts,
+                      const Stop& stop) const;
+  /// What is left to do once its processes go on.
+  Result<> settle_restored(const ContainerName& name, const CheckpointFacts& facts,
+                           const Stop& stop) const;
+  /// What is left of a container whose processes ended by its checkpoint.
+  Result<> end_checkpointed(const ContainerName& name, const CheckpointWish& wish,
+                            const Stop& stop) const;
+  /// None where its run did not end so.
+  std::optional<Exit> end_by_checkpoint(const ContainerName& name, const Stop& stop) const;
   Result<std::unique_ptr<ProgramInput>> open_own_input(const Container& container) override;
   Result<> resize_own_terminal(const Container& container, const TerminalSize& size) override;
   BundleOptions bundle_options() const;
   /// How large a file of its log may become while nobody turns it.
   std::uint64_t most_log_bytes(const ContainerSpec& spec) const;
+  MonitorLog monitor_log(const ContainerSpec& spec) const;
   /// `not_found` when neither the runtime nor a bundle of the same job is there.
   Result<LiveState> live(const Container& container, const Stop& stop) const;
   /// The live state when it is one of `legal`, else `conflict`.

@@ -79,6 +79,7 @@ std::vector<MountPoint> parse_mount_table(std::string_view text) {
       continue;
     }
     MountPoint point{decoded(fields[4]), decoded(hyphen[1]), decoded(hyphen[2])};
+    point.removed = fields[3].ends_with("//deleted");
     if (point.type == "overlay" && fields.end() - hyphen > 3) {
       point.lower = lower_in(hyphen[3]);
       // It was mounted by a descriptor, and its source names it (ImageStore::mount_root).

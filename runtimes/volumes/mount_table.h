@@ -13,9 +13,10 @@ namespace drover::runtimes {
 
 struct MountPoint {
   system::Path target;
-  std::string type;     ///< file system type
-  std::string source;   ///< device, or what the mounter called it
-  std::string lower{};  ///< of an overlay: the folder below it, of several the first
+  std::string type;      ///< file system type
+  std::string source;    ///< device, or what the mounter called it
+  std::string lower{};   ///< of an overlay: the folder below it, of several the first
+  bool removed = false;  ///< what is mounted was removed where it had come from
 };
 
 /// The lines of /proc/self/mountinfo (proc(5)), in the kernel's order; blanks and the like, which

@@ -50,6 +50,15 @@ TEST(MountTableTest, OfAnOverlayItReadsTheFolderBelow) {
   }
 }
 
+TEST(MountTableTest, TellsWhatWasRemovedSinceItIsMounted) {
+  const auto table = parse_mount_table(
+      "1 2 0:5 /names/hosts//deleted /etc/hosts rw - ext4 /dev/vda rw\n"
+      "1 2 0:5 /names/deleted /etc/hostname rw - ext4 /dev/vda rw\n");
+  ASSERT_EQ(table.size(), 2U);
+  EXPECT_TRUE(table[0].removed);
+  EXPECT_FALSE(table[1].removed);
+}
+
 TEST(MountTableTest, AnEmptySourceIsAFieldToo) {
   const auto table = parse_mount_table("1 2 0:5 / /a rw shared:7 - tmpfs  rw,size=4k\n");
   ASSERT_EQ(table.size(), 1U);
