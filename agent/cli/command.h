@@ -38,6 +38,8 @@ void add_restart(CLI::App& app, Action& action);
 void add_kill(CLI::App& app, Action& action);
 void add_pause(CLI::App& app, Action& action);
 void add_resume(CLI::App& app, Action& action);
+void add_checkpoint(CLI::App& app, Action& action);
+void add_restore(CLI::App& app, Action& action);
 void add_update(CLI::App& app, Action& action);
 void add_upgrade(CLI::App& app, Action& action);
 void add_rm(CLI::App& app, Action& action);

@@ -84,6 +84,9 @@ void show_spec(const json::Value& answer) {
           text += refusal_text(refusal);
         }
       }
+      if (const std::string_view why = view.at("no_checkpoints").string_or(""); !why.empty()) {
+        text += fmt::format("  no checkpoints: {}\n", why);
+      }
       text += config_text(view);
     }
   }

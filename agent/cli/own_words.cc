@@ -20,8 +20,7 @@ struct CommandOf {
   std::string_view command;  // without "drover "
 };
 
-// What no command submits (container.checkpoint, container.restore) has none.
-constexpr std::array<CommandOf, 30> kCommands = {{
+constexpr std::array<CommandOf, 32> kCommands = {{
     {Verb::container_run, "run"},
     {Verb::container_create, "create"},
     {Verb::container_start, "start"},
@@ -33,6 +32,8 @@ constexpr std::array<CommandOf, 30> kCommands = {{
     {Verb::container_exec, "exec"},
     {Verb::container_update, "update"},
     {Verb::container_upgrade, "upgrade"},
+    {Verb::container_checkpoint, "checkpoint"},
+    {Verb::container_restore, "restore"},
     {Verb::container_delete, "rm"},
     {Verb::image_pull, "image pull"},
     {Verb::image_remove, "image rm"},

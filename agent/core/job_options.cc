@@ -193,6 +193,8 @@ JobOptions read_job_options(Verb verb, const json::Value& value, std::string poi
       break;
     case Verb::container_checkpoint:
       options.leave_running = fields.boolean("leave_running", false);
+      options.tcp_established = fields.boolean("tcp_established", false);
+      options.file_locks = fields.boolean("file_locks", false);
       break;
     case Verb::image_pull:
       options.from = fields.string("from");
@@ -290,6 +292,8 @@ json::Object to_json(const JobOptions& options) {
     object.set("watch_s", *options.watch_s);
   }
   set_flag("leave_running", options.leave_running);
+  set_flag("tcp_established", options.tcp_established);
+  set_flag("file_locks", options.file_locks);
   set_text("from", options.from);
   set_text("checksum", options.checksum);
   set_text("storage", options.storage);

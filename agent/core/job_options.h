@@ -34,6 +34,8 @@ struct JobOptions {
   /// upgrade: seconds in which the new program has to show that it runs; none: by its probes
   std::optional<std::int64_t> watch_s{};
   bool leave_running = false;    ///< checkpoint
+  bool tcp_established = false;  ///< checkpoint: with its open connections
+  bool file_locks = false;       ///< checkpoint: with its locks on files
   std::string from{};            ///< image.pull of a template: where it is fetched
   std::string checksum{};        ///< image.pull of a template: "sha256:HEX", or ""
   std::string storage{};         ///< volume.create: "" for the node's default; container.backup;

@@ -146,6 +146,18 @@ Result<> check_can(const runtimes::Runtime& runtime, const JobRequest& request,
                                 request.target, to_string(runtime.kind()), needed.lacking, why_not);
 }
 
+/// `refused` where the runtime can, but not here, or not with this container.
+Result<> check_checkpoints(runtimes::Runtime& runtime, const JobRequest& request,
+                           const runtimes::Container& container) {
+  const bool is_about_them =
+      request.verb == Verb::container_checkpoint || request.verb == Verb::container_restore;
+  const runtimes::Checkpoints* const source = runtime.checkpoints();
+  return is_about_them && source != nullptr
+             ? source->check_checkpoints(container).context(
+                   fmt::format("{} {}", to_string(request.verb), request.target))
+             : Result<>();
+}
+
 }  // namespace
 
 Result<> admit_change(const Node& node, Journal& journal, const JobRequest& request) {
@@ -165,9 +177,10 @@ Result<> admit_change(const Node& node, Journal& journal, const JobRequest& requ
     return {};  // it may be made, by a job that waits, before this one begins
   }
   const ContainerRecord record = TRY(container_record_from(row->container));
-  const runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
+  runtimes::Runtime* runtime = TRY(node.runtime(record.container.runtime));
   if (needs_ability) {
-    return check_can(*runtime, request, *ability);
+    TRY(check_can(*runtime, request, *ability));
+    return check_checkpoints(*runtime, request, record.container);
   }
   TRY(admit_changed_limits(node.config.policy, request.options.resources));
   ContainerSpec spec = record.container.spec;

@@ -108,10 +108,11 @@ Result<json::Value> FakeState::explain(const std::string& name, const json::Valu
                                          {"message", "lxc, secrets: it has none"}});
     }
     const bool accepted = refusals.empty();
-    answer.set("runtimes",
-               json::Array{std::move(runc), json::Object{{"runtime", "lxc"},
-                                                         {"accepted", accepted},
-                                                         {"refusals", std::move(refusals)}}});
+    json::Object lxc{{"runtime", "lxc"}, {"accepted", accepted}, {"refusals", std::move(refusals)}};
+    if (accepted) {
+      lxc.set("no_checkpoints", "it restores none");
+    }
+    answer.set("runtimes", json::Array{std::move(runc), std::move(lxc)});
   }
   return json::Value(std::move(answer));
 }

@@ -21,6 +21,7 @@ namespace drover::fakes {
 /// Follows runtime.h: live state first, the same errors. Thread-safe.
 class FakeRuntime : public runtimes::Runtime,
                     private runtimes::ExecSessions,
+                    private runtimes::Checkpoints,
                     private runtimes::Snapshots,
                     private runtimes::Backups,
                     private runtimes::Disks {
@@ -73,6 +74,12 @@ class FakeRuntime : public runtimes::Runtime,
   /// As an admin sets them beside us.
   void set_limits(const std::string& name, const Resources& limits);
   bool has(const std::string& name);
+  /// Why checkpoints are refused of every container from now on.
+  void refuse_checkpoints(std::string why) { no_checkpoints_here_ = std::move(why); }
+  /// Whether a checkpoint of it is kept.
+  bool has_checkpoint(const std::string& name);
+  /// How often a checkpoint, or a restore, was given up.
+  int given_up() const { return given_up_; }
   std::vector<runtimes::Snapshot> snapshots_of(const std::string& name);
   /// Jobs whose backups there are.
   std::set<std::string> backups_by();
@@ -117,6 +124,9 @@ class FakeRuntime : public runtimes::Runtime,
   runtimes::Snapshots* snapshots() override {
     return capabilities_.no_snapshots.empty() ? this : nullptr;
   }
+  runtimes::Checkpoints* checkpoints() override {
+    return capabilities_.no_checkpoints.empty() ? this : nullptr;
+  }
   runtimes::Backups* backups() override {
     return capabilities_.no_backups.empty() ? this : nullptr;
   }
@@ -144,6 +154,18 @@ class FakeRuntime : public runtimes::Runtime,
                                const TerminalSize& size) override {
     return inputs_.resize(container.name.str(), size);
   }
+
+  Result<> check_checkpoints(const runtimes::Container& container) const override;
+  Result<runtimes::Checkpoint> checkpoint(const runtimes::Container& container,
+                                          const runtimes::CheckpointWish& wish, const JobId& job,
+                                          const Stop& stop) override;
+  Result<std::optional<runtimes::Checkpoint>> made_by(const runtimes::Container& container,
+                                                      const JobId& job, const Stop& stop) override;
+  Result<> give_up(const runtimes::Container& container, const Stop& stop) override;
+  Result<> restore(const runtimes::Container& container, const Stop& stop) override;
+  Result<bool> has_restored(const runtimes::Container& container, const Stop& stop) override;
+  Result<> give_up_restore(const runtimes::Container& container, const Stop& stop) override;
+  Result<> forget(const runtimes::Container& container) override;
 
   struct Kept {
     runtimes::Snapshot snapshot;
@@ -232,10 +254,14 @@ class FakeRuntime : public runtimes::Runtime,
   std::map<std::string, std::string> jobs_;             // stamps; guarded by mutex_
   std::map<std::string, Resources> limits_;             // guarded by mutex_
   std::map<std::string, std::vector<Kept>> snapshots_;  // guarded by mutex_
-  std::set<std::string> backups_;                       // jobs; guarded by mutex_
-  std::vector<std::string> pending_;                    // guarded by mutex_
-  std::map<std::string, runtimes::DiskSizes> sizes_;    // guarded by mutex_
-  std::map<std::string, Error> failures_;               // guarded by mutex_
+  std::string no_checkpoints_here_;
+  std::atomic<int> given_up_ = 0;
+  /// Jobs that have made them, by container; guarded by mutex_
+  std::map<std::string, std::pair<std::string, runtimes::Checkpoint>> checkpoints_;
+  std::set<std::string> backups_;                     // jobs; guarded by mutex_
+  std::vector<std::string> pending_;                  // guarded by mutex_
+  std::map<std::string, runtimes::DiskSizes> sizes_;  // guarded by mutex_
+  std::map<std::string, Error> failures_;             // guarded by mutex_
   runtimes::Layout layout_;
   std::atomic<int> sessions_begun_ = 0;
   std::map<std::string, std::optional<int>> sessions_;  // codes by job; guarded by mutex_

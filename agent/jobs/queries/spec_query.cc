@@ -153,19 +153,38 @@ void place_mounts(const Node& node, runtimes::Container& container) {
   }
 }
 
-Result<json::Value> config_of(const Node& node, const SpecQuestion& question,
-                              const runtimes::Runtime& runtime, const system::Stop& stop) {
+Result<runtimes::Container> asked_container(const Node& node, const SpecQuestion& question,
+                                            RuntimeKind kind) {
   ContainerName name = TRY(ContainerName::parse(question.name));
   JobId job = TRY(JobId::parse("the-job-that-makes-it"));
-  runtimes::Container container{std::move(name),
-                                std::move(job),
-                                runtime.kind(),
-                                with_defaults(node, question.spec, runtime.kind()),
-                                {},
-                                {},
-                                {},
-                                {},
-                                {}};
+  return runtimes::Container{std::move(name),
+                             std::move(job),
+                             kind,
+                             with_defaults(node, question.spec, kind),
+                             {},
+                             {},
+                             {},
+                             {},
+                             {}};
+}
+
+/// Why its processes could not be written to the disk; "" where they can.
+Result<std::string> why_no_checkpoints(const Node& node, const SpecQuestion& question,
+                                       runtimes::Runtime& runtime) {
+  const runtimes::Checkpoints* const source = runtime.checkpoints();
+  if (source == nullptr) {
+    return std::string(runtime.capabilities().no_checkpoints);
+  }
+  runtimes::Container container = TRY(asked_container(node, question, runtime.kind()));
+  // Any number stands for users that a job would give it.
+  container.users = container.spec.security.user_namespace == "auto" ? 1 : 0;
+  const Result<> checked = source->check_checkpoints(container);
+  return checked ? std::string() : checked.error().message;
+}
+
+Result<json::Value> config_of(const Node& node, const SpecQuestion& question,
+                              const runtimes::Runtime& runtime, const system::Stop& stop) {
+  runtimes::Container container = TRY(asked_container(node, question, runtime.kind()));
   system::UniqueFd folder;
   runtimes::Image image;
   if (!runtime.capabilities().provisions_itself) {
@@ -201,6 +220,12 @@ Result<json::Object> view_of_runtime(const Node& node, const SpecQuestion& quest
                                    {"message", refusal.error.message}});
   }
   view.set("refusals", std::move(told));
+  if (refusals.empty()) {
+    std::string why = TRY(why_no_checkpoints(node, question, **runtime));
+    if (!why.empty()) {
+      view.set("no_checkpoints", std::move(why));
+    }
+  }
   if (refusals.empty() && question.config_of == kind) {
     Result<json::Value> config = config_of(node, question, **runtime, stop);
     if (config) {

@@ -3,6 +3,7 @@
 #include "agent/jobs/container_record.h"
 #include "agent/jobs/journal/keeping.h"
 #include "agent/jobs/keep/restart_rule.h"
+#include "runtimes/oci/checkpoint_folder.h"
 
 namespace drover::jobs {
 namespace {
@@ -154,6 +155,9 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
     view.set("labels", std::move(labels));
   }
   if (with_spec) {
+    if (const auto written = runtimes::CheckpointFolder(layout, container.name).whole()) {
+      view.set("checkpoint", runtimes::to_json(*written));
+    }
     view.set("spec", drover::to_json(container.spec));
   }
   return view;

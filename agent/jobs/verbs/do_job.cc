@@ -61,6 +61,12 @@ Result<> undo_verb(Work& work, const Node& node, bool was_stopped) {
       return undo_update(work, node);
     case Verb::container_upgrade:
       return to_target(work, node, [&](const Target&) { return undo_upgrade(work, node); });
+    case Verb::container_checkpoint:
+      return to_target(work, node,
+                       [&](const Target& target) { return undo_checkpoint(work, target); });
+    case Verb::container_restore:
+      return to_target(work, node,
+                       [&](const Target& target) { return undo_restore(work, target); });
     // An image of ours that is unpacked stays: others may use it by now.
     case Verb::image_pull:
       return proxmox::names_template(work.request().target) ? undo_pull_template(work, node)
@@ -119,8 +125,9 @@ Result<json::Value> do_job(Work& work, const Node& node) {
     case Verb::container_upgrade:
       return upgrade_container(work, node);
     case Verb::container_checkpoint:
-    case Verb::container_restore:
       return checkpoint_container(work, node);
+    case Verb::container_restore:
+      return restore_container(work, node);
     case Verb::container_snapshot:
       return snapshot_container(work, node);
     case Verb::container_rollback:

@@ -44,7 +44,7 @@ Result<Need> ask_runtime(Work& work, const Target& target) {
     return Failure(now.error());
   }
   if (now && now->status != Status::stopped && now->status != Status::created) {
-    return fail(Code::conflict, "start container {}: it is {}", target.row.name,
+    return fail(Code::conflict, "{} {}: it is {}", to_string(work.request().verb), target.row.name,
                 to_string(now->status));
   }
   // runc and crun forget nothing of an ended container and start it never again; it is made anew
@@ -153,6 +153,32 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
     TRY(make_anew(work, target));
   }
   TRY(work.once(start_step(*target.runtime, target.container(), missing.ended, work.stop())));
+  return note(work, target, Status::running);
+}
+
+Result<> restore_program(Work& work, const Node& node, Target& target,
+                         runtimes::Checkpoints& source) {
+  Provision provision(work, node, target.record);
+  constexpr std::int64_t kSteps = 3;
+  work.plan(kSteps);
+  const Missing missing = TRY(look(work, provision, target));
+  TRY(want(work, target, Wanted::running));
+  if (missing.mounts || missing.network) {
+    TRY(renew(work, provision, target, missing.network));
+  }
+  TRY(provision.refresh());
+  // As long as it lasts no cancel breaks it off: half of a program is none.
+  Step restore{.name = kRestoreStep};
+  restore.act = [&]() -> Result<json::Value> {
+    TRY(source.restore(target.container(), work.agent_stop()));
+    return json::Value();
+  };
+  restore.find = [&]() -> Result<std::optional<json::Value>> {
+    const bool done = TRY(source.has_restored(target.container(), work.agent_stop()));
+    return done ? std::optional(json::Value()) : std::nullopt;
+  };
+  restore.clear = [&] { return source.give_up_restore(target.container(), work.agent_stop()); };
+  TRY(work.once(restore));
   return note(work, target, Status::running);
 }
 

@@ -16,6 +16,11 @@ Result<> start_program(Work& work, const Node& node, Target& target, std::int64_
 /// have it made; fills in `target.record`. Nothing is done where all is there.
 Result<> mount_missing(Work& work, const Node& node, Target& target);
 
+inline constexpr const char* kRestoreStep = "runtime.restore";
+/// The same of one whose processes go on where they were written to the disk.
+Result<> restore_program(Work& work, const Node& node, Target& target,
+                         runtimes::Checkpoints& source);
+
 /// Of a start that did not come to its end: what it has started ends when the job `was_stopped`, by
 /// a cancel or its deadline, and its wish is given back.
 Result<> undo_start(Work& work, const Target& target, bool was_stopped);

@@ -38,6 +38,11 @@ Result<json::Value> upgrade_container(Work& work, const Node& node);
 /// Gives the container its image again, and starts it if it ran.
 Result<> undo_upgrade(Work& work, const Node& node);
 Result<json::Value> checkpoint_container(Work& work, const Node& node);
+/// A container whose checkpoint did not become whole runs on.
+Result<> undo_checkpoint(Work& work, const Target& target);
+Result<json::Value> restore_container(Work& work, const Node& node);
+/// What runs again is not ended, and what does not is stopped as before.
+Result<> undo_restore(Work& work, const Target& target);
 Result<json::Value> snapshot_container(Work& work, const Node& node);
 /// Deletes the snapshot that the job has taken.
 Result<> undo_snapshot(Work& work, const Node& node, const Target& target);

@@ -52,6 +52,9 @@ TEST_F(Answers, ExplainTellsWhatEachRuntimeRefusesOfASpec) {
       drover({"explain", "web-1", "--runtime", "runc", "--", "sh", "-c", "exit 7"});
   EXPECT_NE(config.out.find("config.json:\n{\n  \"ociVersion\": \"1.0.2\"\n}\n"), std::string::npos)
       << config.out;
+  EXPECT_NE(config.out.find("\nlxc: accepted\n  no checkpoints: it restores none\n"),
+            std::string::npos)
+      << config.out;
   const fakes::TempFolder folder;
   ASSERT_TRUE(system::write_atomically(folder / "spec.json", R"({"secrets":[{"name":"key"}]})"));
   const auto json = json::parse(drover({"explain", "--spec", folder / "spec.json", "--json"}).out);

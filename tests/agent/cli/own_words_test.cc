@@ -17,8 +17,8 @@ TEST(OwnWords, VerbsAreShownAsCommands) {
 }
 
 TEST(OwnWords, WhatIsNoVerbStays) {
-  // A verb that no command submits, names that hold one, and text without any.
-  for (const char* text : {"container.checkpoint web-1", "container.runs", "/srv/container.run/x",
+  // A word that is none, names that hold one, and text without any.
+  for (const char* text : {"container.thaw web-1", "container.runs", "/srv/container.run/x",
                            "my-node.drain", "", "no verb. At all..."}) {
     EXPECT_EQ(in_own_words(text), text);
   }

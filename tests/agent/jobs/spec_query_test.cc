@@ -185,6 +185,7 @@ TEST_F(SpecQueryTest, WhatARuntimeWouldBeGiven) {
   EXPECT_TRUE(crun.at("accepted").boolean_or(false)) << json::write(crun);
   const json::Value& config = crun.at("config").at("content");
   EXPECT_EQ(crun.at("config").at("form").string_or(""), "config.json");
+  EXPECT_EQ(crun.at("no_checkpoints").string_or(""), "crun is built without CRIU");
   EXPECT_EQ(config.at("root").at("path").string_or(""),
             layout_.rootfs(*ContainerName::parse("web-1")).native());
   EXPECT_EQ(config.at("process").at("args"), json::Value(json::Array{"serve"}));
