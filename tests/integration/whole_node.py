@@ -18,6 +18,8 @@ import zmq
 
 from simulator import TOP, Simulator, sh
 
+# How often the usual time is waited: in an emulated machine all is slow.
+PATIENCE = int(os.environ.get("DROVER_TEST_PATIENCE", "1"))
 # How a job ends.
 FINAL = ("succeeded", "failed", "cancelled")
 # Ends with its own code when it is asked to, soon after.
@@ -113,23 +115,23 @@ class Node:
         self.agent = subprocess.Popen(
             [self.build / "agent/daemon/droverd", "--config", self.work / "droverd.json"], stderr=self.log,
             env={**os.environ, **environment})
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * PATIENCE
         client = Client(self)
-        while client.ask("query", "query.node", {}, timeout=0.05) is None:
+        while client.ask("query", "query.node", {}, timeout=0.05 * PATIENCE) is None:
             if self.agent.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("droverd did not start:\n" + (self.work / "droverd.log").read_text())
         client.close()
 
     def end(self, number=signal.SIGTERM):
         self.agent.send_signal(number)
-        self.agent.wait(30)
+        self.agent.wait(30 * PATIENCE)
 
     def drover(self, *words, check=True, timeout=60):
         if words[0] in ("stop", "restart"):
             self.await_trap(words[-1])
         done = subprocess.run(
             [self.build / "agent/cli/drover", "--bus", self.bus, *words],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout * PATIENCE,
         )
         if check and done.returncode != 0:
             log = (self.work / "droverd.log").read_text()[-3000:]
@@ -144,7 +146,7 @@ class Node:
         seen = self.ask_container(name)
         if seen.get("status") != "running" or TRAP not in "".join(seen["spec"].get("command", [])):
             return
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * PATIENCE
         while time.monotonic() < deadline:
             try:
                 status = pathlib.Path("/proc", str(seen["pid"]), "status").read_text()
@@ -170,7 +172,7 @@ class Node:
     def await_event(self, kind, target):
         """One of that type about that target, also from before."""
         client = Client(self)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * PATIENCE
         while not any(event["type"] == kind and target in (event["subject"], event["data"].get("target"))
                       for event in client.all_events()):
             if time.monotonic() > deadline:
@@ -183,7 +185,7 @@ class Node:
         return found[0] if isinstance(found, list) else found
 
     def await_status(self, name, status):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * PATIENCE
         while (seen := self.inspect(name))["status"] != status:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{name} is {seen['status']} and not {status}")
@@ -229,7 +231,7 @@ class EventStream:
 
     def come_to(self, head):
         """Waits until the event of that number is there."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * PATIENCE
         while f'"seq":{head},' not in pathlib.Path(f"/proc/self/fd/{self.output.fileno()}").read_text():
             if time.monotonic() > deadline:
                 raise AssertionError("the stream did not come to the last event")
@@ -246,7 +248,7 @@ class EventStream:
     def end(self):
         """Ends it as a person would, by Ctrl-C; returns its exit code, its complaints and the events."""
         self.process.send_signal(signal.SIGINT)
-        _, complaints = self.process.communicate(timeout=30)
+        _, complaints = self.process.communicate(timeout=30 * PATIENCE)
         self.output.seek(0)
         events = [json.loads(line) for line in self.output]
         self.output.close()
@@ -264,7 +266,7 @@ class Client:
     def close(self):
         self.context.term()
 
-    def ask(self, socket_name, kind, body, timeout=10.0):
+    def ask(self, socket_name, kind, body, timeout=10.0 * PATIENCE):
         """The answer's kind and body; None when none came in time. Each question has a socket of its own: an
         answer to an earlier one that was given up is nobody's then."""
         self.count += 1
