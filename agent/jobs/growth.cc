@@ -56,6 +56,9 @@ bool grows_disks(const JobOptions& options) {
 }
 
 Result<> check_grows(const Node& node, const runtimes::Volume& volume, const std::string& what) {
+  if (const Result<runtimes::VolumeSource*> source = node.volumes(volume.storage)) {
+    TRY((*source)->has_room().context(what));
+  }
   if (volume.kind == runtimes::VolumeKind::folder) {
     return fail(Code::refused, "{}: a folder has no size; it may fill the disk it is on", what);
   }
