@@ -84,8 +84,9 @@ class ImageStore {
   Result<> mount_root_for(const ContainerName& name, const Path& lower,
                           const system::UniqueFd& opened, const system::UniqueFd& users,
                           std::uint32_t first, const std::string& layers = "");
-  /// `refused` where that cannot be, by the kernel or the file system of images: found out once, by
-  /// doing it. What cannot even be tried is left to the mount.
+  /// `refused` where that cannot be, by the kernel or the file system of images: found out by doing
+  /// it, until it has been done once, because a full disk refuses it as well. What cannot even be
+  /// tried is left to the mount.
   Result<> check_other_owners();
   /// Unmounts it; what was written stays. Absent is success.
   Result<> leave_root(const ContainerName& name, const system::Stop& stop);
@@ -163,7 +164,7 @@ class ImageStore {
   std::shared_mutex layers_in_use_;  // shared while some are unpacked for an image
   ImageFlights flights_;
   std::mutex owners_mutex_;
-  std::optional<Result<>> other_owners_;  // guarded by owners_mutex_
+  bool has_other_owners_ = false;  // guarded by owners_mutex_
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Root>> roots_;  // guarded by mutex_
 };

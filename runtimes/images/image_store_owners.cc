@@ -50,8 +50,8 @@ Result<> try_overlay(const Path& folder, const system::UniqueFd& users) {
 
 Result<> ImageStore::check_other_owners() {
   const std::lock_guard lock(owners_mutex_);
-  if (other_owners_) {
-    return *other_owners_;
+  if (has_other_owners_) {
+    return {};
   }
   const Path folder = layout_.images() / beside(kUnfinished, "owners");
   const std::shared_ptr<Root> root = root_named(whole_of(folder));
@@ -62,17 +62,17 @@ Result<> ImageStore::check_other_owners() {
   }
   const auto users =
       system::make_user_namespace({.inside = 0, .outside = kSomebody, .count = kUsersOfOne});
+  Result<> tried;
   if (made && users) {
-    const Result<> tried = try_overlay(folder, *users);
-    other_owners_ =
-        tried ? Result<>()
-              : fail(Code::refused,
-                     "this node cannot give a container users of its own, which takes Linux 5.19 "
-                     "and a file system that shows files with other owners: {}",
-                     tried.error().message);
+    tried = try_overlay(folder, *users);
+    has_other_owners_ = tried.has_value();
   }
   [[maybe_unused]] const Result<> removed = system::remove_tree(folder);
-  return other_owners_.value_or(Result<>());
+  return tried ? Result<>()
+               : fail(Code::refused,
+                      "this node cannot give a container users of its own, which takes Linux 5.19 "
+                      "and a file system that shows files with other owners: {}",
+                      tried.error().message);
 }
 
 }  // namespace drover::runtimes
