@@ -45,8 +45,9 @@ Result<> apply_lease(const ContainerName& name, const std::string& interface,
     return run_ip(std::move(words), stop);
   };
   if (had != has) {
-    // Before: of two in one subnet the second goes with the first.
-    TRY(ip({"address", "delete", had}));
+    // Before: of two in one subnet the second goes with the first. Where a program that may change
+    // its network has taken it away, there is none.
+    [[maybe_unused]] const Result<> deleted = ip({"address", "delete", had});
   }
   TRY(ip({"address", "replace", has, "broadcast", "+"}));
   const json::Array* const routes = now.at("routes").array();

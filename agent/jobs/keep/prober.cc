@@ -14,14 +14,21 @@ namespace {
 /// Threads that ask: a node's probes are short, and those that hang wait for nothing but a timeout.
 constexpr std::size_t kAskers = 4;
 
-/// Whether a job runs that freezes its program, as while its root is copied: that one answers
-/// nobody, and has not failed for it.
+/// Whether the job freezes its container's program, as while its root is copied.
+bool holds_still(const JobRow& job) {
+  if (job.verb == to_string(Verb::container_backup)) {
+    const Result<json::Value> request = json::parse(job.request);
+    return request && request->at("options").at("mode").string_or("") == "suspend";
+  }
+  return job.verb == to_string(Verb::container_snapshot) ||
+         job.verb == to_string(Verb::container_checkpoint);
+}
+
+/// Whether such a job runs: its program answers nobody then, and has not failed for it.
 bool is_held_still(Journal& journal, const std::string& name) {
   const Result<std::vector<JobRow>> jobs = journal.unfinished();
   return jobs && std::any_of(jobs->begin(), jobs->end(), [&name](const JobRow& job) {
-           return job.target == name && job.state == JobState::running &&
-                  (job.verb == to_string(Verb::container_snapshot) ||
-                   job.verb == to_string(Verb::container_checkpoint));
+           return job.target == name && job.state == JobState::running && holds_still(job);
          });
 }
 
