@@ -265,6 +265,7 @@ TEST_F(LxcInsideTest, AnInitHasAConsoleAndItsLimitsAboveItAndIsShutDown) {
        ""},
       sink, sink, never_);
   ASSERT_TRUE(code) << to_text(code.error());
+  EXPECT_EQ(*code, 0) << out;
   EXPECT_THAT(out, AllOf(HasSubstr("max\n"), HasSubstr(" on /run type tmpfs"),
                          HasSubstr(" on /run/lock type tmpfs")));
   EXPECT_EQ(system::read_file(group / "pids.max").value_or(""), "50\n");
