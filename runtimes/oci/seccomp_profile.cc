@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -325,8 +326,24 @@ Result<json::Value> load_seccomp_profile(const system::Path& profile, const Secc
                ? missing_profile(profile)
                : Failure(Error(text.error()).context("seccomp profile"));
   }
-  return read_seccomp_profile(*text, facts)
-      .context(fmt::format("seccomp profile {}", profile.native()));
+  struct Read {
+    std::string text;
+    SeccompFacts facts;
+    json::Value filter;
+  };
+  static std::mutex mutex;
+  static Read last;  // guarded by mutex
+  {
+    const std::lock_guard lock(mutex);
+    if (!last.text.empty() && last.text == *text && last.facts == facts) {
+      return last.filter;
+    }
+  }
+  json::Value filter = TRY(read_seccomp_profile(*text, facts)
+                               .context(fmt::format("seccomp profile {}", profile.native())));
+  const std::lock_guard lock(mutex);
+  last = {*text, facts, filter};
+  return filter;
 }
 
 }  // namespace drover::runtimes

@@ -27,6 +27,7 @@ struct SeccompFacts {
   unsigned kernel_major = 0;
   unsigned kernel_minor = 0;
   std::vector<std::string> capabilities;  ///< that its programs may ever have, "CAP_..."
+  bool operator==(const SeccompFacts&) const = default;
 };
 
 /// Of this node.
@@ -38,6 +39,7 @@ SeccompFacts seccomp_facts(std::vector<std::string> capabilities);
 Result<json::Value> read_seccomp_profile(std::string_view text, const SeccompFacts& facts);
 
 /// The same of a file. Where the default profile is not there, `unavailable` naming its package.
+/// Any thread: what the last one came to is kept, as nearly all containers of a node have the same.
 Result<json::Value> load_seccomp_profile(const system::Path& profile, const SeccompFacts& facts);
 
 /// Whether the profile is there, with the same error.
