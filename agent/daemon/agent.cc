@@ -20,6 +20,9 @@ namespace drover::daemon {
 namespace {
 
 constexpr std::chrono::seconds kBeaconEvery{1};
+/// Until events are told that nothing has to be on the disk for: a job's steps of that time take
+/// one sync together.
+constexpr std::chrono::milliseconds kSettlesAfter{20};
 
 std::size_t bytes_of(std::int64_t mib) {
   return static_cast<std::size_t>(mib) << 20;
@@ -151,6 +154,7 @@ void Agent::assemble() {
       *journal_, [this](const std::vector<Event>& events) { publish(events); });
   loop_.watch(books_->fd(), EPOLLIN, [this](std::uint32_t) { books_->serve(); });
   books_->on_containers([this](const std::set<std::string>& names) { records_->changed(names); });
+  books_->on_unsettled([this] { loop_.after(kSettlesAfter, [this] { books_->settle(); }); });
   loop_.at_turn_end([this] { end_turn(); });
   observer_ = std::make_unique<jobs::Observer>(
       node, *books_, [this](const std::string& name, const std::optional<runtimes::State>& state) {
@@ -197,7 +201,7 @@ void Agent::assemble() {
   housekeeping_ = std::make_unique<jobs::Housekeeping>(loop_, *books_, clock_, config_, layout_);
   answerers_ = std::make_unique<jobs::Answerers>(loop_);
   requests_ = std::make_unique<jobs::Requests>(
-      *intake_, *queries_, *streams_, *inputs_,
+      *books_, *intake_, *queries_, *streams_, *inputs_,
       [this](const messaging::Record& record) { front_->send(record); }, answerers_.get());
 }
 
@@ -312,6 +316,7 @@ void Agent::react(const Event& event) {
 }
 
 void Agent::beacon() {
+  books_->settle();
   const std::string& node = drivers_->node().name;
   front_->send(messaging::Record{
       {{"kind", "event"}, {"topic", node + ".beacon."}},

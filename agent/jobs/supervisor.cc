@@ -316,7 +316,7 @@ Supervisor::Report Supervisor::run_one(const Task& task) {
                    }
                  }});
   system::crash_point("job before begin");
-  const Result<> begun = books_.write([&](Books& books) -> Result<> {
+  const auto begin = [&](Books& books) -> Result<> {
     TRY(books.journal().begin_job(job, task.attempt));
     return books.tell(Event{.kind = "job",
                             .object = job,
@@ -325,7 +325,9 @@ Supervisor::Report Supervisor::run_one(const Task& task) {
                             .data = {{"verb", to_string(task.request.verb)},
                                      {"target", task.request.target},
                                      {"attempt", task.attempt}}});
-  });
+  };
+  // What it makes that outlives the machine is written down with that, and with this before.
+  const Result<> begun = books_.write(begin, Outlives::agent);
   if (!begun) {
     return ended;  // it was cancelled meanwhile; or the agent ends, and the next one sees to it
   }

@@ -159,10 +159,13 @@ Result<json::Value> Work::once(const Step& step) {
   }
   TRY(stop().check("before step " + step.name));
   const Turns::Turn turn = TRY(take_turn(step.needs, stop()));
-  TRY(commit([&](Books& books) -> Result<> {
-    TRY(books.journal().put_step(row));
-    return books.tell(event_of(row, "step_started"));
-  }));
+  const Outlives outlives = step.again || step.fleeting ? Outlives::agent : Outlives::machine;
+  TRY(commit(
+      [&](Books& books) -> Result<> {
+        TRY(books.journal().put_step(row));
+        return books.tell(event_of(row, "step_started"));
+      },
+      outlives));
   crash_point(row, "after intent");
   Result<json::Value> acted = act(step, row, begun.before);
   crash_point(row, "after act");
@@ -186,7 +189,7 @@ Result<json::Value> Work::once(const Step& step) {
   if (step.goes_on) {
     with_next(result);
   } else {
-    TRY(commit(result));
+    TRY(commit(result, outlives));
   }
   crash_point(row, "after result");
   return acted;
@@ -223,18 +226,19 @@ Result<> Work::write_unwritten() {
   return unwritten_.empty() ? Result<>() : commit([](Books&) { return Result<>(); });
 }
 
-Result<> Work::commit(Change change) {
+Result<> Work::commit(Change change, Outlives outlives) {
   if (unwritten_.empty()) {
-    return books_.write(std::move(change));
+    return books_.write(std::move(change), outlives);
   }
   return books_.write(
       [before = take_unwritten(), last = std::move(change)](Books& books) -> Result<> {
         TRY(before(books));
         return last(books);
-      });
+      },
+      outlives);
 }
 
-Result<> Work::write(Change change) {
+Result<> Work::write(Change change, Outlives outlives) {
   const auto point = [&](std::string_view where) {
     if constexpr (system::kHasCrashPoints) {
       system::crash_point(fmt::format("write {} {}", writes_, where));
@@ -242,7 +246,7 @@ Result<> Work::write(Change change) {
   };
   ++writes_;
   point("before");
-  TRY(commit(std::move(change)));
+  TRY(commit(std::move(change), outlives));
   point("after");
   return {};
 }
@@ -292,13 +296,15 @@ Work::Change Work::status_change(const ContainerRow& row, const std::string& wha
 }
 
 Result<> Work::put_container(const ContainerRow& row, const std::string& what, json::Object data,
-                             const std::function<Result<>(Journal&)>& may) {
-  return write([&, change = status_change(row, what, std::move(data))](Books& books) -> Result<> {
-    if (may) {
-      TRY(may(books.journal()));
-    }
-    return change(books);
-  });
+                             const std::function<Result<>(Journal&)>& may, Outlives outlives) {
+  return write(
+      [&, change = status_change(row, what, std::move(data))](Books& books) -> Result<> {
+        if (may) {
+          TRY(may(books.journal()));
+        }
+        return change(books);
+      },
+      outlives);
 }
 
 void Work::put_container_with_next(const ContainerRow& row, const std::string& what,

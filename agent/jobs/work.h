@@ -38,6 +38,10 @@ struct Step {
   /// What it makes ends with the machine, and to make it is nothing while it is there: a job that
   /// is gone on with acts once more, and what that returns is what counts from then on.
   bool again = false;
+  /// What it makes ends with the machine, or is nothing that anybody would miss or find in his way:
+  /// the job does not wait until the disk has that it is about to be done. So are those with
+  /// `again`.
+  bool fleeting = false;
   /// The job does not wait after it: its result is written together with what the job writes next,
   /// and nothing is made in between.
   bool goes_on = false;
@@ -115,7 +119,8 @@ class Work {
   Result<std::string> made_by();
   /// Writes the container's row and tells its status, if `may` agrees in the same transaction.
   Result<> put_container(const ContainerRow& row, const std::string& what, json::Object data = {},
-                         const std::function<Result<>(Journal&)>& may = {});
+                         const std::function<Result<>(Journal&)>& may = {},
+                         Outlives outlives = Outlives::machine);
   /// The same in one transaction with what the job writes next, or with its end: for a status that
   /// it does not stay in.
   void put_container_with_next(const ContainerRow& row, const std::string& what,
@@ -125,7 +130,7 @@ class Work {
   Result<> erase_container(const std::string& name, const std::optional<DeletedRow>& kept,
                            const std::optional<Event>& why = std::nullopt);
   /// Anything else; see Books::write.
-  Result<> write(Change change);
+  Result<> write(Change change, Outlives outlives = Outlives::machine);
   /// What waits to be written with the next, for who writes that in the job's stead.
   Change take_unwritten();
   /// Writes it now, where nothing is to follow.
@@ -147,7 +152,7 @@ class Work {
   Result<json::Value> act(const Step& step, const StepRow& row, bool before);
   void with_next(Change change);
   /// In one transaction with what waited for it.
-  Result<> commit(Change change);
+  Result<> commit(Change change, Outlives outlives = Outlives::machine);
   Change status_change(const ContainerRow& row, const std::string& what, json::Object data) const;
   void tell_progress(const StepRow& row, const proxmox::TaskProgress& progress);
   Event event_of(const StepRow& row, const std::string& what) const;

@@ -1,5 +1,7 @@
 #include "agent/jobs/journal/books.h"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -24,6 +26,8 @@ Result<> Books::tell(Event event) {
 }
 
 void Books::serve() {
+  // What the loop's thread has written by itself in this turn.
+  for_machine_ = for_machine_ || journal_.dirty();
   for (const RequestPtr& request : inbox_.take()) {
     if (stalled_.empty()) {
       perform(request);
@@ -31,11 +35,49 @@ void Books::serve() {
       stalled_.push_back(request);  // in order
     }
   }
+  if (!for_machine_ && waiting_.empty()) {
+    commit_for_agent();
+  }
 }
 
 void Books::perform(const RequestPtr& request) {
+  const std::int64_t before = journal_.changes();
   Result<> changed = request->change(*this);
+  for_machine_ =
+      for_machine_ || (request->outlives == Outlives::machine && journal_.changes() != before);
   writers_.emplace_back(request, std::move(changed));
+}
+
+/// At once, as what comes later in this turn may have to outlive more.
+void Books::commit_for_agent() {
+  const Result<> committed = journal_.commit();
+  wake_writers(committed);
+  const bool was_settled = committed_.empty();
+  std::vector<Event> told = std::exchange(told_, {});
+  if (committed) {
+    std::move(told.begin(), told.end(), std::back_inserter(committed_));
+  }
+  tell_touched();
+  if (was_settled && !committed_.empty() && unsettled_) {
+    unsettled_();
+  }
+}
+
+void Books::tell_touched() {
+  const std::set<std::string> touched = journal_.take_touched();
+  if (containers_changed_ && !touched.empty()) {
+    containers_changed_(touched);
+  }
+}
+
+void Books::settle() {
+  if (!journal_.unsynced()) {
+    return;
+  }
+  // Where that fails the agent ends: events that nobody can vouch for are not told.
+  if (journal_.sync() && !committed_.empty()) {
+    publish_(std::exchange(committed_, {}));
+  }
 }
 
 void Books::wake_writers(const Result<>& committed) {
@@ -56,29 +98,38 @@ void Books::try_again() {
 }
 
 void Books::commit() {
+  for_machine_ = false;
   if (!journal_.dirty() && waiting_.empty() && writers_.empty()) {
+    if (!unsettled_) {
+      settle();
+    }
     return;
   }
-  const Result<> committed = journal_.commit();
+  Result<> committed = journal_.commit();
+  if (committed && journal_.unsynced()) {
+    committed = journal_.sync();
+  }
   // They wait on their threads, and what they do next comes by the inbox: after what is told here.
   wake_writers(committed);
-  const std::vector<Event> told = std::exchange(told_, {});
-  if (committed && !told.empty()) {
-    publish_(told);
+  std::vector<Event> told = std::exchange(told_, {});
+  if (committed) {
+    std::vector<Event> all = std::exchange(committed_, {});
+    std::move(told.begin(), told.end(), std::back_inserter(all));
+    if (!all.empty()) {
+      publish_(all);
+    }
   }
-  const std::set<std::string> touched = journal_.take_touched();
-  if (containers_changed_ && !touched.empty()) {
-    containers_changed_(touched);
-  }
+  tell_touched();
   // Taken first: one that waits may write again, for the next turn.
   for (const auto& done : std::exchange(waiting_, {})) {
     done(committed);
   }
 }
 
-Result<> Books::write(std::function<Result<>(Books&)> change) {
+Result<> Books::write(std::function<Result<>(Books&)> change, Outlives outlives) {
   const auto request = std::make_shared<Request>();
   request->change = std::move(change);
+  request->outlives = outlives;
   std::future<Result<>> done = request->done.get_future();
   inbox_.post(request);
   // Either `close` came after the post and finds it inside, or it came before and is seen here.

@@ -81,7 +81,7 @@ Result<std::unique_ptr<Database>> Database::open(const system::Path& path) {
   // The log is cut back to 4 MiB once it was written back. Pages are given back by steps
   // (incremental_vacuum), which has to be said before anything is in the file.
   for (const char* setting : {"PRAGMA auto_vacuum=INCREMENTAL", "PRAGMA journal_mode=WAL",
-                              "PRAGMA journal_size_limit=4194304", "PRAGMA synchronous=FULL",
+                              "PRAGMA journal_size_limit=4194304", "PRAGMA synchronous=NORMAL",
                               "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF"}) {
     TRY(database->execute(setting).context("open"));
   }
@@ -181,6 +181,23 @@ Result<> Database::commit() {
   }
   open_ = false;
   return committed;
+}
+
+Result<> Database::sync() {
+  // As SQLite does at each commit with synchronous=FULL (pragma.html#pragma_synchronous).
+  sqlite3_file* log = nullptr;
+  int result = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (result == SQLITE_OK) {
+    result = log == nullptr || log->pMethods == nullptr
+                 ? SQLITE_CANTOPEN
+                 : log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  }
+  if (result == SQLITE_OK) {
+    return {};
+  }
+  // The kernel tells that once, and forgets what it could not write: another sync would succeed.
+  damage_ = fmt::format("its log could not be synced: {}", sqlite3_errstr(result));
+  return fail(Code::broken, "journal {}: {}", path_.native(), damage_);
 }
 
 Result<> Database::rollback() {

@@ -46,7 +46,7 @@ class Statement {
   int bound_ = 0;
 };
 
-/// WAL with synchronous=FULL: what `commit` returned for is on the disk. One thread.
+/// WAL with synchronous=NORMAL: what `sync` returned for is on the disk. One thread.
 class Database {
  public:
   static Result<std::unique_ptr<Database>> open(const system::Path& path);
@@ -66,7 +66,12 @@ class Database {
   /// as a whole: SQLite may have rolled it back in the middle, and nobody could tell which half of
   /// what was written after that belongs to what was written before.
   Result<> commit();
+  /// What was committed is on the disk, and outlives the machine's end. Until then it outlives this
+  /// process.
+  Result<> sync();
   Result<> rollback();
+  /// Rows that were changed since the file was opened.
+  std::int64_t changes() const { return sqlite3_total_changes(handle_); }
   /// Whether there is something to commit, if only to learn that it is lost.
   bool in_transaction() const { return open_ || spoiled_; }
 

@@ -112,7 +112,8 @@ Result<> Journal::prepare_file() {
       head_ = static_cast<std::uint64_t>(query.number(0));
     }
   }
-  return commit();
+  TRY(commit());
+  return sync();
 }
 
 Result<std::string> Journal::fact(const std::string& name) {
@@ -333,13 +334,21 @@ Result<std::vector<Event>> Journal::events(std::uint64_t after, std::int64_t mos
 }
 
 Result<> Journal::commit() {
+  const bool changed = dirty();
   Result<> committed = database_->commit();
+  unsynced_ = unsynced_ || (committed && changed);
   // The numbers given out in a failed transaction were never seen by anybody.
   (committed ? committed_ : head_) = committed ? head_ : committed_;
   if (!committed) {
     touched_.clear();
   }
   return committed;
+}
+
+Result<> Journal::sync() {
+  TRY(database_->sync());
+  unsynced_ = false;
+  return {};
 }
 
 }  // namespace drover::jobs

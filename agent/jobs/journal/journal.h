@@ -241,8 +241,14 @@ class Journal {
   Result<> put_leak(const LeakRow& row);
   Result<> erase_leak(const LeakRow& row);
 
-  /// All that was written since the last one is on the disk, or none of it.
+  /// All that was written since the last one outlives this process, or none of it does.
   Result<> commit();
+  /// What was committed is on the disk.
+  Result<> sync();
+  /// Something is committed that is not.
+  bool unsynced() const { return unsynced_; }
+  /// Rows that were changed since the file was opened.
+  std::int64_t changes() const { return database_->changes(); }
   bool dirty() const { return database_->in_transaction(); }
   /// Why the file can no longer be trusted, "" while it can (database.h).
   const std::string& damage() const { return database_->damage(); }
@@ -258,6 +264,7 @@ class Journal {
   std::string epoch_;
   std::uint64_t head_ = 0;
   std::uint64_t committed_ = 0;  // head_ at the last commit
+  bool unsynced_ = false;
   std::set<std::string> touched_;
 };
 

@@ -58,6 +58,8 @@ Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
   if (kind.starts_with("input.")) {
     return handle_input(asker, kind, record);
   }
+  // Nobody is told what a power cut could undo.
+  books_.settle();
   const bool may_have_spec = kind == "query.explain";
   const json::Value question = TRY(
       json::parse(body, may_have_spec ? kQuestionWithSpec : kQuestion).context("read the query"));

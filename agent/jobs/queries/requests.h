@@ -22,9 +22,10 @@ class Requests {
   using Send = std::function<void(messaging::Record)>;
 
   /// `answerers`: of what takes its time; nullptr where nobody asks for that.
-  Requests(Intake& intake, Queries& queries, LogStreams& streams, InputStreams& inputs, Send send,
-           Answerers* answerers = nullptr)
-      : intake_(intake),
+  Requests(Books& books, Intake& intake, Queries& queries, LogStreams& streams,
+           InputStreams& inputs, Send send, Answerers* answerers = nullptr)
+      : books_(books),
+        intake_(intake),
         queries_(queries),
         streams_(streams),
         inputs_(inputs),
@@ -44,6 +45,7 @@ class Requests {
   Result<> handle_input(const Asker& asker, std::string_view kind, const messaging::Record& record);
   void answer(const Asker& asker, std::string_view kind, std::string body);
 
+  Books& books_;
   Intake& intake_;
   Queries& queries_;
   LogStreams& streams_;

@@ -61,6 +61,7 @@ class Making {
       // Half of one is worth nothing, and a whole one is soon made again. A guest of Proxmox is
       // not: its runtime finds it by the job's tag.
       step.clear = [&] { return runtime_.remove(record_.container, true, work_.stop()); };
+      step.fleeting = true;
     }
     step.goes_on = true;
     TRY(work_.once(step));
@@ -149,14 +150,17 @@ Result<ContainerRow> begin_row(Work& work, const Node& node, const ContainerName
                    Status::creating,
                    std::nullopt,
                    work.clock().unix_ms()};
-  TRY(work.put_container(row, "creating", {}, [&](Journal& journal) -> Result<> {
+  const auto may = [&](Journal& journal) -> Result<> {
     if (wants_own_users(record.container.spec, kind)) {
       record.container.users = TRY(free_users(journal, node.config.container, row.name));
       row.container = json::write(to_json(record));
     }
     TRY(admit_networks(journal, row.name, record.container.spec));
     return admit_standing_volumes(journal, row.name, record.container.spec);
-  }));
+  };
+  // If it is lost with the machine, its job begins it anew: nothing was made for it that is not
+  // lost as well.
+  TRY(work.put_container(row, "creating", {}, may, Outlives::agent));
   return row;
 }
 

@@ -110,7 +110,7 @@ Result<> Provision::check() {
                                     {"image", to_json(record_.container.image)}});
   };
   const json::Value chosen =
-      TRY(work_.once({.name = "container.check", .act = act, .goes_on = true}));
+      TRY(work_.once({.name = "container.check", .act = act, .fleeting = true, .goes_on = true}));
   record_.lower = chosen.at("lower").string_or("");
   record_.container.image = image_config_from_json(chosen.at("image"));
   return {};
@@ -138,6 +138,7 @@ Result<> Provision::make_folder() {
                     TRY(system::make_folders(node_.layout.container(name), 0700));
                     return json::Value();
                   },
+                  .fleeting = true,
                   .goes_on = true}));
   return {};
 }

@@ -36,7 +36,7 @@ class RequestsTest : public NodeFixture {
               {{{"kind", kind}, {"peer", to.first}, {"rq", to.second}}, json::write(body), ""});
         });
     requests_ =
-        std::make_unique<Requests>(*intake_, *queries_, *streams_, *inputs_,
+        std::make_unique<Requests>(*books_, *intake_, *queries_, *streams_, *inputs_,
                                    [this](const Record& record) { sent_.push_back(record); });
   }
   void TearDown() override {

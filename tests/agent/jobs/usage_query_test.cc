@@ -85,7 +85,7 @@ TEST_F(UsageQueryTest, WhatIsAnsweredLaterGoesToWhoHasAsked) {
   InputStreams inputs(*loop_, *journal_, *node_, clock_,
                       [](const InputStreams::Address&, std::string_view, const json::Value&) {});
   Requests requests(
-      *intake_, queries, streams, inputs,
+      *books_, *intake_, queries, streams, inputs,
       [&sent](const messaging::Record& record) { sent.push_back(record); }, answerers_.get());
   const auto ask_as = [&](const char* role, const char* kind, std::int64_t rq,
                           const std::string& body) {
