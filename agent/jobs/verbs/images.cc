@@ -140,18 +140,20 @@ Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::st
 Result<ImageRow> name_image(Work& work, const runtimes::Image& image,
                             const std::function<Result<>(Journal&)>& also) {
   std::optional<ImageRow> known;
-  TRY(work.write([&](Books& books) -> Result<> {
+  const auto is_known = [&] { return known && known->digest == image.digest; };
+  const auto look = [&](Books& books) -> Result<> {
     known = TRY(books.journal().image(image.reference));
-    return {};
-  }));
-  const bool is_new = !known || known->digest != image.digest;
-  ImageRow row = is_new ? ImageRow{image.reference, image.digest, bytes_of(image),
-                                   work.clock().unix_ms(), work.request().id.str()}
-                        : *known;
+    return is_known() && also ? also(books.journal()) : Result<>();
+  };
+  // A container has its image's name for as long as it has a mount of it, which ends sooner.
+  TRY(work.write(look, Outlives::agent));
+  if (is_known()) {
+    return *known;
+  }
+  const ImageRow row{image.reference, image.digest, bytes_of(image), work.clock().unix_ms(),
+                     work.request().id.str()};
   TRY(work.write([&](Books& books) -> Result<> {
-    if (is_new) {
-      TRY(write_pulled(books, row));
-    }
+    TRY(write_pulled(books, row));
     return also ? also(books.journal()) : Result<>();
   }));
   return row;
