@@ -76,21 +76,7 @@ TEST_F(ThinVolumesJobsTest, OneIsCopiedWhileItsContainerWritesGrowsAndIsThereAft
 
 TEST_F(ThinVolumesJobsTest, ACopyThatWasCutOffIsMadeAnewAndACancelledOneTakenBack) {
   run(creation("j1", "data"));
-  for (const bool cancelled : {false, true}) {
-    const std::string id = cancelled ? "j3" : "j2";
-    run(job(id, "volume.snapshot", "data", {{"snapshot", id}}));
-    cut_off(id, id);
-    // Between the removal of the empty one and the copy.
-    for (const StepRow& step : std::vector<StepRow>(journal_->steps(id).value())) {
-      if (step.name == "volume.allocate") {
-        const json::Value copy = json::parse(step.data).value();
-        ASSERT_TRUE(thin_.release(runtimes::volume_from_json(copy).value(), system::Stop()));
-      }
-    }
-    take_up_copy(id, cancelled);
-    EXPECT_EQ(journal_->volume(id).value().has_value(), !cancelled);
-    EXPECT_EQ(volumes(), 2U);
-  }
+  expect_copies_taken_up(thin_, [this] { return volumes(); });
 }
 
 TEST_F(ThinVolumesJobsTest, AFullPoolIsToldBeforeAJobIsAccepted) {

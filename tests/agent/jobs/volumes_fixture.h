@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,26 @@ class VolumesTest : public NodeFixture {
     ASSERT_TRUE(journal_->commit());
     restart_agent();
     EXPECT_EQ(await(id).state, cancelled ? JobState::cancelled : JobState::succeeded);
+  }
+  /// Two copies of volume "data", of a storage that puts a copy in the place of the empty volume
+  /// made for it, are cut off between the removal of that one and the copy: one is gone on with,
+  /// one taken back. `there`: how many volumes there are, which is two after each.
+  void expect_copies_taken_up(runtimes::VolumeSource& source,
+                              const std::function<std::size_t()>& there) {
+    for (const bool cancelled : {false, true}) {
+      const std::string id = cancelled ? "j3" : "j2";
+      run(job(id, "volume.snapshot", "data", {{"snapshot", id}}));
+      cut_off(id, id);
+      for (const StepRow& step : std::vector<StepRow>(journal_->steps(id).value())) {
+        if (step.name == "volume.allocate") {
+          const json::Value copy = json::parse(step.data).value();
+          ASSERT_TRUE(source.release(runtimes::volume_from_json(copy).value(), system::Stop()));
+        }
+      }
+      take_up_copy(id, cancelled);
+      EXPECT_EQ(journal_->volume(id).value().has_value(), !cancelled);
+      EXPECT_EQ(there(), 2U);
+    }
   }
 };
 

@@ -214,21 +214,7 @@ TEST_F(SubvolumesTest, OneIsCopiedAndGrowsWhileItsContainerWritesToIt) {
 
 TEST_F(SubvolumesTest, ACopyThatWasCutOffIsMadeAnewAndACancelledOneTakenBack) {
   create_subvolume("j1", "data");
-  for (const bool cancelled : {false, true}) {
-    const std::string id = cancelled ? "j3" : "j2";
-    run(job(id, "volume.snapshot", "data", {{"snapshot", id}}));
-    cut_off(id, id);
-    // Between the deletion of the empty one and the copy.
-    for (const StepRow& step : std::vector<StepRow>(journal_->steps(id).value())) {
-      if (step.name == "volume.allocate") {
-        const json::Value copy = json::parse(step.data).value();
-        ASSERT_TRUE(btrfs_.release(runtimes::volume_from_json(copy).value(), system::Stop()));
-      }
-    }
-    take_up_copy(id, cancelled);
-    EXPECT_EQ(journal_->volume(id).value().has_value(), !cancelled);
-    EXPECT_EQ(files(), 2U);
-  }
+  expect_copies_taken_up(btrfs_, [this] { return files(); });
 }
 
 }  // namespace
