@@ -89,6 +89,8 @@ void DiskWatch::measure() {
     since_ = 0;
   } else if (since_ == 0) {
     since_ = clock_.unix_ms();
+    // A job may be refused for it and find space again before the next look.
+    missed_ = told_ == 0 ? since_ : missed_;
   }
 }
 
@@ -103,7 +105,6 @@ void DiskWatch::look() {
 
 Result<> DiskWatch::tell() {
   if (since_ != 0 && told_ == 0) {
-    missed_ = since_;
     return tell_one("disk_full", std::to_string(since_));
   }
   if (since_ != 0 || (told_ == 0 && missed_ == 0)) {

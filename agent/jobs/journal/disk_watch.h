@@ -59,7 +59,7 @@ class DiskWatch {
   std::int64_t since_ = 0;   // unix ms: full since then; 0 while there is room
   std::string why_;          // it is full
   std::int64_t told_ = 0;    // of what the journal says: full since then
-  std::int64_t missed_ = 0;  // it was full since then, and could not even say so
+  std::int64_t missed_ = 0;  // it was full since then, and nobody was told yet
   bool blind_ = false;       // the space cannot be asked for, which was logged
   system::Loop::TimerId timer_ = 0;
 };

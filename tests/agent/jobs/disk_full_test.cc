@@ -93,6 +93,15 @@ TEST_F(DiskFull, AnUndrainIsTakenInAsADrainIs) {
   EXPECT_EQ(run(run_job("j2", "web-2")).state, JobState::succeeded) << "nor was it done";
 }
 
+TEST_F(DiskFull, ADiskThatWasFullBetweenTwoLooksIsTold) {
+  fill(reserve_ / 2);
+  EXPECT_EQ(submit(run_job("j1", "web-1")).body.at("code").string_or(""), "unavailable");
+  make_room();
+  EXPECT_EQ(submit(run_job("j1", "web-1")).kind, "job.accepted");
+  turn_until([&] { return told_of_the_disk().size() == 2; });
+  EXPECT_EQ(told_of_the_disk(), (std::vector<std::string>{"disk_full", "disk_ok"}));
+}
+
 TEST_F(DiskFull, ANodeAtItsBoundDoesNotTellTheOneAndTheOther) {
   fill(reserve_ - 64 * 1024);
   disk_->look();
