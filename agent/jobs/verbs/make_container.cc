@@ -41,6 +41,8 @@ class Making {
     if (start) {
       Step step = start_step(runtime_, record_.container, std::nullopt, work_.stop());
       step.goes_on = true;
+      // A machine that goes down takes the program with it, and its job makes both anew.
+      step.fleeting = !provisions_itself;
       TRY(work_.once(step));
       reach(Status::running);
     }
