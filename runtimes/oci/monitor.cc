@@ -270,14 +270,7 @@ Result<> Monitor::end(const ContainerName& name, const system::Stop& stop,
 }
 
 Exit Monitor::read_exit(const ContainerName& name) const {
-  Exit exit = read_exit_file(layout_.exit_file(name));
-  // conmon notes that something in the container was ended for want of memory; only a SIGKILL of
-  // the first process was that one's end.
-  std::error_code failed;
-  exit.oom = exit.code == 128 + SIGKILL &&
-             std::filesystem::exists(layout_.bundle(name) / "oom", failed) &&
-             !std::filesystem::exists(layout_.bundle(name) / kKilledNote, failed);
-  return exit;
+  return read_exit_file(layout_.exit_file(name));
 }
 
 Result<> Monitor::forget(const ContainerName& name) const {

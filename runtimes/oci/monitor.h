@@ -76,6 +76,7 @@ class Monitor {
   bool is_alive(const ContainerName& name) const;
 
   /// How the container ended, as the monitor has written it; the code is absent when it could not.
+  /// Whether that was for want of memory is for lack_of_memory.h.
   Exit read_exit(const ContainerName& name) const;
   /// Removes what monitors have written of it, except its log.
   Result<> forget(const ContainerName& name) const;

@@ -12,6 +12,7 @@
 #include "runtimes/journal_log.h"
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/chosen_confinement.h"
+#include "runtimes/oci/lack_of_memory.h"
 #include "runtimes/oci/own_streams.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/refused_members.h"
@@ -310,13 +311,10 @@ Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) cons
     return *std::move(written);
   }
   Exit exit = monitor_.read_exit(name);
-  // On cgroup v1 conmon often ends before it has looked; the group itself remembers.
-  std::error_code error;
-  if (exit.code == 128 + SIGKILL &&
-      had_lack_of_memory(cgroup_path_of(name, options_.systemd_cgroup)) &&
-      !std::filesystem::exists(layout_.bundle(name) / kKilledNote, error)) {
-    exit.oom = true;
-  }
+  const Path bundle = layout_.bundle(name);
+  const Path pid_file = layout_.pid_file(name);
+  exit.oom =
+      ended_for_memory({bundle, pid_file, cgroup_path_of(name, options_.systemd_cgroup)}, exit);
   return exit;
 }
 

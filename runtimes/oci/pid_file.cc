@@ -7,8 +7,6 @@
 #include <charconv>
 #include <ctime>
 
-#include "agent/system/process.h"
-
 namespace drover::runtimes {
 namespace {
 
@@ -62,6 +60,13 @@ Result<> keep_start_time(const Path& pid_file) {
     return start.error().code == Code::not_found ? Result<>() : Failure(start.error());
   }
   return system::write_unsynced(start_file(pid_file), std::to_string(*start), 0600);
+}
+
+std::optional<system::ProcessId> process_in(const Path& pid_file) {
+  const pid_t pid = pid_in(pid_file);
+  return pid == 0 ? std::nullopt
+                  : std::optional(
+                        system::ProcessId{pid, number_in<std::uint64_t>(start_file(pid_file))});
 }
 
 system::UniqueFd open_in(const Path& pid_file) {

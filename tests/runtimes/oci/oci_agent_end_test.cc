@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "oci_node.h"
+#include "runtimes/oci/cgroup.h"
 
 namespace drover::runtimes {
 namespace {
@@ -103,6 +104,34 @@ TEST_P(OciAgentEndTest, AnEndWithoutAMonitorHasNoCode) {
   const Exit exit = node_.exit(container);
   EXPECT_FALSE(exit.code);
   EXPECT_FALSE(exit.oom);
+}
+
+// systemd removes a scope with its last process, before conmon or an agent has read its counters.
+TEST_P(OciAgentEndTest, ALackOfMemoryIsKnownWhereTheGroupWasGoneBeforeAnybodyLooked) {
+  std::error_code error;
+  if (std::filesystem::read_symlink("/proc/self/ns/pid", error) != "pid:[4026531836]") {
+    GTEST_SKIP() << "the kernel's log numbers processes as the first pid namespace does";
+  }
+  Container lacking = node_.shell("exec dd if=/dev/zero of=/dev/null bs=200M count=1");
+  lacking.spec.resources.memory_mib = 32;
+  ASSERT_EQ(node_.run(lacking).code, 137);
+  const Container killed = node_.container({"sleep", "1000"});
+  node_.expect_started(killed);
+  const pid_t first = node_.state(killed).pid;
+  ASSERT_EQ(::kill(first, SIGKILL), 0);
+  ASSERT_TRUE(wait_for_end_of(first));
+  for (const Container& container : {lacking, killed}) {
+    ASSERT_TRUE(
+        remove_cgroup(cgroup_path_of(container.name, node_.options.systemd_cgroup), node_.never));
+    for (const char* const note : {"oom", "oom-asked"}) {
+      std::filesystem::remove(node_.layout.bundle(container.name) / note);
+    }
+  }
+  EXPECT_TRUE(node_.exit(lacking).oom);
+  EXPECT_TRUE(node_.exit(lacking).oom) << "once it is known the log may forget it";
+  EXPECT_TRUE(std::filesystem::exists(node_.layout.bundle(lacking.name) / "oom"));
+  EXPECT_EQ(node_.exit(killed).code, 137);
+  EXPECT_FALSE(node_.exit(killed).oom);
 }
 
 TEST_P(OciAgentEndTest, AfterARebootItIsStoppedWithTheCodeItHad) {
