@@ -102,7 +102,7 @@ Result<std::vector<LostLease>> Networks::lost_leases(const system::Stop& stop,
       if (!daemon) {
         why = daemon.error().message;
       } else if (chain.lease_keeper == kNobody) {
-        why = "it was given up, and no DHCP server has answered since";
+        why = "it was given up, and no DHCP server has given one since that it can have";
       } else if (*daemon != chain.lease_keeper) {
         why = "the daemon that had got it is no more, and the one that is there now knows of none";
       } else if (!TRY(is_up_inside(*name, chain.interface, stop))) {

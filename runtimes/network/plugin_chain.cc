@@ -6,6 +6,7 @@
 #include "agent/core/json_members.h"
 #include "agent/system/log.h"
 #include "runtimes/network/cni.h"
+#include "runtimes/network/leased_address.h"
 
 namespace drover::runtimes {
 namespace {
@@ -127,6 +128,9 @@ Result<> ChainRunner::add_all(PluginChain& chain, const system::Path& netns, con
     json::Value result =
         TRY(call("ADD", chain, next, next == 0 ? nullptr : &chain.results.back(), netns, stop));
     if (next == 0) {
+      if (is_leased(chain)) {
+        TRY(check_leased_address(chain, result, stop));
+      }
       result = TRY(settle(std::move(result)));
     }
     chain.results.push_back(std::move(result));

@@ -66,7 +66,8 @@ class ChainRunner {
   using Settle = std::function<Result<json::Value>(json::Value result)>;
 
   /// ADD by each in order, each told what the one before has answered. What had been made when one
-  /// fails stays, and is `del`'s to take back. Returns the last one's answer.
+  /// fails stays, and is `del`'s to take back; so it is after a lease that is refused
+  /// (leased_address.h), which comes before the others are called. Returns the last one's answer.
   Result<json::Value> add(PluginChain chain, const system::Path& netns, const Settle& settle,
                           const system::Stop& stop);
   /// DEL by each, the last first, and the lease goes back to its server; with what was kept of the
@@ -81,7 +82,8 @@ class ChainRunner {
   using Apply = std::function<Result<>(const json::Value& before, const json::Value& now)>;
   /// Has the daemon that is there now ask for the chain's lease, and keep it from then on. A lease
   /// that it has by itself was lost all the same, and is given up before. Plugins behind the first
-  /// are done again where the address is another. `not_found` where no lease was kept.
+  /// are done again where the address is another. One that is refused (leased_address.h) is given
+  /// back, and what the interface has stays. `not_found` where no lease was kept.
   Result<json::Value> lease_again(const std::string& container, const std::string& interface,
                                   const system::Path& netns, const Apply& apply,
                                   const system::Stop& stop);

@@ -5,6 +5,7 @@
 #include "agent/system/log.h"
 #include "runtimes/network/cni.h"
 #include "runtimes/network/dhcp_daemon.h"
+#include "runtimes/network/leased_address.h"
 #include "runtimes/network/plugin_chain.h"
 
 namespace drover::runtimes {
@@ -134,6 +135,12 @@ Result<json::Value> ChainRunner::lease_again(const std::string& container,
   const json::Value lease = TRY(call_lease("ADD", chain, netns, stop));
   const json::Value before = chain.results.front();
   const json::Value now = TRY(with_lease(before, lease, is_led_out_by_lease(chain)));
+  if (const Result<> may_have = check_leased_address(chain, now, stop); !may_have) {
+    give_lease_back(chain, netns, stop);
+    chain.lease_keeper = kNobody;
+    TRY(keep(chain));
+    return Failure(may_have.error());
+  }
   TRY(apply(before, now));
   const bool moved = address_in(before) != address_in(now);
   for (std::size_t plugin = chain.plugins.size(); moved && plugin > 1; --plugin) {

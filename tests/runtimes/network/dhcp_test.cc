@@ -4,6 +4,8 @@
 
 #include "fakes/dhcp_network.h"
 #include "networks_fixture.h"
+#include "runtimes/network/interface_chain.h"
+#include "runtimes/network/leased_address.h"
 
 namespace drover::runtimes {
 namespace {
@@ -127,7 +129,7 @@ TEST_F(DhcpTest, ALeaseThatHasRunOutIsLostUntilAServerAnswers) {
   EXPECT_TRUE(is_up());
   unanswered.request();
   asking.join();
-  EXPECT_THAT(why_lost(), HasSubstr("no DHCP server has answered since"));
+  EXPECT_THAT(why_lost(), HasSubstr("no DHCP server has given one since"));
   dhcp_->serve("10.83.0.50", "10.83.0.50", "10.83.0.1");
   const auto again = networks_->lease_again(container("web-1"), "eth0", stop_);
   ASSERT_TRUE(again) << again.error().message;
@@ -152,6 +154,75 @@ TEST_F(DhcpTest, AnotherAddressOfTheServersIsTheInterfacesAndThatOfItsPorts) {
   EXPECT_THAT(rules, HasSubstr("--dport 8080 -j DNAT --to-destination 10.83.0.60:80"));
   EXPECT_THAT(rules, Not(HasSubstr("10.83.0.50")));
   EXPECT_TRUE(networks_->lost_rules(stop_).value().empty());
+}
+
+/// Who answers DHCP on a network chooses where a container's published ports lead.
+TEST_F(DhcpTest, AnAddressThatWouldLeadItsPortsElsewhereIsRefusedBeforeTheyArePublished) {
+  std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
+  run({"ip", "link", "add", "lan", "type", "bridge"});
+  run({"ip", "address", "add", "10.99.0.1/24", "dev", "lan"});
+  run({"ip", "link", "set", "lan", "up"});
+  run({"ip", "route", "add", "198.51.100.0/24", "via", "10.83.0.99"});
+  leased_.ports = {{8080, 80, "tcp", ""}};
+  struct Case {
+    std::string address, router, why;
+  };
+  for (const Case& one :
+       {Case{"10.99.0.1", "10.99.0.9", "is this node's own"},
+        Case{"10.99.0.77", "10.99.0.9", "this node reaches by lan: its ports would lead there"},
+        Case{"169.254.7.7", "169.254.7.1", "is link-local"},
+        Case{"10.83.0.99", "10.83.0.1", "is that of a router of this node"}}) {
+    dhcp_->serve(one.address, one.address, one.router);
+    const auto made = attach("web-1", leased_);
+    ASSERT_FALSE(made) << one.address;
+    EXPECT_EQ(made.error().code, Code::refused) << made.error().message;
+    EXPECT_THAT(made.error().message, HasSubstr("interface eth0: a DHCP server on vmbr0 gives it " +
+                                                one.address + "/24, which " + one.why));
+    EXPECT_THAT(run({"iptables-save", "-t", "nat"}), Not(HasSubstr("8080")));
+    EXPECT_TRUE(networks_->inventory(stop_).value().empty());
+  }
+  EXPECT_EQ(attach("web-2", leased_).error().code, Code::refused)
+      << "the server has it to give again: the first has given it back";
+}
+
+TEST_F(DhcpTest, WithoutPublishedPortsOnlyWhatCannotBeItsIsRefused) {
+  run({"ip", "link", "add", "lan", "type", "bridge"});
+  run({"ip", "address", "add", "10.99.0.1/24", "dev", "lan"});
+  run({"ip", "link", "set", "lan", "up"});
+  dhcp_->serve("10.99.0.77", "10.99.0.77", "10.99.0.9");
+  EXPECT_TRUE(attach("web-1", leased_)) << "a network of the same numbers, which it is alone in";
+}
+
+TEST_F(DhcpTest, NoLeaseIsOneThatNoHostCanHave) {
+  const PluginChain chain =
+      chain_of(container("web-1"), job_, leased_, {}, {}, true, {}, {"vmbr0"});
+  for (const char* address : {"127.0.0.9/8", "0.0.0.7/8", "224.0.0.9/24", "255.255.255.255/32",
+                              "192.0.2.255/24", "169.254.0.9/32"}) {
+    const json::Value result =
+        json::Object{{"interfaces", json::Array{json::Object{{"sandbox", "/run/netns/x"}}}},
+                     {"ips", json::Array{json::Object{{"address", address}}}}};
+    const auto checked = check_leased_address(chain, result, stop_);
+    EXPECT_TRUE(!checked && checked.error().code == Code::refused) << address;
+  }
+}
+
+TEST_F(DhcpTest, WhatALaterLeaseMustNotBeChangesNothing) {
+  std::ofstream("/proc/sys/net/ipv4/ip_forward") << 1;
+  leased_.ports = {{8080, 80, "tcp", ""}};
+  ASSERT_TRUE(attach("web-1", leased_));
+  run({"ip", "route", "add", "198.51.100.0/24", "via", "10.83.0.99"});
+  dhcp_->serve("10.83.0.99", "10.83.0.99", "10.83.0.1");
+  dhcp_->end_daemon();
+  dhcp_->start_daemon();
+  EXPECT_EQ(networks_->lease_again(container("web-1"), "eth0", stop_).error().code, Code::refused);
+  EXPECT_THAT(inside("web-1", {"ip", "address", "show", "eth0"}), HasSubstr("10.83.0.50/24"));
+  EXPECT_THAT(run({"iptables-save", "-t", "nat"}), HasSubstr("--to-destination 10.83.0.50:80"));
+  EXPECT_THAT(why_lost(), HasSubstr("no DHCP server has given one since that it can have"));
+  dhcp_->serve("10.83.0.60", "10.83.0.60", "10.83.0.1");
+  const auto again = networks_->lease_again(container("web-1"), "eth0", stop_);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->address, "10.83.0.60/24");
+  EXPECT_EQ(why_lost(), "");
 }
 
 }  // namespace
