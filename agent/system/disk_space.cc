@@ -18,6 +18,7 @@ Result<DiskSpace> disk_space(const Path& path) {
   space.total = std::uint64_t{found.f_blocks} * found.f_frsize;
   if (found.f_files != 0) {
     space.files = found.f_favail;
+    space.most_files = found.f_files;
   }
   return space;
 }

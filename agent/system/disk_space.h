@@ -14,6 +14,7 @@ struct DiskSpace {
   /// Files that can still be made; none where the file system does not count them (btrfs, tmpfs
   /// without a bound).
   std::optional<std::uint64_t> files;
+  std::uint64_t most_files = 0;  ///< with those that are there; 0 where they are not counted
 };
 
 /// Of the file system that `path` lies on.

@@ -3,6 +3,7 @@
 
 #include "agent/core/stable_hash.h"
 #include "agent/system/crash_point.h"
+#include "agent/system/spare_disk.h"
 #include "runtimes/images/fetch_progress.h"
 #include "runtimes/images/image_folders.h"
 #include "runtimes/images/image_store.h"
@@ -74,9 +75,12 @@ Result<std::string> ImageStore::fetch_blobs(const ImageReference& reference,
       return fail(Code::broken, "link {}: {}", (folder / "layout/blobs").native(), error.message());
     }
     system::crash_point("image fetch begun");
-    TRY(reference.kind == ImageReference::Kind::root_archive
-            ? make_template_layout(reference, file, folder, skopeo_, stop, line)
-            : fetch_by_skopeo(reference, file, folder, skopeo_, stop, line));
+    const auto write = [&](const system::Stop& cut_off) {
+      return reference.kind == ImageReference::Kind::root_archive
+                 ? make_template_layout(reference, file, folder, skopeo_, cut_off, line)
+                 : fetch_by_skopeo(reference, file, folder, skopeo_, cut_off, line);
+    };
+    TRY(system::write_to_spare_disk(folder, stop, write));
     system::crash_point("image fetched");
     std::string digest = TRY(tagged_digest({.layout = folder / "layout", .tag = "image"}));
     damaged = TRY(blobs_.drop_damaged(digest, stop));

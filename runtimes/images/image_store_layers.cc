@@ -61,12 +61,21 @@ Result<> ImageStore::unpack(const LayoutImage& image, const ImageManifest& manif
     return unpack_image(image, manifest, unfinished, folder, stop);
   }
   // Those that are here already must stay until they are written down as this image's.
-  const std::shared_lock in_use(layers_in_use_);
+  std::shared_lock in_use(layers_in_use_);
   TRY(system::remove_tree(unfinished));
   TRY(system::make_folders(unfinished / "rootfs"));
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto end = names.begin() + static_cast<std::ptrdiff_t>(i) + 1;
-    TRY(unpack_layer_once(image, manifest.layers[i], {names.begin(), end}, stop));
+    const Result<> unpacked =
+        unpack_layer_once(image, manifest.layers[i], {names.begin(), end}, stop);
+    if (!unpacked && unpacked.error().code == Code::unavailable) {
+      // For want of room, and those below it have taken some: the next attempt makes them anew.
+      in_use.unlock();
+      [[maybe_unused]] const Result<> removed = remove_layers(names);
+    }
+    if (!unpacked) {
+      return Failure(unpacked.error());
+    }
   }
   TRY(write_layers(unfinished, names));
   TRY(sync_folder(unfinished));

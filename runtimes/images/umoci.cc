@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/system/child.h"
+#include "agent/system/spare_disk.h"
 
 namespace drover::runtimes {
 namespace {
@@ -66,8 +67,12 @@ Result<> unpack_by_umoci(const LayoutImage& source, const Path& folder, const st
   options.child.descriptors = {{opened.get(), kSourceOfUmoci}};
   options.child.working_folder = folder;
   options.child.before_exec = before;
-  TRY(system::run_ok({"umoci", "raw", "unpack", "--image", "layout:image", root}, stop, options));
-  return {};
+  const auto unpack = [&](const system::Stop& cut_off) -> Result<> {
+    TRY(system::run_ok({"umoci", "raw", "unpack", "--image", "layout:image", root}, cut_off,
+                       options));
+    return {};
+  };
+  return system::write_to_spare_disk(folder, stop, unpack);
 }
 
 Result<> sync_folder(const Path& folder) {

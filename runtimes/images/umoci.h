@@ -25,6 +25,8 @@ Result<json::Object> write_manifest(const Path& blobs, const ImageLayer& layer,
 Result<> write_layout(const Path& folder, json::Object manifest);
 
 /// Has umoci unpack folder/layout into folder/`root`; `before` is ChildOptions::before_exec.
+/// `unavailable` when others would have no room left on the disk (spare_disk.h): a layer of a few
+/// MiB may stand for any number of zeros, or of files.
 Result<> unpack_by_umoci(const LayoutImage& source, const Path& folder, const std::string& root,
                          const std::function<bool()>& before, const system::Stop& stop);
 

@@ -1,6 +1,8 @@
 #include <filesystem>
+#include <utility>
 
 #include "agent/system/child.h"
+#include "agent/system/spare_disk.h"
 #include "runtimes/volumes/subvolume.h"
 #include "runtimes/volumes/thin_volumes.h"
 #include "runtimes/volumes/volume.h"
@@ -63,8 +65,14 @@ Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& s
   system::RunOptions options;
   options.child.dies_with_parent = true;
   options.timeout = kCopyTimeout;
-  TRY(system::run_ok(copying(from, to), stop, options)
-          .context(fmt::format("copy volume {} to {}", from.name, to.name)));
+  const auto copy = [&](const system::Stop& cut_off) -> Result<> {
+    TRY(system::run_ok(copying(from, to), cut_off, options));
+    return {};
+  };
+  // A folder keeps to no size; all else was given its room before.
+  Result<> copied =
+      to.kind == VolumeKind::folder ? system::write_to_spare_disk(to.path, stop, copy) : copy(stop);
+  TRY(std::move(copied).context(fmt::format("copy volume {} to {}", from.name, to.name)));
   if (from.kind == VolumeKind::block) {
     return {};
   }

@@ -123,7 +123,8 @@ Result<> check_grows_mounted(const Volume& volume);
 Result<> grow_file_system(const Volume& volume, const Path& lock, const system::Stop& stop);
 /// Makes `to`, which nobody uses, hold what `from` holds, which nobody writes to unless it
 /// is_copied_at_once. Both are of one kind, and `to` is as large. Blocks are shared where the file
-/// system can. What is cut off is done again from its beginning.
+/// system can. What is cut off is done again from its beginning. `unavailable` when the copy of a
+/// folder would leave others no room on its disk (spare_disk.h).
 Result<> copy_volume(const Volume& from, const Volume& to, const system::Stop& stop);
 
 /// Mounts `volume` at `target` (made when missing) with nosuid and nodev. An image or block device

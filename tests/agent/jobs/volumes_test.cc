@@ -1,6 +1,7 @@
 // Volumes that outlive containers, on real file systems of their own: who may have them, what is
 // copied and grown, and what an agent's end leaves.
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -8,6 +9,7 @@
 
 #include "agent/jobs/status_change.h"
 #include "agent/system/child.h"
+#include "agent/system/disk_space.h"
 #include "runtimes/volumes/mount_table.h"
 #include "volumes_fixture.h"
 
@@ -146,6 +148,23 @@ TEST_F(VolumesTest, ASnapshotIsAVolumeOfItsOwn) {
     run(job(id + "-7", "volume.delete", id + "-copy"));
     EXPECT_EQ(files(), 0U);
   }
+}
+
+TEST_F(VolumesTest, ACopyOfAFolderThatIsTooLargeLeavesTheDiskToOthersAndNothingBehind) {
+  std::filesystem::create_directories(layout_.local_volumes());
+  ASSERT_EQ(mount("tmpfs", layout_.local_volumes().c_str(), "tmpfs", 0, "size=16m"), 0);
+  create("j1", "data", json::Object{});
+  std::ofstream(made("data").path / "large") << std::string(std::size_t{10} << 20U, 'x');
+  const std::uint64_t free = system::disk_space(layout_.local_volumes())->free;
+  json::Object copy = job("j2", "volume.snapshot", "data", {{"snapshot", "copy"}});
+  copy.set("attempts", 1);
+  const JobRow row = run(copy);
+  EXPECT_EQ(row.state, JobState::failed);
+  EXPECT_THAT(row.result, HasSubstr("no room for it: 1 MiB"));
+  EXPECT_FALSE(journal_->volume("copy").value());
+  EXPECT_EQ(files(), 1U);
+  EXPECT_EQ(system::disk_space(layout_.local_volumes())->free, free);
+  EXPECT_EQ(umount2(layout_.local_volumes().c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(VolumesTest, NoContainerBeginsToUseWhatAJobWorksOn) {

@@ -1,6 +1,7 @@
 // What an ImageStore fetches: from Debian's docker-registry and of archives, by the real skopeo.
 #include <fcntl.h>
 
+#include "fakes/private_mounts.h"
 #include "fetching.h"
 #include "runtimes/images/image_store.h"
 
@@ -253,6 +254,23 @@ TEST_F(ImageFetchTest, AnArchiveIsReadAsItWasOpenedWhateverHasItsNameNow) {
     ASSERT_TRUE(image) << kind << image.error().message;
     EXPECT_EQ(text_in(*image, "motd"), "motd");
   }
+}
+
+TEST_F(ImageFetchTest, OneThatIsLargerThanTheDiskLeavesTheDiskToOthers) {
+  const std::string archive = (folder_ / "oci.tar").native();
+  const std::string image = (folder_ / "made").native() + ":large";
+  make("large", {});
+  run({"dd", "if=/dev/urandom", "of=" + (folder_ / "file").native(), "bs=1M", "count=12",
+       "status=none"});
+  run({"umoci", "insert", "--image", image, folder_ / "file", "/etc/random"});
+  run({"skopeo", "copy", "--quiet", "oci:" + image, "oci-archive:" + archive + ":v1"});
+  std::filesystem::create_directories(layout_.images());
+  ASSERT_EQ(mount("tmpfs", layout_.images().c_str(), "tmpfs", 0, "size=16m"), 0);
+  const auto fetched = fetch(store_, "oci-archive:" + archive);
+  EXPECT_EQ(fetched.error().code, Code::unavailable);
+  EXPECT_THAT(fetched.error().message, HasSubstr("no room for it: 1 MiB"));
+  EXPECT_THAT(roots(), IsEmpty());
+  EXPECT_EQ(umount2(layout_.images().c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(ImageFetchTest, BlobsGoWithTheLastImageThatHasThem) {

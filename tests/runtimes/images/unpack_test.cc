@@ -5,6 +5,8 @@
 #include <sys/xattr.h>
 
 #include "agent/system/child.h"
+#include "agent/system/disk_space.h"
+#include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
 #include "runtimes/images/image_store.h"
 #include "tar_layer.h"
@@ -167,6 +169,30 @@ TEST_F(UnpackTest, WhatIsNoLayerLeavesNothing) {
   umoci({"raw", "add-layer", "--image", layout + ":app", folder_ / "cut.tar"});
   ASSERT_FALSE(store_.ensure("oci:" + layout + ":app", system::Stop()));
   EXPECT_THAT(names(layout_.images()), IsEmpty());
+}
+
+/// A layer of a few KiB stands for any number of zeros, or of files.
+TEST_F(UnpackTest, WhatIsLargerThanTheDiskLeavesTheDiskToOthersAndNothingBehind) {
+  std::filesystem::create_directories(layout_.images());
+  TarLayer low;
+  low.add({.name = "low", .content = std::string(std::size_t{4} << 20U, '\0')});
+  TarLayer zeros;
+  zeros.add({.name = "zeros", .content = std::string(std::size_t{20} << 20U, '\0')});
+  TarLayer files;
+  for (int i = 0; i < 600; ++i) {
+    files.add({.name = fmt::format("file{}", i)});
+  }
+  for (const TarLayer& high : {zeros, files}) {
+    ASSERT_EQ(mount("tmpfs", layout_.images().c_str(), "tmpfs", 0, "size=16m,nr_inodes=500"), 0);
+    const std::uint64_t free = system::disk_space(layout_.images())->free;
+    const auto image = unpack({low, high});
+    EXPECT_EQ(image.error().code, Code::unavailable);
+    EXPECT_THAT(image.error().message, testing::HasSubstr("no room for it: 1 MiB"));
+    EXPECT_THAT(names(layout_.images()), IsEmpty());
+    EXPECT_EQ(system::disk_space(layout_.images())->free, free);
+    EXPECT_EQ(umount2(layout_.images().c_str(), MNT_DETACH), 0);
+    std::filesystem::remove_all(folder_ / "image");
+  }
 }
 
 }  // namespace
