@@ -44,4 +44,18 @@ std::optional<int> percent_in(std::string_view line) {
   return std::nullopt;
 }
 
+std::string_view backup_mode_in(std::string_view line) {
+  constexpr std::string_view kMode = "INFO: backup mode: ";
+  if (!line.starts_with(kMode)) {
+    return {};
+  }
+  const std::string_view told = line.substr(kMode.size());
+  for (const std::string_view mode : {"snapshot", "suspend", "stop"}) {
+    if (told == mode) {
+      return mode;
+    }
+  }
+  return {};
+}
+
 }  // namespace drover::proxmox

@@ -52,6 +52,9 @@ bool TaskTail::read(std::int64_t first, const Stop& stop) {
       line = one_line(text);
       const std::optional<int> found = percent_in(line);
       percent = found ? found : percent;
+      if (const std::string_view mode = backup_mode_in(line); !mode.empty()) {
+        seen_.mode = mode;
+      }
     }
   }
   if (!line.empty()) {

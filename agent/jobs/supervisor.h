@@ -72,7 +72,7 @@ class Supervisor {
   void look_again() { reports_.post({.job = "", .what = Report::What::look_again}); }
   /// None for a job that runs, or is not here.
   std::optional<Waiting> waits_for(const std::string& job) const;
-  /// How far the step is that it does: `task`, `line` and perhaps `percent`
+  /// How far the step is that it does: `task`, `line` and perhaps `percent` and `mode`
   /// (proxmox::TaskProgress). None where nobody knows.
   std::optional<json::Object> progress_of(const std::string& job) const;
 

@@ -119,6 +119,9 @@ void Work::tell_progress(const StepRow& row, const proxmox::TaskProgress& progre
   if (progress.percent) {
     told.set("percent", *progress.percent);
   }
+  if (!progress.mode.empty()) {
+    told.set("mode", progress.mode);
+  }
   // Only told: the task goes on whether anybody hears of it or not.
   [[maybe_unused]] const Result<> written = commit([&](Books& books) {
     frame_.keep_progress(told);

@@ -30,6 +30,9 @@ class FakeRuntime : public runtimes::Runtime,
 
   /// Before it is used.
   void set_capabilities(runtimes::Capabilities capabilities) { capabilities_ = capabilities; }
+  /// What backups tell that they do; "" for nothing, as before Proxmox's task has said so. Before
+  /// it is used.
+  void set_backup_mode(std::string mode) { backup_mode_ = std::move(mode); }
   /// The next call of this verb ("create", "start", ...) fails with this.
   void fail_next(const std::string& verb, Error error);
   /// What programs that exec runs end with from now on.
@@ -258,7 +261,8 @@ class FakeRuntime : public runtimes::Runtime,
   std::atomic<int> given_up_ = 0;
   /// Jobs that have made them, by container; guarded by mutex_
   std::map<std::string, std::pair<std::string, runtimes::Checkpoint>> checkpoints_;
-  std::set<std::string> backups_;                     // jobs; guarded by mutex_
+  std::set<std::string> backups_;  // jobs; guarded by mutex_
+  std::string backup_mode_;
   std::vector<std::string> pending_;                  // guarded by mutex_
   std::map<std::string, runtimes::DiskSizes> sizes_;  // guarded by mutex_
   std::map<std::string, Error> failures_;             // guarded by mutex_

@@ -1,5 +1,6 @@
 // The snapshots, backups and disks of FakeRuntime: a container's limits stand for all that it has.
 #include "fakes/fake_runtime.h"
+#include "proxmox/task_watch.h"
 
 namespace drover::fakes {
 
@@ -102,6 +103,10 @@ std::set<std::string> FakeRuntime::backups_by() {
 Result<runtimes::Backup> FakeRuntime::make_backup(const runtimes::Container& container,
                                                   const runtimes::BackupWish& wish,
                                                   const JobId& job, const Stop& stop) {
+  if (const proxmox::TaskWatch* watch = proxmox::TaskWatch::current();
+      watch != nullptr && !backup_mode_.empty()) {
+    watch->tell({"vzdump", {}, "INFO: on and on", backup_mode_});
+  }
   return perform("make_backup", stop, [&]() -> Result<runtimes::Backup> {
     TRY(find(container));
     backups_.insert(job.str());

@@ -32,6 +32,17 @@ TEST(PercentIn, WhatOnlyLooksLikeOne) {
   }
 }
 
+TEST(BackupMode, IsWhatTheLineOfABackupTells) {
+  EXPECT_EQ(backup_mode_in("INFO: backup mode: suspend"), "suspend");
+  EXPECT_EQ(backup_mode_in("INFO: backup mode: snapshot"), "snapshot");
+  EXPECT_EQ(backup_mode_in("INFO: backup mode: stop"), "stop");
+  for (const char* line :
+       {"", "INFO: backup mode: ", "INFO: backup mode: other", "INFO: suspend",
+        "INFO: CT Name: INFO: backup mode: suspend", "INFO: trying 'suspend' mode instead"}) {
+    EXPECT_EQ(backup_mode_in(line), "") << line;
+  }
+}
+
 /// One task of another node, whose log grows and which ends when the test's clock says so.
 class LoggingNode : public Client {
   const fakes::FakeClock& clock_;
@@ -153,6 +164,21 @@ TEST_F(TaskWatchTest, ItsLastLineIsToldWithThePercentageThatTheLogTells) {
   EXPECT_EQ(told_[0].progress, (TaskProgress{"vzdump", 12, "INFO: and on  [2J"}));
   EXPECT_EQ(told_[1].progress,
             (TaskProgress{"vzdump", std::nullopt, "INFO: archive file size: 1GB"}));
+}
+
+TEST_F(TaskWatchTest, WhatABackupReallyDoesIsToldFromThenOn) {
+  const std::vector<std::string> log = {
+      "INFO: Starting Backup of VM 100 (lxc)", "INFO: trying 'suspend' mode instead",
+      "INFO: backup mode: suspend", "INFO: suspending guest", "INFO: resuming guest"};
+  node_.line = [&](std::size_t i) { return log.at(i); };
+  node_.written = [](system::Duration passed) {
+    return passed > seconds(14) ? 5U : passed > seconds(9) ? 4U : 2U;
+  };
+  run(seconds(20));
+  ASSERT_THAT(told_, SizeIs(3));
+  EXPECT_EQ(told_[0].progress.mode, "");
+  EXPECT_EQ(told_[1].progress, (TaskProgress{"vzdump", {}, "INFO: suspending guest", "suspend"}));
+  EXPECT_EQ(told_[2].progress, (TaskProgress{"vzdump", {}, "INFO: resuming guest", "suspend"}));
 }
 
 TEST_F(TaskWatchTest, ItIsToldEveryFiveSecondsAtMostAndOnlyWhatIsNew) {

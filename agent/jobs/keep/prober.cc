@@ -14,22 +14,9 @@ namespace {
 /// Threads that ask: a node's probes are short, and those that hang wait for nothing but a timeout.
 constexpr std::size_t kAskers = 4;
 
-/// Whether the job freezes its container's program, as while its root is copied.
-bool holds_still(const JobRow& job) {
-  if (job.verb == to_string(Verb::container_backup)) {
-    const Result<json::Value> request = json::parse(job.request);
-    return request && request->at("options").at("mode").string_or("") == "suspend";
-  }
-  return job.verb == to_string(Verb::container_snapshot) ||
-         job.verb == to_string(Verb::container_checkpoint);
-}
-
-/// Whether such a job runs: its program answers nobody then, and has not failed for it.
-bool is_held_still(Journal& journal, const std::string& name) {
-  const Result<std::vector<JobRow>> jobs = journal.unfinished();
-  return jobs && std::any_of(jobs->begin(), jobs->end(), [&name](const JobRow& job) {
-           return job.target == name && job.state == JobState::running && holds_still(job);
-         });
+std::string mode_asked_for(const JobRow& job) {
+  const Result<json::Value> request = json::parse(job.request);
+  return request ? std::string(request->at("options").at("mode").string_or("")) : "";
 }
 
 }  // namespace
@@ -49,6 +36,23 @@ Prober::~Prober() {
   }
 }
 
+bool Prober::holds_still(const JobRow& job) const {
+  if (job.verb == to_string(Verb::container_backup)) {
+    // Proxmox takes "suspend" where a storage keeps no snapshots, and says so after a while.
+    const auto told = backup_modes_.find(job.id);
+    return told != backup_modes_.end() ? told->second == "suspend" : mode_asked_for(job) != "stop";
+  }
+  return job.verb == to_string(Verb::container_snapshot) ||
+         job.verb == to_string(Verb::container_checkpoint);
+}
+
+bool Prober::is_held_still(const std::string& name) const {
+  const Result<std::vector<JobRow>> jobs = books_.journal().unfinished();
+  return jobs && std::any_of(jobs->begin(), jobs->end(), [&](const JobRow& job) {
+           return job.target == name && job.state == JobState::running && holds_still(job);
+         });
+}
+
 Result<> Prober::take_up() {
   const std::vector<ContainerRow> rows = TRY(books_.journal().containers());
   for (const ContainerRow& row : rows) {
@@ -62,10 +66,18 @@ Result<> Prober::take_up() {
 void Prober::hear(const Event& event) {
   std::string name = event.object;
   if (event.kind == "job") {
+    const json::Value* const mode = event.data.find("mode");
+    if (event.what == "progress" && mode != nullptr) {
+      backup_modes_.insert_or_assign(event.object, mode->string_or(""));
+    }
+    const std::optional<JobState> state = job_state_from(event.what);
+    if (!state || !is_final(*state)) {
+      return;
+    }
+    backup_modes_.erase(event.object);
     // It may run on: when the job that was to end it has failed.
     const auto found = stopping_.find(event.object);
-    const std::optional<JobState> state = job_state_from(event.what);
-    if (found == stopping_.end() || !state || !is_final(*state)) {
+    if (found == stopping_.end()) {
       return;
     }
     name = found->second;
@@ -157,9 +169,9 @@ void Prober::ask(const std::string& name, std::size_t number) {
       [spec = probe.spec, record = probed.record, runtime = probed.runtime](
           const system::Stop& stop) { return ask_probe(spec, *record, *runtime, stop); },
       [this, name, number, asked_at = clock_.now(),
-       held = is_held_still(books_.journal(), name)](const Finding& finding) {
-        const bool is_unasked = finding.what == Finding::What::failure &&
-                                (held || is_held_still(books_.journal(), name));
+       held = is_held_still(name)](const Finding& finding) {
+        const bool is_unasked =
+            finding.what == Finding::What::failure && (held || is_held_still(name));
         take(name, number,
              is_unasked ? Finding{Finding::What::unasked, "a job holds its program still"}
                         : finding);

@@ -55,6 +55,11 @@ class Prober {
     std::vector<Probe> probes{};
   };
 
+  /// Whether the job freezes its container's program, as while its root is copied; also a backup
+  /// that has not told yet whether it does.
+  bool holds_still(const JobRow& job) const;
+  /// Whether such a job runs: its program answers nobody then, and has not failed for it.
+  bool is_held_still(const std::string& name) const;
   void begin(const ContainerRow& row, std::int64_t now);
   /// If it runs by the journal.
   void begin(const std::string& name, std::int64_t now);
@@ -74,8 +79,9 @@ class Prober {
   system::Clock& clock_;
   const Node& node_;
   Askers askers_;
-  std::map<std::string, Probed> probed_;         // by container
-  std::map<std::string, std::string> stopping_;  // containers by the jobs that end them
+  std::map<std::string, Probed> probed_;             // by container
+  std::map<std::string, std::string> stopping_;      // containers by the jobs that end them
+  std::map<std::string, std::string> backup_modes_;  // what backups told they do, by job
 };
 
 }  // namespace drover::jobs

@@ -208,6 +208,28 @@ TEST_F(ProberTest, WhatIsHeldStillForASnapshotHasNotFailed) {
   EXPECT_THAT(told_of_it(), Contains("unhealthy")) << "and has now";
 }
 
+/// Proxmox takes "suspend" in place of "snapshot" where a storage keeps none, and says so late.
+TEST_F(ProberTest, WhatABackupReallyHoldsStillHasNotFailed) {
+  runtime_.set_capabilities({.restartable = true, .no_backups = ""});
+  run_probed(exec(), {{"failures", 1}});
+  for (const std::string mode : {"", "suspend", "snapshot"}) {
+    runtime_.set_backup_mode(mode);
+    submit_paused(job("j2" + mode, "container.backup", "web-1", {{"storage", "nas"}}),
+                  "make_backup", FakeRuntime::Hold::before_deed);
+    const std::int64_t before = probe().at("at").integer_or(0);
+    clock_.advance(10s);
+    while (probe().at("at").integer_or(0) == before) {
+      loop_->turn(10ms);
+    }
+    const bool held = mode != "snapshot";
+    EXPECT_EQ(message() == "a job holds its program still", held) << mode;
+    EXPECT_EQ(probe().at("failures").integer_or(0), held ? 0 : 1) << mode;
+    runtime_.let_go();
+    settle();
+  }
+  EXPECT_THAT(told_of_it(), Contains("unhealthy"));
+}
+
 TEST_F(ProberTest, OneThatTakesTooLongHasFailed) {
   run_probed(exec(), {{"failures", 1}});
   runtime_.hold_next("exec", FakeRuntime::Hold::before_deed);
