@@ -28,6 +28,14 @@ Result<> close_default_vlan(const std::string& end, std::uint32_t vlan, const sy
   return {};
 }
 
+Result<> send_by_address_only(const std::string& end, const std::string& mac,
+                              const system::Stop& stop) {
+  TRY(run_ip({"link", "set", "dev", end, "type", "bridge_slave", "learning", "off", "flood", "off"},
+             stop));
+  TRY(system::run_ok({"bridge", "fdb", "append", mac, "dev", end, "master", "static"}, stop));
+  return {};
+}
+
 void remove_link(const std::string& name, const system::Stop& stop) {
   [[maybe_unused]] const Result<> removed = run_ip({"link", "delete", "dev", name}, stop);
 }

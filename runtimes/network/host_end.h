@@ -24,6 +24,12 @@ std::string host_name(const ContainerName& name, const std::string& interface);
 /// An end that was given a VLAN is in the bridge's default one, too, which is not the container's.
 Result<> close_default_vlan(const std::string& end, std::uint32_t vlan, const system::Stop& stop);
 
+/// For a bridge whose ports learn no addresses (interfaces_file.h), as Proxmox does with its own
+/// (pve-common, PVE::Network::tap_plug): the end is sent what is for `mac`, that of the interface
+/// inside, and nothing that nobody knows the way to. After its VLANs were given.
+Result<> send_by_address_only(const std::string& end, const std::string& mac,
+                              const system::Stop& stop);
+
 /// One that is not there is as good.
 void remove_link(const std::string& name, const system::Stop& stop);
 

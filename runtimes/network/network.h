@@ -85,6 +85,7 @@ struct NetworkOptions {
   std::vector<BridgeRange> ranges;
   bool with_proxmox = false;  ///< bridges are Proxmox's to make, and errors say so
   std::string node{};         ///< what the node is called, of all that have one network
+  Path interfaces_file = "/etc/network/interfaces";  ///< interfaces_file.h
 };
 
 struct ChainPlaces;  // interface_chain.h
@@ -195,6 +196,9 @@ class Networks {
   ChainPlaces places() const;
   /// The namespace's path; "" when it is gone.
   static Path pinned(const ContainerName& name);
+  /// Has an end do as its bridge's ports do by interfaces(5).
+  Result<> settle_learning(const std::string& end, const std::string& bridge,
+                           const std::string& mac, const system::Stop& stop) const;
   /// Has the plugins take back what they have kept of the container; of the job alone, unless "".
   Result<> end_chains(const ContainerName& name, const std::string& job, const system::Stop& stop);
 

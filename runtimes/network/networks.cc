@@ -11,6 +11,7 @@
 #include "runtimes/network/dhcp_daemon.h"
 #include "runtimes/network/host_end.h"
 #include "runtimes/network/interface_chain.h"
+#include "runtimes/network/interfaces_file.h"
 #include "runtimes/network/network.h"
 #include "runtimes/network/reservations.h"
 #include "runtimes/network/tagged_bridge.h"
@@ -196,6 +197,9 @@ Result<Attachment> Networks::attach(const ContainerName& name, const JobId& job,
     const std::string end = TRY(settle_host_end(
         made.host_interface, host_name(name, spec.interface),
         fmt::format("drover:{}:{}", name.str(), job.str()), spec, joint.vlan, stop));
+    if (bridged) {
+      TRY(settle_learning(end, spec.bridge, made.mac, stop));
+    }
     return with_host_interface(std::move(result), end);
   };
   PluginChain chain = chain_of(name, job, spec, range, lease, leads_out, places(), joint);
@@ -269,7 +273,15 @@ Result<> Networks::plug_in_again(const Attachment& attachment, std::uint32_t vla
                         "untagged", "dev", end},
                        stop));
   }
-  return close_default_vlan(end, joint.vlan, stop);
+  TRY(close_default_vlan(end, joint.vlan, stop));
+  return settle_learning(end, attachment.bridge, attachment.mac, stop);
+}
+
+Result<> Networks::settle_learning(const std::string& end, const std::string& bridge,
+                                   const std::string& mac, const system::Stop& stop) const {
+  return !mac.empty() && learns_no_addresses(options_.interfaces_file, bridge)
+             ? send_by_address_only(end, mac, stop)
+             : Result<>();
 }
 
 Result<std::vector<FoundInterface>> Networks::inventory(const system::Stop& stop) const {
