@@ -24,7 +24,8 @@ struct LxcOptions {
 };
 
 /// Layout::lxc()/NAME holds LXC's "config", the "bundle" it was made from with its job as
-/// annotation, "monitor" (which process watches it) and "log" (what liblxc said).
+/// annotation, "monitor" (which process watches it) and "log" (what liblxc has said
+/// since its last start).
 class LxcRuntime final : public Runtime {
  public:
   LxcRuntime(Layout layout, LxcOptions options);

@@ -51,6 +51,11 @@ Container open_container(const MonitorPlan& plan) {
   return Container(lxc_container_new(plan.name.c_str(), plan.lxc_path.c_str()));
 }
 
+/// What liblxc says; it only ever adds to it.
+system::Path lxc_log(const MonitorPlan& plan) {
+  return plan.lxc_path / plan.name / "log";
+}
+
 /// Runs in a process of its own, because liblxc's start returns only when the container has ended.
 /// Its standard output and error are what the container inherits.
 Outcome start_and_wait(const MonitorPlan& plan, const runtimes::Spec& spec) {
@@ -58,8 +63,7 @@ Outcome start_and_wait(const MonitorPlan& plan, const runtimes::Spec& spec) {
   if (container == nullptr || !container->is_defined(container.get())) {
     return {};
   }
-  container->set_config_item(container.get(), "lxc.log.file",
-                             (plan.lxc_path / plan.name / "log").c_str());
+  container->set_config_item(container.get(), "lxc.log.file", lxc_log(plan).c_str());
   container->set_config_item(container.get(), "lxc.log.level", "WARN");
   // Here and not in its file, where a value ends with its line.
   for (const std::string& variable : spec.env()) {
@@ -108,7 +112,7 @@ std::string why_not(const MonitorPlan& plan) {
       ours && !ours->empty()) {
     return std::move(*ours);
   }
-  const Result<std::string> log = system::read_file(plan.lxc_path / plan.name / "log");
+  const Result<std::string> log = system::read_file(lxc_log(plan));
   std::string last;
   for (std::string_view text = log ? *log : std::string_view(); !text.empty();) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -153,6 +157,9 @@ class Monitor {
       TRY(runtimes::give_stream(spec, fmt::format("/proc/self/fd/{}", in_.read.get())));
     }
     ::unlink(prepare_error(plan_.hook_folder).c_str());
+    // Of this start alone: it would grow with each, and an earlier one's cause be told as this
+    // one's.
+    ::unlink(lxc_log(plan_).c_str());
     TRY(stamp());
     starter_ = fork();
     if (starter_ < 0) {

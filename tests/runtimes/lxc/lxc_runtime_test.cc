@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <fstream>
 
 #include "agent/system/child.h"
 #include "fakes/private_mounts.h"
@@ -111,6 +112,16 @@ TEST_F(LxcRuntimeTest, TheExitCodeIsTrueAlsoForAnAgentThatCameLater) {
   run("exit 7");
   runtime_ = std::make_unique<LxcRuntime>(layout_, LxcOptions{DROVER_LXC, 0, 0});
   EXPECT_EQ(await_end().code, 7);
+}
+
+TEST_F(LxcRuntimeTest, WhatLxcSaidBeforeIsGoneWithTheNextStart) {
+  run("exit 0");
+  await_end();
+  const Path log = layout_.lxc() / container_.name.str() / "log";
+  std::ofstream(log, std::ios::app) << "lxc c 1 ERROR    start - start.c:f:1 - an earlier cause\n";
+  ASSERT_TRUE(runtime_->start(container_, stop_));
+  await_end();
+  EXPECT_EQ(system::read_file(log).value_or("").find("an earlier cause"), std::string::npos);
 }
 
 TEST_F(LxcRuntimeTest, ACommandRunsInItsFolderOrNotAtAll) {
