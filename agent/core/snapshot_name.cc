@@ -23,9 +23,13 @@ Result<> check_snapshot_name(std::string_view name) {
                 "letter first",
                 name.substr(0, 80), kLeastSnapshotName, kMostSnapshotName);
   }
-  if (name == "current" || name == "vzdump") {
-    return fail(Code::invalid, "\"{}\" is no name of a snapshot: Proxmox keeps it for itself",
-                name);
+  if (name == "current") {
+    return fail(Code::invalid,
+                "\"current\" is no name of a snapshot: it stands for the container as it is now");
+  }
+  if (name == "vzdump") {
+    return fail(Code::invalid,
+                "\"vzdump\" is no name of a snapshot: that of a backup is called so");
   }
   return {};
 }

@@ -38,6 +38,8 @@ TEST(JobTest, SnapshotsOfContainersHaveNamesThatProxmoxTakes) {
       const auto refused = named(verb, wrong);
       ASSERT_FALSE(refused) << wrong;
       EXPECT_EQ(refused.error().faults.at(0).pointer, "/options/snapshot") << wrong;
+      EXPECT_EQ(refused.error().faults.at(0).message.find("Proxmox"), std::string::npos)
+          << "it may be a container of another runtime";
     }
   }
   EXPECT_FALSE(named("volume.snapshot", "Before")) << "that is a volume of its own";
