@@ -51,7 +51,7 @@ Result<system::UniqueFd> open_archive(const Node& node, const path& file, bool i
   system::UniqueFd fd =
       TRY((is_of_storage ? system::open_in_root("/", file.relative_path(), kFlags | O_NOFOLLOW)
                          : open_allowed(node.config, file, kFlags))
-              .context("open image archive " + file.native()));
+              .context("image archive"));
   struct stat facts {};
   if (fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
     return fail(Code::invalid, "image archive {}: is no file with content", file.native());

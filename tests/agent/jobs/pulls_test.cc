@@ -126,6 +126,9 @@ TEST_F(PullsTest, AnArchiveMustLieWhereJobsMayTakeImagesFrom) {
   EXPECT_EQ(run(job("j4", "image.pull", image())).state, JobState::succeeded);
   config_.container.image_folders.clear();
   std::filesystem::remove(file);
+  EXPECT_THAT(run(job("j6", "image.pull", name)).result,
+              HasSubstr("\"image archive: open " + file + ": "))
+      << "which is named once";
   ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
   EXPECT_THAT(run(job("j5", "image.pull", name)).result, HasSubstr("is no file with content"));
 }
