@@ -86,6 +86,8 @@ class Work {
 
   /// How many steps there will be, for those who watch.
   void plan(std::int64_t steps) { planned_ = steps; }
+  /// So many more than that, as turns out on the way.
+  void plan_more(std::int64_t steps) { planned_ += steps; }
 
   /// Does the step once, whatever happens to the agent: journals that it is about to be done, does
   /// it, journals what it gave.

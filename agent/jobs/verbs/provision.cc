@@ -11,18 +11,41 @@
 #include "runtimes/volumes/mount_table.h"
 
 namespace drover::jobs {
+namespace {
 
-std::int64_t Provision::steps(const ContainerSpec& spec) {
-  const std::size_t networks = spec.networks ? spec.networks->size() : 0;
-  const auto standing =
-      std::count_if(spec.volumes.begin(), spec.volumes.end(),
-                    [](const VolumeSpec& volume) { return !volume.from.empty(); });
+std::int64_t count_of(std::size_t things) {
+  return static_cast<std::int64_t>(things);
+}
+
+/// Those of mounts, root and users, which a reboot takes away.
+std::int64_t steps_to_mount(const ContainerSpec& spec) {
   const auto binds =
       std::count_if(spec.mounts.begin(), spec.mounts.end(),
                     [](const MountSpec& mount) { return mount.kind == MountSpec::Kind::bind; });
   const int own_users = spec.security.user_namespace == "auto" ? 2 : 0;
-  return static_cast<std::int64_t>(4 + 2 * spec.volumes.size() + networks) - standing + binds +
-         own_users;
+  return 1 + count_of(spec.volumes.size()) + binds + own_users;
+}
+
+}  // namespace
+
+std::int64_t Provision::steps(const ContainerSpec& spec) {
+  const auto allocated =
+      std::count_if(spec.volumes.begin(), spec.volumes.end(),
+                    [](const VolumeSpec& volume) { return volume.from.empty(); });
+  return 3 + allocated + count_of(spec.networks ? spec.networks->size() : 0) + steps_to_mount(spec);
+}
+
+std::int64_t Provision::steps_to_renew(bool network) const {
+  return steps_to_mount(record_.container.spec) +
+         (network ? 1 + count_of(networks_of(record_).size()) : 0);
+}
+
+Result<> Provision::plan_leases() {
+  for (const NetworkSpec& spec : networks_of(record_)) {
+    const proxmox::Bridge bridge = TRY(known_bridge(spec));
+    work_.plan_more(leases_on(bridge, spec) ? 1 : 0);
+  }
+  return {};
 }
 
 Result<> Provision::make() {
@@ -30,6 +53,7 @@ Result<> Provision::make() {
   record_.interfaces.clear();
   record_.container.mounts.clear();
   TRY(check());
+  TRY(plan_leases());
   TRY(make_folder());
   TRY(make_users());
   for (const VolumeSpec& spec : record_.container.spec.volumes) {
@@ -61,6 +85,10 @@ Result<bool> Provision::has_namespace() const {
 }
 
 Result<> Provision::renew(bool network) {
+  work_.plan_more(steps_to_renew(network));
+  if (network) {
+    TRY(plan_leases());
+  }
   TRY(make_users());
   for (const runtimes::Volume& volume : record_.volumes) {
     TRY(mount(volume));

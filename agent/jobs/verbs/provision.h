@@ -35,6 +35,10 @@ class Provision {
   Result<bool> has_namespace() const;
 
  private:
+  /// What `renew` takes.
+  std::int64_t steps_to_renew(bool network) const;
+  /// Addresses that Proxmox keeps are steps, which only it can tell.
+  Result<> plan_leases();
   Result<> check();
   /// As Proxmox has it; on a node without one no more than that nothing is known.
   Result<proxmox::Bridge> require_bridge(const NetworkSpec& spec);

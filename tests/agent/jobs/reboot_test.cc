@@ -130,9 +130,13 @@ TEST_F(RebootTest, ThePolicyAlwaysStartsItAgain) {
   EXPECT_THAT(told("container", "web-1"), ElementsAre("stopped", "running"));
   const std::string job = jobs_since().front().id;
   EXPECT_EQ(told("job", job).front(), "accepted");
+  const auto all = static_cast<std::int64_t>(journal_->steps(job).value().size());
   for (const Event& event : published_) {
+    const json::Value data(event.data);
     if (event.what == "accepted") {
-      EXPECT_EQ(json::Value(event.data).at("by").string_or(""), "reboot");
+      EXPECT_EQ(data.at("by").string_or(""), "reboot");
+    } else if (event.what == "step_started" && data.at("number").integer_or(0) > 1) {
+      EXPECT_EQ(data.at("of").integer_or(0), all) << "with what the reboot has taken away";
     }
   }
 }

@@ -83,6 +83,13 @@ TEST_F(VnetNetworksTest, AContainerGetsAnAddressThereAndKeepsTheNetwork) {
   const JobRow ran = run(run_on("j2", "web-1", "web"));
   ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
   EXPECT_THAT(journal_->container("web-1").value()->container, HasSubstr("10.84.0."));
+  const auto steps = static_cast<std::int64_t>(journal_->steps("j2").value().size());
+  for (const Event& event : published_) {
+    const json::Value data(event.data);
+    if (event.object == "j2" && event.what == "step_done" && data.at("number").integer_or(0) > 1) {
+      EXPECT_EQ(data.at("of").integer_or(0), steps) << "with the one that takes the address";
+    }
+  }
   const JobRow refused = remove("j3", "web");
   EXPECT_THAT(refused.result, HasSubstr("on it are web-1"));
   ASSERT_EQ(run(job("j4", "container.delete", "web-1", {{"force", true}})).state,
