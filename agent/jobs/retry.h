@@ -12,7 +12,8 @@ constexpr std::chrono::seconds kLongestRetryDelay{30};
 
 /// How long to wait before the next attempt after `attempt` ones: a random part of 1 s doubled with
 /// each attempt, at most `kLongestRetryDelay` ("full jitter": jobs that failed together do not come
-/// back together). `draw` is from [0, 1).
+/// back together), but a sixteenth of it at least: nothing changes within no time. `draw` is from
+/// [0, 1).
 std::chrono::milliseconds retry_delay(std::int64_t attempt, double draw);
 
 /// Whether a job that failed with `error` in this attempt is tried again. An outcome that is not

@@ -16,9 +16,10 @@ TEST(RetryTest, TheLongestDelayDoublesUpToHalfAMinute) {
   EXPECT_EQ(retry_delay(20, kAlmostOne), milliseconds(29999));
 }
 
-TEST(RetryTest, JitterTakesAnyPartOfIt) {
-  EXPECT_EQ(retry_delay(3, 0), milliseconds(0));
-  EXPECT_EQ(retry_delay(3, 0.5), milliseconds(2000));
+TEST(RetryTest, JitterTakesAnyPartOfItFromASixteenthOn) {
+  EXPECT_EQ(retry_delay(1, 0), milliseconds(62));
+  EXPECT_EQ(retry_delay(3, 0), milliseconds(250));
+  EXPECT_EQ(retry_delay(3, 0.5), milliseconds(2125));
 }
 
 TEST(RetryTest, OnlyUnavailableAndOnlyAsOftenAsTheJobAllows) {
