@@ -14,15 +14,6 @@ constexpr std::size_t kMostContainersOfNode = 10'000;
 constexpr std::int64_t kMostMib = std::int64_t{1} << 40;
 constexpr double kMostCpus = 1'000'000;
 
-Capacity read_capacity(const json::Value& value, std::string at, Faults& faults) {
-  Fields fields(value, std::move(at), faults);
-  Capacity capacity;
-  capacity.milli_cpus = std::llround(fields.number("cpus", 0, 0, kMostCpus) * 1000);
-  capacity.memory_mib = fields.integer("memory_mib", 0, 0, kMostMib);
-  capacity.disk_mib = fields.integer("disk_mib", 0, 0, kMostMib);
-  return capacity;
-}
-
 json::Value names_of(const std::vector<std::string>& names) {
   return json::Array(names.begin(), names.end());
 }
@@ -32,10 +23,28 @@ json::Object to_json(const ContainerFacts& container) {
   if (!container.labels.empty()) {
     object.set("labels", object_of(container.labels));
   }
+  set_unless_empty(object, "state", container.state);
   return object;
 }
 
 }  // namespace
+
+std::optional<bool> read_quorate(Fields& fields) {
+  const json::Value* quorate = fields.any("quorate");
+  if (quorate == nullptr || quorate->is_null()) {
+    return std::nullopt;
+  }
+  return fields.boolean("quorate", false);
+}
+
+Capacity read_capacity(const json::Value& value, std::string at, Faults& faults) {
+  Fields fields(value, std::move(at), faults);
+  Capacity capacity;
+  capacity.milli_cpus = std::llround(fields.number("cpus", 0, 0, kMostCpus) * 1000);
+  capacity.memory_mib = fields.integer("memory_mib", 0, 0, kMostMib);
+  capacity.disk_mib = fields.integer("disk_mib", 0, 0, kMostMib);
+  return capacity;
+}
 
 std::string_view to_string(Liveness liveness) {
   switch (liveness) {
@@ -82,14 +91,12 @@ Result<NodeFacts> read_node_facts(const json::Value& value) {
   facts.storages = fields.strings("storages");
   facts.bridges = fields.strings("bridges");
   facts.drained = fields.boolean("drained", false);
-  if (const json::Value* quorate = fields.any("quorate");
-      quorate != nullptr && !quorate->is_null()) {
-    facts.quorate = fields.boolean("quorate", false);
-  }
+  facts.quorate = read_quorate(fields);
   fields.each("containers", kMostContainersOfNode, [&](const json::Value& element, std::string at) {
     Fields container(element, std::move(at), faults);
     container.require("name");
-    ContainerFacts read{container.string("name"), container.strings_by_key("labels")};
+    ContainerFacts read{container.string("name"), container.strings_by_key("labels"),
+                        container.string("state")};
     facts.containers.push_back(std::move(read));
   });
   TRY(faults.result("what the node reports of itself is not understood"));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/fields.h"
 #include "agent/core/json.h"
 #include "agent/core/result.h"
 #include "messaging/dispatch/label_expression.h"
@@ -24,10 +25,15 @@ struct Capacity {
 
 /// {"cpus":1.5,"memory_mib","disk_mib"}; what is 0 is left out.
 json::Object to_json(const Capacity& capacity);
+/// The inverse; members that are not known are ignored.
+Capacity read_capacity(const json::Value& value, std::string at, Faults& faults);
+/// The member "quorate": true, false, or null for none.
+std::optional<bool> read_quorate(Fields& fields);
 
 struct ContainerFacts {
   std::string name;
   Labels labels{};
+  std::string state{};  ///< as agent/core/container_status.h has them; "" when not told
 
   bool operator==(const ContainerFacts&) const = default;
 };

@@ -16,7 +16,7 @@ TEST(NodeFacts, AreWhatTheirJsonSays) {
   facts.bridges = {"vmbr0"};
   facts.drained = true;
   facts.quorate = false;
-  facts.containers = {{"web-1", {{"app", "web"}}}, {"web-2"}};
+  facts.containers = {{"web-1", {{"app", "web"}}, "running"}, {"web-2"}};
   const Result<json::Value> sent = json::parse(json::write(to_json(facts)));
   ASSERT_TRUE(sent);
   const Result<NodeFacts> read = read_node_facts(*sent);

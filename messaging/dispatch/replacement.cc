@@ -1,0 +1,44 @@
+#include "messaging/dispatch/replacement.h"
+
+namespace drover::dispatch {
+
+Result<> check_replacement(std::string_view id, const NodeFacts& node, Claim claim, bool by_order) {
+  if (node.liveness == Liveness::alive) {
+    return fail(Code::refused,
+                "place {} anew: node {}, which has it, is there; stop it there first", id,
+                node.name);
+  }
+  if (node.liveness == Liveness::suspect) {
+    return fail(
+        Code::unavailable,
+        "place {} anew: node {}, which has it, is silent only since some seconds; try again "
+        "when it is dead",
+        id, node.name);
+  }
+  switch (claim) {
+    case Claim::lost:
+      return {};
+    case Claim::held:
+      return fail(Code::refused,
+                  "place {} anew: node {}, which has it, still renews its claim and so runs it; "
+                  "only this dispatcher does not reach it",
+                  id, node.name);
+    case Claim::unknown:
+      return fail(Code::unavailable,
+                  "place {} anew: whether node {}, which has it, still holds its claim cannot be "
+                  "asked now; try again when etcd can be reached",
+                  id, node.name);
+    case Claim::none:
+      break;
+  }
+  if (by_order) {
+    return {};
+  }
+  return fail(
+      Code::refused,
+      "place {} anew: node {}, which has it, is dead for this dispatcher and may run it all "
+      "the same. Order it with --replace-unreachable when that node is known to be off",
+      id, node.name);
+}
+
+}  // namespace drover::dispatch
