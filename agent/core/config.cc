@@ -91,6 +91,7 @@ Result<Config> parse_config(std::string_view text) {
   if (!config.node.empty() && !NodeName::parse(config.node)) {
     fields.fault("node", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
   }
+  config.labels = read_node_labels(fields);
   fields.object("runtime", [&](const json::Value& value, std::string at) {
     config.runtime = read_runtime_section(value, std::move(at), faults);
   });

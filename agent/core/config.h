@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "agent/core/config/container.h"
 #include "agent/core/config/images.h"
 #include "agent/core/config/journal.h"
+#include "agent/core/config/labels.h"
 #include "agent/core/config/log.h"
 #include "agent/core/config/network.h"
 #include "agent/core/config/policy.h"
@@ -34,7 +36,8 @@ struct RoutingChoice {
 };
 
 struct Config {
-  std::string node;  ///< "" for the host's name
+  std::string node;                           ///< "" for the host's name
+  std::map<std::string, std::string> labels;  ///< by which dispatchers find it
   RuntimeConfig runtime;
   ProxmoxConfig proxmox;
   StorageConfig storage;

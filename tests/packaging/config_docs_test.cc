@@ -44,7 +44,7 @@ std::string uncommented(const std::string& sample) {
 std::map<std::string, std::string> members_of(const json::Value& document) {
   std::map<std::string, std::string> members;
   for (const auto& [section, value] : *document.object()) {
-    if (value.object() == nullptr) {
+    if (value.object() == nullptr || value.object()->empty()) {
       members.emplace(section, json::write(value));
       continue;
     }
@@ -96,6 +96,7 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   const Result<Config> sample = parse_config(text);
   ASSERT_TRUE(sample) << to_text(sample.error()) << "\n" << text;
   const Config otherwise;
+  EXPECT_EQ(sample->labels, otherwise.labels);
   EXPECT_EQ(sample->runtime.default_kind, otherwise.runtime.default_kind);
   EXPECT_EQ(sample->runtime.conmon, otherwise.runtime.conmon);
   EXPECT_EQ(sample->runtime.state_folder, otherwise.runtime.state_folder);
@@ -165,7 +166,8 @@ TEST(ConfigDocs, EveryMemberThatIsReadIsInThePage) {
   for (const std::string_view call :
        {"fields.string(\"", "fields.integer(\"", "fields.boolean(\"", "fields.one_of(\"",
         "fields.each(\"", "fields.number(\"", "read_absolute(fields, \"", "read_folders(fields, \"",
-        "read_kind(fields, \"", "fields.strings(\"", "read_patterns(fields, \""}) {
+        "read_kind(fields, \"", "fields.strings(\"", "fields.strings_by_key(\"",
+        "read_patterns(fields, \""}) {
     for (std::size_t at = source.find(call); at != std::string::npos;
          at = source.find(call, at + 1)) {
       const std::size_t start = at + call.size();

@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "agent/core/fields.h"
+#include "agent/core/json_members.h"
 #include "agent/jobs/drain.h"
 #include "agent/jobs/journal/kept_log.h"
+#include "agent/jobs/queries/capacity.h"
 #include "agent/jobs/queries/views.h"
 #include "agent/jobs/reconcile/leaks.h"
 
@@ -194,8 +196,10 @@ Result<json::Value> Queries::node() {
   for (const auto& [kind, runtime] : node_.runtimes) {
     runtimes.emplace_back(to_string(kind));
   }
+  json::Object capacity = TRY(capacity_view(rows, node_.config.container.memory_mib));
   return json::Value(json::Object{
       {"node", node_.name},
+      {"labels", object_of(node_.config.labels)},
       {"epoch", journal_.epoch()},
       {"seq", journal_.head()},
       {"version", DROVER_VERSION},
@@ -204,6 +208,7 @@ Result<json::Value> Queries::node() {
       {"jobs", json::Object{{"waiting", static_cast<std::int64_t>(supervisor_.waiting())},
                             {"running", static_cast<std::int64_t>(supervisor_.running())}}},
       {"containers", static_cast<std::int64_t>(rows.size())},
+      {"capacity", std::move(capacity)},
       {"disk", disk_.view()},
       {"cluster", cluster_ == nullptr ? json::Value() : json::Value(cluster_->view())}});
 }
