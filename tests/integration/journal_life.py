@@ -15,6 +15,7 @@ import unittest
 
 import zmq
 
+from python_examples import Address, Subscriber
 from whole_node import SERVE, Client, Node, sh
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -60,6 +61,16 @@ class JournalLife(unittest.TestCase):
             file.seek(self.journal.stat().st_size // 2 // 4096 * 4096)
             file.write(bytes(4096))
 
+    def expect_new_snapshot(self, subscriber, epoch):
+        """packaging/examples/python begins again with the new journal."""
+        kind, body = next(subscriber)
+        while kind == "event":  # of the old one
+            self.assertEqual(body["droverepoch"], epoch)
+            kind, body = next(subscriber)
+        subscriber.close()
+        self.assertNotEqual(body["epoch"], epoch)
+        self.assertIn("runs", [container["name"] for container in body["containers"]])
+
     def test_a_damaged_journal_costs_no_container(self):
         damages = {
             "a page is zero": self.zero_a_page,
@@ -77,12 +88,15 @@ class JournalLife(unittest.TestCase):
                 self.node.drover("network", "ensure", "apps", "--address", "10.84.0.1/24")
                 self.node.drover("drain")
                 epoch = json.loads(self.node.drover("node", "--json").stdout)["epoch"]
+                subscriber = Subscriber(Address(self.node.bus))
+                self.assertEqual(next(subscriber)[1]["epoch"], epoch)
                 self.node.end()
                 self.assertEqual(self.check().returncode, 0)
                 damage()
                 self.assertEqual(self.check().returncode, 1)
                 self.node.start()
                 self.assertNotEqual(json.loads(self.node.drover("node", "--json").stdout)["epoch"], epoch)
+                self.expect_new_snapshot(subscriber, epoch)
                 [told] = self.events("drover.node.journal_rebuilt")
                 kept += what != "it is empty"
                 self.assertEqual(len(list(self.state.glob("journal.db.corrupt-*Z*"))), kept)

@@ -16,6 +16,7 @@ import unittest
 
 import zmq
 
+from python_examples import PythonExamples
 from terminals import Terminals
 from whole_node import SERVE, TOP, EventStream, Node, expect_events_of_schema
 
@@ -24,7 +25,7 @@ DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
-class NodeLife(Terminals, unittest.TestCase):
+class NodeLife(PythonExamples, Terminals, unittest.TestCase):
     debian_root = DEBIAN
 
     @classmethod
