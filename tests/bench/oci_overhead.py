@@ -22,13 +22,13 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+from file_system import file_system  # noqa: E402
 from whole_node import Client, Node, sh  # noqa: E402
 
 MOST_RATIO = 1.3
@@ -213,22 +213,6 @@ def measure(node, runtime, chosen):
     together = statistics.median(at_once["ours"]) / statistics.median(at_once["bare"])
     print(f"  ratio at p50 {together:.3f}", flush=True)
     return ratio <= MOST_RATIO and gain["ours"] >= SHARE_OF_CORES * min(cores, gain["bare"])
-
-
-@contextlib.contextmanager
-def file_system(folder):
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=folder) as made:
-        image = pathlib.Path(made, "image")
-        with image.open("wb") as file:
-            file.truncate(8 << 30)
-        sh("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(image))
-        disk = pathlib.Path(made, "disk")
-        disk.mkdir()
-        sh("mount", "-o", "loop", str(image), str(disk))
-        try:
-            yield disk
-        finally:
-            sh("umount", str(disk))
 
 
 def main():
