@@ -10,6 +10,7 @@
 #include <cstring>
 #include <map>
 
+#include "agent/core/wipe.h"
 #include "agent/system/file.h"
 #include "agent/system/secret_store.h"
 #include "agent/system/unique_fd.h"
@@ -73,7 +74,7 @@ struct Values {
   Values& operator=(const Values&) = delete;
   ~Values() {
     for (auto& [name, value] : by_name) {
-      system::wipe(value);
+      wipe(value);
     }
   }
 };

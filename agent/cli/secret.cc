@@ -13,6 +13,7 @@
 #include "agent/cli/text.h"
 #include "agent/core/config.h"
 #include "agent/core/secret_spec.h"
+#include "agent/core/wipe.h"
 #include "agent/system/clock.h"
 #include "agent/system/secret_store.h"
 
@@ -84,7 +85,7 @@ Result<int> create_secret(const SecretOptions& options) {
   }
   std::string value = TRY(read_value());
   const Result<> written = store.write(options.names.front(), value, options.replace);
-  system::wipe(value);
+  wipe(value);
   TRY(written);
   fmt::print("{}\n", options.names.front());
   return kDone;

@@ -73,6 +73,7 @@ class Value {
   const std::string* string() const { return std::get_if<std::string>(&data_); }
   const Array* array() const { return std::get_if<Array>(&data_); }
   const Object* object() const { return std::get_if<Object>(&data_); }
+  std::string* string() { return std::get_if<std::string>(&data_); }
   Array* array() { return std::get_if<Array>(&data_); }
   Object* object() { return std::get_if<Object>(&data_); }
   bool is_number() const;

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "agent/core/wipe.h"
 #include "agent/system/file.h"
 #include "agent/system/unique_fd.h"
 
@@ -35,11 +36,6 @@ constexpr std::int64_t kMilli = 1000;
 constexpr std::int64_t kNanoInMilli = 1'000'000;
 
 }  // namespace
-
-void wipe(std::string& value) {
-  explicit_bzero(value.data(), value.size());
-  value.clear();
-}
 
 Result<std::vector<StoredSecret>> SecretStore::list() const {
   std::vector<StoredSecret> all;

@@ -48,7 +48,4 @@ class SecretStore {
   Path folder_;
 };
 
-/// Overwrites what it holds, which the compiler cannot leave out.
-void wipe(std::string& value);
-
 }  // namespace drover::system

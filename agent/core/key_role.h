@@ -1,0 +1,28 @@
+// KeyRole: what the owner of a key may do on a node.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+/// Each of the first three holds those before it. A dispatcher hands on what others ask for and
+/// asks for nothing itself.
+enum class KeyRole {
+  observe,  ///< queries, events, logs
+  submit,   ///< jobs, and what programs inside read
+  admin,    ///< the node itself: drain, networks, collecting what leaked
+  dispatch,
+};
+
+std::string_view to_string(KeyRole role);
+std::optional<KeyRole> key_role_from(std::string_view name);
+/// "observe, submit, admin, dispatch", for messages.
+std::string all_key_roles();
+
+/// Whether one of `held` is `needed` or holds it.
+bool allows(const std::set<KeyRole>& held, KeyRole needed);
+
+}  // namespace drover
