@@ -28,10 +28,11 @@ enum class Role { observe, submit, admin };
 std::string_view to_string(Role role);
 
 struct Record {
-  /// Front to core: {"kind", "peer", "role", "rq"}, and "offset" of what has data. Core to front:
-  /// {"kind", "peer", "rq"} for an answer;
-  /// {"kind":"event", "topic"} for what is to be published. `peer` is the front's number for a
-  /// client and means nothing after the front was started anew.
+  /// Front to core: {"kind", "peer", "role", "rq"}, "offset" of what has data, and "key", the name
+  /// of the allowed key that the client has proven to have (AllowedKey::name); without it the
+  /// client came over this node's own sockets. Core to front: {"kind", "peer", "rq"} for an answer;
+  /// {"kind":"event", "topic"} for what is to be published; front_keys.h. `peer` is the front's
+  /// number for a client and means nothing after the front was started anew.
   json::Object header;
   std::string body;
   std::string data;
