@@ -61,6 +61,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   } else {
     TRY(jobs::forget_cluster(*agent->books_, agent->drivers_->node().name));
   }
+  TRY(agent->start_keys());
   TRY(agent->start_front());
   jobs::restore_networks(*agent->journal_, agent->drivers_->node());
   for (const auto& [kind, runtime] : agent->drivers_->node().runtimes) {
@@ -228,6 +229,24 @@ jobs::Supervisor::Deeds Agent::deeds() {
   return deeds;
 }
 
+Result<> Agent::start_keys() {
+  if (!config_.bus.tcp.address.empty()) {
+    keys_ = TRY(TcpKeys::start(loop_, config_.bus, drivers_->node().name, *books_,
+                               [this](const messaging::Record& record) {
+                                 if (front_) {
+                                   front_->send_surely(record);
+                                 }
+                               }));
+  }
+  return {};
+}
+
+void Agent::reload_keys() {
+  if (keys_) {
+    keys_->reload();
+  }
+}
+
 Result<> Agent::start_front() {
   const path program = config_.bus.front_program.empty() ? path(DROVER_LIBEXEC_DIR) / "drover-front"
                                                          : config_.bus.front_program;
@@ -241,6 +260,11 @@ Result<> Agent::start_front() {
                                if (!std::exchange(announced_, true)) {
                                  system::notify_ready();
                                  system::log_info("node {} is ready", drivers_->node().name);
+                               }
+                             },
+                             [this] {
+                               if (keys_) {
+                                 keys_->send();
                                }
                              },
                              [this] {

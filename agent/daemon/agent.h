@@ -11,6 +11,7 @@
 #include "agent/daemon/exit_watch.h"
 #include "agent/daemon/front_process.h"
 #include "agent/daemon/start_check.h"
+#include "agent/daemon/tcp_keys.h"
 #include "agent/jobs/intake.h"
 #include "agent/jobs/journal/books.h"
 #include "agent/jobs/journal/disk_watch.h"
@@ -46,6 +47,8 @@ class Agent {
   ~Agent();
   /// Why it has quit the loop by itself; none when somebody else did.
   const std::optional<Error>& failure() const { return failure_; }
+  /// Reads the node's keys and those it allows anew.
+  void reload_keys();
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
@@ -62,6 +65,7 @@ class Agent {
   Result<> rebuild(const std::string& boot_id);
   /// All that was written since the last one, now, and whether it is on the disk.
   Result<> commit();
+  Result<> start_keys();
   Result<> start_front();
   void end_turn();
   void publish(const std::vector<Event>& events);
@@ -97,6 +101,7 @@ class Agent {
   std::unique_ptr<jobs::Answerers> answerers_;
   std::unique_ptr<jobs::Requests> requests_;
   std::unique_ptr<jobs::Housekeeping> housekeeping_;
+  std::unique_ptr<TcpKeys> keys_;  // only of a node that is served over tcp
   std::unique_ptr<FrontProcess> front_;
   std::unique_ptr<ExitWatch> exits_;
   std::unique_ptr<StartCheck> check_;

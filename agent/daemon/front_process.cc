@@ -89,6 +89,7 @@ Result<> FrontProcess::spawn() {
   watched_ = pair_->events();
   loop_.watch(pair_->fd(), watched_, [this](std::uint32_t events) { readable(events); });
   loop_.watch(child_->pidfd(), EPOLLIN, [this](std::uint32_t) { ended(); });
+  handlers_.started();
   return {};
 }
 
@@ -160,6 +161,16 @@ void FrontProcess::send(const messaging::Record& record) {
                         sent.error().message);
   }
   dropping_ = !sent;
+}
+
+void FrontProcess::send_surely(const messaging::Record& record) {
+  if (!pair_) {
+    return;
+  }
+  if (const Result<> sent = pair_->send(record); !sent) {
+    system::log_error("drover-front: {}; it is started anew", sent.error().message);
+    child_->signal(SIGKILL);
+  }
 }
 
 void FrontProcess::flush() {

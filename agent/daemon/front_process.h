@@ -26,8 +26,9 @@ class FrontProcess {
   };
   struct Handlers {
     std::function<void(const messaging::Record&)> record;
-    std::function<void()> ready;  ///< its sockets are bound
-    std::function<void()> lost;   ///< whoever waited for an answer asks again
+    std::function<void()> ready;    ///< its sockets are bound
+    std::function<void()> started;  ///< nothing was sent to it yet
+    std::function<void()> lost;     ///< whoever waited for an answer asks again
   };
 
   FrontProcess(system::Loop& loop, Options options, Handlers handlers);
@@ -41,6 +42,9 @@ class FrontProcess {
   /// Goes out at `flush`. Without a front, or with one that does not read, the record is dropped:
   /// clients ask again, and events are in the journal.
   void send(const messaging::Record& record);
+  /// The same of what must not be dropped: a front that has no room for it is ended, and the next
+  /// one is told by whoever hears `started`.
+  void send_surely(const messaging::Record& record);
   /// Call it at the end of each turn.
   void flush();
 

@@ -43,17 +43,22 @@ Result<> serve(const path& file) {
   system::Signals signals({SIGTERM, SIGINT, SIGHUP});
   system::SystemClock clock;
   system::Loop loop(clock);
+  std::unique_ptr<Agent> agent;
   loop.watch(signals.fd(), EPOLLIN, [&](std::uint32_t) {
     while (const std::optional<int> number = signals.next()) {
       if (*number == SIGHUP) {
-        system::log_warning("the configuration is read at start only: restart droverd for it");
+        system::log_warning(
+            "keys are read anew; the configuration is read at start only: restart droverd for it");
+        if (agent) {
+          agent->reload_keys();
+        }
         continue;
       }
       system::notify_stopping();
       loop.quit();
     }
   });
-  const std::unique_ptr<Agent> agent = TRY(Agent::start(config, loop, clock));
+  agent = TRY(Agent::start(config, loop, clock));
   loop.run();
   loop.unwatch(signals.fd());
   if (agent->failure()) {

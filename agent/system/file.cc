@@ -93,7 +93,7 @@ bool is_roots_alone(const struct stat& file) {
          (file.st_mode & 077) == 0;
 }
 
-Result<std::string> read_secret(const Path& path) {
+Result<std::string> read_secret(const Path& path, std::size_t most) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) {
     return failed("open secret", path, errno);
@@ -108,8 +108,7 @@ Result<std::string> read_secret(const Path& path) {
                 "(chown root FILE; chmod 600 FILE)",
                 path.native());
   }
-  constexpr std::size_t kMost = 65536;
-  std::string content = TRY(read_all(fd.get(), path, kMost));
+  std::string content = TRY(read_all(fd.get(), path, most));
   if (content.ends_with('\n')) {
     content.pop_back();
   }

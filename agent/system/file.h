@@ -25,9 +25,9 @@ Result<std::string> read_file(const Path& path, std::size_t most = std::size_t{1
 bool is_roots_alone(const struct stat& file);
 
 /// A file that only root may have written or read: a regular file, not reached by a symlink in its
-/// last part, owned by root (or by who runs this), with no permission for others, at most 64 KiB.
-/// One newline at the end is cut off.
-Result<std::string> read_secret(const Path& path);
+/// last part, owned by root (or by who runs this), with no permission for others, at most `most`
+/// bytes. One newline at the end is cut off.
+Result<std::string> read_secret(const Path& path, std::size_t most = std::size_t{64} << 10);
 
 /// Written beside `path`, synced, renamed over it, and the folder synced.
 Result<> write_atomically(const Path& path, std::string_view content, mode_t mode = 0644);

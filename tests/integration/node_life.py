@@ -78,7 +78,8 @@ class NodeLife(PythonExamples, Terminals, unittest.TestCase):
                                          "drover.node.quorum_lost", "drover.node.quorum_restored",
                                          "drover.node.maintenance_entered", "drover.node.maintenance_left",
                                          "drover.node.journal_rebuilt", "drover.resource.leaked",
-                                         "drover.resource.kept", "drover.resource.collected"})
+                                         "drover.resource.kept", "drover.resource.collected",
+                                         "drover.security.keys_reloaded", "drover.security.keys_refused"})
         counts = collections.Counter()
         for event in events:
             kind = event["type"].split(".")[1]

@@ -1,0 +1,184 @@
+#include "agent/daemon/key_watch.h"
+
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "agent/daemon/key_files.h"
+
+namespace drover::daemon {
+namespace {
+
+constexpr std::uint32_t kChanges = IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE |
+                                   IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+/// An event is no place for a thousand names.
+constexpr std::size_t kMostTold = 100;
+
+bool is_ours(std::string_view name) {
+  return name == kServerKey || name == kNextServerKey || name == kAllowList;
+}
+
+void name_key(json::Array& names, const AllowedKey& key) {
+  if (names.size() < kMostTold) {
+    names.emplace_back(key.name.str());
+  }
+}
+
+template <class T>
+Result<> outcome_of(const Result<T>& read) {
+  if (!read) {
+    return Failure(read.error());
+  }
+  return {};
+}
+
+/// What has changed, without a secret.
+json::Object difference(const KeyWatch::Keys& before, const KeyWatch::Keys& now) {
+  json::Array added;
+  json::Array changed;
+  json::Array removed;
+  for (const AllowedKey& key : now.allowed.keys()) {
+    const AllowedKey* old = before.allowed.find(key.name.str());
+    if (old == nullptr) {
+      name_key(added, key);
+    } else if (*old != key) {
+      name_key(changed, key);
+    }
+  }
+  for (const AllowedKey& key : before.allowed.keys()) {
+    if (now.allowed.find(key.name.str()) == nullptr) {
+      name_key(removed, key);
+    }
+  }
+  return {{"server", now.server.public_key.str()},
+          {"next", now.next ? json::Value(now.next->public_key.str()) : json::Value()},
+          {"allowed", std::uint64_t{now.allowed.keys().size()}},
+          {"added", std::move(added)},
+          {"changed", std::move(changed)},
+          {"removed", std::move(removed)}};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KeyWatch>> KeyWatch::start(system::Loop& loop, const system::Path& folder,
+                                                  Told told) {
+  TRY(check_keys_folder(folder));
+  system::UniqueFd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!inotify.valid()) {
+    return fail(Code::broken, "watch {}: {}", folder.native(), std::strerror(errno));
+  }
+  // Watched first: what is changed while it is read is read again.
+  const int watched = inotify_add_watch(inotify.get(), folder.c_str(), kChanges);
+  if (watched < 0) {
+    return fail(Code::broken, "watch {}: {}", folder.native(), std::strerror(errno));
+  }
+  KeyPair server = TRY(read_key_file(folder / kServerKey));
+  std::optional<KeyPair> next = TRY(read_key_file_if_any(folder / kNextServerKey));
+  AllowList allowed = TRY(read_allow_list(folder / kAllowList));
+  return std::unique_ptr<KeyWatch>(
+      new KeyWatch(loop, folder, std::move(inotify), watched,
+                   Keys{std::move(server), std::move(next), std::move(allowed)}, std::move(told)));
+}
+
+KeyWatch::KeyWatch(system::Loop& loop, system::Path folder, system::UniqueFd inotify, int watched,
+                   Keys keys, Told told)
+    : loop_(loop),
+      folder_(std::move(folder)),
+      inotify_(std::move(inotify)),
+      watched_(watched),
+      keys_(std::move(keys)),
+      told_(std::move(told)) {
+  loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { changed(); });
+}
+
+KeyWatch::~KeyWatch() {
+  loop_.unwatch(inotify_.get());
+}
+
+void KeyWatch::reload() {
+  faults_.clear();
+  watch_folder();
+  read_anew();
+}
+
+void KeyWatch::watch_folder() {
+  // Of a folder that is watched already it is the same number.
+  const int number = inotify_add_watch(inotify_.get(), folder_.c_str(), kChanges);
+  if (watched_ >= 0 && watched_ != number) {
+    inotify_rm_watch(inotify_.get(), watched_);
+  }
+  watched_ = number;
+}
+
+void KeyWatch::changed() {
+  std::array<char, 8192> buffer{};
+  bool ours = false;
+  bool moved = false;
+  for (;;) {
+    const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
+    if (size <= 0) {
+      break;
+    }
+    for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      const bool of_folder = event.len == 0 && event.wd == watched_;
+      moved = moved || (of_folder && (event.mask & (IN_MOVE_SELF | IN_DELETE_SELF)) != 0);
+      // A name is padded with zeros to its length. The folder's own mode counts, too.
+      ours = ours || of_folder || (event.mask & IN_Q_OVERFLOW) != 0 ||
+             (event.len > 0 && is_ours(buffer.data() + at + sizeof event));
+      at += sizeof event + event.len;
+    }
+  }
+  if (moved) {
+    watch_folder();
+  }
+  if (ours) {
+    read_anew();
+  }
+}
+
+void KeyWatch::read_anew() {
+  if (!note("", check_keys_folder(folder_))) {
+    return;
+  }
+  Keys now = keys_;
+  Result<KeyPair> server = read_key_file(folder_ / kServerKey);
+  if (note(kServerKey, outcome_of(server))) {
+    now.server = *std::move(server);
+  }
+  Result<std::optional<KeyPair>> next = read_key_file_if_any(folder_ / kNextServerKey);
+  if (note(kNextServerKey, outcome_of(next))) {
+    now.next = *std::move(next);
+  }
+  Result<AllowList> allowed = read_allow_list(folder_ / kAllowList);
+  if (note(kAllowList, outcome_of(allowed))) {
+    now.allowed = *std::move(allowed);
+  }
+  if (now == keys_) {
+    return;
+  }
+  json::Object data = difference(keys_, now);
+  keys_ = std::move(now);
+  told_("keys_reloaded", std::move(data));
+}
+
+bool KeyWatch::note(const char* file, const Result<>& read) {
+  if (read) {
+    faults_.erase(file);
+    return true;
+  }
+  const std::string message = to_text(read.error());
+  if (std::exchange(faults_[file], message) != message) {
+    told_("keys_refused",
+          {{"file", (folder_ / file).native()}, {"message", message.substr(0, 2048)}});
+  }
+  return false;
+}
+
+}  // namespace drover::daemon

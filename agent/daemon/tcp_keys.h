@@ -1,0 +1,42 @@
+// TcpKeys: the keys that a node serves over tcp, handed to its front and told of when they change.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/core/config/bus.h"
+#include "agent/daemon/key_watch.h"
+#include "agent/jobs/journal/books.h"
+#include "messaging/record.h"
+
+namespace drover::daemon {
+
+/// Belongs to the loop's thread.
+class TcpKeys {
+ public:
+  /// Gets the record for the front whenever something has changed.
+  using Send = std::function<void(const messaging::Record&)>;
+
+  /// `bus` names an address. Fails, saying what to do, without keys and for faulty ones.
+  static Result<std::unique_ptr<TcpKeys>> start(system::Loop& loop, const BusConfig& bus,
+                                                std::string node, jobs::Books& books, Send send);
+
+  /// Hands a front that was started what there is now.
+  void send() const;
+  const AllowList& allowed() const { return watch_->keys().allowed; }
+  /// Reads the files anew (SIGHUP).
+  void reload() { watch_->reload(); }
+
+ private:
+  TcpKeys(BusTcp tcp, std::string node, jobs::Books& books, Send send);
+  void told(std::string_view what, json::Object data);
+
+  BusTcp tcp_;
+  std::string node_;
+  jobs::Books& books_;
+  Send send_;
+  std::unique_ptr<KeyWatch> watch_;
+};
+
+}  // namespace drover::daemon
