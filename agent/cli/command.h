@@ -57,6 +57,7 @@ void add_snapshot(CLI::App& app, Action& action);
 void add_leaks(CLI::App& app, Action& action);
 void add_migrate(CLI::App& app, Action& action);
 void add_network(CLI::App& app, Action& action);
+void add_keys(CLI::App& app, Action& action);
 void add_secret(CLI::App& app, Action& action);
 void add_stats(CLI::App& app, Action& action);
 void add_storage(CLI::App& app, Action& action);

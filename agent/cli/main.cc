@@ -21,7 +21,7 @@ void add_commands(CLI::App& app, Action& action) {
            add_volume,  add_network, add_explain,    add_node,    add_drain,   add_undrain,
            add_leaks,   add_config,  add_journal,    add_doctor,  add_version, add_snapshot,
            add_backup,  add_adopt,   add_storage,    add_migrate, add_attach,  add_secret,
-           add_stats,   add_upgrade, add_checkpoint, add_restore,
+           add_stats,   add_upgrade, add_checkpoint, add_restore, add_keys,
        }) {
     add(app, action);
   }

@@ -18,12 +18,12 @@ constexpr std::array<int, 7> kFatal = {SIGPIPE, SIGQUIT, SIGABRT, SIGSEGV, SIGBU
 
 // For the signal's handler, which finds nothing else.
 std::atomic<int> taken_fd = -1;
-termios before{};
+termios terminal_before{};
 
 void put_back() {
   const int fd = taken_fd.exchange(-1);
   if (fd >= 0) {
-    tcsetattr(fd, TCSADRAIN, &before);
+    tcsetattr(fd, TCSADRAIN, &terminal_before);
   }
 }
 
@@ -51,7 +51,7 @@ Result<RawTerminal> RawTerminal::take(int fd) {
   if (tcgetattr(fd, &raw) != 0) {
     return fail(Code::invalid, "take the terminal: {}", std::strerror(errno));
   }
-  before = raw;
+  terminal_before = raw;
   taken_fd = fd;
   handle_signals(handle, SA_RESETHAND);
   cfmakeraw(&raw);

@@ -9,8 +9,6 @@
 #include <cstring>
 #include <utility>
 
-#include "agent/daemon/key_files.h"
-
 namespace drover::daemon {
 namespace {
 
@@ -20,7 +18,7 @@ constexpr std::uint32_t kChanges = IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE 
 constexpr std::size_t kMostTold = 100;
 
 bool is_ours(std::string_view name) {
-  return name == kServerKey || name == kNextServerKey || name == kAllowList;
+  return name == system::kServerKey || name == system::kNextServerKey || name == system::kAllowList;
 }
 
 void name_key(json::Array& names, const AllowedKey& key) {
@@ -67,7 +65,7 @@ json::Object difference(const KeyWatch::Keys& before, const KeyWatch::Keys& now)
 
 Result<std::unique_ptr<KeyWatch>> KeyWatch::start(system::Loop& loop, const system::Path& folder,
                                                   Told told) {
-  TRY(check_keys_folder(folder));
+  TRY(system::check_keys_folder(folder));
   system::UniqueFd inotify(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!inotify.valid()) {
     return fail(Code::broken, "watch {}: {}", folder.native(), std::strerror(errno));
@@ -77,9 +75,9 @@ Result<std::unique_ptr<KeyWatch>> KeyWatch::start(system::Loop& loop, const syst
   if (watched < 0) {
     return fail(Code::broken, "watch {}: {}", folder.native(), std::strerror(errno));
   }
-  KeyPair server = TRY(read_key_file(folder / kServerKey));
-  std::optional<KeyPair> next = TRY(read_key_file_if_any(folder / kNextServerKey));
-  AllowList allowed = TRY(read_allow_list(folder / kAllowList));
+  KeyPair server = TRY(system::read_key_file(folder / system::kServerKey));
+  std::optional<KeyPair> next = TRY(system::read_key_file_if_any(folder / system::kNextServerKey));
+  AllowList allowed = TRY(system::read_allow_list(folder / system::kAllowList));
   return std::unique_ptr<KeyWatch>(
       new KeyWatch(loop, folder, std::move(inotify), watched,
                    Keys{std::move(server), std::move(next), std::move(allowed)}, std::move(told)));
@@ -144,20 +142,21 @@ void KeyWatch::changed() {
 }
 
 void KeyWatch::read_anew() {
-  if (!note("", check_keys_folder(folder_))) {
+  if (!note("", system::check_keys_folder(folder_))) {
     return;
   }
   Keys now = keys_;
-  Result<KeyPair> server = read_key_file(folder_ / kServerKey);
-  if (note(kServerKey, outcome_of(server))) {
+  Result<KeyPair> server = system::read_key_file(folder_ / system::kServerKey);
+  if (note(system::kServerKey, outcome_of(server))) {
     now.server = *std::move(server);
   }
-  Result<std::optional<KeyPair>> next = read_key_file_if_any(folder_ / kNextServerKey);
-  if (note(kNextServerKey, outcome_of(next))) {
+  Result<std::optional<KeyPair>> next =
+      system::read_key_file_if_any(folder_ / system::kNextServerKey);
+  if (note(system::kNextServerKey, outcome_of(next))) {
     now.next = *std::move(next);
   }
-  Result<AllowList> allowed = read_allow_list(folder_ / kAllowList);
-  if (note(kAllowList, outcome_of(allowed))) {
+  Result<AllowList> allowed = system::read_allow_list(folder_ / system::kAllowList);
+  if (note(system::kAllowList, outcome_of(allowed))) {
     now.allowed = *std::move(allowed);
   }
   if (now == keys_) {

@@ -12,6 +12,7 @@
 #include "agent/core/curve_key.h"
 #include "agent/core/json.h"
 #include "agent/system/file.h"
+#include "agent/system/key_files.h"
 #include "agent/system/loop.h"
 #include "agent/system/unique_fd.h"
 

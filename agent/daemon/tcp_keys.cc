@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "agent/core/wipe.h"
-#include "agent/daemon/key_files.h"
 #include "agent/system/log.h"
 #include "messaging/front_keys.h"
 
@@ -21,7 +20,7 @@ Result<std::unique_ptr<TcpKeys>> TcpKeys::start(system::Loop& loop, const BusCon
     if (error.code == Code::not_found) {
       error.message += fmt::format(
           "; make one with `drover keys new {}`, or leave bus.tcp.address out of the configuration",
-          (bus.keys / kServerKey).native());
+          (bus.keys / system::kServerKey).native());
     }
     return Failure(std::move(error).context(
         fmt::format("bus.tcp.address is {}, where only keys are served", bus.tcp.address)));

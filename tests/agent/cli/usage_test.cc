@@ -11,6 +11,9 @@ struct Wrong {
   std::string told;               ///< part of what is said about it
 };
 
+/// Of zmq_curve(7).
+constexpr const char* kSomeKey = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+
 /// At least one of an unknown flag, a value that cannot be read and a missing argument for each.
 const std::vector<Wrong>& wrong_lines() {
   static const std::vector<Wrong> lines = {
@@ -133,6 +136,22 @@ const std::vector<Wrong>& wrong_lines() {
       {{"volume", "rm"}, "NAME is required"},
       {{"volume", "ls", "--nonsense"}, "--nonsense"},
       {{"stats", "No Name"}, "No Name"},
+      {{"keys"}, "subcommand"},
+      {{"keys", "new"}, "FILE is required"},
+      {{"keys", "show"}, "FILE is required"},
+      {{"keys", "allow", "ci"}, "KEY is required"},
+      {{"keys", "allow", "ci", "short", "--role", "submit"}, "KEY: "},
+      {{"keys", "allow", "no name", kSomeKey, "--role", "submit"}, "NAME: "},
+      {{"keys", "allow", "local", kSomeKey, "--role", "submit"}, "NAME: "},
+      {{"keys", "allow", "ci", kSomeKey}, "--role"},
+      {{"keys", "allow", "ci", kSomeKey, "--role", "root"}, "--role"},
+      {{"keys", "allow", "ci", kSomeKey, "--role", "submit", "--message-kib", "257"},
+       "--message-kib"},
+      {{"keys", "allow", "ci", kSomeKey, "--role", "submit", "--names", ""}, "--names"},
+      {{"keys", "allow", "ci", kSomeKey, "--role", "submit", "--label", "team"}, "--label"},
+      {{"keys", "revoke"}, "NAME is required"},
+      {{"keys", "list", "--nonsense"}, "--nonsense"},
+      {{"keys", "rotate", "--finish", "--cancel"}, "--cancel"},
       {{"secret"}, "subcommand"},
       {{"secret", "create", "../passwd"}, "../passwd"},
       {{"secret", "rm"}, "NAME is required"},

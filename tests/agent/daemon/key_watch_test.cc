@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/daemon/key_files.h"
 #include "agent/daemon/tcp_keys.h"
 #include "agent/jobs/journal/journal.h"
 #include "fakes/fake_clock.h"
@@ -23,6 +22,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+
+using system::kAllowList;
+using system::kNextServerKey;
+using system::kServerKey;
 
 constexpr const char* kOne = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
 constexpr const char* kOther = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";

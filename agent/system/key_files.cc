@@ -1,4 +1,4 @@
-#include "agent/daemon/key_files.h"
+#include "agent/system/key_files.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,14 +9,14 @@
 
 #include "agent/core/wipe.h"
 
-namespace drover::daemon {
+namespace drover::system {
 namespace {
 
 constexpr std::size_t kMostKeyFile = 4096;
 
 }  // namespace
 
-Result<> check_keys_folder(const system::Path& folder) {
+Result<> check_keys_folder(const Path& folder) {
   struct stat found {};
   if (stat(folder.c_str(), &found) != 0) {
     return fail(errno == ENOENT ? Code::not_found : Code::broken,
@@ -32,14 +32,14 @@ Result<> check_keys_folder(const system::Path& folder) {
   return {};
 }
 
-Result<KeyPair> read_key_file(const system::Path& file) {
-  std::string text = TRY(system::read_secret(file, kMostKeyFile));
+Result<KeyPair> read_key_file(const Path& file) {
+  std::string text = TRY(read_secret(file, kMostKeyFile));
   Result<KeyPair> keys = KeyPair::parse(text);
   wipe(text);
   return std::move(keys).context(file.native());
 }
 
-Result<std::optional<KeyPair>> read_key_file_if_any(const system::Path& file) {
+Result<std::optional<KeyPair>> read_key_file_if_any(const Path& file) {
   Result<KeyPair> keys = read_key_file(file);
   if (!keys && keys.error().code == Code::not_found) {
     return std::optional<KeyPair>();
@@ -47,8 +47,8 @@ Result<std::optional<KeyPair>> read_key_file_if_any(const system::Path& file) {
   return std::optional<KeyPair>(TRY(std::move(keys)));
 }
 
-Result<AllowList> read_allow_list(const system::Path& file) {
-  const Result<std::string> text = system::read_secret(file, kMostAllowListBytes);
+Result<AllowList> read_allow_list(const Path& file) {
+  const Result<std::string> text = read_secret(file, kMostAllowListBytes);
   if (!text) {
     if (text.error().code == Code::not_found) {
       return AllowList();
@@ -58,4 +58,4 @@ Result<AllowList> read_allow_list(const system::Path& file) {
   return AllowList::parse(*text).context(file.native());
 }
 
-}  // namespace drover::daemon
+}  // namespace drover::system
