@@ -50,8 +50,7 @@ std::string detail(const Event& event) {
   if (event.kind == "job" && data.at("verb").string() != nullptr) {
     return fmt::format("{} {}", data.at("verb").string_or(""), data.at("target").string_or(""));
   }
-  const bool explains =
-      event.kind == "node" || event.kind == "network" || event.kind == "security";
+  const bool explains = event.kind == "node" || event.kind == "network" || event.kind == "security";
   if (explains && data.at("message").string() != nullptr) {
     return std::string(data.at("message").string_or(""));
   }
