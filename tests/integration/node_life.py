@@ -78,8 +78,7 @@ class NodeLife(PythonExamples, Terminals, unittest.TestCase):
                                          "drover.node.quorum_lost", "drover.node.quorum_restored",
                                          "drover.node.maintenance_entered", "drover.node.maintenance_left",
                                          "drover.node.journal_rebuilt", "drover.resource.leaked",
-                                         "drover.resource.kept", "drover.resource.collected",
-                                         "drover.security.keys_reloaded", "drover.security.keys_refused"})
+                                         "drover.resource.kept", "drover.resource.collected"})
         counts = collections.Counter()
         for event in events:
             kind = event["type"].split(".")[1]
@@ -213,6 +212,29 @@ class NodeLife(PythonExamples, Terminals, unittest.TestCase):
             self.node.drover("rm", name)
         self.assertFalse([p for p in pids.values() if os.path.exists(f"/proc/{p}")])
         self.assertEqual(os.listdir("/run/netns"), [])
+
+    def test_keys_are_in_force_as_their_files_change_and_tcp_is_not_served_without(self):
+        keys = self.node.work / "keys"
+        config = ("--config", self.node.work / "droverd.json")
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        self.node.end()
+        self.node.config["bus"].update(keys=str(keys), tcp={"address": "127.0.0.1"})
+        self.node.write_config()
+        without = subprocess.run([BUILD / "agent/daemon/droverd", *config], stderr=subprocess.PIPE, text=True,
+                                 timeout=60)
+        self.assertEqual(without.returncode, 1, without.stderr)
+        self.assertIn(f"drover keys new {keys}/server.key", without.stderr)
+        self.node.drover("keys", "new", keys / "server.key")
+        self.node.start()
+        public = self.node.drover("keys", "new", self.node.work / "ci.key").stdout.strip()
+        self.node.drover("keys", "allow", *config, "ci", public, "--role", "submit")
+        self.node.await_event("drover.security.keys_reloaded", "node1")
+        (keys / "allow.json").write_text("{}")
+        self.node.await_event("drover.security.keys_refused", "node1")
+        self.node.end()
+        del self.node.config["bus"]["tcp"]
+        self.node.write_config()
+        self.node.start()
 
     def test_a_malformed_job_is_refused_and_the_next_one_served(self):
         context = zmq.Context()
