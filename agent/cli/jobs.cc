@@ -57,11 +57,12 @@ Result<int> show_list(Session& session, const JobsOptions& options) {
   }
   const std::int64_t now = system::SystemClock().unix_ms();
   std::vector<std::vector<std::string>> rows = {
-      {"ID", "VERB", "TARGET", "STATE", "CREATED", "TOOK", "ERROR"}};
+      {"ID", "VERB", "TARGET", "STATE", "SENDER", "CREATED", "TOOK", "ERROR"}};
   for (const json::Value& job : *jobs.array()) {
     rows.push_back({text_of(job, "id"), text_of(job, "verb"), text_of(job, "target"),
-                    text_of(job, "state"), short_time(job.at("created_at").integer_or(0), now),
-                    took(job), in_own_words(job.at("error").at("message").string_or(""))});
+                    text_of(job, "state"), text_of(job, "sender"),
+                    short_time(job.at("created_at").integer_or(0), now), took(job),
+                    in_own_words(job.at("error").at("message").string_or(""))});
   }
   fmt::print("{}", table(rows));
   return kDone;

@@ -25,7 +25,7 @@ constexpr json::ParseOptions kBodyOptions{false, 32, messaging::kMostBody};
 
 }  // namespace
 
-void Intake::submit(std::string_view body, const Answer& answer) {
+void Intake::submit(std::string_view body, const Answer& answer, std::string_view sender) {
   const auto submit = [&]() -> Result<> {
     const json::Value value = TRY(json::parse(body, kBodyOptions).context("read the job"));
     const JobRequest request = TRY(read_job(value));
@@ -38,7 +38,7 @@ void Intake::submit(std::string_view body, const Answer& answer) {
     }
     TRY(admit(request));
     TRY(disk_.admit(request));
-    return accept(request, answer);
+    return accept(request, answer, sender);
   };
   if (const Result<> submitted = submit(); !submitted) {
     answer("error", messaging::write_error(submitted.error()));
@@ -139,8 +139,8 @@ Result<> Intake::admit(const JobRequest& request) const {
   return {};
 }
 
-Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
-  const JobRow row = TRY(take_in(request, ""));
+Result<> Intake::accept(const JobRequest& request, const Answer& answer, std::string_view sender) {
+  const JobRow row = TRY(take_in(request, "", sender));
   json::Object view = job_view(row);
   view.set("duplicate", false);
   answer_after_commit(answer, std::move(view));
@@ -148,20 +148,24 @@ Result<> Intake::accept(const JobRequest& request, const Answer& answer) {
 }
 
 Result<> Intake::submit_own(const JobRequest& request, std::string_view by) {
-  TRY(take_in(request, by));
+  TRY(take_in(request, by, ""));
   return {};
 }
 
-Result<JobRow> Intake::take_in(const JobRequest& request, std::string_view made_by) {
+Result<JobRow> Intake::take_in(const JobRequest& request, std::string_view made_by,
+                               std::string_view sender) {
   JobRow row{request.id.str(), std::string(to_string(request.verb)),
              request.target,   json::write(to_json(request)),
              JobState::queued, "null",
              clock_.unix_ms(), 0};
   row.made_by = made_by;
+  row.sender = sender;
   TRY(books_.journal().add_job(row));
   json::Object told{{"verb", row.verb}, {"target", row.target}};
   if (!row.made_by.empty()) {
     told.set("by", row.made_by);
+  } else {
+    told.set("sender", row.sender);
   }
   if (!is_done_at_once(request.verb)) {
     enqueue(request, row);

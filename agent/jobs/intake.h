@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/core/allow_list.h"
 #include "agent/jobs/journal/books.h"
 #include "agent/jobs/journal/disk_watch.h"
 #include "agent/jobs/node.h"
@@ -37,8 +38,8 @@ class Intake {
         queue_(queue) {}
 
   /// `body`: a job's JSON as the client sent it. A fault costs nothing but the answer that tells
-  /// it.
-  void submit(std::string_view body, const Answer& answer);
+  /// it. `sender`: the name of the client's key.
+  void submit(std::string_view body, const Answer& answer, std::string_view sender = kLocalSender);
 
   /// Takes in a job of the agent's own, in this turn's commit: no queue is too long for it. `by`
   /// says in its event who wants it, as "restart policy".
@@ -51,9 +52,10 @@ class Intake {
   Result<> resume();
 
  private:
-  Result<> accept(const JobRequest& request, const Answer& answer);
+  Result<> accept(const JobRequest& request, const Answer& answer, std::string_view sender);
   /// Writes and tells the job; a worker does it, if it is not one that is done at once.
-  Result<JobRow> take_in(const JobRequest& request, std::string_view made_by);
+  Result<JobRow> take_in(const JobRequest& request, std::string_view made_by,
+                         std::string_view sender);
   void enqueue(const JobRequest& request, const JobRow& row);
   Result<> do_at_once(const JobRequest& request);
   Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);

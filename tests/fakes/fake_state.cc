@@ -73,10 +73,13 @@ void FakeState::renew_epoch() {
 }
 
 json::Object FakeState::job_view(const FakeJob& job) const {
-  json::Object view{
-      {"id", job.request.id.str()},   {"verb", to_string(job.request.verb)},
-      {"target", job.request.target}, {"state", to_string(job.state)},
-      {"created_at", kTime},          {"ended_at", is_final(job.state) ? kTime + 1500 : 0}};
+  json::Object view{{"id", job.request.id.str()},
+                    {"verb", to_string(job.request.verb)},
+                    {"target", job.request.target},
+                    {"state", to_string(job.state)},
+                    {"sender", "local"},
+                    {"created_at", kTime},
+                    {"ended_at", is_final(job.state) ? kTime + 1500 : 0}};
   if (job.state == JobState::succeeded) {
     view.set("result", job.result);
   } else if (is_final(job.state)) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kJobs =
     "SELECT id, verb, target, request, state, result, created_at, ended_at, attempt, not_before, "
-    "ending, error, made_by FROM jobs ";
+    "ending, error, made_by, sender FROM jobs ";
 constexpr std::string_view kContainers =
     "SELECT name, runtime, job, container, status, exit, created_at, wanted, restarts "
     "FROM containers ";
@@ -46,7 +46,8 @@ JobRow job_of(const Statement& row) {
                 row.number(9),
                 row.text(10),
                 row.text(11),
-                row.text(12)};
+                row.text(12),
+                row.text(13)};
 }
 
 StepRow step_of(const Statement& row) {
@@ -132,10 +133,11 @@ Result<> Journal::add_job(const JobRow& row) {
   TRY(database_->begin());
   Statement insert = TRY(database_->prepare(
       "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at, dated, "
-      "made_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      "made_by, sender) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.with(row.id).with(row.verb).with(row.target).with(row.request);
   insert.with(to_string(row.state)).with(row.result).with(row.created_at).with(row.ended_at);
-  return insert.with(uuid7_time(row.id).value_or(0)).with(row.made_by).done();
+  insert.with(uuid7_time(row.id).value_or(0)).with(row.made_by).with(row.sender);
+  return insert.done();
 }
 
 Result<> Journal::set_job(const std::string& id, JobState state, const std::string& result,

@@ -35,6 +35,7 @@ struct JobRow {
   std::string ending{};         ///< "cancelled by job ID" once that was asked for
   std::string error = "null";   ///< JSON: why it is being undone; null while it is not
   std::string made_by{};        ///< "" for a client's; own_job.h names the others
+  std::string sender{};         ///< the client's key (AllowedKey::name) or "local"; "" for ours
 };
 
 enum class StepState { intent, done, undone };

@@ -92,7 +92,14 @@ ALTER TABLE networks ADD COLUMN snat INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE networks ADD COLUMN addresses_elsewhere INTEGER NOT NULL DEFAULT 0;
 )";
 
-constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
+// Who has sent a job. Before there was nobody but the node's root.
+constexpr const char* kVersion7 = R"(
+ALTER TABLE jobs ADD COLUMN sender TEXT NOT NULL DEFAULT '';
+UPDATE jobs SET sender = 'local' WHERE made_by = '';
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                  kVersion5, kVersion6, kVersion7};
 
 Result<std::int64_t> version_of(Database& database) {
   Statement query = TRY(database.prepare("PRAGMA user_version"));

@@ -47,9 +47,13 @@ Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
                                const messaging::Record& record) {
   const std::string& body = record.body;
   if (kind == "job.submit") {
-    intake_.submit(body, [this, asker](std::string_view answered, std::string text) {
-      answer(asker, answered, std::move(text));
-    });
+    const json::Value* key = record.header.find("key");
+    intake_.submit(
+        body,
+        [this, asker](std::string_view answered, std::string text) {
+          answer(asker, answered, std::move(text));
+        },
+        key == nullptr ? kLocalSender : key->string_or(kLocalSender));
     return {};
   }
   if (kind.starts_with("stream.")) {

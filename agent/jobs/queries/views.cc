@@ -72,6 +72,8 @@ json::Object job_view(const JobRow& row) {
                     {"attempt", row.attempt}};
   if (!row.made_by.empty()) {
     view.set("by", row.made_by);
+  } else {
+    view.set("sender", row.sender);
   }
   if (!is_final(row.state)) {
     if (row.not_before != 0) {

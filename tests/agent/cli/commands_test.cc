@@ -205,10 +205,11 @@ TEST_F(Commands, JobsListsAndShowsOne) {
   ASSERT_EQ(drover({"run", "-q", "--id", "job-2", "--name", "web-1", "--", "x"}).ending.code, 1);
   const system::Output list = drover({"jobs"});
   EXPECT_EQ(list.out,
-            "ID     VERB           TARGET  STATE      CREATED     TOOK   ERROR\n"
-            "job-2  container.run  web-1   failed     2027-01-15  1.5 s  create web-1: there is a "
+            "ID     VERB           TARGET  STATE      SENDER  CREATED     TOOK   ERROR\n"
+            "job-2  container.run  web-1   failed     local   2027-01-15  1.5 s  create web-1: "
+            "there is a "
             "container of this name\n"
-            "job-1  container.run  web-1   succeeded  2027-01-15  1.5 s\n");
+            "job-1  container.run  web-1   succeeded  local   2027-01-15  1.5 s\n");
   const system::Output one = drover({"jobs", "job-1"});
   EXPECT_NE(one.out.find("    name: network.attach\n"), std::string::npos) << one.out;
   EXPECT_EQ(drover({"jobs", "job-9"}).ending.code, 1);

@@ -31,6 +31,26 @@ TEST_F(IntakeTest, TheSameJobWithItsMembersInAnotherOrderIsTheSame) {
   await("j1");
 }
 
+TEST_F(IntakeTest, WhoSentAJobIsInTheJournalInItsViewAndInItsEvent) {
+  json::Value view;
+  intake_->submit(
+      json::write(run_job("j1", "web-1")),
+      [&](std::string_view, const std::string& text) { view = json::parse(text).value(); }, "ci");
+  await("j1");
+  EXPECT_EQ(view.at("sender").string_or(""), "ci");
+  EXPECT_EQ(journal_->job("j1").value()->sender, "ci");
+  EXPECT_EQ(submit(job("j2", "container.stop", "web-1")).body.at("sender").string_or(""), "local");
+  await("j2");
+  std::map<std::string, std::string> senders;
+  const std::vector<Event> events = journal_->events(0, 1000).value();
+  for (const Event& event : events) {
+    if (event.kind == "job" && event.what == "accepted") {
+      senders[event.object] = json::Value(event.data).at("sender").string_or("");
+    }
+  }
+  EXPECT_EQ(senders, (std::map<std::string, std::string>{{"j1", "ci"}, {"j2", "local"}}));
+}
+
 TEST_F(IntakeTest, AnIdUsedForAnotherJobIsAConflict) {
   submit(run_job("j1", "web-1"));
   const Answer answer = submit(run_job("j1", "web-2"));

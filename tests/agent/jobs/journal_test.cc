@@ -159,6 +159,7 @@ PRAGMA user_version = 1;
   EXPECT_EQ(journal->epoch(), "0190aaaa-0000-7000-8000-000000000001");
   EXPECT_EQ(journal->head(), 2U);
   EXPECT_EQ(journal->job("j1").value()->state, JobState::succeeded);
+  EXPECT_EQ(journal->job("j1").value()->sender, "local");
   EXPECT_EQ(journal->unfinished().value().at(0).id, "j2");
   EXPECT_EQ(journal->steps("j1").value().at(0).data, R"({"id":"v"})");
   EXPECT_EQ(journal->container("web-1").value()->status, Status::running);
@@ -182,6 +183,7 @@ ALTER TABLE networks DROP COLUMN zone;
 ALTER TABLE networks DROP COLUMN tag;
 ALTER TABLE networks DROP COLUMN snat;
 ALTER TABLE networks DROP COLUMN addresses_elsewhere;
+ALTER TABLE jobs DROP COLUMN sender;
 INSERT INTO networks(name, address, vlan_aware, job, busy, created_at, by_proxmox)
   VALUES('vmbr5', '10.84.0.1/24', 1, 'j1', 'j2', 7, 1);
 PRAGMA user_version = 5;
