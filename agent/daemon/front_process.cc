@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,14 +22,37 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kFirstPause{50};
+constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLongestPause{5'000};
 constexpr int kFrontFd = 3;
 
+/// So that none can be had again. Where this process may not do so (CAP_SETPCAP), it is left at
+/// PR_SET_NO_NEW_PRIVS.
+void drop_capabilities() {
+  for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
+       ++capability) {
+    prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
+}
+
+/// At most `most` of it, and fewer where fewer may be had.
+bool limit(__rlimit_resource resource, rlim_t most) {
+  rlimit limits{};
+  if (getrlimit(resource, &limits) != 0) {
+    return false;
+  }
+  limits.rlim_max = std::min(limits.rlim_max, most);
+  limits.rlim_cur = limits.rlim_max;
+  return setrlimit(resource, &limits) == 0;
+}
+
 /// Between fork and exec. The death signal is asked for last: a change of user clears it
 /// (prctl(2)).
-bool become(uid_t uid, gid_t gid) {
-  return setgroups(0, nullptr) == 0 && setresgid(gid, gid, gid) == 0 &&
+bool become(uid_t uid, gid_t gid, const FrontProcess::Options& options) {
+  const rlim_t memory = options.memory_mib == 0 ? RLIM_INFINITY : rlim_t{options.memory_mib} << 20;
+  drop_capabilities();
+  return limit(RLIMIT_AS, memory) && limit(RLIMIT_NOFILE, options.descriptors) &&
+         limit(RLIMIT_CORE, 0) && setgroups(0, nullptr) == 0 && setresgid(gid, gid, gid) == 0 &&
          setresuid(uid, uid, uid) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0;
 }
@@ -81,7 +105,7 @@ Result<> FrontProcess::spawn() {
   auto [ours, theirs] = TRY(messaging::Pair::make());
   system::ChildOptions options;
   options.descriptors = {{theirs.get(), kFrontFd}, {STDERR_FILENO, STDERR_FILENO}};
-  options.before_exec = [uid = uid_, gid = gid_] { return become(uid, gid); };
+  options.before_exec = [this] { return become(uid_, gid_, options_); };
   child_ = TRY(system::Child::start({options_.program.native(), "--directory",
                                      options_.directory.native(), "--fd", std::to_string(kFrontFd)},
                                     options));

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,13 +17,17 @@
 namespace drover::daemon {
 
 /// Belongs to the loop's thread. The front runs as another user and cannot gain privileges; when it
-/// ends, for whatever reason, it is started anew after a pause that grows from 50 ms to 5 s.
+/// ends, for whatever reason, it is started anew after a pause that grows from 20 ms to 5 s.
 class FrontProcess {
  public:
   struct Options {
     system::Path program;
     system::Path directory;  ///< of the sockets; made here, for the front's user only
     std::string user;
+    /// Address space that it may have; 0: no bound (programs with AddressSanitizer reserve more
+    /// than any machine has). What would be more costs one client's connection, or the front.
+    std::uint64_t memory_mib = 1024;
+    std::uint64_t descriptors = 16'384;  ///< and so connections
   };
   struct Handlers {
     std::function<void(const messaging::Record&)> record;
@@ -47,6 +52,8 @@ class FrontProcess {
   void send_surely(const messaging::Record& record);
   /// Call it at the end of each turn.
   void flush();
+  /// Of the one that runs; -1 while none does.
+  pid_t pid() const { return child_ ? child_->pid() : -1; }
 
  private:
   Result<> prepare_directory();

@@ -3,15 +3,18 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "agent/system/log.h"
+#include "messaging/front/sockets.h"
 #include "messaging/message.h"
 
 namespace drover::messaging {
@@ -28,24 +31,37 @@ constexpr std::array<Endpoint, 4> kEndpoints = {{{"jobs.sock", Role::submit},
 constexpr const char* kEvents = "events.sock";
 
 constexpr std::size_t kMostPeers = 4096;
-/// These sockets are for root on this machine only. A frame beyond what a request may have is taken
-/// up to this size nevertheless, so that whoever sent it is told; beyond this libzmq hangs up.
-constexpr std::int64_t kMostFrame = (std::int64_t{64} << 20) + 4096;
-constexpr int kSendQueue = 10'000;
-/// Of one socket at a time, so that no client keeps the others waiting.
-constexpr int kMostAtOnce = 64;
-/// Messages that libzmq holds for each client before it reads no more of its: one round's worth.
-/// With a quarter of a MiB each, more would be memory and nothing else.
-constexpr int kReceiveQueue = kMostAtOnce;
+/// Bytes that may wait for one client that does not read: twice the credit that a stream may have.
+/// What would be more is dropped, as libzmq does with what is beyond its own bound.
+constexpr std::size_t kMostUnread = std::size_t{32} << 20;
+/// When so much waits for all of them together, a client for which more than its share waits gets
+/// no more.
+constexpr std::size_t kMostUnreadOfAll = std::size_t{256} << 20;
+constexpr std::size_t kShareOfUnread = std::size_t{1} << 20;
 constexpr int kRetryAfterMs = 500;
 
 std::string_view text_of(const zmq::message_t& frame) {
   return {static_cast<const char*>(frame.data()), frame.size()};
 }
 
+/// Far from any other front's first number, and room above it. An answer of droverd to a client of
+/// the front before is then nobody's here.
+std::uint64_t first_peer() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  }
+  return (number >> 2) + 1;  // within JSON's whole numbers
+}
+
+bool takes_more(const Unread& unread) {
+  return unread.bytes() < (unread.bytes_of_all() < kMostUnreadOfAll ? kMostUnread : kShareOfUnread);
+}
+
 }  // namespace
 
-Front::Front(system::UniqueFd pair) : pair_(std::move(pair)), peers_(kMostPeers), context_(1) {}
+Front::Front(system::UniqueFd pair)
+    : pair_(std::move(pair)), peers_(kMostPeers, first_peer()), context_(1) {}
 
 Result<std::unique_ptr<Front>> Front::bind(const std::filesystem::path& directory,
                                            system::UniqueFd pair) {
@@ -83,20 +99,10 @@ Result<> Front::take_directory(const std::filesystem::path& directory) {
 
 void Front::open_sockets(const std::filesystem::path& directory) {
   for (std::size_t i = 0; i < kEndpoints.size(); ++i) {
-    zmq::socket_t router(context_, zmq::socket_type::router);
-    router.set(zmq::sockopt::linger, 0);
-    router.set(zmq::sockopt::maxmsgsize, kMostFrame);
-    router.set(zmq::sockopt::rcvhwm, kReceiveQueue);
-    router.set(zmq::sockopt::sndhwm, kSendQueue);
-    router.set(zmq::sockopt::backlog, 4096);
-    router.bind("ipc://" + (directory / kEndpoints.at(i).name).native());
-    routers_.at(i) = std::move(router);
+    routers_.at(i) = make_router(context_, kMostLocalFrame);
+    routers_.at(i).bind("ipc://" + (directory / kEndpoints.at(i).name).native());
   }
-  events_ = zmq::socket_t(context_, zmq::socket_type::pub);
-  events_.set(zmq::sockopt::linger, 0);
-  events_.set(zmq::sockopt::maxmsgsize, std::int64_t{4096});  // subscriptions only
-  events_.set(zmq::sockopt::sndhwm, kSendQueue);
-  events_.set(zmq::sockopt::backlog, 4096);
+  events_ = make_publisher(context_);
   events_.bind("ipc://" + (directory / kEvents).native());
 }
 
@@ -107,6 +113,8 @@ void Front::run(system::Loop& loop) {
   for (zmq::socket_t& router : routers_) {
     items.push_back({router.handle(), 0, ZMQ_POLLIN, 0});
   }
+  // Never readable, but what subscribers say is taken up as it comes, not with the next event.
+  items.push_back({events_.handle(), 0, ZMQ_POLLIN, 0});
   items.push_back({nullptr, loop.fd(), ZMQ_POLLIN, 0});
   watch_pair(loop);
   while (running_) {
@@ -157,9 +165,9 @@ void Front::receive_records() {
     quit();
     return;
   }
-  for (const Record& record : *records) {
+  for (Record& record : *records) {
     try {
-      deliver(record);
+      deliver(std::move(record));
     } catch (const zmq::error_t& error) {
       // Of one client's connection; the others are served on.
       system::log_debug("deliver an answer: {}", error.what());
@@ -167,15 +175,15 @@ void Front::receive_records() {
   }
 }
 
-void Front::deliver(const Record& record) {
+void Front::deliver(Record record) {
   const json::Value header(record.header);
   const std::string_view kind = header.at("kind").string_or("");
   if (kind == "event") {
     publish(record);
     return;
   }
-  const auto to = peers_.find(static_cast<std::uint64_t>(header.at("peer").integer_or(0)));
-  if (!to) {
+  const Peers::Peer* to = peers_.find(static_cast<std::uint64_t>(header.at("peer").integer_or(0)));
+  if (to == nullptr) {
     return;
   }
   json::Object more = record.header;
@@ -183,7 +191,7 @@ void Front::deliver(const Record& record) {
     more.erase(ours);
   }
   const auto rq = static_cast<std::uint64_t>(header.at("rq").integer_or(0));
-  answer(*to, write_header(kind, rq, more), record.body, record.data);
+  answer(*to, write_header(kind, rq, more), std::move(record.body), std::move(record.data));
 }
 
 void Front::publish(const Record& record) {
@@ -256,34 +264,35 @@ Result<Record> Front::check(std::size_t socket, const std::vector<zmq::message_t
 
 void Front::handle(std::size_t socket, const std::string& routing_id,
                    const std::vector<zmq::message_t>& frames) {
-  const Peers::Address address{socket, routing_id};
+  const Peers::Peer& peer = peers_.meet({socket, routing_id});
   std::uint64_t rq = 0;
   Result<Record> record = check(socket, frames, rq);
   if (!record) {
-    answer(address, write_header("error", rq), write_error(record.error()));
+    answer(peer, write_header("error", rq), write_error(record.error()));
     return;
   }
-  record->header.set("peer", peers_.number_of(address));
+  record->header.set("peer", peer.number);
   if (!pair_.send(*record)) {
-    answer(address, write_header("busy", rq),
+    answer(peer, write_header("busy", rq),
            json::write(json::Object{{"retry_after_ms", kRetryAfterMs}}));
   }
 }
 
-void Front::answer(const Peers::Address& to, std::string_view header, std::string_view body,
-                   std::string_view data) {
-  zmq::socket_t& router = routers_.at(to.socket);
+void Front::answer(const Peers::Peer& to, std::string header, std::string body, std::string data) {
+  if (!takes_more(to.unread)) {
+    return;
+  }
+  zmq::socket_t& router = routers_.at(to.address.socket);
   // A ROUTER drops what goes to a client that left or does not read; it never waits.
-  const auto part = [&](std::string_view text, bool more) {
-    router.send(
-        zmq::buffer(text.data(), text.size()),
-        more ? zmq::send_flags::sndmore | zmq::send_flags::dontwait : zmq::send_flags::dontwait);
+  const auto part = [&](zmq::message_t frame, bool more) {
+    router.send(std::move(frame), more ? zmq::send_flags::sndmore | zmq::send_flags::dontwait
+                                       : zmq::send_flags::dontwait);
   };
-  part(to.routing_id, true);
-  part(header, true);
-  part(body, !data.empty());
+  part(zmq::message_t(to.address.routing_id), true);
+  part(to.unread.frame(std::move(header)), true);
+  part(to.unread.frame(std::move(body)), !data.empty());
   if (!data.empty()) {
-    part(data, false);
+    part(to.unread.frame(std::move(data)), false);
   }
 }
 

@@ -37,7 +37,7 @@ class Front {
 
   void watch_pair(system::Loop& loop);
   void receive_records();
-  void deliver(const Record& record);
+  void deliver(Record record);
   void publish(const Record& record);
 
   void receive_requests(std::size_t socket);
@@ -45,8 +45,7 @@ class Front {
               const std::vector<zmq::message_t>& frames);
   Result<Record> check(std::size_t socket, const std::vector<zmq::message_t>& frames,
                        std::uint64_t& rq) const;
-  void answer(const Peers::Address& to, std::string_view header, std::string_view body,
-              std::string_view data = {});
+  void answer(const Peers::Peer& to, std::string header, std::string body, std::string data = {});
 
   system::UniqueFd lock_;
   Pair pair_;

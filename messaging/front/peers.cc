@@ -2,30 +2,28 @@
 
 namespace drover::messaging {
 
-std::uint64_t Peers::number_of(const Address& address) {
-  const auto [entry, is_new] = numbers_.try_emplace(address);
-  if (is_new) {
-    entry->second.number = next_++;
-    entry->second.place = by_use_.insert(by_use_.end(), entry);
-    addresses_.emplace(entry->second.number, entry);
-    if (numbers_.size() > most_) {
-      const auto silent = by_use_.front();
-      by_use_.pop_front();
-      addresses_.erase(silent->second.number);
-      numbers_.erase(silent);
-    }
-  } else {
-    by_use_.splice(by_use_.end(), by_use_, entry->second.place);
+Peers::Peers(std::size_t most, std::uint64_t first)
+    : most_(most), next_(first), unread_(std::make_shared<std::atomic<std::size_t>>(0)) {}
+
+Peers::Peer& Peers::meet(const Address& address) {
+  if (const auto known = by_address_.find(address); known != by_address_.end()) {
+    peers_.splice(peers_.end(), peers_, known->second);
+    return *known->second;
   }
-  return entry->second.number;
+  const Place place = peers_.insert(peers_.end(), Peer{next_++, address, Unread(unread_)});
+  by_address_.emplace(address, place);
+  by_number_.emplace(place->number, place);
+  if (peers_.size() > most_) {
+    by_address_.erase(peers_.front().address);
+    by_number_.erase(peers_.front().number);
+    peers_.pop_front();
+  }
+  return *place;
 }
 
-std::optional<Peers::Address> Peers::find(std::uint64_t number) const {
-  const auto found = addresses_.find(number);
-  if (found == addresses_.end()) {
-    return std::nullopt;
-  }
-  return found->second->first;
+Peers::Peer* Peers::find(std::uint64_t number) {
+  const auto found = by_number_.find(number);
+  return found == by_number_.end() ? nullptr : &*found->second;
 }
 
 }  // namespace drover::messaging

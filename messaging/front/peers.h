@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <list>
 #include <map>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
+
+#include "messaging/front/unread.h"
 
 namespace drover::messaging {
 
@@ -23,25 +24,32 @@ class Peers {
       return std::pair(socket, routing_id) < std::pair(other.socket, other.routing_id);
     }
   };
-
-  explicit Peers(std::size_t most) : most_(most) {}
-
-  /// The client's number, a new one for a new client. Numbers are never used again.
-  std::uint64_t number_of(const Address& address);
-  std::optional<Address> find(std::uint64_t number) const;
-  std::size_t size() const { return numbers_.size(); }
-
- private:
-  struct Entry {
+  struct Peer {
     std::uint64_t number;
-    std::list<std::map<Address, Entry>::iterator>::iterator place;  // in by_use_
+    Address address;
+    Unread unread;
   };
 
+  /// Numbers begin at `first`, another one for each front: droverd may have answers yet for the
+  /// clients of the front before.
+  Peers(std::size_t most, std::uint64_t first);
+
+  /// The client, with a new number when it is a new one. Numbers are never used again. It holds
+  /// until the next call.
+  Peer& meet(const Address& address);
+  /// nullptr when it is not remembered.
+  Peer* find(std::uint64_t number);
+  std::size_t size() const { return by_address_.size(); }
+
+ private:
+  using Place = std::list<Peer>::iterator;
+
   std::size_t most_;
-  std::uint64_t next_ = 1;
-  std::map<Address, Entry> numbers_;
-  std::unordered_map<std::uint64_t, std::map<Address, Entry>::iterator> addresses_;
-  std::list<std::map<Address, Entry>::iterator> by_use_;  // silent longest first
+  std::uint64_t next_;
+  Unread::Count unread_;
+  std::list<Peer> peers_;  // silent longest first
+  std::map<Address, Place> by_address_;
+  std::unordered_map<std::uint64_t, Place> by_number_;
 };
 
 }  // namespace drover::messaging

@@ -282,7 +282,15 @@ class NodeLife(PythonExamples, Terminals, unittest.TestCase):
         self.node.drover("run", "--runtime", "runc", "--name", "stays", "--", "sh", "-c", SERVE % 3)
         children = subprocess.run(["pgrep", "-P", str(self.node.agent.pid), "-x", "drover-front"],
                                   stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-        os.kill(int(children[0]), signal.SIGKILL)
+        status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{children[0]}/status").read_text().splitlines())
+        self.assertNotIn("0", status["Uid"].split())
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual({int(status[name], 16) for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]}, {0})
+        limits = pathlib.Path(f"/proc/{children[0]}/limits").read_text()
+        self.assertRegex(limits, r"Max address space +1073741824 +1073741824 ")
+        self.assertRegex(limits, r"Max open files +(\d+) +\1 ")
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
+        os.kill(int(children[0]), signal.SIGABRT)
         deadline = time.monotonic() + 10
         while self.node.drover("node", check=False).returncode != 0:
             self.assertLess(time.monotonic(), deadline)

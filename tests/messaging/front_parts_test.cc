@@ -9,18 +9,37 @@ namespace drover::messaging {
 namespace {
 
 TEST(PeersTest, AClientKeepsItsNumberAndNumbersAreNeverUsedAgain) {
-  Peers peers(2);
-  const std::uint64_t one = peers.number_of({0, "a"});
-  const std::uint64_t two = peers.number_of({1, "a"});
+  Peers peers(2, 100);
+  const std::uint64_t one = peers.meet({0, "a"}).number;
+  const std::uint64_t two = peers.meet({1, "a"}).number;
+  EXPECT_EQ(one, 100U);
   EXPECT_NE(one, two);
-  EXPECT_EQ(peers.number_of({0, "a"}), one);
-  EXPECT_EQ(peers.find(two)->socket, 1U);
+  EXPECT_EQ(peers.meet({0, "a"}).number, one);
+  EXPECT_EQ(peers.find(two)->address.socket, 1U);
   // The third forgets the one that was silent longest.
-  const std::uint64_t three = peers.number_of({0, "b"});
-  EXPECT_FALSE(peers.find(two));
-  EXPECT_TRUE(peers.find(one));
-  EXPECT_GT(peers.number_of({1, "a"}), three);
+  const std::uint64_t three = peers.meet({0, "b"}).number;
+  EXPECT_EQ(peers.find(two), nullptr);
+  EXPECT_NE(peers.find(one), nullptr);
+  EXPECT_GT(peers.meet({1, "a"}).number, three);
   EXPECT_EQ(peers.size(), 2U);
+}
+
+TEST(UnreadTest, AFrameCountsUntilItIsLetGoOf) {
+  const auto of_all = std::make_shared<std::atomic<std::size_t>>(0);
+  const Unread one(of_all);
+  const Unread two(of_all);
+  {
+    const zmq::message_t large = one.frame(std::string(1000, 'x'));
+    const zmq::message_t small = one.frame("x");
+    const zmq::message_t other = two.frame(std::string(500, 'y'));
+    EXPECT_EQ(large.to_string(), std::string(1000, 'x'));
+    EXPECT_EQ(small.to_string(), "x");
+    EXPECT_EQ(one.bytes(), 1000U);
+    EXPECT_EQ(two.bytes(), 500U);
+    EXPECT_EQ(one.bytes_of_all(), 1500U);
+  }
+  EXPECT_EQ(one.bytes(), 0U);
+  EXPECT_EQ(two.bytes_of_all(), 0U);
 }
 
 TEST(JobSchemaTest, TakesWhatTheReaderTakes) {

@@ -13,7 +13,7 @@
 
 #include "agent/system/idmapped_mount.h"
 #include "fakes/temp_folder.h"
-#include "fakes/thread_sanitizer.h"
+#include "fakes/sanitizers.h"
 
 namespace drover::system {
 namespace {

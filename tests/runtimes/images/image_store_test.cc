@@ -13,7 +13,7 @@
 #include "agent/system/child.h"
 #include "fakes/private_mounts.h"
 #include "fakes/temp_folder.h"
-#include "fakes/thread_sanitizer.h"
+#include "fakes/sanitizers.h"
 #include "runtimes/images/oci_layout.h"
 #include "runtimes/volumes/mount_table.h"
 

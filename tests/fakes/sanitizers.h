@@ -1,9 +1,12 @@
-// Whether the tests run under ThreadSanitizer.
+// Under which sanitizer the tests run.
 #pragma once
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define DROVER_THREAD_SANITIZER
+#endif
+#if __has_feature(address_sanitizer)
+#define DROVER_ADDRESS_SANITIZER
 #endif
 #endif
 
@@ -14,6 +17,13 @@ namespace drover::fakes {
 inline constexpr bool kHasThreadSanitizer = true;
 #else
 inline constexpr bool kHasThreadSanitizer = false;
+#endif
+
+/// Each of them reserves more address space than a process could be allowed.
+#if defined(__SANITIZE_ADDRESS__) || defined(DROVER_ADDRESS_SANITIZER)
+inline constexpr bool kHasSanitizer = true;
+#else
+inline constexpr bool kHasSanitizer = kHasThreadSanitizer;
 #endif
 
 }  // namespace drover::fakes

@@ -1,0 +1,22 @@
+// What the front's sockets have in common: bounds, so that no client costs more than it may.
+#pragma once
+
+#include <cstdint>
+#include <zmq.hpp>
+
+namespace drover::messaging {
+
+/// The sockets in the bus folder are for root on this machine only. A frame beyond what a request
+/// may have is taken up to this size nevertheless, so that whoever sent it is told; beyond this
+/// libzmq hangs up.
+inline constexpr std::int64_t kMostLocalFrame = (std::int64_t{64} << 20) + 4096;
+/// Of one socket at a time, so that no client keeps the others waiting.
+inline constexpr int kMostAtOnce = 64;
+
+/// A ROUTER with every bound, not bound to an address yet. `most_frame`: bytes of a frame beyond
+/// which libzmq hangs up; it counts no frames.
+zmq::socket_t make_router(zmq::context_t& context, std::int64_t most_frame);
+/// A PUB, the same.
+zmq::socket_t make_publisher(zmq::context_t& context);
+
+}  // namespace drover::messaging
