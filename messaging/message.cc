@@ -69,6 +69,10 @@ Result<> check_kind(Role role, std::string_view kind) {
   return fail(Code::refused, "kind \"{}\" is not served on this socket", kind);
 }
 
+KeyRole key_role_for(std::string_view kind) {
+  return has(kObserve, kind) || kind.starts_with("stream.") ? KeyRole::observe : KeyRole::submit;
+}
+
 Result<> check_form(const Header& header, std::size_t data_bytes) {
   if (header.kind != kInputData) {
     if (data_bytes > 0) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/core/json.h"
+#include "agent/core/key_role.h"
 #include "agent/core/result.h"
 #include "messaging/record.h"
 
@@ -16,6 +17,9 @@ inline constexpr std::int64_t kProtocolVersion = 1;
 
 /// The one request that comes with a data frame, and with its "offset" in the header.
 inline constexpr std::string_view kInputData = "input.data";
+
+/// Front to core: this client will hear nothing more, so nothing need be sent to it.
+inline constexpr std::string_view kPeerGone = "peer.gone";
 
 /// The header of a message of either direction.
 struct Header {
@@ -33,6 +37,10 @@ std::string write_header(std::string_view kind, std::uint64_t rq, const json::Ob
 /// Whether a client of this role may send this kind: `refused` when only another role may,
 /// `invalid` when there is no such kind.
 Result<> check_kind(Role role, std::string_view kind);
+
+/// The role that a key must have for this kind over tcp, by whatever endpoint. Of a job its verb
+/// may need more (key_role_of).
+KeyRole key_role_for(std::string_view kind);
 
 /// `invalid` when a request has data and its kind takes none, or does not say at which offset they
 /// begin.

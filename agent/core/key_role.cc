@@ -42,6 +42,11 @@ std::string all_key_roles() {
   return all;
 }
 
+KeyRole key_role_of(Verb verb) {
+  const TargetKind kind = target_kind_of(verb);
+  return kind == TargetKind::node || kind == TargetKind::network ? KeyRole::admin : KeyRole::submit;
+}
+
 bool allows(const std::set<KeyRole>& held, KeyRole needed) {
   if (needed == KeyRole::dispatch) {
     return held.count(needed) != 0;

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "agent/core/verb.h"
+
 namespace drover {
 
 /// Each of the first three holds those before it. A dispatcher hands on what others ask for and
@@ -21,6 +23,9 @@ std::string_view to_string(KeyRole role);
 std::optional<KeyRole> key_role_from(std::string_view name);
 /// "observe, submit, admin, dispatch", for messages.
 std::string all_key_roles();
+
+/// The role that a job of this verb needs.
+KeyRole key_role_of(Verb verb);
 
 /// Whether one of `held` is `needed` or holds it.
 bool allows(const std::set<KeyRole>& held, KeyRole needed);

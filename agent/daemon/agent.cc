@@ -237,6 +237,8 @@ Result<> Agent::start_keys() {
                                    front_->send_surely(record);
                                  }
                                }));
+    requests_->take_keys_from(
+        [this](std::string_view name) { return keys_->allowed().find(name); });
   }
   return {};
 }

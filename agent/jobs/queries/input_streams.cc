@@ -340,6 +340,14 @@ void InputStreams::close(const Address& address) {
   }
 }
 
+void InputStreams::close_of(std::uint64_t peer) {
+  for (auto& [name, session] : sessions_) {
+    if (session.address && session.address->first == peer) {
+      shut(session);
+    }
+  }
+}
+
 void InputStreams::close_all() {
   for (auto& [name, session] : sessions_) {
     shut(session);

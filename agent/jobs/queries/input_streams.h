@@ -54,6 +54,8 @@ class InputStreams {
   Result<> finish(const Address& address, const json::Value& body);
   /// The client will not come again. What the program has not taken is dropped.
   void close(const Address& address);
+  /// This client hears nothing more. It may come again, as another one.
+  void close_of(std::uint64_t peer);
   /// All clients are gone: the front was started anew. They may come again.
   void close_all();
   /// Of a program's terminal (input_program.h).

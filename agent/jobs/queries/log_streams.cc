@@ -188,6 +188,13 @@ void LogStreams::close(const Address& address) {
   }
 }
 
+void LogStreams::close_of(std::uint64_t peer) {
+  for (auto at = streams_.lower_bound({peer, 0});
+       at != streams_.end() && at->first.first == peer;) {
+    drop(at++);
+  }
+}
+
 void LogStreams::close_all() {
   while (!streams_.empty()) {
     drop(streams_.begin());

@@ -41,6 +41,8 @@ class LogStreams {
   /// The client takes `bytes` more. Of a stream that has ended it is ignored.
   Result<> credit(const Address& address, const json::Value& body);
   void close(const Address& address);
+  /// All of this client, which hears nothing more.
+  void close_of(std::uint64_t peer);
   /// All clients are gone: the front was started anew.
   void close_all();
 

@@ -30,17 +30,48 @@ void Requests::handle(const messaging::Record& record) {
   const std::string_view kind = header.at("kind").string_or("");
   const Asker asker{static_cast<std::uint64_t>(header.at("peer").integer_or(0)),
                     static_cast<std::uint64_t>(header.at("rq").integer_or(0))};
+  if (kind == messaging::kPeerGone) {
+    streams_.close_of(asker.peer);
+    inputs_.close_of(asker.peer);
+    return;
+  }
   const auto handle = [&]() -> Result<> {
     const auto role = role_from(header.at("role").string_or(""));
     if (!role) {
       return fail(Code::refused, "a request without a role");
     }
     TRY(messaging::check_kind(*role, kind));
+    if (const json::Value* key = record.header.find("key")) {
+      TRY(check_key(key->string_or(""), kind, record.body));
+    }
     return handle_kind(asker, kind, record);
   };
   if (const Result<> handled = handle(); !handled) {
     answer(asker, "error", messaging::write_error(handled.error()));
   }
+}
+
+Result<> Requests::check_key(std::string_view name, std::string_view kind,
+                             const std::string& body) const {
+  const AllowedKey* key = find_key_ ? find_key_(name) : nullptr;
+  if (key == nullptr) {
+    return fail(Code::refused, "key \"{}\" is not allowed on this node", name);
+  }
+  if (const KeyRole needed = messaging::key_role_for(kind); !key->may(needed)) {
+    return fail(Code::refused, "kind \"{}\": key {} has not the role {}", kind, name,
+                to_string(needed));
+  }
+  if (kind != "job.submit" || key->may(KeyRole::admin)) {
+    return {};
+  }
+  // What is no job is told so where jobs are read.
+  const Result<json::Value> job = json::parse(body, kQuestionWithSpec);
+  const auto verb = job ? verb_from(job->at("verb").string_or("")) : std::nullopt;
+  if (verb && !key->may(key_role_of(*verb))) {
+    return fail(Code::refused, "{}: key {} has not the role {}", to_string(*verb), name,
+                to_string(key_role_of(*verb)));
+  }
+  return {};
 }
 
 Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,

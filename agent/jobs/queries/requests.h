@@ -5,7 +5,9 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "agent/core/allow_list.h"
 #include "agent/jobs/intake.h"
 #include "agent/jobs/queries/answerers.h"
 #include "agent/jobs/queries/input_streams.h"
@@ -34,11 +36,18 @@ class Requests {
 
   void handle(const messaging::Record& record);
 
+  /// nullptr when no key of this name is allowed.
+  using FindKey = std::function<const AllowedKey*(std::string_view name)>;
+  /// Of a node that is served over tcp. Without it whatever comes with a key is refused.
+  void take_keys_from(FindKey find) { find_key_ = std::move(find); }
+
  private:
   struct Asker {
     std::uint64_t peer;
     std::uint64_t request;
   };
+  /// Whether the key that a request came with may still ask for it; the front is not believed.
+  Result<> check_key(std::string_view name, std::string_view kind, const std::string& body) const;
   Result<> handle_kind(const Asker& asker, std::string_view kind, const messaging::Record& record);
   Result<> answer_later(const Asker& asker, Answerers::Find find);
   Result<> handle_stream(const Asker& asker, std::string_view kind, const std::string& body);
@@ -52,6 +61,7 @@ class Requests {
   InputStreams& inputs_;
   Send send_;
   Answerers* answerers_;
+  FindKey find_key_;
 };
 
 }  // namespace drover::jobs
