@@ -9,26 +9,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
+#include "agent/core/wipe.h"
 #include "agent/system/log.h"
 #include "messaging/front/sockets.h"
 #include "messaging/message.h"
 
 namespace drover::messaging {
 namespace {
-
-struct Endpoint {
-  const char* name;
-  Role role;
-};
-constexpr std::array<Endpoint, 4> kEndpoints = {{{"jobs.sock", Role::submit},
-                                                 {"query.sock", Role::observe},
-                                                 {"streams.sock", Role::submit},
-                                                 {"admin.sock", Role::admin}}};
-constexpr const char* kEvents = "events.sock";
 
 constexpr std::size_t kMostPeers = 4096;
 /// Bytes that may wait for one client that does not read: twice the credit that a stream may have.
@@ -38,6 +30,9 @@ constexpr std::size_t kMostUnread = std::size_t{32} << 20;
 /// no more.
 constexpr std::size_t kMostUnreadOfAll = std::size_t{256} << 20;
 constexpr std::size_t kShareOfUnread = std::size_t{1} << 20;
+/// Between tries to open doors, twice as long each time.
+constexpr std::chrono::milliseconds kFirstPause{5};
+constexpr std::chrono::milliseconds kLongestPause{1000};
 constexpr int kRetryAfterMs = 500;
 
 std::string_view text_of(const zmq::message_t& frame) {
@@ -61,14 +56,19 @@ bool takes_more(const Unread& unread) {
 }  // namespace
 
 Front::Front(system::UniqueFd pair)
-    : pair_(std::move(pair)), peers_(kMostPeers, first_peer()), context_(1) {}
+    : pair_(std::move(pair)),
+      peers_(kMostPeers, first_peer()),
+      context_(1),
+      zap_(context_, zmq::socket_type::rep),
+      doors_(context_) {}
 
 Result<std::unique_ptr<Front>> Front::bind(const std::filesystem::path& directory,
                                            system::UniqueFd pair) {
   std::unique_ptr<Front> front(new Front(std::move(pair)));
   TRY(front->take_directory(directory));
   try {
-    front->open_sockets(directory);
+    front->zap_.bind("inproc://zeromq.zap.01");  // this name is ZAP's
+    front->doors_.open_local(directory);
   } catch (const zmq::error_t& error) {
     return fail(Code::broken, "bind the sockets in {}: {}", directory.native(), error.what());
   }
@@ -97,46 +97,50 @@ Result<> Front::take_directory(const std::filesystem::path& directory) {
   return {};
 }
 
-void Front::open_sockets(const std::filesystem::path& directory) {
-  for (std::size_t i = 0; i < kEndpoints.size(); ++i) {
-    routers_.at(i) = make_router(context_, kMostLocalFrame);
-    routers_.at(i).bind("ipc://" + (directory / kEndpoints.at(i).name).native());
+std::vector<zmq::pollitem_t> Front::items(system::Loop& loop) {
+  // One libzmq poll over the sockets and our loop's own epoll, which is level-triggered; a socket's
+  // ZMQ_FD would be edge-triggered and lose wake-ups.
+  std::vector<zmq::pollitem_t> items{{nullptr, loop.fd(), ZMQ_POLLIN, 0},
+                                     {zap_.handle(), 0, ZMQ_POLLIN, 0}};
+  for (const auto& [number, door] : doors_.all()) {
+    // Those of events are never readable, but what subscribers say is taken up as it comes, not
+    // with the next event.
+    items.push_back({const_cast<zmq::socket_t&>(door.socket).handle(), 0, ZMQ_POLLIN, 0});
   }
-  events_ = make_publisher(context_);
-  events_.bind("ipc://" + (directory / kEvents).native());
+  return items;
 }
 
 void Front::run(system::Loop& loop) {
-  // One libzmq poll over the sockets and our loop's own epoll, which is level-triggered; a socket's
-  // ZMQ_FD would be edge-triggered and lose wake-ups.
-  std::vector<zmq::pollitem_t> items;
-  for (zmq::socket_t& router : routers_) {
-    items.push_back({router.handle(), 0, ZMQ_POLLIN, 0});
-  }
-  // Never readable, but what subscribers say is taken up as it comes, not with the next event.
-  items.push_back({events_.handle(), 0, ZMQ_POLLIN, 0});
-  items.push_back({nullptr, loop.fd(), ZMQ_POLLIN, 0});
   watch_pair(loop);
+  std::vector<Doors::Number> numbers;
   while (running_) {
+    std::vector<zmq::pollitem_t> polled = items(loop);
+    numbers.clear();
+    for (const auto& [number, door] : doors_.all()) {
+      numbers.push_back(number);
+    }
     try {
-      zmq::poll(items, std::chrono::milliseconds(-1));
+      zmq::poll(polled, std::chrono::ceil<std::chrono::milliseconds>(
+                            loop.until_next_timer(std::chrono::hours(1))));
     } catch (const zmq::error_t& error) {
       if (error.num() != EINTR) {
         throw;
       }
       continue;
     }
-    if (items.back().revents != 0) {
-      loop.turn(system::Duration::zero());
+    loop.turn(system::Duration::zero());
+    if (polled.at(1).revents != 0) {
+      answer_zap();
     }
-    for (std::size_t i = 0; i < routers_.size(); ++i) {
-      if (items.at(i).revents != 0) {
-        receive_requests(i);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (polled.at(i + 2).revents != 0) {
+        receive_requests(numbers.at(i));
       }
     }
     if (!pair_.flush()) {
       quit();  // droverd is gone
     }
+    open_doors(loop);
     watch_pair(loop);
   }
   if (watched_ != 0) {
@@ -182,6 +186,10 @@ void Front::deliver(Record record) {
     publish(record);
     return;
   }
+  if (kind == kFrontKeys) {
+    take_keys(std::move(record));
+    return;
+  }
   const Peers::Peer* to = peers_.find(static_cast<std::uint64_t>(header.at("peer").integer_or(0)));
   if (to == nullptr) {
     return;
@@ -199,41 +207,131 @@ void Front::publish(const Record& record) {
   const std::string topic(found == nullptr ? "" : found->string_or(""));
   // Without DONTWAIT a PUB socket does not block either: what a slow subscriber cannot take is
   // dropped for it alone, and its counters tell it so.
-  events_.send(zmq::buffer(topic), zmq::send_flags::sndmore);
-  events_.send(zmq::buffer(record.body), zmq::send_flags::none);
+  for (const auto& [number, door] : doors_.all()) {
+    if (door.endpoint->service == Service::events) {
+      zmq::socket_t& events = doors_.find(number)->socket;
+      events.send(zmq::buffer(topic), zmq::send_flags::sndmore);
+      events.send(zmq::buffer(record.body), zmq::send_flags::none);
+    }
+  }
 }
 
-void Front::receive_requests(std::size_t socket) {
-  zmq::socket_t& router = routers_.at(socket);
+void Front::take_keys(Record record) {
+  Result<FrontKeys> keys = read_front_keys(record);
+  wipe(record.body);
+  if (!keys) {
+    system::log_error("keys from droverd: {}", keys.error().message);
+    return;
+  }
+  if (doorkeeper_.allow(keys->allowed)) {
+    doors_.close_events();
+  }
+  doors_.want(*std::move(keys));
+  has_wanted_ = false;
+  open_again_ = kFirstPause;
+  for (const std::uint64_t number : peers_.forget_if([this](const Peers::Peer& peer) {
+         const Peers::Address& of = peer.address;
+         return doors_.find(of.door) == nullptr ||
+                (!of.key.empty() && doorkeeper_.find({of.name, of.key}) == nullptr);
+       })) {
+    // Should it have no room, droverd sends what nobody gets, as far as a stream's credit goes.
+    [[maybe_unused]] const Result<> told =
+        pair_.send(Record{{{"kind", kPeerGone}, {"peer", number}}, {}, {}});
+  }
+}
+
+void Front::open_doors(system::Loop& loop) {
+  if (has_wanted_ || opening_) {
+    return;
+  }
+  has_wanted_ = doors_.open_wanted();
+  if (!has_wanted_) {
+    opening_ = true;
+    loop.after(open_again_, [this] { opening_ = false; });
+    open_again_ = std::min<system::Duration>(open_again_ * 2, kLongestPause);
+  }
+}
+
+void Front::answer_zap() {
   for (int count = 0; count < kMostAtOnce; ++count) {
-    zmq::message_t id;
-    try {
-      if (!router.recv(id, zmq::recv_flags::dontwait)) {
+    Frames frames;
+    for (bool more = true; more;) {
+      zmq::message_t frame;
+      if (!zap_.recv(frame, zmq::recv_flags::dontwait)) {
         return;
       }
-      std::vector<zmq::message_t> frames;
+      more = frame.more();
+      frames.push_back(std::move(frame));
+    }
+    std::vector<std::string_view> request;
+    for (const zmq::message_t& frame : frames) {
+      request.push_back(text_of(frame));
+    }
+    const std::vector<std::string> answer = doorkeeper_.answer(request);
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+      zap_.send(zmq::buffer(answer[i]),
+                i + 1 < answer.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    }
+  }
+}
+
+void Front::receive_requests(Doors::Number number) {
+  for (int count = 0; count < kMostAtOnce; ++count) {
+    Door* door = doors_.find(number);
+    if (door == nullptr || door->endpoint->service == Service::events) {
+      return;
+    }
+    zmq::message_t id;
+    try {
+      if (!door->socket.recv(id, zmq::recv_flags::dontwait)) {
+        return;
+      }
+      Request request{{number, std::string(text_of(id))}, door->endpoint, {}};
       bool more = id.more();
       while (more) {
         zmq::message_t frame;
-        if (!router.recv(frame, zmq::recv_flags::dontwait)) {
+        if (!door->socket.recv(frame, zmq::recv_flags::dontwait)) {
           break;
         }
         more = frame.more();
         // Of a message with many parts only so much is kept as shows that it has too many.
-        if (frames.size() < 4) {
-          frames.push_back(std::move(frame));
+        if (request.frames.size() < 4) {
+          request.frames.push_back(std::move(frame));
         }
       }
-      handle(socket, std::string(text_of(id)), frames);
+      if (!request.frames.empty()) {
+        handle(request);
+      }
     } catch (const zmq::error_t& error) {
-      system::log_debug("receive on {}: {}", kEndpoints.at(socket).name, error.what());
+      system::log_debug("receive on {}: {}", door->address, error.what());
       return;
     }
   }
 }
 
-Result<Record> Front::check(std::size_t socket, const std::vector<zmq::message_t>& frames,
-                            std::uint64_t& rq) const {
+Result<> Front::check_sender(const Request& request, std::string_view kind) const {
+  if (!doors_.all().at(request.from.door).server) {
+    return {};
+  }
+  const AllowedKey* key = doorkeeper_.find({request.from.name, request.from.key});
+  if (key == nullptr) {
+    return fail(Code::refused, "this key is not allowed on this node any more");
+  }
+  const KeyRole needed = std::max(request.endpoint->needs, key_role_for(kind));
+  if (!key->may(needed)) {
+    return fail(Code::refused, "kind \"{}\" here: key {} has not the role {}", kind,
+                key->name.str(), to_string(needed));
+  }
+  const auto bytes = static_cast<std::int64_t>(request.frames.at(1).size());
+  if (key->limits.message_kib > 0 && bytes > key->limits.message_kib * 1024) {
+    return fail(Code::refused, "the body has {} bytes; the most that key {} may send is {} KiB",
+                bytes, key->name.str(), key->limits.message_kib);
+  }
+  return {};
+}
+
+Result<Record> Front::check(Request& request, std::uint64_t& rq) {
+  const Frames& frames = request.frames;
   if (frames.size() != 2 && frames.size() != 3) {
     return fail(Code::invalid, "a request has a header frame and a body frame{}",
                 frames.size() < 2 ? "" : ", for streams a third one, and no more");
@@ -248,13 +346,22 @@ Result<Record> Front::check(std::size_t socket, const std::vector<zmq::message_t
     return fail(Code::invalid, "the data has {} bytes; the most is {}", frames.at(2).size(),
                 kMostData);
   }
-  const Role role = kEndpoints.at(socket).role;
+  // libzmq's own ids are 0 and a number, and nobody has one again. With one of its choice a client
+  // could get what is meant for another that had it before.
+  if (request.from.routing_id.size() != 5 || request.from.routing_id.front() != '\0') {
+    return fail(Code::invalid, "a client must not choose its routing id (ZMQ_ROUTING_ID)");
+  }
+  const Role role = request.endpoint->serves;
   TRY(check_kind(role, header.kind));
+  TRY(check_sender(request, header.kind));
   TRY(check_form(header, frames.size() == 3 ? frames.at(2).size() : 0));
   if (header.kind == "job.submit") {
     TRY(schema_.check(text_of(frames.at(1))));
   }
   json::Object known{{"kind", header.kind}, {"role", to_string(role)}, {"rq", header.rq}};
+  if (!request.from.name.empty()) {
+    known.set("key", request.from.name);
+  }
   if (header.kind == kInputData) {
     known.set("offset", *header.all.find("offset"));
   }
@@ -262,11 +369,16 @@ Result<Record> Front::check(std::size_t socket, const std::vector<zmq::message_t
                 frames.size() == 3 ? std::string(text_of(frames.at(2))) : std::string()};
 }
 
-void Front::handle(std::size_t socket, const std::string& routing_id,
-                   const std::vector<zmq::message_t>& frames) {
-  const Peers::Peer& peer = peers_.meet({socket, routing_id});
+void Front::handle(Request& request) {
+  if (doors_.all().at(request.from.door).server) {
+    if (const auto sender = Doorkeeper::sender_of(request.frames.front())) {
+      request.from.name = sender->name;
+      request.from.key = sender->key;
+    }
+  }
+  const Peers::Peer& peer = peers_.meet(request.from);
   std::uint64_t rq = 0;
-  Result<Record> record = check(socket, frames, rq);
+  Result<Record> record = check(request, rq);
   if (!record) {
     answer(peer, write_header("error", rq), write_error(record.error()));
     return;
@@ -282,11 +394,14 @@ void Front::answer(const Peers::Peer& to, std::string header, std::string body, 
   if (!takes_more(to.unread)) {
     return;
   }
-  zmq::socket_t& router = routers_.at(to.address.socket);
+  Door* door = doors_.find(to.address.door);
+  if (door == nullptr) {
+    return;
+  }
   // A ROUTER drops what goes to a client that left or does not read; it never waits.
   const auto part = [&](zmq::message_t frame, bool more) {
-    router.send(std::move(frame), more ? zmq::send_flags::sndmore | zmq::send_flags::dontwait
-                                       : zmq::send_flags::dontwait);
+    door->socket.send(std::move(frame), more ? zmq::send_flags::sndmore | zmq::send_flags::dontwait
+                                             : zmq::send_flags::dontwait);
   };
   part(zmq::message_t(to.address.routing_id), true);
   part(to.unread.frame(std::move(header)), true);

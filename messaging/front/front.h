@@ -1,8 +1,8 @@
 // Front: the sockets of a node, and the way between them and droverd.
 #pragma once
 
-#include <array>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +10,8 @@
 
 #include "agent/system/loop.h"
 #include "agent/system/unique_fd.h"
+#include "messaging/front/doorkeeper.h"
+#include "messaging/front/doors.h"
 #include "messaging/front/job_schema.h"
 #include "messaging/front/peers.h"
 #include "messaging/pair.h"
@@ -17,12 +19,14 @@
 
 namespace drover::messaging {
 
-/// For one thread. Requests go to droverd when their form is right and their kind is served on the
-/// socket they came by; everything else is answered here.
+/// For one thread. Requests go to droverd when their form is right, their kind is served on the
+/// socket they came by and, over tcp, their sender may ask for it; everything else is answered
+/// here.
 class Front {
  public:
   /// Binds jobs.sock, query.sock, streams.sock, admin.sock and events.sock in the directory, which
   /// must belong to this process's user and to nobody else. `conflict` when another front has it.
+  /// What is served over tcp droverd says later (front_keys.h).
   static Result<std::unique_ptr<Front>> bind(const std::filesystem::path& directory,
                                              system::UniqueFd pair);
 
@@ -31,29 +35,43 @@ class Front {
   void quit() { running_ = false; }
 
  private:
+  using Frames = std::vector<zmq::message_t>;
+  struct Request {
+    Peers::Address from;
+    const Endpoint* endpoint;
+    Frames frames;  // behind the routing id
+  };
+
   explicit Front(system::UniqueFd pair);
   Result<> take_directory(const std::filesystem::path& directory);
-  void open_sockets(const std::filesystem::path& directory);
 
+  std::vector<zmq::pollitem_t> items(system::Loop& loop);
   void watch_pair(system::Loop& loop);
   void receive_records();
   void deliver(Record record);
   void publish(const Record& record);
 
-  void receive_requests(std::size_t socket);
-  void handle(std::size_t socket, const std::string& routing_id,
-              const std::vector<zmq::message_t>& frames);
-  Result<Record> check(std::size_t socket, const std::vector<zmq::message_t>& frames,
-                       std::uint64_t& rq) const;
+  void take_keys(Record record);
+  void open_doors(system::Loop& loop);
+  void answer_zap();
+
+  void receive_requests(Doors::Number door);
+  void handle(Request& request);
+  Result<Record> check(Request& request, std::uint64_t& rq);
+  Result<> check_sender(const Request& request, std::string_view kind) const;
   void answer(const Peers::Peer& to, std::string header, std::string body, std::string data = {});
 
   system::UniqueFd lock_;
   Pair pair_;
   JobSchema schema_;
   Peers peers_;
+  Doorkeeper doorkeeper_;
   zmq::context_t context_;
-  std::array<zmq::socket_t, 4> routers_;
-  zmq::socket_t events_;
+  zmq::socket_t zap_;  // libzmq asks here whom to let in
+  Doors doors_;
+  bool opening_ = false;    // a timer runs that opens doors
+  bool has_wanted_ = true;  // all doors that are wanted are open
+  system::Duration open_again_{};
   std::uint32_t watched_ = 0;  // events of the pair's descriptor
   bool running_ = true;
 };

@@ -14,11 +14,28 @@ Peers::Peer& Peers::meet(const Address& address) {
   by_address_.emplace(address, place);
   by_number_.emplace(place->number, place);
   if (peers_.size() > most_) {
-    by_address_.erase(peers_.front().address);
-    by_number_.erase(peers_.front().number);
-    peers_.pop_front();
+    forget(peers_.begin());
   }
   return *place;
+}
+
+Peers::Place Peers::forget(Place place) {
+  by_address_.erase(place->address);
+  by_number_.erase(place->number);
+  return peers_.erase(place);
+}
+
+std::vector<std::uint64_t> Peers::forget_if(const std::function<bool(const Peer&)>& which) {
+  std::vector<std::uint64_t> numbers;
+  for (Place at = peers_.begin(); at != peers_.end();) {
+    if (which(*at)) {
+      numbers.push_back(at->number);
+      at = forget(at);
+    } else {
+      ++at;
+    }
+  }
+  return numbers;
 }
 
 Peers::Peer* Peers::find(std::uint64_t number) {

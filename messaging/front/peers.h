@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <string>
+#include <tuple>
 #include <unordered_map>
-#include <utility>
+#include <vector>
 
 #include "messaging/front/unread.h"
 
@@ -18,10 +20,15 @@ namespace drover::messaging {
 class Peers {
  public:
   struct Address {
-    std::size_t socket;      ///< which of the front's sockets
+    std::size_t door;        ///< which of the front's sockets
     std::string routing_id;  ///< on that socket; made by libzmq, means nothing else
+    /// Whose key it is that the client has proven to have; "" on sockets without keys. A routing
+    /// id alone is nobody's: whoever comes later may have it too.
+    std::string name{};
+    std::string key{};
     bool operator<(const Address& other) const {
-      return std::pair(socket, routing_id) < std::pair(other.socket, other.routing_id);
+      return std::tie(door, routing_id, name, key) <
+             std::tie(other.door, other.routing_id, other.name, other.key);
     }
   };
   struct Peer {
@@ -39,10 +46,14 @@ class Peers {
   Peer& meet(const Address& address);
   /// nullptr when it is not remembered.
   Peer* find(std::uint64_t number);
+  /// Forgets those for which it holds; returns their numbers.
+  std::vector<std::uint64_t> forget_if(const std::function<bool(const Peer&)>& which);
   std::size_t size() const { return by_address_.size(); }
 
  private:
   using Place = std::list<Peer>::iterator;
+
+  Place forget(Place place);
 
   std::size_t most_;
   std::uint64_t next_;

@@ -1,5 +1,9 @@
 #include "messaging/front/sockets.h"
 
+#include <string>
+
+#include "agent/core/wipe.h"
+
 namespace drover::messaging {
 namespace {
 
@@ -14,6 +18,11 @@ constexpr std::int64_t kMostTopic = 4096;
 constexpr int kBacklog = 4096;
 /// Whoever has not said within this time what it speaks is hung up on, and its memory free again.
 constexpr int kHandshakeMs = 3000;
+
+/// Only so that connections whose other end is gone without a word are closed; how a node is, is
+/// found out sooner by other means. A message of 16 MiB over a slow line may take as long.
+constexpr int kHeartbeatMs = 5000;
+constexpr int kSilentMs = 15'000;
 
 void bound(zmq::socket_t& socket, std::int64_t most_frame) {
   socket.set(zmq::sockopt::linger, 0);
@@ -36,6 +45,25 @@ zmq::socket_t make_publisher(zmq::context_t& context) {
   zmq::socket_t publisher(context, zmq::socket_type::pub);
   bound(publisher, kMostTopic);
   return publisher;
+}
+
+void serve_with(zmq::socket_t& socket, const SecretKey& secret, std::string_view domain) {
+  std::string text(secret.text());
+  socket.set(zmq::sockopt::curve_server, true);
+  socket.set(zmq::sockopt::curve_secretkey, text);
+  wipe(text);
+  socket.set(zmq::sockopt::zap_domain, domain);
+  // Without it libzmq lets everybody in while nobody answers its questions. Its header has the
+  // option among drafts; the library that Debian builds without them takes it nevertheless.
+  constexpr int kEnforceDomain = 93;
+  constexpr int kOn = 1;
+  if (zmq_setsockopt(socket.handle(), kEnforceDomain, &kOn, sizeof kOn) != 0) {
+    throw zmq::error_t();
+  }
+  socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
+  socket.set(zmq::sockopt::heartbeat_timeout, kSilentMs);
+  socket.set(zmq::sockopt::heartbeat_ttl, kSilentMs);
+  socket.set(zmq::sockopt::ipv6, true);
 }
 
 }  // namespace drover::messaging

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <zmq.hpp>
+
+#include "agent/core/curve_key.h"
 
 namespace drover::messaging {
 
@@ -18,5 +21,7 @@ inline constexpr int kMostAtOnce = 64;
 zmq::socket_t make_router(zmq::context_t& context, std::int64_t most_frame);
 /// A PUB, the same.
 zmq::socket_t make_publisher(zmq::context_t& context);
+/// Whoever comes over an address that is bound after this must have a key, and be let in by ZAP.
+void serve_with(zmq::socket_t& socket, const SecretKey& secret, std::string_view domain);
 
 }  // namespace drover::messaging

@@ -39,7 +39,7 @@ class FrontHostileTest : public testing::Test {
     }
     front_.emplace(loop_, options,
                    daemon::FrontProcess::Handlers{[this](const Record& record) { core(record); },
-                                                  [this] { ++ready_; }, [] {}});
+                                                  [this] { ++ready_; }, [] {}, [] {}});
     const Result<> started = front_->start();
     ASSERT_TRUE(started) << started.error().message;
     ASSERT_TRUE(until([this] { return ready_ == 1; }));

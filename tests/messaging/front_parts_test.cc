@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/core/job.h"
+#include "messaging/front/doorkeeper.h"
 #include "messaging/front/job_schema.h"
 #include "messaging/front/peers.h"
 
@@ -15,13 +16,89 @@ TEST(PeersTest, AClientKeepsItsNumberAndNumbersAreNeverUsedAgain) {
   EXPECT_EQ(one, 100U);
   EXPECT_NE(one, two);
   EXPECT_EQ(peers.meet({0, "a"}).number, one);
-  EXPECT_EQ(peers.find(two)->address.socket, 1U);
+  EXPECT_EQ(peers.find(two)->address.door, 1U);
   // The third forgets the one that was silent longest.
   const std::uint64_t three = peers.meet({0, "b"}).number;
   EXPECT_EQ(peers.find(two), nullptr);
   EXPECT_NE(peers.find(one), nullptr);
   EXPECT_GT(peers.meet({1, "a"}).number, three);
   EXPECT_EQ(peers.size(), 2U);
+}
+
+TEST(PeersTest, ARoutingIdIsAnothersWithAnotherKey) {
+  Peers peers(10, 1);
+  const std::uint64_t first = peers.meet({0, "a", "ci", "K"}).number;
+  EXPECT_NE(peers.meet({0, "a", "ci", "L"}).number, first);
+  EXPECT_NE(peers.meet({0, "a", "other", "K"}).number, first);
+  EXPECT_EQ(peers.meet({0, "a", "ci", "K"}).number, first);
+  EXPECT_EQ(peers.forget_if([](const Peers::Peer& peer) { return peer.address.key == "K"; }).size(),
+            2U);
+  EXPECT_EQ(peers.find(first), nullptr);
+  EXPECT_EQ(peers.size(), 1U);
+  EXPECT_GT(peers.meet({0, "a", "ci", "K"}).number, first);
+}
+
+class DoorkeeperTest : public testing::Test {
+ protected:
+  static constexpr char kByte = '\7';
+  static AllowList list(const std::string& name, char byte, std::set<KeyRole> roles) {
+    KeyBytes bytes{};
+    bytes.fill(static_cast<std::uint8_t>(byte));
+    AllowList list;
+    EXPECT_TRUE(list.add({KeyName::parse(name).value(),
+                          public_key_of(bytes).value(),
+                          std::move(roles),
+                          {},
+                          {},
+                          {}}));
+    return list;
+  }
+  std::vector<std::string> ask(const std::string& domain, char byte = kByte) {
+    const std::string key(kKeyBytes, byte);
+    return keeper_.answer({"1.0", "42", domain, "10.0.0.1", "", "CURVE", key});
+  }
+  Doorkeeper keeper_;
+};
+
+TEST_F(DoorkeeperTest, LetsInWhoHasTheRoleThatTheDomainNames) {
+  EXPECT_EQ(ask("observe").at(2), "300") << "nobody is allowed yet";
+  keeper_.allow(list("ci", kByte, {KeyRole::submit}));
+  const std::vector<std::string> let_in = ask("submit");
+  ASSERT_EQ(let_in.size(), 6U);
+  EXPECT_EQ(let_in.at(0), "1.0");
+  EXPECT_EQ(let_in.at(1), "42");
+  EXPECT_EQ(let_in.at(2), "200");
+  EXPECT_EQ(let_in.at(4), "ci");
+  EXPECT_EQ(let_in.at(5).substr(0, 15), std::string("\12Drover-Key\0\0\0\50", 15));
+  EXPECT_EQ(ask("observe").at(2), "200");
+  for (const char* domain : {"admin", "dispatch", "", "global"}) {
+    EXPECT_EQ(ask(domain).at(2), "300") << domain;
+  }
+  EXPECT_EQ(ask("observe", '\10').at(2), "300");
+}
+
+TEST_F(DoorkeeperTest, WhatIsNoRequestIsDeniedToo) {
+  keeper_.allow(list("ci", kByte, {KeyRole::admin}));
+  const std::string key(kKeyBytes, kByte);
+  const std::vector<std::vector<std::string_view>> bad = {
+      {},
+      {"1.0"},
+      {"1.1", "42", "observe", "", "", "CURVE", key},
+      {"1.0", "42", "observe", "", "", "PLAIN", "user", "password"},
+      {"1.0", "42", "observe", "", "", "NULL"},
+      {"1.0", "42", "observe", "", "", "CURVE", std::string_view(key).substr(1)},
+      {"1.0", "42", "observe", "", "", "CURVE", key, ""}};
+  for (const auto& request : bad) {
+    EXPECT_EQ(keeper_.answer(request).at(2), "300") << request.size();
+  }
+}
+
+TEST_F(DoorkeeperTest, SaysWhenAnObserverMayNotSeeEventsAnyMore) {
+  EXPECT_FALSE(keeper_.allow(list("ci", kByte, {KeyRole::submit})));
+  EXPECT_FALSE(keeper_.allow(list("ci", kByte, {KeyRole::observe})));
+  EXPECT_TRUE(keeper_.allow(list("ci", '\10', {KeyRole::observe}))) << "the name has another key";
+  EXPECT_TRUE(keeper_.allow(list("ci", '\10', {KeyRole::dispatch})));
+  EXPECT_FALSE(keeper_.allow(AllowList()));
 }
 
 TEST(UnreadTest, AFrameCountsUntilItIsLetGoOf) {

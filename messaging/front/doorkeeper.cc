@@ -1,0 +1,58 @@
+#include "messaging/front/doorkeeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "messaging/front/zap_request.h"
+
+namespace drover::messaging {
+namespace {
+
+constexpr const char* kUser = "User-Id";
+/// A name may be given to another key, and connections of the first one may live on.
+constexpr const char* kKey = "Drover-Key";
+
+std::optional<std::string> property(zmq::message_t& frame, const char* name) {
+  // libzmq knows nothing else of a property that is absent than EINVAL.
+  const char* found = zmq_msg_gets(frame.handle(), name);
+  return found == nullptr ? std::nullopt : std::optional<std::string>(found);
+}
+
+}  // namespace
+
+bool Doorkeeper::allow(AllowList list) {
+  const AllowList before = std::exchange(allowed_, std::move(list));
+  return std::any_of(before.keys().begin(), before.keys().end(), [this](const AllowedKey& key) {
+    const AllowedKey* now = find({key.name.str(), key.key.str()});
+    return key.may(KeyRole::observe) && (now == nullptr || !now->may(KeyRole::observe));
+  });
+}
+
+std::vector<std::string> Doorkeeper::answer(const std::vector<std::string_view>& request) {
+  const Result<ZapRequest> read = read_zap_request(request);
+  if (!read) {
+    return zap_denial(request.size() > 1 ? request[1] : "");
+  }
+  const AllowedKey* key = allowed_.find(read->key);
+  const std::optional<KeyRole> role = key_role_from(read->domain);
+  if (key == nullptr || !role || !key->may(*role)) {
+    return zap_denial(read->id);
+  }
+  return zap_admission(*read, key->name.str(), metadata(kKey, read->key.str()));
+}
+
+std::optional<Doorkeeper::Sender> Doorkeeper::sender_of(zmq::message_t& payload) {
+  std::optional<std::string> name = property(payload, kUser);
+  std::optional<std::string> key = property(payload, kKey);
+  if (!name || !key) {
+    return std::nullopt;
+  }
+  return Sender{*std::move(name), *std::move(key)};
+}
+
+const AllowedKey* Doorkeeper::find(const Sender& sender) const {
+  const AllowedKey* found = allowed_.find(std::string_view(sender.name));
+  return found == nullptr || found->key.str() != sender.key ? nullptr : found;
+}
+
+}  // namespace drover::messaging

@@ -1,0 +1,42 @@
+// Doorkeeper: whose keys come in over tcp, and who of them is still allowed what.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+#include <zmq.hpp>
+
+#include "agent/core/allow_list.h"
+#include "agent/core/key_role.h"
+
+namespace drover::messaging {
+
+/// A socket's ZAP domain is the name of the role that whoever connects must have. That a client was
+/// let in is not enough: it is asked again for each message, because the list may have changed
+/// since. For one thread.
+class Doorkeeper {
+ public:
+  /// Who has sent a message, as libzmq's handshake has proven it.
+  struct Sender {
+    std::string name;  ///< AllowedKey::name, as it was then
+    std::string key;   ///< PublicKey's text
+  };
+
+  /// From now on these. True when somebody who could observe before may not now.
+  bool allow(AllowList list);
+
+  /// The frames of an answer to those of a ZAP request (zap_request.h).
+  std::vector<std::string> answer(const std::vector<std::string_view>& request);
+
+  /// Of a message's payload frame: libzmq 4.3.4 has no metadata on the frame with the routing id.
+  /// None for what came over a socket without keys, whatever the client says of itself.
+  static std::optional<Sender> sender_of(zmq::message_t& payload);
+  /// nullptr when the sender is not allowed any more, or its name is another key's now.
+  const AllowedKey* find(const Sender& sender) const;
+
+ private:
+  AllowList allowed_;
+};
+
+}  // namespace drover::messaging
