@@ -17,6 +17,7 @@ import unittest
 import zmq
 
 from python_examples import PythonExamples
+from tcp_keys import TcpKeys
 from terminals import Terminals
 from whole_node import SERVE, TOP, EventStream, Node, expect_events_of_schema
 
@@ -26,6 +27,7 @@ RUNTIMES = ["runc", "crun", "lxc"]
 
 
 class NodeLife(PythonExamples, Terminals, unittest.TestCase):
+class NodeLife(TcpKeys, Terminals, unittest.TestCase):
     debian_root = DEBIAN
 
     @classmethod
@@ -79,6 +81,8 @@ class NodeLife(PythonExamples, Terminals, unittest.TestCase):
                                          "drover.node.maintenance_entered", "drover.node.maintenance_left",
                                          "drover.node.journal_rebuilt", "drover.resource.leaked",
                                          "drover.resource.kept", "drover.resource.collected"})
+                                         "drover.resource.kept", "drover.resource.collected",
+                                         "drover.security.keys_refused"})
         counts = collections.Counter()
         for event in events:
             kind = event["type"].split(".")[1]

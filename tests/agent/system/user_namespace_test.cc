@@ -12,8 +12,8 @@
 #include <fstream>
 
 #include "agent/system/idmapped_mount.h"
-#include "fakes/temp_folder.h"
 #include "fakes/sanitizers.h"
+#include "fakes/temp_folder.h"
 
 namespace drover::system {
 namespace {

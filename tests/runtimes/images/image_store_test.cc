@@ -12,8 +12,8 @@
 
 #include "agent/system/child.h"
 #include "fakes/private_mounts.h"
-#include "fakes/temp_folder.h"
 #include "fakes/sanitizers.h"
+#include "fakes/temp_folder.h"
 #include "runtimes/images/oci_layout.h"
 #include "runtimes/volumes/mount_table.h"
 
