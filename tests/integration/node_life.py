@@ -26,8 +26,7 @@ DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
-class NodeLife(PythonExamples, Terminals, unittest.TestCase):
-class NodeLife(TcpKeys, Terminals, unittest.TestCase):
+class NodeLife(PythonExamples, TcpKeys, Terminals, unittest.TestCase):
     debian_root = DEBIAN
 
     @classmethod
@@ -80,7 +79,6 @@ class NodeLife(TcpKeys, Terminals, unittest.TestCase):
                                          "drover.node.quorum_lost", "drover.node.quorum_restored",
                                          "drover.node.maintenance_entered", "drover.node.maintenance_left",
                                          "drover.node.journal_rebuilt", "drover.resource.leaked",
-                                         "drover.resource.kept", "drover.resource.collected"})
                                          "drover.resource.kept", "drover.resource.collected",
                                          "drover.security.keys_refused"})
         counts = collections.Counter()
