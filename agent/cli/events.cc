@@ -17,7 +17,7 @@ namespace {
 
 struct EventsOptions {
   bool follow = false;
-  std::optional<std::uint64_t> after;
+  std::string after;
   bool json = false;
 };
 
@@ -26,51 +26,94 @@ void print(const Event& event, const std::string& node, bool as_json) {
   std::fflush(stdout);
 }
 
+/// So that whoever reads on later need not begin anew. Programs have both in each event.
+void print_position(const EventPosition& position, const EventsOptions& options) {
+  if (!options.json) {
+    fmt::print(stderr, "drover: to go on from here: --after {}\n", to_string(position));
+  }
+}
+
+/// Why there is a snapshot in place of what was asked for.
+void print_gap(const EventPosition& asked, const messaging::Snapshot& found) {
+  if (asked.epoch == found.epoch) {
+    fmt::print(stderr, "drover: events {} to {} are not to be had any more\n", asked.seq + 1,
+               found.seq);
+    return;
+  }
+  fmt::print(stderr,
+             "drover: the node has a new journal; events of the one before ({}) are not to be had. "
+             "Those behind {} follow\n",
+             to_string(asked), to_string({found.epoch, found.seq}));
+}
+
 Result<int> follow(Session& session, messaging::Client& client, const std::string& node,
-                   const EventsOptions& options) {
+                   const std::optional<EventPosition>& after, const EventsOptions& options) {
   const system::Stop& stop = session.interrupt.first();
-  messaging::Subscription events = TRY(messaging::Subscription::open(client, options.after, stop));
-  bool begun = options.after.has_value();
+  messaging::Subscription events = TRY(messaging::Subscription::open(client, after, stop));
+  bool begun = after.has_value();
   for (;;) {
     constexpr std::chrono::hours kTurn{1};
-    const std::optional<messaging::Notice> notice = TRY(events.next(client.in(kTurn), stop));
+    const EventPosition before = events.position();
+    Result<std::optional<messaging::Notice>> notice = events.next(client.in(kTurn), stop);
     if (!notice) {
+      print_position(before, options);
+      return Failure(std::move(notice).error());
+    }
+    if (!*notice) {
       continue;
     }
-    if (const Event* event = std::get_if<Event>(&*notice)) {
+    if (const Event* event = std::get_if<Event>(&**notice)) {
       print(*event, node, options.json);
     } else if (begun) {
-      const messaging::Snapshot& snapshot = std::get<messaging::Snapshot>(*notice);
-      fmt::print(stderr, "drover: events before {} of epoch {} are not to be had\n",
-                 snapshot.seq + 1, snapshot.epoch);
+      print_gap(before, std::get<messaging::Snapshot>(**notice));
     }
     begun = true;
   }
 }
 
 Result<int> list(Session& session, messaging::Client& client, const std::string& node,
-                 const EventsOptions& options) {
+                 EventPosition after, const EventsOptions& options) {
   constexpr std::int64_t kPage = 256;
-  std::uint64_t after = options.after.value_or(0);
   for (;;) {
     const messaging::EventPage page = TRY(client.events(after, kPage, session.interrupt.first()));
+    if (!after.epoch.empty() && page.epoch != after.epoch) {
+      return fail(Code::not_found,
+                  "events behind {}: the node has a new journal since, and those of the one before "
+                  "are not to be had: `drover events` prints what there is",
+                  to_string(after));
+    }
+    if (after.seq > 0 && after.seq + 1 < page.oldest) {
+      fmt::print(stderr, "drover: events {} to {} are not kept any more\n", after.seq + 1,
+                 page.oldest - 1);
+    }
+    after.epoch = page.epoch;
     for (const Event& event : page.events) {
       print(event, node, options.json);
-      after = event.seq;
+      after.seq = event.seq;
     }
-    if (page.events.empty() || after >= page.head) {
+    if (page.events.empty() || after.seq >= page.head) {
+      print_position(after, options);
       return kDone;
     }
   }
 }
 
 Result<int> show_events(Session& session, const EventsOptions& options) {
+  std::optional<EventPosition> after;
+  if (!options.after.empty()) {
+    const Result<EventPosition> position = parse_position(options.after).context("--after");
+    if (!position) {
+      return wrong_usage(position.error());
+    }
+    after = *position;
+  }
   messaging::Client client = TRY(session.connect());
   const json::Value about = TRY(client.node(session.interrupt.first()));
   const std::string node(about.at("node").string_or(""));
-  return quiet_when_interrupted(options.follow ? follow(session, client, node, options)
-                                               : list(session, client, node, options),
-                                session.interrupt.first());
+  return quiet_when_interrupted(
+      options.follow ? follow(session, client, node, after, options)
+                     : list(session, client, node, after.value_or(EventPosition{}), options),
+      session.interrupt.first());
 }
 
 }  // namespace
@@ -80,8 +123,11 @@ void add_events(CLI::App& app, Action& action) {
       "events", "Print the node's events: all there are, or with -f those that come");
   const auto options = std::make_shared<EventsOptions>();
   command->add_flag("-f,--follow", options->follow, "Go on with each event as it happens");
-  command->add_option("--after", options->after, "Begin behind the event of this number")
-      ->type_name("SEQ");
+  command
+      ->add_option("--after", options->after,
+                   "Begin behind this event: EPOCH:SEQ, as it is printed at the end, or its number "
+                   "in the journal that the node has now")
+      ->type_name("EPOCH:SEQ");
   command->add_flag("--json", options->json, "Each as CloudEvents 1.0 JSON on a line of its own");
   command->footer(kExitStatus);
   command->callback([&action, options] {

@@ -119,15 +119,20 @@ Result<json::Value> Client::jobs(std::int64_t most, const system::Stop& stop) {
   return std::move(*jobs);
 }
 
-Result<EventPage> Client::events(std::uint64_t after, std::int64_t most, const system::Stop& stop) {
-  const json::Value answer =
-      TRY(query("query.events", json::Object{{"after", after}, {"most", most}}, stop));
+Result<EventPage> Client::events(const EventPosition& after, std::int64_t most,
+                                 const system::Stop& stop) {
+  const json::Value answer = TRY(
+      query("query.events",
+            json::Object{{"after", after.seq}, {"epoch", after.epoch}, {"most", most}}, stop));
   const json::Array* events = answer.at("events").array();
   const std::int64_t head = answer.at("head").integer_or(-1);
   if (events == nullptr || head < 0 || answer.at("epoch").string() == nullptr) {
     return fail(Code::broken, "query.events: the node's answer has no epoch, head and events");
   }
-  EventPage page{*answer.at("epoch").string(), static_cast<std::uint64_t>(head), {}};
+  EventPage page{*answer.at("epoch").string(),
+                 static_cast<std::uint64_t>(head),
+                 static_cast<std::uint64_t>(answer.at("oldest").integer_or(1)),
+                 {}};
   for (const json::Value& value : *events) {
     page.events.push_back(TRY(event_from_cloud(value).context("query.events")));
   }

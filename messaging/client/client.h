@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/core/event.h"
+#include "agent/core/event_position.h"
 #include "agent/core/job.h"
 #include "agent/core/json.h"
 #include "agent/system/clock.h"
@@ -46,7 +47,8 @@ struct Answer {
 
 struct EventPage {
   std::string epoch;
-  std::uint64_t head = 0;  ///< seq of the node's newest event
+  std::uint64_t head = 0;    ///< seq of the node's newest event
+  std::uint64_t oldest = 1;  ///< of the first one that is still kept
   std::vector<Event> events;
 };
 
@@ -89,8 +91,9 @@ class Client {
   Result<json::Value> job(std::string_view id, const system::Stop& stop);
   /// The array, newest first.
   Result<json::Value> jobs(std::int64_t most, const system::Stop& stop);
-  /// Events with seq above `after`, oldest first.
-  Result<EventPage> events(std::uint64_t after, std::int64_t most, const system::Stop& stop);
+  /// The events behind `after`, oldest first. A page of another epoch has none.
+  Result<EventPage> events(const EventPosition& after, std::int64_t most,
+                           const system::Stop& stop);
 
   system::Instant in(std::chrono::milliseconds time) const;
   const ClientOptions& options() const { return options_; }

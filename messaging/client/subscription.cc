@@ -70,14 +70,19 @@ Subscription::Subscription(Client& client, std::unique_ptr<Socket> socket)
 Subscription::~Subscription() = default;
 Subscription::Subscription(Subscription&&) noexcept = default;
 
-Result<Subscription> Subscription::open(Client& client, std::optional<std::uint64_t> after,
+Result<Subscription> Subscription::open(Client& client, const std::optional<EventPosition>& after,
                                         const system::Stop& stop) {
   zmq::socket_t made = TRY(client.bus()->subscriber("events.sock"));
   auto socket = std::make_unique<Socket>(Socket{client.bus(), std::move(made)});
   Subscription subscription(client, std::move(socket));
   if (after) {
-    subscription.seq_ = *after;
+    subscription.epoch_ = after->epoch;
+    subscription.seq_ = after->seq;
     TRY(subscription.catch_up(stop));
+    subscription.given_ = *after;
+    if (after->epoch.empty()) {
+      subscription.given_.epoch = subscription.epoch_;
+    }
   } else {
     TRY(subscription.take_snapshot(stop));
   }
@@ -100,7 +105,7 @@ Result<> Subscription::take_snapshot(const system::Stop& stop) {
 
 Result<> Subscription::catch_up(const system::Stop& stop) {
   for (;;) {
-    EventPage page = TRY(client_->events(seq_, kPage, stop));
+    EventPage page = TRY(client_->events({epoch_, seq_}, kPage, stop));
     if (epoch_.empty()) {
       epoch_ = page.epoch;
     }
@@ -195,6 +200,12 @@ Result<std::optional<Notice>> Subscription::next(system::Instant until, const sy
     if (!notices_.empty()) {
       std::optional<Notice> notice(std::move(notices_.front()));
       notices_.pop_front();
+      if (const Event* event = std::get_if<Event>(&*notice)) {
+        given_ = EventPosition{event->epoch, event->seq};
+      } else {
+        const Snapshot& snapshot = std::get<Snapshot>(*notice);
+        given_ = EventPosition{snapshot.epoch, snapshot.seq};
+      }
       return notice;
     }
     const std::optional<std::string> body =

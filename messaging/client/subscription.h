@@ -30,9 +30,9 @@ using Notice = std::variant<Snapshot, Event>;
 /// Uses its client's query socket and belongs to the same thread; the client must outlive it.
 class Subscription {
  public:
-  /// Without `after` the first notice is a snapshot. With it, the events behind that seq come
-  /// first, and a snapshot only when the node has them no more.
-  static Result<Subscription> open(Client& client, std::optional<std::uint64_t> after,
+  /// Without `after` the first notice is a snapshot. With it, the events behind it come first, and
+  /// a snapshot only when the node has them no more, or has another journal than that one was of.
+  static Result<Subscription> open(Client& client, const std::optional<EventPosition>& after,
                                    const system::Stop& stop);
   ~Subscription();
   Subscription(Subscription&&) noexcept;
@@ -41,6 +41,9 @@ class Subscription {
   /// The next notice; none at `until` (a replay that is under way then is finished first).
   /// `unavailable` when the node was silent for the client's silence limit; calling again goes on.
   Result<std::optional<Notice>> next(system::Instant until, const system::Stop& stop);
+
+  /// Behind the last notice that `next` gave: what to `open` with later to miss nothing.
+  const EventPosition& position() const { return given_; }
 
   /// How often events had to be asked for again because they did not come by themselves.
   std::uint64_t replays() const { return replays_; }
@@ -60,6 +63,7 @@ class Subscription {
   std::unique_ptr<Socket> socket_;
   std::string epoch_;
   std::uint64_t seq_ = 0;  // of the newest event that was passed on or waits in notices_
+  EventPosition given_;
   std::deque<Notice> notices_;
   std::uint64_t replays_ = 0;
   system::Instant last_heard_;

@@ -61,11 +61,14 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
     const auto after = static_cast<std::size_t>(body.at("after").integer_or(0));
     const auto most = static_cast<std::size_t>(body.at("most").integer_or(500));
     json::Array page;
-    for (std::size_t i = after; i < events.size() && page.size() < most; ++i) {
+    const std::string_view asked = body.at("epoch").string_or("");
+    const bool other_epoch = !asked.empty() && asked != epoch;
+    for (std::size_t i = after; !other_epoch && i < events.size() && page.size() < most; ++i) {
       page.push_back(to_cloud_event(events[i], kNode));
     }
     return json::Value(json::Object{{"epoch", epoch},
                                     {"head", static_cast<std::uint64_t>(events.size())},
+                                    {"oldest", std::uint64_t{1}},
                                     {"events", std::move(page)}});
   }
   if (kind == "query.explain") {

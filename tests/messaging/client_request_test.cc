@@ -57,7 +57,7 @@ TEST_F(ClientRequest, SubmitsAndAsks) {
   EXPECT_EQ(client.jobs(10, stop_)->array()->size(), 1U);
   EXPECT_EQ(client.node(stop_)->at("node").string_or(""), "fake");
   EXPECT_EQ(client.explain("web-1", stop_)->at("rule").at("index").integer_or(-1), 2);
-  const Result<EventPage> page = client.events(2, 3, stop_);
+  const Result<EventPage> page = client.events({"", 2}, 3, stop_);
   ASSERT_TRUE(page);
   ASSERT_EQ(page->events.size(), 3U);
   EXPECT_EQ(page->events.front().seq, 3U);

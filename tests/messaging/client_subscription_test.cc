@@ -30,6 +30,9 @@ class ClientSubscription : public testing::Test {
     });
   }
   Subscription open(std::optional<std::uint64_t> after = {}) {
+    return after ? open_behind(EventPosition{"", *after}) : open_behind({});
+  }
+  Subscription open_behind(const std::optional<EventPosition>& after) {
     Result<Subscription> subscription = Subscription::open(*client_, after, stop_);
     EXPECT_TRUE(subscription) << subscription.error().message;
     return std::move(*subscription);
@@ -123,6 +126,21 @@ TEST_F(ClientSubscription, ANewEpochBeginsWithASnapshot) {
   EXPECT_EQ(numbers(subscription, 2), (std::vector<std::uint64_t>{1, 2}));
 }
 
+TEST_F(ClientSubscription, APositionOfALostJournalIsNotGoneOnWithInTheNextOne) {
+  tell(5);
+  Subscription before = open(0);
+  EXPECT_EQ(numbers(before, 3), (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(before.position(), (EventPosition{"epoch-1", 3}));
+  node_.call([](FakeState& state, FakeNode::Faults&) { state.renew_epoch(); });
+  tell(8);  // there is a number 4 again, and it is another event
+  Subscription after = open_behind(before.position());
+  const Notice notice = next(after);
+  const Snapshot* snapshot = std::get_if<Snapshot>(&notice);
+  ASSERT_NE(snapshot, nullptr) << "it went on with event " << std::get<Event>(notice).seq;
+  EXPECT_EQ(snapshot->epoch, "epoch-1+");
+  EXPECT_EQ(after.position(), (EventPosition{"epoch-1+", 8}));
+}
+
 TEST_F(ClientSubscription, AnAfterThatTheNodeNeverCameToGivesASnapshot) {
   tell(2);
   Subscription subscription = open(100);
@@ -151,7 +169,7 @@ TEST_F(ClientSubscription, SaysSoWhenTheNodeIsSilent) {
                                               .connect_timeout = milliseconds(20'000),
                                               .silence_limit = milliseconds(100)});
   ASSERT_TRUE(client);
-  Result<Subscription> subscription = Subscription::open(*client, 0, stop_);
+  Result<Subscription> subscription = Subscription::open(*client, EventPosition{}, stop_);
   ASSERT_TRUE(subscription);
   node_.call([](FakeState&, FakeNode::Faults& faults) {
     faults.beacons = false;

@@ -156,10 +156,16 @@ Result<json::Value> Queries::events(const json::Value& question) {
   Faults faults;
   Fields fields(question, "", faults);
   const std::int64_t after = fields.integer("after", 0, 0, INT64_MAX);
+  const std::string epoch = fields.string("epoch");
   const std::int64_t most = fields.integer("most", kMostEvents, 1, kMostEvents);
   fields.finish();
   TRY(faults.result("the query is not understood"));
-  const std::vector<Event> events = TRY(journal_.events(static_cast<std::uint64_t>(after), most));
+  std::vector<Event> events;
+  // Behind a number of another epoch there is nothing: whatever has that number now is another
+  // journal's. Which epoch it is the answer says.
+  if (epoch.empty() || epoch == journal_.epoch()) {
+    events = TRY(journal_.events(static_cast<std::uint64_t>(after), most));
+  }
   Page page;
   for (const Event& event : events) {
     if (!page.add(to_cloud_event(event, node_.name))) {

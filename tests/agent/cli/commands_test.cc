@@ -200,6 +200,24 @@ TEST_F(Commands, EventsAreListedFromANumberOn) {
   EXPECT_EQ(event->at("source").string_or(""), "/drover/fake");
 }
 
+TEST_F(Commands, EventsAreGoneOnWithFromWhereTheyEnded) {
+  have_container("web-1", "exit 7");
+  const system::Output all = drover({"events"});
+  std::size_t count = 0;
+  node_.call([&](State& state, Faults&) { count = state.events.size(); });
+  const std::string position = "epoch-1:" + std::to_string(count);
+  EXPECT_EQ(all.err, "drover: to go on from here: --after " + position + "\n");
+  EXPECT_EQ(drover({"events", "--after", position}).out, "");
+  node_.call([](State& state, Faults&) { state.tell("node", "fake", "ticked", "", {}); });
+  const system::Output next = drover({"events", "--after", position});
+  EXPECT_NE(next.out.find("node fake ticked"), std::string::npos) << next.out;
+  EXPECT_EQ(std::count(next.out.begin(), next.out.end(), '\n'), 1) << next.out;
+  node_.call([](State& state, Faults&) { state.renew_epoch(); });
+  const system::Output lost = drover({"events", "--after", position});
+  EXPECT_EQ(lost.ending.code, 1);
+  EXPECT_NE(lost.err.find("the node has a new journal"), std::string::npos) << lost.err;
+}
+
 TEST_F(Commands, JobsListsAndShowsOne) {
   ASSERT_EQ(drover({"run", "-q", "--id", "job-1", "--name", "web-1", "--", "x"}).ending.code, 0);
   ASSERT_EQ(drover({"run", "-q", "--id", "job-2", "--name", "web-1", "--", "x"}).ending.code, 1);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/core/event_position.h"
+
 namespace drover {
 namespace {
 
@@ -73,6 +75,17 @@ TEST(EventTest, TheTopicOfOneNameIsNoPrefixOfAnothers) {
   const std::string topic = topic_of(event(), "n");
   EXPECT_EQ(topic, "n.container.web-1.");
   EXPECT_FALSE(topic_of(other, "n").starts_with(topic));
+}
+
+TEST(EventTest, APositionIsReadAsItIsWritten) {
+  const EventPosition position{"0193f5a0-0000-7000-8000-000000000001", 42};
+  EXPECT_EQ(parse_position(to_string(position)).value(), position);
+  EXPECT_EQ(parse_position("0193f5a0-0000-7000-8000-000000000001-42").value(), position);
+  EXPECT_EQ(parse_position("42").value(), (EventPosition{"", 42}));
+  for (const char* text : {"", "soon", "-4", ":4", "e:", "e:x", "e:-1", "e:4 ", "a b:4", "4.5",
+                           "e:18446744073709551615"}) {
+    EXPECT_FALSE(parse_position(text)) << text;
+  }
 }
 
 }  // namespace
