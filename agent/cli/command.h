@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/cli/interrupt.h"
+#include "agent/cli/node_option.h"
 #include "messaging/client/client.h"
 
 // The parser's headers are large; only the commands' sources need them.
@@ -19,10 +20,10 @@ namespace drover::cli {
 
 /// What a command works with.
 struct Session {
-  system::Path bus;
+  const NodeOption& node;
   const Interrupt& interrupt;
 
-  Result<messaging::Client> connect() const { return messaging::Client::open(bus); }
+  Result<messaging::Client> connect() const { return node.connect(); }
 };
 
 /// Returns the exit code; an error is printed by main, which exits with `exit_code_of`.

@@ -1,9 +1,14 @@
 // drover: the command line of a node.
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
@@ -27,15 +32,24 @@ void add_commands(CLI::App& app, Action& action) {
   }
 }
 
-int run(const Action& action, const std::string& bus) {
+int run(const Action& action, const NodeOption& node) {
   const Interrupt interrupt;
-  Session session{bus, interrupt};
+  Session session{node, interrupt};
   const drover::Result<int> code = action(session);
   if (code) {
     return *code;
   }
   print_error(code.error());
   return exit_code_of(code.error());
+}
+
+/// What works with files of this machine and asks no node.
+bool is_local(const CLI::App& app) {
+  constexpr std::array<std::string_view, 5> kLocal = {"config", "doctor", "journal", "keys",
+                                                      "secret"};
+  const std::vector<CLI::App*> called = app.get_subcommands();
+  return !called.empty() &&
+         std::find(kLocal.begin(), kLocal.end(), called.front()->get_name()) != kLocal.end();
 }
 
 /// run, exec and attach exit as the program inside does, and keep 125 for whatever kept it from
@@ -61,12 +75,10 @@ std::string usage_fault(const CLI::App* app, const CLI::Error& error) {
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app("Runs containers on this node through droverd.", "drover");
-  std::string bus = "/run/drover/bus";
+  CLI::App app("Runs containers on this node, or another, through droverd.", "drover");
+  NodeOption node;
   Action action;
-  app.add_option("--bus", bus, "Folder of droverd's sockets (default: " + bus + ")")
-      ->envname("DROVER_BUS")
-      ->type_name("DIR");
+  node.add_to(app);
   app.set_version_flag("--version", "drover " DROVER_VERSION);
   app.fallthrough();
   app.footer(std::string(kExitStatus) + "\n`drover COMMAND --help` tells of each command.\n");
@@ -82,7 +94,15 @@ int parse_and_run(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return kUsage;
   }
-  return run(action, bus);
+  if (node.is_elsewhere() && is_local(app)) {
+    return wrong_usage(drover::Error{
+        drover::Code::invalid,
+        fmt::format("`drover {}` works with files of this machine: run it on {} itself, without "
+                    "--node or DROVER_NODE",
+                    app.get_subcommands().front()->get_name(), node.node()),
+        {}});
+  }
+  return run(action, node);
 }
 
 }  // namespace

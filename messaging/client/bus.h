@@ -1,4 +1,4 @@
-// Bus: the folder of a node's sockets, and how sockets to them are made.
+// Bus: a node's endpoint, and how sockets to it are made.
 #pragma once
 
 #include <memory>
@@ -7,34 +7,47 @@
 #include <zmq.hpp>
 
 #include "agent/core/result.h"
-#include "agent/system/file.h"
+#include "messaging/client/endpoint.h"
 
 namespace drover::messaging {
+
+/// How far a connection has come that is not there.
+enum class Plight {
+  nobody,        ///< nobody has taken it
+  no_handshake,  ///< somebody has, and did not agree with us who we are and who that is
+};
 
 /// Holds libzmq's context, which may be shared by threads; each socket belongs to one.
 class Bus {
  public:
-  /// `unavailable` when there are no sockets, `refused` when we may not use them.
-  static Result<std::shared_ptr<Bus>> open(system::Path folder);
+  /// Of a folder `unavailable` when there are no sockets, `refused` when we may not use them. Of a
+  /// node over tcp `unavailable` when its name stands for no address; that anybody answers there
+  /// only a request finds out.
+  static Result<std::shared_ptr<Bus>> open(Endpoint endpoint);
 
-  /// A DEALER connected to the socket `name` ("jobs.sock"), which queues nothing for a peer that is
-  /// not there.
+  /// A DEALER for the socket `name` ("jobs.sock"), not connected yet, which queues nothing for a
+  /// peer that is not there.
   Result<zmq::socket_t> dealer(std::string_view name);
-  /// A SUB of every topic.
+  Result<> connect(zmq::socket_t& socket, std::string_view name);
+  /// A SUB of no topic, connected.
   Result<zmq::socket_t> subscriber(std::string_view name);
   /// The other end of a socket's monitor at an inproc address.
   Result<zmq::socket_t> monitor(const std::string& address);
 
-  /// "nobody answers at FOLDER/NAME: is droverd running?"
-  Failure silent(std::string_view name) const;
-  const system::Path& folder() const { return folder_; }
+  /// Nobody answers at `name`: why that may be, and what can be done.
+  Error silent(std::string_view name, Plight plight) const;
+  /// The same in a few words: "is droverd running?".
+  std::string_view question() const;
+  const Endpoint& endpoint() const { return endpoint_; }
 
  private:
-  explicit Bus(system::Path folder);
-  Result<> check(std::string_view name) const;
-  Result<zmq::socket_t> connect(zmq::socket_type type, std::string_view name);
+  explicit Bus(Endpoint endpoint);
+  Result<> check_file(const system::Path& folder, std::string_view name) const;
+  Result<std::string> address_of(std::string_view name) const;
+  void set_keys(zmq::socket_t& socket, const TcpEndpoint& tcp) const;
+  Result<zmq::socket_t> make(zmq::socket_type type, std::string_view name);
 
-  system::Path folder_;
+  Endpoint endpoint_;
   zmq::context_t context_;
 };
 

@@ -3,12 +3,17 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "messaging/client/socket_wait.h"
 
 namespace drover::messaging {
 namespace {
+
+constexpr int kWatched = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                         ZMQ_EVENT_DISCONNECTED;
 
 /// Every frame of the next message; empty when there is none now. Throws zmq::error_t.
 std::vector<zmq::message_t> read_frames(zmq::socket_t& socket) {
@@ -44,10 +49,12 @@ Result<Channel> Channel::open(std::shared_ptr<Bus> bus, std::string_view name) {
   static std::atomic<std::uint64_t> count = 0;
   const std::string address = fmt::format("inproc://drover-monitor-{}", count.fetch_add(1));
   zmq::socket_t socket = TRY(bus->dealer(name));
-  if (zmq_socket_monitor(socket.handle(), address.c_str(), ZMQ_EVENT_DISCONNECTED) != 0) {
+  // Watched from before there is anything to see.
+  if (zmq_socket_monitor(socket.handle(), address.c_str(), kWatched) != 0) {
     return fail(Code::broken, "watch the connection to {}: {}", name, zmq_strerror(zmq_errno()));
   }
   zmq::socket_t monitor = TRY(bus->monitor(address));
+  TRY(bus->connect(socket, name));
   return Channel(std::move(bus), name, std::move(monitor), std::move(socket));
 }
 
@@ -118,7 +125,9 @@ Result<std::optional<Incoming>> Channel::receive(system::Instant until, const sy
         return std::optional<Incoming>();  // one of `wakes`
       }
       read_monitor();
-      return std::optional<Incoming>();
+      if (lost_) {
+        return std::optional<Incoming>();
+      }
     } catch (const zmq::error_t& error) {
       if (error.num() != EINTR) {
         return fail(Code::broken, "receive from {}: {}", name_, error.what());
@@ -146,10 +155,46 @@ std::optional<Incoming> Channel::read_message() {
 }
 
 void Channel::read_monitor() {
-  // Disconnection is the only thing it was asked to tell.
-  while (!read_frames(monitor_).empty()) {
-    lost_ = true;
+  for (;;) {
+    // A number of 16 bits, with the machine's byte order, and a value of 32; then the address.
+    const std::vector<zmq::message_t> frames = read_frames(monitor_);
+    if (frames.empty()) {
+      return;
+    }
+    std::uint16_t event = 0;
+    if (frames[0].size() < sizeof event) {
+      continue;
+    }
+    std::memcpy(&event, frames[0].data(), sizeof event);
+    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+      agreed_ = true;
+    } else if (event == ZMQ_EVENT_DISCONNECTED) {
+      // One that was never agreed on had nothing to lose, and libzmq makes another.
+      lost_ = lost_ || agreed_;
+      plight_ = agreed_ ? Plight::nobody : plight_;
+      agreed_ = false;
+    } else {
+      plight_ = Plight::no_handshake;
+    }
   }
+}
+
+void Channel::look_at_monitor() {
+  try {
+    read_monitor();
+  } catch (const zmq::error_t&) {
+    // What was told until now has to do.
+  }
+}
+
+bool Channel::is_connected() {
+  look_at_monitor();
+  return agreed_;
+}
+
+Plight Channel::plight() {
+  look_at_monitor();
+  return plight_;
 }
 
 }  // namespace drover::messaging

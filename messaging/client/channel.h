@@ -48,6 +48,12 @@ class Channel {
   /// Whether the connection broke since it was opened: whatever the node kept for it is gone.
   bool lost() const { return lost_; }
   bool was_connected() const { return connected_; }
+  /// There is a connection at this moment, as far as we were told.
+  bool is_connected();
+  /// Why there is none, as far as can be seen from here.
+  Plight plight();
+  /// The same as an error, with what can be done.
+  Error silent() { return bus_->silent(name_, plight()); }
   /// Why the last message that could not be read was passed over; "" when there was none.
   const std::string& trouble() const { return trouble_; }
   std::string_view name() const { return name_; }
@@ -56,7 +62,9 @@ class Channel {
   Channel(std::shared_ptr<Bus> bus, std::string_view name, zmq::socket_t monitor,
           zmq::socket_t socket);
   std::optional<Incoming> read_message();
+  /// Throws zmq::error_t.
   void read_monitor();
+  void look_at_monitor();
 
   // libzmq's context waits for its sockets, so it must be the last to go.
   std::shared_ptr<Bus> bus_;
@@ -64,6 +72,8 @@ class Channel {
   zmq::socket_t monitor_;
   zmq::socket_t socket_;
   bool connected_ = false;
+  bool agreed_ = false;  // its handshake was completed, and it has not broken since
+  Plight plight_ = Plight::nobody;
   bool lost_ = false;
   std::string trouble_;
 };

@@ -13,7 +13,11 @@ Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
 Result<Client> Client::open(system::Path bus, ClientOptions options) {
-  return Client(TRY(Bus::open(std::move(bus))), options);
+  return open(Endpoint(std::move(bus)), options);
+}
+
+Result<Client> Client::open(Endpoint endpoint, ClientOptions options) {
+  return Client(TRY(Bus::open(std::move(endpoint))), options);
 }
 
 Result<Channel*> Client::channel_for(std::string_view kind) {
@@ -121,9 +125,9 @@ Result<json::Value> Client::jobs(std::int64_t most, const system::Stop& stop) {
 
 Result<EventPage> Client::events(const EventPosition& after, std::int64_t most,
                                  const system::Stop& stop) {
-  const json::Value answer = TRY(
-      query("query.events",
-            json::Object{{"after", after.seq}, {"epoch", after.epoch}, {"most", most}}, stop));
+  const json::Value answer =
+      TRY(query("query.events",
+                json::Object{{"after", after.seq}, {"epoch", after.epoch}, {"most", most}}, stop));
   const json::Array* events = answer.at("events").array();
   const std::int64_t head = answer.at("head").integer_or(-1);
   if (events == nullptr || head < 0 || answer.at("epoch").string() == nullptr) {

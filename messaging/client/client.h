@@ -1,4 +1,4 @@
-// Client: asks a node things and hands it jobs, over the sockets in its bus folder.
+// Client: asks a node things and hands it jobs, over the sockets in its bus folder, or over tcp.
 //
 //   Client client = TRY(Client::open("/run/drover/bus"));
 //   const json::Value accepted = TRY(client.submit(request, client.in(std::chrono::seconds(60)),
@@ -28,6 +28,7 @@ namespace drover::messaging {
 
 class Bus;
 class Channel;
+class Endpoint;
 
 struct ClientOptions {
   std::chrono::milliseconds first_resend{1000};
@@ -56,8 +57,10 @@ struct EventPage {
 /// `cancelled` soon after `stop` was requested.
 class Client {
  public:
-  /// `unavailable` at once when there is no socket in the folder.
+  /// Of the folder of a node's sockets: `unavailable` at once when there are none.
   static Result<Client> open(system::Path bus, ClientOptions options = {});
+  /// Of a node wherever it is (endpoint.h).
+  static Result<Client> open(Endpoint endpoint, ClientOptions options = {});
   ~Client();
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
@@ -92,8 +95,7 @@ class Client {
   /// The array, newest first.
   Result<json::Value> jobs(std::int64_t most, const system::Stop& stop);
   /// The events behind `after`, oldest first. A page of another epoch has none.
-  Result<EventPage> events(const EventPosition& after, std::int64_t most,
-                           const system::Stop& stop);
+  Result<EventPage> events(const EventPosition& after, std::int64_t most, const system::Stop& stop);
 
   system::Instant in(std::chrono::milliseconds time) const;
   const ClientOptions& options() const { return options_; }

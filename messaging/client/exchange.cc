@@ -43,7 +43,7 @@ Result<bool> Exchange::send(system::Instant until, const system::Stop& stop) {
   const system::Instant limit = first ? std::min(until, now() + options_.connect_timeout) : until;
   const bool sent = TRY(channel_.send(kind_, rq_, body_, limit, stop));
   if (!sent && first) {
-    return bus_.silent(channel_.name());
+    return Failure(channel_.silent());
   }
   return sent;
 }
@@ -92,11 +92,15 @@ Failure Exchange::no_answer() const {
     return Failure(*last_word_);
   }
   if (!channel_.trouble().empty()) {
-    return fail(Code::timed_out, "{}: no answer from {} in {} that can be read: {}", kind_,
-                channel_.name(), bus_.folder().native(), channel_.trouble());
+    return fail(Code::timed_out, "{}: no answer from {} of {} that can be read: {}", kind_,
+                channel_.name(), bus_.endpoint().text(), channel_.trouble());
   }
-  return fail(Code::timed_out, "{}: no answer from {} in {}: is droverd running?", kind_,
-              channel_.name(), bus_.folder().native());
+  if (bus_.endpoint().tcp() != nullptr && !channel_.is_connected()) {
+    // It may have been sent before, whatever keeps us from it now.
+    return fail(Code::timed_out, "{}: no answer: {}", kind_, channel_.silent().message);
+  }
+  return fail(Code::timed_out, "{}: no answer from {} of {}: {}", kind_, channel_.name(),
+              bus_.endpoint().text(), bus_.question());
 }
 
 }  // namespace drover::messaging

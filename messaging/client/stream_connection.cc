@@ -63,9 +63,11 @@ Result<bool> StreamConnection::open(std::string_view kind, const json::Object& w
   const bool sent =
       TRY(channel_->send(kind, ++rq_, json::write(what), std::min(until, given_up), stop));
   if (!sent && now() >= limit) {
-    return bus_->silent(kSocket);
+    const Plight plight = channel_->plight();
+    return Failure(bus_->silent(kSocket, plight == Plight::nobody ? plight_ : plight));
   }
   if (!sent && now() >= given_up) {
+    plight_ = channel_->plight();
     channel_.reset();
   }
   was_open_ = was_open_ || sent;

@@ -12,6 +12,7 @@
 namespace drover::messaging {
 
 class Channel;
+enum class Plight;
 
 /// A socket of its own, on the client's context; for one thread.
 class StreamConnection {
@@ -49,6 +50,7 @@ class StreamConnection {
   system::Instant alone_since_;
   system::Instant tried_since_{};  ///< to connect, by this channel
   bool was_open_ = false;
+  Plight plight_{};  ///< of the channel before
 };
 
 }  // namespace drover::messaging

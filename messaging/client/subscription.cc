@@ -73,6 +73,7 @@ Subscription::Subscription(Subscription&&) noexcept = default;
 Result<Subscription> Subscription::open(Client& client, const std::optional<EventPosition>& after,
                                         const system::Stop& stop) {
   zmq::socket_t made = TRY(client.bus()->subscriber("events.sock"));
+  made.set(zmq::sockopt::subscribe, "");
   auto socket = std::make_unique<Socket>(Socket{client.bus(), std::move(made)});
   Subscription subscription(client, std::move(socket));
   if (after) {
@@ -181,12 +182,12 @@ Result<> Subscription::check(const system::Stop& stop) {
   if (std::chrono::steady_clock::now() - last_heard_ < client_->options().silence_limit) {
     return {};  // it may be on its way back
   }
-  return fail(Code::unavailable,
-              "bus folder {}: the node has been silent for {} s: is droverd running?",
-              socket_->bus->folder().native(),
+  return fail(Code::unavailable, "{}: the node has been silent for {} s: {}",
+              socket_->bus->endpoint().text(),
               std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
                                                                last_heard_)
-                  .count());
+                  .count(),
+              socket_->bus->question());
 }
 
 void Subscription::heard() {

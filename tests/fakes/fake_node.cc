@@ -28,13 +28,14 @@ FakeNode::FakeNode() : state_([this](const Event& event) { publish(event); }) {
   queries_.bind("ipc://" + (bus_ / "query.sock").native());
   events_.bind("ipc://" + (bus_ / "events.sock").native());
   bind_streams();
+  doorkeeper_.bind("inproc://zeromq.zap.01");
   thread_ = std::thread([this] { serve(); });
 }
 
 FakeNode::~FakeNode() {
   stop_.request();
   thread_.join();
-  for (zmq::socket_t* socket : {&jobs_, &queries_, &streams_, &events_}) {
+  for (zmq::socket_t* socket : {&jobs_, &queries_, &streams_, &events_, &doorkeeper_}) {
     socket->set(zmq::sockopt::linger, 0);
     socket->close();
   }
@@ -86,12 +87,13 @@ std::size_t FakeNode::count(const std::string& kind) {
 void FakeNode::serve() {
   auto next_beacon = std::chrono::steady_clock::now();
   for (;;) {
-    std::array<zmq::pollitem_t, 5> items = {
+    std::array<zmq::pollitem_t, 6> items = {
         zmq::pollitem_t{jobs_.handle(), 0, ZMQ_POLLIN, 0},
         zmq::pollitem_t{queries_.handle(), 0, ZMQ_POLLIN, 0},
         zmq::pollitem_t{streams_.handle(), 0, ZMQ_POLLIN, 0},
         zmq::pollitem_t{nullptr, stop_.fd(), ZMQ_POLLIN, 0},
         zmq::pollitem_t{nullptr, calls_.fd(), ZMQ_POLLIN, 0},
+        zmq::pollitem_t{doorkeeper_.handle(), 0, ZMQ_POLLIN, 0},
     };
     zmq::poll(items.data(), items.size(), kBeacon);
     if (items[3].revents != 0) {
@@ -100,6 +102,7 @@ void FakeNode::serve() {
     for (const auto& act : calls_.take()) {
       act();
     }
+    admit();
     take(jobs_);
     take(queries_);
     take(streams_);

@@ -7,10 +7,12 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <zmq.hpp>
 
+#include "agent/core/curve_key.h"
 #include "agent/system/inbox.h"
 #include "agent/system/stop.h"
 #include "fakes/fake_state.h"
@@ -41,6 +43,7 @@ class FakeNode {
     bool doubt_input = false;        ///< how much was read is not known any more
     std::size_t window = 64;         ///< of an input
     std::string not_written;         ///< the log of this container or job does not exist yet
+    std::set<std::string> allowed;   ///< public keys that are let in over tcp
   };
 
   FakeNode();
@@ -52,6 +55,12 @@ class FakeNode {
 
   /// Runs `act` on the node's thread and waits for it.
   void call(const std::function<void(FakeState&, Faults&)>& act);
+  /// Serves also on ports of 127.0.0.1, by CURVE, with this key. Returns the first of the ports,
+  /// that of jobs.
+  std::uint16_t serve_tcp(const KeyPair& own);
+  /// How often somebody was not let in. On the node's thread.
+  int refused() const { return refused_; }
+
   /// How many requests of this kind came, dropped ones included.
   std::size_t count(const std::string& kind);
 
@@ -87,6 +96,8 @@ class FakeNode {
   void beacon();
   void pump();
   bool pump_one(Stream& stream);
+  bool bind_tcp(const KeyPair& own, std::uint16_t first);
+  void admit();
   void bind_streams();
   void make_streams_anew();
   std::string streams_address() const;
@@ -97,10 +108,12 @@ class FakeNode {
   zmq::socket_t queries_{context_, zmq::socket_type::router};
   zmq::socket_t streams_{context_, zmq::socket_type::router};
   zmq::socket_t events_{context_, zmq::socket_type::pub};
+  zmq::socket_t doorkeeper_{context_, zmq::socket_type::rep};  // of ZAP
   FakeState state_;
   Faults faults_;
   std::map<std::string, std::size_t> counts_;
   int ended_streams_ = 0;
+  int refused_ = 0;
   std::map<std::pair<std::string, std::uint64_t>, Stream> open_streams_;
   std::map<std::string, Input> inputs_;                                       // by session
   std::map<std::pair<std::string, std::uint64_t>, std::string> open_inputs_;  // their sessions

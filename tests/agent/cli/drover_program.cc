@@ -4,9 +4,17 @@ namespace drover::cli {
 
 system::Output DroverProgram::drover_on(const std::string& bus,
                                         std::vector<std::string> arguments) {
+  return drover_with({{"DROVER_BUS", bus}}, std::move(arguments));
+}
+
+system::Output DroverProgram::drover_with(std::map<std::string, std::string> environment,
+                                          std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), DROVER_PROGRAM);
   system::RunOptions options;
-  options.child.env = {{"DROVER_BUS", bus}, {"TZ", "UTC"}};
+  options.child.env = {{"TZ", "UTC"}};
+  for (auto& [key, value] : environment) {
+    options.child.env.insert_or_assign(key, value);
+  }
   options.timeout = std::chrono::seconds(60);
   const Result<system::Output> output = system::run(arguments, stop_, options);
   EXPECT_TRUE(output) << output.error().message;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ class DroverProgram : public testing::Test {
   system::Output drover(std::vector<std::string> arguments);
   /// The same on another bus.
   system::Output drover_on(const std::string& bus, std::vector<std::string> arguments);
+  /// The same with these variables beside ours.
+  system::Output drover_with(std::map<std::string, std::string> environment,
+                             std::vector<std::string> arguments);
   /// A container that is there and runs `script`.
   void have_container(const std::string& name, const std::string& script);
 
