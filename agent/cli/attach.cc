@@ -55,7 +55,8 @@ Result<AttachOptions> options_for(const Attach& attach, DetachKeys keys,
 Result<int> run(Session& session, const Attach& attach, DetachKeys keys) {
   const system::Stop& stop = session.interrupt.first();
   messaging::Client client = TRY(session.connect());
-  messaging::Subscription events = TRY(messaging::Subscription::open(client, {}, stop));
+  messaging::Subscription events =
+      TRY(messaging::Subscription::open(client, {.snapshot = {}}, stop));
   const json::Value container = TRY(client.container(attach.name, stop));
   const AttachOptions options = TRY(options_for(attach, std::move(keys), container));
   const std::optional<int> code = TRY(cli::attach(session, client, events, options));

@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "agent/cli/command.h"
 #include "agent/cli/event_text.h"
@@ -18,6 +21,7 @@ namespace {
 struct EventsOptions {
   bool follow = false;
   std::string after;
+  EventFilter filter{};
   bool json = false;
 };
 
@@ -49,14 +53,15 @@ void print_gap(const EventPosition& asked, const messaging::Snapshot& found) {
 Result<int> follow(Session& session, messaging::Client& client, const std::string& node,
                    const std::optional<EventPosition>& after, const EventsOptions& options) {
   const system::Stop& stop = session.interrupt.first();
-  messaging::Subscription events = TRY(messaging::Subscription::open(client, after, stop));
+  messaging::Subscription events = TRY(messaging::Subscription::open(
+      client, {.after = after, .filter = options.filter, .snapshot = {}}, stop));
   bool begun = after.has_value();
   for (;;) {
     constexpr std::chrono::hours kTurn{1};
     const EventPosition before = events.position();
     Result<std::optional<messaging::Notice>> notice = events.next(client.in(kTurn), stop);
     if (!notice) {
-      print_position(before, options);
+      print_position(events.position(), options);
       return Failure(std::move(notice).error());
     }
     if (!*notice) {
@@ -75,7 +80,8 @@ Result<int> list(Session& session, messaging::Client& client, const std::string&
                  EventPosition after, const EventsOptions& options) {
   constexpr std::int64_t kPage = 256;
   for (;;) {
-    const messaging::EventPage page = TRY(client.events(after, kPage, session.interrupt.first()));
+    const messaging::EventPage page =
+        TRY(client.events(after, kPage, session.interrupt.first(), options.filter));
     if (!after.epoch.empty() && page.epoch != after.epoch) {
       return fail(Code::not_found,
                   "events behind {}: the node has a new journal since, and those of the one before "
@@ -89,12 +95,13 @@ Result<int> list(Session& session, messaging::Client& client, const std::string&
     after.epoch = page.epoch;
     for (const Event& event : page.events) {
       print(event, node, options.json);
-      after.seq = event.seq;
     }
-    if (page.events.empty() || after.seq >= page.head) {
+    if (page.through <= after.seq || page.through >= page.head) {
+      after.seq = std::max(after.seq, page.through);
       print_position(after, options);
       return kDone;
     }
+    after.seq = page.through;
   }
 }
 
@@ -128,6 +135,16 @@ void add_events(CLI::App& app, Action& action) {
                    "Begin behind this event: EPOCH:SEQ, as it is printed at the end, or its number "
                    "in the journal that the node has now")
       ->type_name("EPOCH:SEQ");
+  command
+      ->add_option("--kind", options->filter.kinds,
+                   "Only those of this kind; may be given several times")
+      ->type_name("KIND")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(std::vector<std::string>(kEventKinds.begin(), kEventKinds.end())));
+  command
+      ->add_option("--name", options->filter.object,
+                   "Only those of objects whose name this is, or fits as a pattern (web-*)")
+      ->type_name("GLOB");
   command->add_flag("--json", options->json, "Each as CloudEvents 1.0 JSON on a line of its own");
   command->footer(kExitStatus);
   command->callback([&action, options] {

@@ -42,7 +42,8 @@ JobWatch::JobWatch(Session& session, messaging::Client& client, messaging::Subsc
 Result<JobWatch> JobWatch::submit(Session& session, messaging::Client& client,
                                   const JobRequest& request, bool quiet) {
   const system::Stop& stop = session.interrupt.first();
-  messaging::Subscription events = TRY(messaging::Subscription::open(client, {}, stop));
+  messaging::Subscription events =
+      TRY(messaging::Subscription::open(client, {.snapshot = {}}, stop));
   JobWatch watch(session, client, std::move(events), request.id.str(), quiet);
   Result<json::Value> job = client.submit(request, client.in(time_to_submit(request)), stop);
   if (!job) {
@@ -60,7 +61,8 @@ Result<JobWatch> JobWatch::submit(Session& session, messaging::Client& client,
 Result<JobWatch> JobWatch::follow(Session& session, messaging::Client& client,
                                   const std::string& id, bool quiet) {
   const system::Stop& stop = session.interrupt.first();
-  messaging::Subscription events = TRY(messaging::Subscription::open(client, {}, stop));
+  messaging::Subscription events =
+      TRY(messaging::Subscription::open(client, {.snapshot = {}}, stop));
   JobWatch watch(session, client, std::move(events), id, quiet);
   watch.job_ = TRY(client.job(id, stop));
   watch.is_new_ = false;

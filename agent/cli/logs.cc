@@ -43,7 +43,8 @@ Result<std::optional<std::int64_t>> end_of(const LogsOptions& options, std::int6
 
 Result<int> follow(messaging::Client& client, const LogsOptions& options, const LogStart& start,
                    const system::Stop& stop) {
-  messaging::Subscription events = TRY(messaging::Subscription::open(client, {}, stop));
+  messaging::Subscription events =
+      TRY(messaging::Subscription::open(client, {.snapshot = {}}, stop));
   std::uint64_t offset = 0;
   const Result<> copied =
       follow_log(client, events, options.name, stop, options.times, offset, start);

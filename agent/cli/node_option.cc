@@ -28,7 +28,7 @@ Result<messaging::Client> NodeOption::connect() const {
   }
   const messaging::KnownNodes known =
       TRY(messaging::KnownNodes::read(messaging::KnownNodes::usual_files()));
-  messaging::Endpoint endpoint = TRY(messaging::endpoint_of(choice_, known));
+  messaging::NodeEndpoint endpoint = TRY(messaging::endpoint_of(choice_, known));
   return messaging::Client::open(std::move(endpoint));
 }
 

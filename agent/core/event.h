@@ -1,6 +1,7 @@
 // Event: one fact about one object, numbered so that a reader can tell a gap from a filter.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ struct Event {
   std::string job{};     ///< the job that caused it, "" for none
   json::Object data{};   ///< depends on `kind` and `what`; docs/events.md
 };
+
+/// What events are of, in the order of docs/events.md.
+inline constexpr std::array<std::string_view, 7> kEventKinds = {
+    "job", "node", "image", "volume", "network", "resource", "container"};
 
 /// CloudEvents 1.0 in JSON. `type` is "drover.KIND.WHAT", `source` "/drover/NODE", `subject` the
 /// object, `id` "EPOCH-SEQ"; the counters are the extensions droverepoch, seq, kseq and oseq.

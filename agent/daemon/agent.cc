@@ -344,11 +344,12 @@ void Agent::react(const Event& event) {
 void Agent::beacon() {
   books_->settle();
   const std::string& node = drivers_->node().name;
-  front_->send(messaging::Record{
-      {{"kind", "event"}, {"topic", node + ".beacon."}},
-      json::write(
-          json::Object{{"node", node}, {"epoch", journal_->epoch()}, {"seq", journal_->head()}}),
-      {}});
+  json::Object body{{"node", node}, {"epoch", journal_->epoch()}, {"seq", journal_->head()}};
+  if (Result<json::Object> kinds = journal_->kind_counts()) {
+    body.set("kinds", std::move(*kinds));
+  }
+  front_->send(
+      messaging::Record{{{"kind", "event"}, {"topic", node + ".beacon."}}, json::write(body), {}});
   loop_.after(kBeaconEvery, [this] { beacon(); });
 }
 

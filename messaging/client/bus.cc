@@ -46,9 +46,9 @@ void seed_once() {
 
 }  // namespace
 
-Bus::Bus(Endpoint endpoint) : endpoint_(std::move(endpoint)), context_(1) {}
+Bus::Bus(NodeEndpoint endpoint) : endpoint_(std::move(endpoint)), context_(1) {}
 
-Result<std::shared_ptr<Bus>> Bus::open(Endpoint endpoint) {
+Result<std::shared_ptr<Bus>> Bus::open(NodeEndpoint endpoint) {
   seed_once();
   try {
     std::shared_ptr<Bus> bus(new Bus(std::move(endpoint)));

@@ -23,7 +23,7 @@ class Bus {
   /// Of a folder `unavailable` when there are no sockets, `refused` when we may not use them. Of a
   /// node over tcp `unavailable` when its name stands for no address; that anybody answers there
   /// only a request finds out.
-  static Result<std::shared_ptr<Bus>> open(Endpoint endpoint);
+  static Result<std::shared_ptr<Bus>> open(NodeEndpoint endpoint);
 
   /// A DEALER for the socket `name` ("jobs.sock"), not connected yet, which queues nothing for a
   /// peer that is not there.
@@ -38,16 +38,16 @@ class Bus {
   Error silent(std::string_view name, Plight plight) const;
   /// The same in a few words: "is droverd running?".
   std::string_view question() const;
-  const Endpoint& endpoint() const { return endpoint_; }
+  const NodeEndpoint& endpoint() const { return endpoint_; }
 
  private:
-  explicit Bus(Endpoint endpoint);
+  explicit Bus(NodeEndpoint endpoint);
   Result<> check_file(const system::Path& folder, std::string_view name) const;
   Result<std::string> address_of(std::string_view name) const;
   void set_keys(zmq::socket_t& socket, const TcpEndpoint& tcp) const;
   Result<zmq::socket_t> make(zmq::socket_type type, std::string_view name);
 
-  Endpoint endpoint_;
+  NodeEndpoint endpoint_;
   zmq::context_t context_;
 };
 

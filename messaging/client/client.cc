@@ -13,10 +13,10 @@ Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
 Result<Client> Client::open(system::Path bus, ClientOptions options) {
-  return open(Endpoint(std::move(bus)), options);
+  return open(NodeEndpoint(std::move(bus)), options);
 }
 
-Result<Client> Client::open(Endpoint endpoint, ClientOptions options) {
+Result<Client> Client::open(NodeEndpoint endpoint, ClientOptions options) {
   return Client(TRY(Bus::open(std::move(endpoint))), options);
 }
 
@@ -124,18 +124,26 @@ Result<json::Value> Client::jobs(std::int64_t most, const system::Stop& stop) {
 }
 
 Result<EventPage> Client::events(const EventPosition& after, std::int64_t most,
-                                 const system::Stop& stop) {
-  const json::Value answer =
-      TRY(query("query.events",
-                json::Object{{"after", after.seq}, {"epoch", after.epoch}, {"most", most}}, stop));
+                                 const system::Stop& stop, const EventFilter& filter) {
+  json::Object question{{"after", after.seq}, {"epoch", after.epoch}, {"most", most}};
+  if (!filter.takes_all()) {
+    question.set("kinds", json::Array(filter.kinds.begin(), filter.kinds.end()));
+    question.set("object", filter.object);
+  }
+  const json::Value answer = TRY(query("query.events", question, stop));
   const json::Array* events = answer.at("events").array();
   const std::int64_t head = answer.at("head").integer_or(-1);
-  if (events == nullptr || head < 0 || answer.at("epoch").string() == nullptr) {
-    return fail(Code::broken, "query.events: the node's answer has no epoch, head and events");
+  const std::int64_t through = answer.at("through").integer_or(-1);
+  if (events == nullptr || head < 0 || through < 0 || answer.at("epoch").string() == nullptr) {
+    return fail(Code::broken,
+                "query.events: the node's answer has no epoch, head, through and events");
   }
+  const json::Object* kinds = answer.at("kinds").object();
   EventPage page{*answer.at("epoch").string(),
                  static_cast<std::uint64_t>(head),
                  static_cast<std::uint64_t>(answer.at("oldest").integer_or(1)),
+                 static_cast<std::uint64_t>(through),
+                 kinds == nullptr ? json::Object() : *kinds,
                  {}};
   for (const json::Value& value : *events) {
     page.events.push_back(TRY(event_from_cloud(value).context("query.events")));

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/core/event.h"
+#include "agent/core/event_filter.h"
 #include "agent/core/event_position.h"
 #include "agent/core/job.h"
 #include "agent/core/json.h"
@@ -28,7 +29,7 @@ namespace drover::messaging {
 
 class Bus;
 class Channel;
-class Endpoint;
+class NodeEndpoint;
 
 struct ClientOptions {
   std::chrono::milliseconds first_resend{1000};
@@ -48,8 +49,10 @@ struct Answer {
 
 struct EventPage {
   std::string epoch;
-  std::uint64_t head = 0;    ///< seq of the node's newest event
-  std::uint64_t oldest = 1;  ///< of the first one that is still kept
+  std::uint64_t head = 0;     ///< seq of the node's newest event
+  std::uint64_t oldest = 1;   ///< of the first one that is still kept
+  std::uint64_t through = 0;  ///< no other that was asked for has a number up to this one
+  json::Object kinds;         ///< how many events of each kind there were at `head`
   std::vector<Event> events;
 };
 
@@ -60,7 +63,7 @@ class Client {
   /// Of the folder of a node's sockets: `unavailable` at once when there are none.
   static Result<Client> open(system::Path bus, ClientOptions options = {});
   /// Of a node wherever it is (endpoint.h).
-  static Result<Client> open(Endpoint endpoint, ClientOptions options = {});
+  static Result<Client> open(NodeEndpoint endpoint, ClientOptions options = {});
   ~Client();
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
@@ -94,8 +97,10 @@ class Client {
   Result<json::Value> job(std::string_view id, const system::Stop& stop);
   /// The array, newest first.
   Result<json::Value> jobs(std::int64_t most, const system::Stop& stop);
-  /// The events behind `after`, oldest first. A page of another epoch has none.
-  Result<EventPage> events(const EventPosition& after, std::int64_t most, const system::Stop& stop);
+  /// The events behind `after`, oldest first, that the filter takes. A page of another epoch has
+  /// none.
+  Result<EventPage> events(const EventPosition& after, std::int64_t most, const system::Stop& stop,
+                           const EventFilter& filter = {});
 
   system::Instant in(std::chrono::milliseconds time) const;
   const ClientOptions& options() const { return options_; }

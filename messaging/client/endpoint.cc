@@ -69,7 +69,7 @@ std::string TcpAddress::text() const {
                  : fmt::format("{}{}:{}", kScheme, host, port);
 }
 
-std::string Endpoint::text() const {
+std::string NodeEndpoint::text() const {
   const TcpEndpoint* over_tcp = tcp();
   return over_tcp == nullptr ? "bus folder " + folder()->native()
                              : "node " + over_tcp->address.text();

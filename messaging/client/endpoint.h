@@ -1,4 +1,4 @@
-// Endpoint: where a node's sockets are, and what is needed to use them.
+// NodeEndpoint: where a node's sockets are, and what is needed to use them.
 #pragma once
 
 #include <cstdint>
@@ -36,11 +36,11 @@ struct TcpEndpoint {
 };
 
 /// A value; may be copied, with the secret key in it.
-class Endpoint {
+class NodeEndpoint {
  public:
   /// The folder of the node's sockets on this machine, where no keys are needed.
-  explicit Endpoint(system::Path folder) : where_(std::move(folder)) {}
-  explicit Endpoint(TcpEndpoint tcp) : where_(std::move(tcp)) {}
+  explicit NodeEndpoint(system::Path folder) : where_(std::move(folder)) {}
+  explicit NodeEndpoint(TcpEndpoint tcp) : where_(std::move(tcp)) {}
 
   /// nullptr for the other kind.
   const system::Path* folder() const { return std::get_if<system::Path>(&where_); }

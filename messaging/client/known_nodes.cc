@@ -125,7 +125,7 @@ std::string KnownNodes::names() const {
   return text.empty() ? "none" : text;
 }
 
-Result<Endpoint> endpoint_of(const NodeChoice& choice, const KnownNodes& known) {
+Result<NodeEndpoint> endpoint_of(const NodeChoice& choice, const KnownNodes& known) {
   const bool is_address = choice.node.find("://") != std::string::npos;
   const KnownNode* node = is_address ? nullptr : known.find(choice.node);
   if (!is_address && node == nullptr) {
@@ -163,7 +163,7 @@ Result<Endpoint> endpoint_of(const NodeChoice& choice, const KnownNodes& known) 
                 choice.node);
   }
   KeyPair own = TRY(read_key_file(key));
-  return Endpoint(TcpEndpoint{std::move(address), *server_key, std::move(own)});
+  return NodeEndpoint(TcpEndpoint{std::move(address), *server_key, std::move(own)});
 }
 
 }  // namespace drover::messaging

@@ -57,6 +57,6 @@ struct NodeChoice {
 
 /// The endpoint with its keys read. `not_found` for a name that is not known, `invalid` when
 /// something is missing.
-Result<Endpoint> endpoint_of(const NodeChoice& choice, const KnownNodes& known);
+Result<NodeEndpoint> endpoint_of(const NodeChoice& choice, const KnownNodes& known);
 
 }  // namespace drover::messaging

@@ -61,22 +61,23 @@ Result<std::optional<std::string>> Subscription::Socket::receive(system::Instant
   }
 }
 
-Subscription::Subscription(Client& client, std::unique_ptr<Socket> socket)
+Subscription::Subscription(Client& client, SubscriptionOptions options)
     : client_(&client),
-      socket_(std::move(socket)),
+      options_(std::move(options)),
+      counter_(options_.filter.takes_one()         ? Counter::object
+               : options_.filter.kinds.size() == 1 ? Counter::kind
+                                                   : Counter::node),
       last_heard_(std::chrono::steady_clock::now()),
       check_after_(kFirstCheck),
       next_check_(std::chrono::steady_clock::now() + kFirstCheck) {}
 Subscription::~Subscription() = default;
 Subscription::Subscription(Subscription&&) noexcept = default;
 
-Result<Subscription> Subscription::open(Client& client, const std::optional<EventPosition>& after,
+Result<Subscription> Subscription::open(Client& client, SubscriptionOptions options,
                                         const system::Stop& stop) {
-  zmq::socket_t made = TRY(client.bus()->subscriber("events.sock"));
-  made.set(zmq::sockopt::subscribe, "");
-  auto socket = std::make_unique<Socket>(Socket{client.bus(), std::move(made)});
-  Subscription subscription(client, std::move(socket));
-  if (after) {
+  Subscription subscription(client, std::move(options));
+  TRY(subscription.connect(stop));
+  if (const std::optional<EventPosition>& after = subscription.options_.after) {
     subscription.epoch_ = after->epoch;
     subscription.seq_ = after->seq;
     TRY(subscription.catch_up(stop));
@@ -90,41 +91,128 @@ Result<Subscription> Subscription::open(Client& client, const std::optional<Even
   return subscription;
 }
 
-Result<> Subscription::take_snapshot(const system::Stop& stop) {
-  const json::Value answer = TRY(client_->containers(stop));
-  const std::int64_t seq = answer.at("seq").integer_or(-1);
-  if (seq < 0 || answer.at("epoch").string() == nullptr ||
-      answer.at("containers").array() == nullptr) {
-    return fail(Code::broken, "query.containers: the node's answer has no epoch, seq and list");
+Result<> Subscription::connect(const system::Stop& stop) {
+  std::vector<std::string> topics = {""};
+  if (counter_ != Counter::node) {
+    const json::Value about = TRY(client_->node(stop));
+    const std::string_view node = about.at("node").string_or("");
+    const EventFilter& filter = options_.filter;
+    topics = {fmt::format("{}.beacon.", node), fmt::format("{}.{}.", node, filter.kinds.front())};
+    if (counter_ == Counter::object) {
+      topics.back() += filter.object + ".";
+    }
   }
-  epoch_ = *answer.at("epoch").string();
+  zmq::socket_t made = TRY(client_->bus()->subscriber("events.sock"));
+  for (const std::string& topic : topics) {
+    made.set(zmq::sockopt::subscribe, topic);
+  }
+  socket_ = std::make_unique<Socket>(Socket{client_->bus(), std::move(made)});
+  return {};
+}
+
+/// `about`: the first answer, with node, epoch and seq.
+Result<json::Object> Subscription::things_now(json::Value& about, const system::Stop& stop) {
+  json::Object found;
+  for (const std::string& things : options_.snapshot) {
+    json::Value answer = TRY(client_->all(things, stop));
+    json::Value* list = answer.object()->find(things);
+    if (list == nullptr || list->array() == nullptr) {
+      return fail(Code::broken, "query.{}: the node's answer has no list", things);
+    }
+    found.set(things, std::move(*list));
+    if (about.object() == nullptr) {
+      about = std::move(answer);
+    } else if (answer.at("epoch") != about.at("epoch")) {
+      return fail(Code::unavailable, "query.{}: the node's journal was made anew while it was read",
+                  things);
+    }
+  }
+  if (about.object() == nullptr) {
+    about = TRY(client_->node(stop));
+  }
+  return found;
+}
+
+Result<> Subscription::take_snapshot(const system::Stop& stop) {
+  json::Value about;
+  json::Object things = TRY(things_now(about, stop));
+  const std::int64_t seq = about.at("seq").integer_or(-1);
+  if (seq < 0 || about.at("epoch").string() == nullptr) {
+    return fail(Code::broken, "take a snapshot: the node's answer has no epoch and seq");
+  }
+  epoch_ = *about.at("epoch").string();
   seq_ = static_cast<std::uint64_t>(seq);
-  notices_.emplace_back(Snapshot{std::string(answer.at("node").string_or("")), epoch_, seq_,
-                                 answer.at("containers")});
+  kseq_.reset();
+  oseq_.reset();
+  notices_.emplace_back(
+      Snapshot{std::string(about.at("node").string_or("")), epoch_, seq_, std::move(things)});
   return {};
 }
 
 Result<> Subscription::catch_up(const system::Stop& stop) {
   for (;;) {
-    EventPage page = TRY(client_->events({epoch_, seq_}, kPage, stop));
+    EventPage page = TRY(client_->events({epoch_, seq_}, kPage, stop, options_.filter));
     if (epoch_.empty()) {
       epoch_ = page.epoch;
     }
-    const bool continues =
-        page.events.empty() ? page.head == seq_ : page.events.front().seq == seq_ + 1;
-    if (page.epoch != epoch_ || !continues) {
+    if (page.epoch != epoch_ || page.oldest > seq_ + 1 || page.head < seq_) {
       return take_snapshot(stop);
     }
-    for (Event& event : page.events) {
-      if (event.seq != seq_ + 1) {
-        return fail(Code::broken, "query.events: event {} is followed by {}", seq_, event.seq);
-      }
-      seq_ = event.seq;
-      notices_.emplace_back(std::move(event));
-    }
-    if (seq_ >= page.head) {
+    const std::uint64_t before = seq_;
+    const std::uint64_t head = page.head;
+    TRY(take_page(std::move(page)));
+    if (seq_ >= head) {
       return {};
     }
+    if (seq_ == before) {
+      return fail(Code::broken, "query.events: the node's answer does not go on behind {}", seq_);
+    }
+  }
+}
+
+Result<> Subscription::take_page(EventPage page) {
+  for (Event& event : page.events) {
+    const bool follows = options_.filter.takes_all() ? event.seq == seq_ + 1 : event.seq > seq_;
+    if (!follows) {
+      return fail(Code::broken, "query.events: event {} is followed by {}", seq_, event.seq);
+    }
+    pass_on(std::move(event));
+  }
+  seq_ = std::max(seq_, page.through);
+  if (counter_ != Counter::node && seq_ >= page.head) {
+    const json::Value* count = page.kinds.find(options_.filter.kinds.front());
+    kseq_ = static_cast<std::uint64_t>(count == nullptr ? 0 : count->integer_or(0));
+  }
+  return {};
+}
+
+Result<> Subscription::replay(const system::Stop& stop) {
+  const std::size_t before = notices_.size();
+  TRY(catch_up(stop));
+  replays_ += notices_.size() > before ? 1 : 0;
+  return {};
+}
+
+bool Subscription::is_next(const Event& event) const {
+  switch (counter_) {
+    case Counter::kind:
+      return kseq_ && event.kseq == *kseq_ + 1;
+    case Counter::object:
+      return oseq_ && event.oseq == *oseq_ + 1;
+    case Counter::node:
+      break;
+  }
+  return event.seq == seq_ + 1;
+}
+
+void Subscription::pass_on(Event event) {
+  seq_ = event.seq;
+  if (counter_ != Counter::node) {
+    kseq_ = event.kseq;
+    oseq_ = event.oseq;
+  }
+  if (options_.filter.takes(event.kind, event.object)) {
+    notices_.emplace_back(std::move(event));
   }
 }
 
@@ -132,15 +220,36 @@ Result<> Subscription::take_event(Event event, const system::Stop& stop) {
   if (event.epoch != epoch_) {
     return take_snapshot(stop);
   }
-  if (event.seq > seq_ + 1) {
-    ++replays_;
-    return catch_up(stop);
+  if (event.seq <= seq_) {
+    return {};
   }
-  if (event.seq == seq_ + 1) {
-    seq_ = event.seq;
-    notices_.emplace_back(std::move(event));
+  if (is_next(event)) {
+    pass_on(std::move(event));
+    return {};
   }
-  return {};
+  return replay(stop);
+}
+
+Result<> Subscription::take_beacon(const json::Value& beacon, const system::Stop& stop) {
+  const std::string* epoch = beacon.at("epoch").string();
+  if (epoch == nullptr) {
+    return {};
+  }
+  if (*epoch != epoch_) {
+    return take_snapshot(stop);
+  }
+  const auto seq = static_cast<std::uint64_t>(beacon.at("seq").integer_or(0));
+  if (seq <= seq_) {
+    return {};
+  }
+  if (counter_ != Counter::node && kseq_) {
+    const std::int64_t count = beacon.at("kinds").at(options_.filter.kinds.front()).integer_or(-1);
+    if (count >= 0 && static_cast<std::uint64_t>(count) == *kseq_) {
+      seq_ = seq;  // nothing of this kind was among them
+      return {};
+    }
+  }
+  return replay(stop);
 }
 
 Result<> Subscription::take_message(std::string_view body, const system::Stop& stop) {
@@ -151,18 +260,11 @@ Result<> Subscription::take_message(std::string_view body, const system::Stop& s
   if (Result<Event> event = event_from_cloud(*value)) {
     return take_event(std::move(*event), stop);
   }
-  const std::string* epoch = value->at("epoch").string();
-  if (epoch == nullptr) {
-    return {};
-  }
-  if (*epoch != epoch_) {
-    return take_snapshot(stop);
-  }
-  if (value->at("seq").integer_or(0) > static_cast<std::int64_t>(seq_)) {
-    ++replays_;
-    return catch_up(stop);
-  }
-  return {};
+  return take_beacon(*value, stop);
+}
+
+EventPosition Subscription::position() const {
+  return notices_.empty() ? EventPosition{epoch_, seq_} : given_;
 }
 
 Result<> Subscription::check(const system::Stop& stop) {

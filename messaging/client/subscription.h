@@ -1,8 +1,13 @@
 // Subscription: the node's state once, then every change of it, each once and in order.
 //
 // It subscribes first, takes a snapshot at seq S, and passes on the events behind S. Each event
-// carries its number, and the node's beacon tells the newest one each second: whatever is missing
+// carries its numbers, and the node's beacon tells the newest ones each second: whatever is missing
 // is asked for again. A new epoch (the node's journal was made anew) begins with another snapshot.
+//
+// With a filter the node sends only what may pass it, where that can be counted: the events of one
+// kind by kseq, those of one object by oseq. So a number that is missing is a loss, and no event
+// that was not wanted. Of any other filter all events come, and those that are not wanted are
+// dropped here: in what is sent of two kinds nobody could tell a loss from what there never was.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +16,10 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/core/event.h"
+#include "agent/core/event_filter.h"
 #include "messaging/client/client.h"
 
 namespace drover::messaging {
@@ -22,17 +29,27 @@ struct Snapshot {
   std::string node;
   std::string epoch;
   std::uint64_t seq = 0;
-  json::Value containers;  ///< an array, as query.containers gives it
+  /// By the names in SubscriptionOptions::snapshot, each an array as its query gives it. What
+  /// changed while they were read comes again as events.
+  json::Object things;
 };
 
 using Notice = std::variant<Snapshot, Event>;
 
+struct SubscriptionOptions {
+  /// Without it the first notice is a snapshot. With it, the events behind it come first, and a
+  /// snapshot only when the node has them no more, or has another journal than that one was of.
+  std::optional<EventPosition> after{};
+  /// Of events; snapshots have what they have.
+  EventFilter filter{};
+  /// What a snapshot has: "containers", "images", "volumes", "networks".
+  std::vector<std::string> snapshot{"containers"};
+};
+
 /// Uses its client's query socket and belongs to the same thread; the client must outlive it.
 class Subscription {
  public:
-  /// Without `after` the first notice is a snapshot. With it, the events behind it come first, and
-  /// a snapshot only when the node has them no more, or has another journal than that one was of.
-  static Result<Subscription> open(Client& client, const std::optional<EventPosition>& after,
+  static Result<Subscription> open(Client& client, SubscriptionOptions options,
                                    const system::Stop& stop);
   ~Subscription();
   Subscription(Subscription&&) noexcept;
@@ -42,27 +59,42 @@ class Subscription {
   /// `unavailable` when the node was silent for the client's silence limit; calling again goes on.
   Result<std::optional<Notice>> next(system::Instant until, const system::Stop& stop);
 
-  /// Behind the last notice that `next` gave: what to `open` with later to miss nothing.
-  const EventPosition& position() const { return given_; }
+  /// Behind the last notice that `next` gave, and what the filter has left out since, unless others
+  /// wait already: what to `open` with later to miss nothing.
+  EventPosition position() const;
 
   /// How often events had to be asked for again because they did not come by themselves.
   std::uint64_t replays() const { return replays_; }
 
  private:
   struct Socket;
+  /// By which of its numbers it is told that an event is the next one.
+  enum class Counter { node, kind, object };
 
-  Subscription(Client& client, std::unique_ptr<Socket> socket);
+  Subscription(Client& client, SubscriptionOptions options);
+  Result<> connect(const system::Stop& stop);
   Result<> take_snapshot(const system::Stop& stop);
+  Result<json::Object> things_now(json::Value& about, const system::Stop& stop);
   Result<> catch_up(const system::Stop& stop);
+  Result<> take_page(EventPage page);
+  /// The same, counted as a replay when it brought anything.
+  Result<> replay(const system::Stop& stop);
   Result<> take_message(std::string_view body, const system::Stop& stop);
   Result<> take_event(Event event, const system::Stop& stop);
+  Result<> take_beacon(const json::Value& beacon, const system::Stop& stop);
+  bool is_next(const Event& event) const;
+  void pass_on(Event event);
   Result<> check(const system::Stop& stop);
   void heard();
 
   Client* client_;
+  SubscriptionOptions options_;
+  Counter counter_;
   std::unique_ptr<Socket> socket_;
   std::string epoch_;
-  std::uint64_t seq_ = 0;  // of the newest event that was passed on or waits in notices_
+  std::uint64_t seq_ = 0;  // everything that is wanted up to here was passed on or is in notices_
+  std::optional<std::uint64_t> kseq_;  // of the filter's kind at seq_, once that is known
+  std::optional<std::uint64_t> oseq_;  // the same of its object
   EventPosition given_;
   std::deque<Notice> notices_;
   std::uint64_t replays_ = 0;

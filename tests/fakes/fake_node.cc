@@ -206,7 +206,8 @@ void FakeNode::beacon() {
   const std::string body =
       json::write(json::Object{{"node", FakeState::kNode},
                                {"epoch", state_.epoch},
-                               {"seq", static_cast<std::uint64_t>(state_.events.size())}});
+                               {"seq", static_cast<std::uint64_t>(state_.events.size())},
+                               {"kinds", state_.kind_counts()}});
   events_.send(zmq::str_buffer("fake.beacon."), zmq::send_flags::sndmore);
   events_.send(zmq::buffer(body), zmq::send_flags::none);
 }

@@ -3,6 +3,39 @@
 
 namespace drover::fakes {
 
+json::Object FakeState::kind_counts() const {
+  json::Object counts;
+  for (const Event& event : events) {
+    counts.set(event.kind, event.kseq);
+  }
+  return counts;
+}
+
+json::Value FakeState::events_behind(const json::Value& body) const {
+  const auto most = static_cast<std::size_t>(body.at("most").integer_or(500));
+  EventFilter filter{{}, std::string(body.at("object").string_or(""))};
+  if (const json::Array* kinds = body.at("kinds").array()) {
+    for (const json::Value& kind : *kinds) {
+      filter.kinds.emplace_back(kind.string_or(""));
+    }
+  }
+  json::Array page;
+  const std::string_view asked = body.at("epoch").string_or("");
+  auto through = static_cast<std::size_t>(body.at("after").integer_or(0));
+  while ((asked.empty() || asked == epoch) && through < events.size() && page.size() < most) {
+    const Event& event = events[through++];
+    if (filter.takes(event.kind, event.object)) {
+      page.push_back(to_cloud_event(event, kNode));
+    }
+  }
+  return json::Object{{"epoch", epoch},
+                      {"head", static_cast<std::uint64_t>(events.size())},
+                      {"oldest", std::uint64_t{1}},
+                      {"through", static_cast<std::uint64_t>(through)},
+                      {"kinds", kind_counts()},
+                      {"events", std::move(page)}};
+}
+
 Result<json::Value> FakeState::query(std::string_view kind, const json::Value& body) {
   if (kind == "query.containers") {
     json::Array views;
@@ -58,18 +91,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
     return json::Value(std::move(view));
   }
   if (kind == "query.events") {
-    const auto after = static_cast<std::size_t>(body.at("after").integer_or(0));
-    const auto most = static_cast<std::size_t>(body.at("most").integer_or(500));
-    json::Array page;
-    const std::string_view asked = body.at("epoch").string_or("");
-    const bool other_epoch = !asked.empty() && asked != epoch;
-    for (std::size_t i = after; !other_epoch && i < events.size() && page.size() < most; ++i) {
-      page.push_back(to_cloud_event(events[i], kNode));
-    }
-    return json::Value(json::Object{{"epoch", epoch},
-                                    {"head", static_cast<std::uint64_t>(events.size())},
-                                    {"oldest", std::uint64_t{1}},
-                                    {"events", std::move(page)}});
+    return events_behind(body);
   }
   if (kind == "query.explain") {
     return explain(name, body);

@@ -15,6 +15,7 @@
 
 #include "agent/core/container_status.h"
 #include "agent/core/event.h"
+#include "agent/core/event_filter.h"
 #include "agent/core/job.h"
 
 namespace drover::fakes {
@@ -82,6 +83,8 @@ class FakeState {
   /// name, of leaks by id.
   std::map<std::string, std::map<std::string, json::Object>> things;
   static constexpr const char* kNode = "fake";
+  /// How many events of each kind there were, as beacons tell it.
+  json::Object kind_counts() const;
 
  private:
   void run_job(FakeJob& job);
@@ -93,6 +96,7 @@ class FakeState {
   Result<json::Value> act_on_node(const JobRequest& request);
   Result<json::Value> cancel(const std::string& id);
   void end_reader(const std::string& object);
+  json::Value events_behind(const json::Value& body) const;
   Result<json::Value> stats(const std::string& name);
   static Result<json::Value> explain(const std::string& name, const json::Value& body);
   void end_job(FakeJob& job, const Result<json::Value>& outcome);

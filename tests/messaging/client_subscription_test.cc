@@ -33,9 +33,25 @@ class ClientSubscription : public testing::Test {
     return after ? open_behind(EventPosition{"", *after}) : open_behind({});
   }
   Subscription open_behind(const std::optional<EventPosition>& after) {
-    Result<Subscription> subscription = Subscription::open(*client_, after, stop_);
+    Result<Subscription> subscription = Subscription::open(*client_, {.after = after}, stop_);
     EXPECT_TRUE(subscription) << subscription.error().message;
     return std::move(*subscription);
+  }
+  Subscription open_with(const SubscriptionOptions& options) {
+    Result<Subscription> subscription = Subscription::open(*client_, options, stop_);
+    EXPECT_TRUE(subscription) << subscription.error().message;
+    return std::move(*subscription);
+  }
+  /// An event of each.
+  void tell_of(const std::vector<std::pair<std::string, std::string>>& kinds_and_objects) {
+    node_.call([&](FakeState& state, FakeNode::Faults&) {
+      for (const auto& [kind, object] : kinds_and_objects) {
+        state.tell(kind, object, "ticked", "", {});
+      }
+    });
+  }
+  void lose(int count) {
+    node_.call([&](FakeState&, FakeNode::Faults& faults) { faults.lose_events = count; });
   }
   Notice next(Subscription& subscription) {
     Result<std::optional<Notice>> notice =
@@ -147,6 +163,94 @@ TEST_F(ClientSubscription, AnAfterThatTheNodeNeverCameToGivesASnapshot) {
   EXPECT_EQ(numbers(subscription, 1), (std::vector<std::uint64_t>{0}));
 }
 
+TEST_F(ClientSubscription, OfOneKindALossIsToldFromWhatIsNotWanted) {
+  Subscription events =
+      open_with({.after = EventPosition{}, .filter = {.kinds = {"container"}, .object = ""}});
+  tell_of({{"job", "j1"}, {"container", "a"}, {"job", "j1"}});
+  EXPECT_EQ(numbers(events, 1), (std::vector<std::uint64_t>{2}));
+  const std::uint64_t replays = events.replays();
+  const std::size_t asked = node_.count("query.events");
+  tell_of({{"job", "j2"}, {"node", "fake"}, {"container", "b"}, {"job", "j2"}, {"container", "a"}});
+  EXPECT_EQ(numbers(events, 2), (std::vector<std::uint64_t>{6, 8}));
+  EXPECT_EQ(node_.count("query.events"), asked) << "it took what is not wanted for a loss";
+  lose(2);
+  tell_of({{"container", "a"}, {"job", "j3"}, {"container", "b"}});
+  EXPECT_EQ(numbers(events, 2), (std::vector<std::uint64_t>{9, 11}));
+  EXPECT_EQ(events.replays(), replays + 1);
+  lose(1);
+  tell_of({{"container", "c"}});  // and none behind it: the beacon counts it
+  EXPECT_EQ(numbers(events, 1), (std::vector<std::uint64_t>{12}));
+}
+
+TEST_F(ClientSubscription, WhatTheFilterLeavesOutIsNotSent) {
+  Subscription events =
+      open_with({.after = EventPosition{}, .filter = {.kinds = {"container"}, .object = ""}});
+  tell_of({{"container", "a"}});
+  EXPECT_EQ(numbers(events, 1), (std::vector<std::uint64_t>{1}));
+  // Whoever got this one would take it for the first of a new journal.
+  node_.call([](FakeState& state, FakeNode::Faults&) {
+    state.epoch = "another";
+    state.tell("node", "fake", "ticked", "", {});
+    state.epoch = "epoch-1";
+  });
+  tell_of({{"container", "a"}});
+  EXPECT_EQ(numbers(events, 1), (std::vector<std::uint64_t>{3}));
+}
+
+TEST_F(ClientSubscription, OfOneObjectALossIsToldByItsOwnNumber) {
+  tell_of({{"container", "a"}, {"container", "b"}});
+  Subscription events = open_with(
+      {.after = EventPosition{"epoch-1", 2}, .filter = {.kinds = {"container"}, .object = "a"}});
+  tell_of({{"container", "b"}, {"container", "a"}, {"container", "ab"}, {"container", "a"}});
+  EXPECT_EQ(numbers(events, 2), (std::vector<std::uint64_t>{4, 6}));
+  lose(1);
+  tell_of({{"container", "a"}, {"container", "b"}, {"container", "a"}});
+  EXPECT_EQ(numbers(events, 2), (std::vector<std::uint64_t>{7, 9}));
+  lose(1);
+  tell_of({{"container", "a"}});
+  EXPECT_EQ(numbers(events, 1), (std::vector<std::uint64_t>{10}));
+}
+
+TEST_F(ClientSubscription, OfSeveralKindsAndNamesNothingIsLostOrOutOfOrder) {
+  Subscription events = open_with(
+      {.after = EventPosition{}, .filter = {.kinds = {"container", "volume"}, .object = "web-*"}});
+  tell_of({{"container", "web-1"}, {"job", "web-2"}, {"volume", "web-1"}});
+  EXPECT_EQ(numbers(events, 2), (std::vector<std::uint64_t>{1, 3}));
+  lose(2);
+  tell_of({{"volume", "web-2"}, {"container", "db"}, {"container", "web-2"}});
+  EXPECT_EQ(numbers(events, 2), (std::vector<std::uint64_t>{4, 6}));
+}
+
+TEST_F(ClientSubscription, APositionIsBehindWhatTheFilterHasLeftOut) {
+  Subscription events =
+      open_with({.after = EventPosition{}, .filter = {.kinds = {"volume"}, .object = ""}});
+  tell_of({{"job", "j1"}, {"job", "j1"}, {"job", "j1"}});
+  const auto limit = client_->in(milliseconds(20'000));
+  while (events.position().seq < 3 && std::chrono::steady_clock::now() < limit) {
+    ASSERT_TRUE(events.next(client_->in(milliseconds(20)), stop_));
+  }
+  EXPECT_EQ(events.position(), (EventPosition{"epoch-1", 3}));
+}
+
+TEST_F(ClientSubscription, ASnapshotHasWhatWasAskedFor) {
+  node_.call([](FakeState& state, FakeNode::Faults&) {
+    state.things["images"]["oci:/a:1"] = json::Object{{"name", "oci:/a:1"}};
+    state.things["volumes"]["data"] = json::Object{{"name", "data"}};
+  });
+  tell(2);
+  Subscription events = open_with({.snapshot = {"containers", "images", "volumes", "networks"}});
+  const Notice first = next(events);
+  const Snapshot* snapshot = std::get_if<Snapshot>(&first);
+  ASSERT_NE(snapshot, nullptr);
+  EXPECT_EQ(snapshot->seq, 2U);
+  EXPECT_EQ(snapshot->things.size(), 4U);
+  EXPECT_EQ(snapshot->things.find("images")->array()->size(), 1U);
+  EXPECT_EQ(snapshot->things.find("volumes")->array()->at(0).at("name").string_or(""), "data");
+  EXPECT_TRUE(snapshot->things.find("networks")->array()->empty());
+  tell(1);
+  EXPECT_EQ(numbers(events, 1), (std::vector<std::uint64_t>{3}));
+}
+
 TEST_F(ClientSubscription, GivesNothingWhenNothingHappens) {
   Subscription subscription = open(0);
   const auto notice = subscription.next(client_->in(milliseconds(100)), stop_);
@@ -169,7 +273,8 @@ TEST_F(ClientSubscription, SaysSoWhenTheNodeIsSilent) {
                                               .connect_timeout = milliseconds(20'000),
                                               .silence_limit = milliseconds(100)});
   ASSERT_TRUE(client);
-  Result<Subscription> subscription = Subscription::open(*client, EventPosition{}, stop_);
+  Result<Subscription> subscription =
+      Subscription::open(*client, {.after = EventPosition{}}, stop_);
   ASSERT_TRUE(subscription);
   node_.call([](FakeState&, FakeNode::Faults& faults) {
     faults.beacons = false;

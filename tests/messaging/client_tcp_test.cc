@@ -44,7 +44,7 @@ class ClientTcp : public testing::Test {
   static Client client_of(const KeyPair& key, const PublicKey& server, std::uint16_t port,
                           const ClientOptions& options) {
     Result<Client> client =
-        Client::open(Endpoint(TcpEndpoint{{"127.0.0.1", port}, server, key}), options);
+        Client::open(NodeEndpoint(TcpEndpoint{{"127.0.0.1", port}, server, key}), options);
     EXPECT_TRUE(client) << client.error().message;
     return std::move(*client);
   }
@@ -158,7 +158,7 @@ TEST_F(ClientTcp, AKeyThatIsAllowedLaterComesInByItself) {
 
 TEST_F(ClientTcp, AHostWithoutAnAddressIsToldAtOnce) {
   const auto client =
-      Client::open(Endpoint(TcpEndpoint{{"nowhere.invalid", 7117}, server_.public_key, mine_}));
+      Client::open(NodeEndpoint(TcpEndpoint{{"nowhere.invalid", 7117}, server_.public_key, mine_}));
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().code, Code::unavailable);
   EXPECT_NE(client.error().message.find("nowhere.invalid"), std::string::npos);

@@ -318,21 +318,27 @@ Result<std::vector<Event>> Journal::events(std::uint64_t after, std::int64_t mos
   query.with(static_cast<std::int64_t>(after)).with(most);
   std::vector<Event> events;
   while (TRY(query.step())) {
-    const json::Value data = TRY(json::parse(query.text(8)));
-    events.push_back(Event{
-        .epoch = epoch_,
-        .seq = static_cast<std::uint64_t>(query.number(0)),
-        .kseq = static_cast<std::uint64_t>(query.number(1)),
-        .oseq = static_cast<std::uint64_t>(query.number(2)),
-        .at_unix_ms = query.number(3),
-        .kind = query.text(4),
-        .object = query.text(5),
-        .what = query.text(6),
-        .job = query.text(7),
-        .data = data.object() == nullptr ? json::Object() : *data.object(),
-    });
+    Event event = TRY(event_of(query));
+    events.push_back(std::move(event));
   }
   return events;
+}
+
+/// Of a row of seq, kseq, oseq, at, kind, object, what, job, data.
+Result<Event> Journal::event_of(Statement& row) const {
+  const json::Value data = TRY(json::parse(row.text(8)));
+  return Event{
+      .epoch = epoch_,
+      .seq = static_cast<std::uint64_t>(row.number(0)),
+      .kseq = static_cast<std::uint64_t>(row.number(1)),
+      .oseq = static_cast<std::uint64_t>(row.number(2)),
+      .at_unix_ms = row.number(3),
+      .kind = row.text(4),
+      .object = row.text(5),
+      .what = row.text(6),
+      .job = row.text(7),
+      .data = data.object() == nullptr ? json::Object() : *data.object(),
+  };
 }
 
 Result<> Journal::commit() {

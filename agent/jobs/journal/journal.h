@@ -14,6 +14,7 @@
 
 #include "agent/core/container_status.h"
 #include "agent/core/event.h"
+#include "agent/core/event_filter.h"
 #include "agent/core/job.h"
 #include "agent/jobs/journal/database.h"
 #include "agent/system/clock.h"
@@ -36,6 +37,12 @@ struct JobRow {
   std::string error = "null";   ///< JSON: why it is being undone; null while it is not
   std::string made_by{};        ///< "" for a client's; own_job.h names the others
   std::string sender{};         ///< the client's key (AllowedKey::name) or "local"; "" for ours
+};
+
+/// Some events, oldest first, and up to which number there is no other that was asked for.
+struct FoundEvents {
+  std::vector<Event> events;
+  std::uint64_t through = 0;
 };
 
 enum class StepState { intent, done, undone };
@@ -222,6 +229,11 @@ class Journal {
   Result<Event> add_event(Event event);
   /// Events with seq above `after`, oldest first.
   Result<std::vector<Event>> events(std::uint64_t after, std::int64_t most);
+  /// Those of them that the filter takes. It looks at so many that the loop bears it.
+  Result<FoundEvents> find_events(std::uint64_t after, std::int64_t most,
+                                  const EventFilter& filter);
+  /// How many events of each kind there have been, by kind.
+  Result<json::Object> kind_counts();
 
   /// seq of the oldest event there is, or of the next one.
   Result<std::uint64_t> oldest_event();
@@ -258,6 +270,7 @@ class Journal {
   Journal(std::unique_ptr<Database> database, system::Clock& clock)
       : database_(std::move(database)), clock_(clock) {}
   Result<> prepare_file();
+  Result<Event> event_of(Statement& row) const;
   Result<std::uint64_t> next_count(const std::string& counter, std::uint64_t seq);
 
   std::unique_ptr<Database> database_;

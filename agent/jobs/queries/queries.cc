@@ -158,24 +158,32 @@ Result<json::Value> Queries::events(const json::Value& question) {
   const std::int64_t after = fields.integer("after", 0, 0, INT64_MAX);
   const std::string epoch = fields.string("epoch");
   const std::int64_t most = fields.integer("most", kMostEvents, 1, kMostEvents);
+  const EventFilter filter{fields.strings("kinds"), fields.string("object")};
   fields.finish();
   TRY(faults.result("the query is not understood"));
-  std::vector<Event> events;
+  FoundEvents found;
   // Behind a number of another epoch there is nothing: whatever has that number now is another
   // journal's. Which epoch it is the answer says.
   if (epoch.empty() || epoch == journal_.epoch()) {
-    events = TRY(journal_.events(static_cast<std::uint64_t>(after), most));
+    found = TRY(journal_.find_events(static_cast<std::uint64_t>(after), most, filter));
   }
   Page page;
-  for (const Event& event : events) {
+  std::uint64_t through = found.through;
+  std::uint64_t last = static_cast<std::uint64_t>(after);
+  for (const Event& event : found.events) {
     if (!page.add(to_cloud_event(event, node_.name))) {
+      through = last;
       break;
     }
+    last = event.seq;
   }
   const std::uint64_t oldest = TRY(journal_.oldest_event());
+  json::Object kinds = TRY(journal_.kind_counts());
   return json::Value(json::Object{{"epoch", journal_.epoch()},
                                   {"head", journal_.head()},
                                   {"oldest", oldest},
+                                  {"through", through},
+                                  {"kinds", std::move(kinds)},
                                   {"events", page.take()}});
 }
 

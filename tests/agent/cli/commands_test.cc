@@ -218,6 +218,18 @@ TEST_F(Commands, EventsAreGoneOnWithFromWhereTheyEnded) {
   EXPECT_NE(lost.err.find("the node has a new journal"), std::string::npos) << lost.err;
 }
 
+TEST_F(Commands, EventsAreListedByKindAndName) {
+  have_container("web-1", "exit 7");
+  have_container("db-1", "exit 7");
+  const system::Output web = drover({"events", "--kind", "container", "--name", "web-*"});
+  EXPECT_NE(web.out.find("container web-1 stopped"), std::string::npos) << web.out;
+  EXPECT_EQ(web.out.find("db-1"), std::string::npos) << web.out;
+  EXPECT_EQ(web.out.find(" job "), std::string::npos) << web.out;
+  std::size_t count = 0;
+  node_.call([&](State& state, Faults&) { count = state.events.size(); });
+  EXPECT_NE(web.err.find("epoch-1:" + std::to_string(count)), std::string::npos) << web.err;
+}
+
 TEST_F(Commands, JobsListsAndShowsOne) {
   ASSERT_EQ(drover({"run", "-q", "--id", "job-1", "--name", "web-1", "--", "x"}).ending.code, 0);
   ASSERT_EQ(drover({"run", "-q", "--id", "job-2", "--name", "web-1", "--", "x"}).ending.code, 1);

@@ -97,10 +97,10 @@ TEST_F(RunCommand, TheSameIdIsTheSameJob) {
 }
 
 TEST_F(RunCommand, ALostFirstMessageIsSentAgain) {
-  // The container query of the subscription comes first; then the job is dropped.
+  // The query of the subscription comes first; then the job is dropped.
   node_.call([](State&, Faults& faults) { faults.drop = 2; });
   EXPECT_EQ(drover({"run", "-q", "--wait", "--", "sh", "-c", "exit 4"}).ending.code, 4);
-  EXPECT_GE(node_.count("job.submit") + node_.count("query.containers"), 4U);
+  EXPECT_GE(node_.count("job.submit") + node_.count("query.node"), 4U);
 }
 
 TEST_F(RunCommand, EventsThatWereLostAreReplayed) {
@@ -164,7 +164,7 @@ TEST_F(RunCommand, AMalformedAnswerIsDroversFailure) {
   node_.call([](State&, Faults& faults) { faults.garble = 1; });
   const system::Output output = drover({"run", "--wait", "--", "sh"});
   EXPECT_EQ(output.ending.code, 125);
-  EXPECT_NE(output.err.find("query.containers"), std::string::npos) << output.err;
+  EXPECT_NE(output.err.find("query.node"), std::string::npos) << output.err;
 }
 
 }  // namespace

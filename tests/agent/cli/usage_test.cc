@@ -116,6 +116,7 @@ const std::vector<Wrong>& wrong_lines() {
       {{"logs", "--tail", "-1", "web-1"}, "--tail"},
       {{"logs", "-f", "--until", "1h", "web-1"}, "--follow"},
       {{"events", "--after", "soon"}, "--after"},
+      {{"events", "--kind", "contaner"}, "--kind"},
       {{"jobs", "-n", "0"}, "--most"},
       {{"jobs", "no id"}, "no id"},
       {{"cancel"}, "ID is required"},

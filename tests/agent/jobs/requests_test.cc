@@ -93,16 +93,6 @@ TEST_F(RequestsTest, EventsAreReplayedFromAnyNumber) {
   }
 }
 
-TEST_F(RequestsTest, BehindANumberOfAnotherEpochThereAreNoEvents) {
-  run(run_job("j1", "web-1"));
-  const json::Value page = answer("query.events", R"({"after":1,"epoch":"the one before"})");
-  EXPECT_EQ(page.at("epoch").string_or(""), journal_->epoch());
-  EXPECT_EQ(page.at("events").array()->size(), 0U);
-  const json::Value same =
-      answer("query.events", json::write(json::Object{{"after", 1}, {"epoch", journal_->epoch()}}));
-  EXPECT_EQ(same.at("events").array()->size(), published_.size() - 1);
-}
-
 TEST_F(RequestsTest, MoreContainersThanFitAFrameComeInPages) {
   // By the journal itself: what is asked for does not depend on how they were made.
   run(run_job("j1", "c-0000"));
