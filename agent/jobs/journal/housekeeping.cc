@@ -16,6 +16,7 @@ constexpr std::chrono::milliseconds kPause{20};
 // What one slice does at most: a few milliseconds' worth. A job has some ten steps.
 constexpr std::int64_t kMostJobsAtOnce = 50;
 constexpr std::int64_t kEvents = 500;
+constexpr std::int64_t kMeasured = 2000;
 constexpr std::int64_t kCounters = 500;
 constexpr std::int64_t kPages = 100;
 constexpr int kFolders = 100;
@@ -65,9 +66,12 @@ Result<bool> Housekeeping::slice() {
       return forget_kept_logs(now);
     case Stage::stray_logs:
       return sweep_stray_logs();
+    case Stage::event_sizes:
+      return TRY(journal.measure_events(kMeasured)) == kMeasured;
     case Stage::events: {
       const std::int64_t before = now - keep.keep_events_s * kMs;
-      return TRY(journal.forget_events(before, keep.keep_events, kEvents)) == kEvents;
+      const std::int64_t bytes = keep.keep_events_mib << 20;
+      return TRY(journal.forget_events(before, keep.keep_events, bytes, kEvents)) == kEvents;
     }
     case Stage::counters:
       return TRY(journal.forget_counters(kCounters)) == kCounters;

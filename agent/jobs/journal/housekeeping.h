@@ -29,7 +29,17 @@ class Housekeeping {
   void start();
 
  private:
-  enum class Stage { jobs, job_logs, kept_logs, stray_logs, events, counters, pages, rest };
+  enum class Stage {
+    jobs,
+    job_logs,
+    kept_logs,
+    stray_logs,
+    event_sizes,
+    events,
+    counters,
+    pages,
+    rest
+  };
 
   void turn();
   /// One slice of the stage; false when it has nothing more to do.

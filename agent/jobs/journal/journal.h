@@ -237,9 +237,14 @@ class Journal {
 
   /// seq of the oldest event there is, or of the next one.
   Result<std::uint64_t> oldest_event();
-  /// Of the `most` oldest events strikes off those of before `before` (unix ms), and those beyond
-  /// the newest `keep`. Returns how many it was.
-  Result<std::int64_t> forget_events(std::int64_t before, std::int64_t keep, std::int64_t most);
+  /// Takes into account how large at most `most` events are that were not yet, the oldest first.
+  /// Returns how many it was. Whoever writes events need not count their bytes then.
+  Result<std::int64_t> measure_events(std::int64_t most);
+  /// Of the `most` oldest events strikes off those of before `before` (unix ms), those beyond
+  /// the newest `keep`, and those beyond the newest that take `bytes` together, as far as they were
+  /// measured. Returns how many it was.
+  Result<std::int64_t> forget_events(std::int64_t before, std::int64_t keep, std::int64_t bytes,
+                                     std::int64_t most);
   /// Strikes off at most `most` counters of objects all of whose events are forgotten, but for
   /// those of what there still is: such a one may be quiet for long, and has no gap after it.
   /// Whatever is counted anew goes on above all that was forgotten, so that
@@ -277,7 +282,9 @@ class Journal {
   system::Clock& clock_;
   std::string epoch_;
   std::uint64_t head_ = 0;
-  std::uint64_t committed_ = 0;  // head_ at the last commit
+  std::uint64_t committed_ = 0;   // head_ at the last commit
+  std::int64_t event_bytes_ = 0;  // of the events up to number measured_
+  std::uint64_t measured_ = 0;
   bool unsynced_ = false;
   std::set<std::string> touched_;
 };

@@ -9,6 +9,10 @@ namespace {
 /// Unused pages that stay in the file for what is written next: a MiB.
 constexpr std::int64_t kSpare = 256;
 
+/// About what the row takes in the file, with its numbers and its place in the tree.
+constexpr const char* kEventBytes =
+    "100 + length(CAST(data AS BLOB)) + length(object) + length(kind) + length(what) + length(job)";
+
 Result<std::int64_t> ask(Database& database, const char* sql) {
   Statement query = TRY(database.prepare(sql));
   return TRY(query.step()) ? query.number(0) : 0;
@@ -53,17 +57,35 @@ Result<std::uint64_t> Journal::oldest_event() {
   return TRY(query.step()) ? static_cast<std::uint64_t>(query.number(0)) : head_ + 1;
 }
 
+Result<std::int64_t> Journal::measure_events(std::int64_t most) {
+  Statement query = TRY(database_->prepare(
+      fmt::format("SELECT seq, {} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", kEventBytes)
+          .c_str()));
+  query.with(static_cast<std::int64_t>(measured_)).with(most);
+  std::int64_t count = 0;
+  for (; TRY(query.step()); ++count) {
+    measured_ = static_cast<std::uint64_t>(query.number(0));
+    event_bytes_ += query.number(1);
+  }
+  return count;
+}
+
 Result<std::int64_t> Journal::forget_events(std::int64_t before, std::int64_t keep,
-                                            std::int64_t most) {
+                                            std::int64_t bytes, std::int64_t most) {
   const std::int64_t beyond = static_cast<std::int64_t>(head_) - keep;
   std::int64_t last = 0;
   std::int64_t count = 0;
   {
-    Statement query = TRY(database_->prepare("SELECT seq, at FROM events ORDER BY seq LIMIT ?"));
+    Statement query = TRY(database_->prepare(
+        fmt::format("SELECT seq, at, {} FROM events ORDER BY seq LIMIT ?", kEventBytes).c_str()));
     query.with(most);
     // In order of seq and up to the first that stays: what is kept has no gap.
-    while (TRY(query.step()) && (query.number(1) < before || query.number(0) <= beyond)) {
+    while (TRY(query.step()) &&
+           (query.number(1) < before || query.number(0) <= beyond || event_bytes_ > bytes)) {
       last = query.number(0);
+      if (static_cast<std::uint64_t>(last) <= measured_) {
+        event_bytes_ -= query.number(2);
+      }
       ++count;
     }
   }

@@ -138,6 +138,34 @@ TEST_F(Retention, EventsGoByAgeAndByNumberAndLeaveNoGap) {
   EXPECT_EQ(journal_->events(0, 5000).value().size(), 1000U);
 }
 
+TEST_F(Retention, EventsGoByTheirSizeToo) {
+  config_.journal.keep_events_mib = 1;
+  const auto told = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_TRUE(journal_->add_event(Event{.kind = "container",
+                                            .object = "web-1",
+                                            .what = "told",
+                                            .data = {{"text", std::string(4000, 'x')}}}));
+    }
+    ASSERT_TRUE(journal_->commit());
+  };
+  told(200);
+  keep_house();
+  EXPECT_EQ(journal_->oldest_event().value(), 1U) << "800 KiB are not too much";
+  told(200);
+  keep_house();
+  const std::uint64_t oldest = journal_->oldest_event().value();
+  EXPECT_GT(oldest, 140U);
+  EXPECT_LT(oldest, 160U);
+  EXPECT_EQ(journal_->find_events(0, 500, {}).value().events.size(), 401 - oldest);
+  // The next agent measures anew what it finds.
+  open();
+  told(100);
+  keep_house();
+  EXPECT_GT(journal_->oldest_event().value(), 240U);
+  EXPECT_LT(journal_->oldest_event().value(), 260U);
+}
+
 TEST_F(Retention, WithoutEventsTheOldestIsTheNextOne) {
   EXPECT_EQ(journal_->oldest_event().value(), 1U);
   tell("job", "j1");
