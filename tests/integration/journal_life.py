@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A whole node that loses its journal or its disk, with real containers.
+"""A whole node that loses its journal, its disk or its processes, with real containers.
 
 journal_life.py BUILD_DIRECTORY, in a mount and a network namespace of its own (journal_life_test).
 """
@@ -24,6 +24,44 @@ BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 def resident(pid):
     """MiB."""
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)
+
+
+class Reader:
+    """`drover events -f`, killed again and again, which goes on from its last line."""
+
+    def __init__(self, node, *words):
+        self.node = node
+        self.words = words
+        self.path = node.work / "-".join(("seen", *words))
+        self.path.touch()
+        self.process = None
+
+    def events(self):
+        text = self.path.read_text()
+        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+
+    def start(self):
+        seen = self.events()
+        after = f"{seen[-1]['droverepoch']}:{seen[-1]['seq']}" if seen else "0"
+        with open(self.path, "a") as output:
+            self.process = subprocess.Popen(
+                [self.node.build / "agent/cli/drover", "--bus", self.node.bus, "events", "-f", "--json", "--after",
+                 after, *self.words], stdout=output)
+
+    def come_to(self, wanted):
+        """Until its last event is one that `wanted` takes."""
+        deadline = time.monotonic() + 30
+        while not (seen := self.events()) or not wanted(seen[-1]):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.words}: the last event is {seen[-1:]}")
+            time.sleep(0.05)
+        return seen
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        text = self.path.read_text()
+        self.path.write_text(text[:text.rfind("\n") + 1])  # half a line was not read
 
 
 class JournalLife(unittest.TestCase):
@@ -212,11 +250,52 @@ class JournalLife(unittest.TestCase):
         self.node.drover("rm", "--force", "runs")
         self.node.end()
 
+    def front(self):
+        children = subprocess.run(["pgrep", "-P", str(self.node.agent.pid), "-x", "drover-front"],
+                                  stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+        return int(children[0]) if children else None
+
+    def test_no_kill_of_agent_front_or_subscriber_loses_a_job_or_an_event(self):
+        self.node.start()
+        reader, volumes = Reader(self.node), Reader(self.node, "--kind", "volume")
+        for each in (reader, volumes):
+            each.start()
+            self.addCleanup(each.kill)
+        client = Client(self.node)
+        self.addCleanup(client.close)
+        ids = [f"v{number}" for number in range(24)]
+        for number, job in enumerate(ids):
+            if number % 6 == 1:  # with the one before under way
+                self.node.end(signal.SIGKILL)
+                self.node.start()
+            elif number % 6 == 3 and self.front():
+                os.kill(self.front(), signal.SIGKILL)
+            elif number % 6 == 5:
+                reader.kill()
+                reader.start()
+            deadline = time.monotonic() + 30
+            answer = None
+            while answer is None or answer[0] != "job.accepted":
+                self.assertLess(time.monotonic(), deadline, answer)
+                answer = client.submit({"id": job, "verb": "volume.create", "target": f"data-{number}"}, timeout=0.5)
+        for job in ids:
+            self.assertEqual(client.await_end(job)["state"], "succeeded")
+        head = client.query("node")["seq"]
+        seen = reader.come_to(lambda event: event["seq"] >= head)
+        self.assertEqual([event["seq"] for event in seen], list(range(1, head + 1)))
+        for kind, names in (("job.accepted", ids), ("job.succeeded", ids),
+                            ("volume.created", [f"data-{number}" for number in range(24)])):
+            told = [event["subject"] for event in seen if event["type"] == f"drover.{kind}"]
+            self.assertEqual(sorted(told), sorted(names), kind)
+        # Who hears of volumes only, over the same kills, hears of each of them, in the same order.
+        wanted = [event for event in seen if event["type"].startswith("drover.volume.")]
+        self.assertEqual(volumes.come_to(lambda event: event["seq"] >= wanted[-1]["seq"]), wanted)
+        some = self.node.drover("events", "--json", "--kind", "volume", "--name", "data-1*").stdout.splitlines()
+        self.assertEqual(len(some), 11)
+
     def test_a_front_whose_agent_stands_still_stays_small(self):
         self.node.start()
-        children = subprocess.run(["pgrep", "-P", str(self.node.agent.pid), "-x", "drover-front"],
-                                  stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-        front = int(children[0])
+        front = self.front()
         before = resident(front)
         context = zmq.Context()
         socket = context.socket(zmq.DEALER)
