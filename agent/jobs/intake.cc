@@ -4,6 +4,7 @@
 #include "agent/jobs/admit_image.h"
 #include "agent/jobs/admit_network.h"
 #include "agent/jobs/drain.h"
+#include "agent/jobs/key_reach.h"
 #include "agent/jobs/own_job.h"
 #include "agent/jobs/queries/views.h"
 #include "agent/jobs/reconcile/leaks.h"
@@ -25,20 +26,35 @@ constexpr json::ParseOptions kBodyOptions{false, 32, messaging::kMostBody};
 
 }  // namespace
 
-void Intake::submit(std::string_view body, const Answer& answer, std::string_view sender) {
+void Intake::submit(std::string_view body, const Answer& answer, const AllowedKey* sender) {
+  const auto busy = [&answer](std::int64_t retry_after_ms) {
+    answer("busy", json::write(json::Object{{"retry_after_ms", retry_after_ms}}));
+    return Result<>();
+  };
   const auto submit = [&]() -> Result<> {
     const json::Value value = TRY(json::parse(body, kBodyOptions).context("read the job"));
     const JobRequest request = TRY(read_job(value));
+    if (sender != nullptr) {
+      TRY(check_reach(*sender, books_.journal(), request));
+    }
     if (const auto known = TRY(books_.journal().job(request.id.str()))) {
       return answer_known(*known, request, answer);
     }
     if (is_full_for(request, body.size())) {
-      answer("busy", json::write(json::Object{{"retry_after_ms", kRetryAfterMs}}));
-      return {};
+      return busy(kRetryAfterMs);
+    }
+    if (sender != nullptr) {
+      if (TRY(has_all_its_jobs(*sender, request))) {
+        return busy(kRetryAfterMs);
+      }
+      if (const auto wait = rates_.take(*sender)) {
+        return busy(wait->count());
+      }
     }
     TRY(admit(request));
     TRY(disk_.admit(request));
-    return accept(request, answer, sender);
+    return accept(request, answer,
+                  sender == nullptr ? kLocalSender : std::string_view(sender->name.str()));
   };
   if (const Result<> submitted = submit(); !submitted) {
     answer("error", messaging::write_error(submitted.error()));
@@ -53,6 +69,15 @@ bool Intake::is_full_for(const JobRequest& request, std::size_t bytes) const {
   // One job of any size is taken when there is no other.
   const bool fits = supervisor_.bytes() == 0 || supervisor_.bytes() + bytes <= queue_.bytes;
   return supervisor_.waiting() >= queue_.jobs || !fits;
+}
+
+Result<bool> Intake::has_all_its_jobs(const AllowedKey& sender, const JobRequest& request) {
+  // What is done at once is none that waits.
+  if (sender.limits.queued == 0 || is_done_at_once(request.verb)) {
+    return false;
+  }
+  const std::int64_t there = TRY(books_.journal().count_unfinished(sender.name.str()));
+  return there >= sender.limits.queued;
 }
 
 void Intake::answer_after_commit(const Answer& answer, json::Object view) {

@@ -8,6 +8,7 @@
 #include "agent/core/allow_list.h"
 #include "agent/jobs/journal/books.h"
 #include "agent/jobs/journal/disk_watch.h"
+#include "agent/jobs/key_rates.h"
 #include "agent/jobs/node.h"
 #include "agent/jobs/supervisor.h"
 #include "agent/system/clock.h"
@@ -35,11 +36,13 @@ class Intake {
         node_(node),
         clock_(clock),
         disk_(disk),
-        queue_(queue) {}
+        queue_(queue),
+        rates_(clock) {}
 
   /// `body`: a job's JSON as the client sent it. A fault costs nothing but the answer that tells
-  /// it. `sender`: the name of the client's key.
-  void submit(std::string_view body, const Answer& answer, std::string_view sender = kLocalSender);
+  /// it. `sender`: the key it came with, whose role was looked at; nullptr for one of this node's
+  /// own clients. What is more than its limits allow is answered "busy".
+  void submit(std::string_view body, const Answer& answer, const AllowedKey* sender = nullptr);
 
   /// Takes in a job of the agent's own, in this turn's commit: no queue is too long for it. `by`
   /// says in its event who wants it, as "restart policy".
@@ -60,6 +63,8 @@ class Intake {
   Result<> do_at_once(const JobRequest& request);
   Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);
   void answer_after_commit(const Answer& answer, json::Object view);
+  /// Whether as many jobs of the key have not ended as it may have (KeyLimits::queued).
+  Result<bool> has_all_its_jobs(const AllowedKey& sender, const JobRequest& request);
   bool is_full_for(const JobRequest& request, std::size_t bytes) const;
   Result<> admit(const JobRequest& request) const;
   /// `refused` when the id is so old that what was done under it may be forgotten.
@@ -76,6 +81,7 @@ class Intake {
   system::Clock& clock_;
   DiskWatch& disk_;
   Queue queue_;
+  KeyRates rates_;
   std::function<void()> collect_ = [] {};
 };
 

@@ -204,6 +204,14 @@ Result<bool> Journal::has_unfinished(const std::string& container) {
   return query.step();
 }
 
+Result<std::int64_t> Journal::count_unfinished(const std::string& sender) {
+  Statement query =
+      TRY(database_->prepare("SELECT count(*) FROM jobs WHERE sender = ? AND ended_at = 0"));
+  query.with(sender);
+  TRY(query.step());
+  return query.number(0);
+}
+
 Result<std::optional<JobRow>> Journal::last_deletion(const std::string& container,
                                                      const std::string& after) {
   // The verb is the condition of the index.

@@ -173,6 +173,8 @@ class Journal {
   Result<std::vector<JobRow>> unfinished();
   /// Whether one of those is about the container.
   Result<bool> has_unfinished(const std::string& container);
+  /// How many of those `sender` (JobRow::sender) has sent.
+  Result<std::int64_t> count_unfinished(const std::string& sender);
   /// The newest container.delete of `container` that came after job `after`, was begun and not
   /// cancelled.
   Result<std::optional<JobRow>> last_deletion(const std::string& container,

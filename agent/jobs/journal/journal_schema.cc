@@ -96,6 +96,7 @@ ALTER TABLE networks ADD COLUMN addresses_elsewhere INTEGER NOT NULL DEFAULT 0;
 constexpr const char* kVersion7 = R"(
 ALTER TABLE jobs ADD COLUMN sender TEXT NOT NULL DEFAULT '';
 UPDATE jobs SET sender = 'local' WHERE made_by = '';
+CREATE INDEX jobs_sender ON jobs(sender) WHERE ended_at = 0;
 )";
 
 constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4,

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/jobs/key_reach.h"
 #include "messaging/message.h"
 
 namespace drover::jobs {
@@ -41,18 +42,19 @@ void Requests::handle(const messaging::Record& record) {
       return fail(Code::refused, "a request without a role");
     }
     TRY(messaging::check_kind(*role, kind));
+    const AllowedKey* sender = nullptr;
     if (const json::Value* key = record.header.find("key")) {
-      TRY(check_key(key->string_or(""), kind, record.body));
+      sender = TRY(check_key(key->string_or(""), kind, record.body));
     }
-    return handle_kind(asker, kind, record);
+    return handle_kind(asker, kind, record, sender);
   };
   if (const Result<> handled = handle(); !handled) {
     answer(asker, "error", messaging::write_error(handled.error()));
   }
 }
 
-Result<> Requests::check_key(std::string_view name, std::string_view kind,
-                             const std::string& body) const {
+Result<const AllowedKey*> Requests::check_key(std::string_view name, std::string_view kind,
+                                              const std::string& body) const {
   const AllowedKey* key = find_key_ ? find_key_(name) : nullptr;
   if (key == nullptr) {
     return fail(Code::refused, "key \"{}\" is not allowed on this node", name);
@@ -61,8 +63,13 @@ Result<> Requests::check_key(std::string_view name, std::string_view kind,
     return fail(Code::refused, "kind \"{}\": key {} has not the role {}", kind, name,
                 to_string(needed));
   }
+  // What is open already is its own; what it reads and writes, and a terminal's size, are not.
+  if (kind == "stream.open" || kind == "input.open" || kind == "terminal.resize") {
+    const Result<json::Value> question = json::parse(body, kQuestion);
+    TRY(question ? check_reach(*key, books_.journal(), *question) : Result<>());
+  }
   if (kind != "job.submit" || key->may(KeyRole::admin)) {
-    return {};
+    return key;
   }
   // What is no job is told so where jobs are read.
   const Result<json::Value> job = json::parse(body, kQuestionWithSpec);
@@ -71,20 +78,19 @@ Result<> Requests::check_key(std::string_view name, std::string_view kind,
     return fail(Code::refused, "{}: key {} has not the role {}", to_string(*verb), name,
                 to_string(key_role_of(*verb)));
   }
-  return {};
+  return key;
 }
 
 Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
-                               const messaging::Record& record) {
+                               const messaging::Record& record, const AllowedKey* sender) {
   const std::string& body = record.body;
   if (kind == "job.submit") {
-    const json::Value* key = record.header.find("key");
     intake_.submit(
         body,
         [this, asker](std::string_view answered, std::string text) {
           answer(asker, answered, std::move(text));
         },
-        key == nullptr ? kLocalSender : key->string_or(kLocalSender));
+        sender);
     return {};
   }
   if (kind.starts_with("stream.")) {

@@ -46,9 +46,12 @@ class Requests {
     std::uint64_t peer;
     std::uint64_t request;
   };
-  /// Whether the key that a request came with may still ask for it; the front is not believed.
-  Result<> check_key(std::string_view name, std::string_view kind, const std::string& body) const;
-  Result<> handle_kind(const Asker& asker, std::string_view kind, const messaging::Record& record);
+  /// The key that a request came with, if it may still ask for it; the front is not believed.
+  Result<const AllowedKey*> check_key(std::string_view name, std::string_view kind,
+                                      const std::string& body) const;
+  /// `sender`: nullptr for one of this node's own clients.
+  Result<> handle_kind(const Asker& asker, std::string_view kind, const messaging::Record& record,
+                       const AllowedKey* sender);
   Result<> answer_later(const Asker& asker, Answerers::Find find);
   Result<> handle_stream(const Asker& asker, std::string_view kind, const std::string& body);
   Result<> handle_input(const Asker& asker, std::string_view kind, const messaging::Record& record);

@@ -33,9 +33,15 @@ TEST_F(IntakeTest, TheSameJobWithItsMembersInAnotherOrderIsTheSame) {
 
 TEST_F(IntakeTest, WhoSentAJobIsInTheJournalInItsViewAndInItsEvent) {
   json::Value view;
+  const AllowedKey ci =
+      AllowList::parse(
+          R"({"keys":[{"name":"ci","key":"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID","roles":["submit"]}]})")
+          .value()
+          .keys()
+          .at(0);
   intake_->submit(
       json::write(run_job("j1", "web-1")),
-      [&](std::string_view, const std::string& text) { view = json::parse(text).value(); }, "ci");
+      [&](std::string_view, const std::string& text) { view = json::parse(text).value(); }, &ci);
   await("j1");
   EXPECT_EQ(view.at("sender").string_or(""), "ci");
   EXPECT_EQ(journal_->job("j1").value()->sender, "ci");
