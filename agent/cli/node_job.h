@@ -8,7 +8,7 @@
 namespace drover::cli {
 
 struct NodeJob {
-  json::Value before;          ///< the node as it was (docs/protocol.md, query.node)
+  json::Value before;          ///< the node as it was (docs/queries.md, query.node)
   Result<json::Value> result;  ///< what the job gave, or failed with
 };
 

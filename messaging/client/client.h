@@ -77,7 +77,7 @@ class Client {
   Result<json::Value> query(std::string_view kind, const json::Value& body,
                             const system::Stop& stop);
 
-  /// Hands over a job and returns it as the node has it (docs/protocol.md, JOB), with "duplicate".
+  /// Hands over a job and returns it as the node has it (docs/queries.md, JOB), with "duplicate".
   /// When it fails by `timed_out` the node may have it or not: submit it again with the same id.
   Result<json::Value> submit(const JobRequest& job, system::Instant until,
                              const system::Stop& stop);

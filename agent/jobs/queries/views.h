@@ -1,4 +1,4 @@
-// Views: jobs and containers as answers show them (docs/protocol.md).
+// Views: jobs and containers as answers show them (docs/queries.md).
 #pragma once
 
 #include <optional>
