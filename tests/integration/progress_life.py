@@ -38,10 +38,10 @@ class ProgressLife(unittest.TestCase):
         os.kill(task, signal.SIGSTOP)
         (log,) = (self.node.simulator.folder / "tasks").glob(f"UPID:node1:{task:08X}:*.log")
         with open(log, "a") as lines:
-            lines.write(f"{LINE}\n")
+            lines.write(f"INFO: backup mode: suspend\n{LINE}\n")
         self.node.await_event("drover.job.progress", "slow")
         id = next(row["id"] for row in json.loads(drover("jobs", "--json").stdout) if row["verb"] == "container.backup")
-        self.assertEqual(self.job(id)["progress"], {"task": "vzdump", "line": LINE, "percent": 42})
+        self.assertEqual(self.job(id)["progress"], {"task": "vzdump", "line": LINE, "percent": 42, "mode": "suspend"})
         self.assertRegex(drover("jobs", id).stdout, r"percent: +42")
         os.kill(task, signal.SIGCONT)
         _, progress = begun.communicate(timeout=60)
