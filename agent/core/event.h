@@ -25,8 +25,8 @@ struct Event {
 };
 
 /// What events are of, in the order of docs/events.md.
-inline constexpr std::array<std::string_view, 7> kEventKinds = {
-    "job", "node", "image", "volume", "network", "resource", "container"};
+inline constexpr std::array<std::string_view, 8> kEventKinds = {
+    "job", "node", "image", "volume", "network", "resource", "container", "security"};
 
 /// CloudEvents 1.0 in JSON. `type` is "drover.KIND.WHAT", `source` "/drover/NODE", `subject` the
 /// object, `id` "EPOCH-SEQ"; the counters are the extensions droverepoch, seq, kseq and oseq.
