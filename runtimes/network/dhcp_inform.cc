@@ -175,7 +175,9 @@ Result<DnsSpec> ask_for_resolvers(const system::Path& netns, const std::string& 
                                   const system::Stop& stop) {
   const system::UniqueFd fd = TRY(client_socket(netns, interface));
   std::uint32_t transaction = 0;
-  getrandom(&transaction, sizeof transaction, 0);
+  if (getrandom(&transaction, sizeof transaction, 0) != ssize_t{sizeof transaction}) {
+    return fail(Code::broken, "getrandom: {}", std::strerror(errno));
+  }
   const std::string packet = dhcp_inform(transaction, address, mac);
   sockaddr_in all{};
   all.sin_family = AF_INET;
