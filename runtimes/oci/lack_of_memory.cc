@@ -14,38 +14,37 @@ using system::Path;
 
 /// As conmon calls it.
 constexpr const char* kNote = "oom";
-/// The kernel's log was asked: it is long, and a container may be ended for weeks.
-constexpr const char* kAskedNote = "oom-asked";
+/// Of more, those that were asked of are asked of once more.
+constexpr std::size_t kMostAsked = 4096;
 
 bool is_there(const Path& file) {
   std::error_code error;
   return std::filesystem::exists(file, error);
 }
 
-/// Where that fails it is found out once more, if it still can be.
-void leave(const Path& note) {
-  [[maybe_unused]] const Result<> written = system::write_unsynced(note, "", 0600);
-}
-
 }  // namespace
 
-bool ended_for_memory(const EndedProcess& ended, const Exit& exit) {
+bool LackOfMemory::was_end_of(const EndedProcess& ended, const Exit& exit) {
   if (exit.code != 128 + SIGKILL || is_there(ended.bundle / kKilledNote)) {
     return false;
   }
-  if (is_there(ended.bundle / kNote)) {
+  if (is_there(ended.bundle / kNote) || had_lack_of_memory(ended.cgroup)) {
     return true;
   }
-  bool found = had_lack_of_memory(ended.cgroup);
-  if (!found && !is_there(ended.bundle / kAskedNote)) {
-    const std::optional<system::ProcessId> process = process_in(ended.pid_file);
-    found = process && system::was_ended_for_memory(*process);
-    leave(ended.bundle / kAskedNote);
+  const std::optional<system::ProcessId> process = process_in(ended.pid_file);
+  return process && ask_kernel(*process);
+}
+
+bool LackOfMemory::ask_kernel(const system::ProcessId& process) {
+  const std::pair key{process.pid, process.start_time};
+  const std::lock_guard lock(mutex_);
+  if (const auto known = asked_.find(key); known != asked_.end()) {
+    return known->second;
   }
-  if (found) {
-    leave(ended.bundle / kNote);
+  if (asked_.size() >= kMostAsked) {
+    asked_.clear();
   }
-  return found;
+  return asked_[key] = system::was_ended_for_memory(process);
 }
 
 }  // namespace drover::runtimes

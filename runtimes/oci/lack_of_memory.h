@@ -2,12 +2,15 @@
 //
 // Three know of it, and none always: conmon, which looks when the kernel tells it to; the control
 // group, which systemd removes with its last process, often before conmon has looked; and the
-// kernel's log, which forgets. So what was found is noted beside the bundle.
+// kernel's log, which forgets.
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "agent/system/file.h"
+#include "agent/system/process.h"
 #include "runtimes/exit_file.h"
 
 namespace drover::runtimes {
@@ -18,8 +21,21 @@ struct EndedProcess {
   std::string cgroup;            ///< cgroup_path_of
 };
 
-/// Of a container that has ended with `exit`: whether the kernel has ended its first process for
-/// want of memory. That of another process in it, and a SIGKILL of ours (kKilledNote), is not that.
-bool ended_for_memory(const EndedProcess& ended, const Exit& exit);
+/// Any thread.
+class LackOfMemory {
+ public:
+  /// Of a container that has ended with `exit`: whether the kernel has ended its first process for
+  /// want of memory. That of another process in it, and a SIGKILL of ours (kKilledNote), is not
+  /// that.
+  bool was_end_of(const EndedProcess& ended, const Exit& exit);
+
+ private:
+  /// The log is long, and a container may be ended for weeks: it is asked once of each. Nothing is
+  /// noted beside the bundle, which somebody may be removing.
+  bool ask_kernel(const system::ProcessId& process);
+
+  std::mutex mutex_;
+  std::map<std::pair<pid_t, std::uint64_t>, bool> asked_;
+};
 
 }  // namespace drover::runtimes

@@ -12,7 +12,6 @@
 #include "runtimes/journal_log.h"
 #include "runtimes/oci/cgroup.h"
 #include "runtimes/oci/chosen_confinement.h"
-#include "runtimes/oci/lack_of_memory.h"
 #include "runtimes/oci/own_streams.h"
 #include "runtimes/oci/pid_file.h"
 #include "runtimes/oci/refused_members.h"
@@ -313,8 +312,8 @@ Result<Exit> OciRuntime::ended(const ContainerName& name, const Stop& stop) cons
   Exit exit = monitor_.read_exit(name);
   const Path bundle = layout_.bundle(name);
   const Path pid_file = layout_.pid_file(name);
-  exit.oom =
-      ended_for_memory({bundle, pid_file, cgroup_path_of(name, options_.systemd_cgroup)}, exit);
+  exit.oom = lack_of_memory_.was_end_of(
+      {bundle, pid_file, cgroup_path_of(name, options_.systemd_cgroup)}, exit);
   return exit;
 }
 

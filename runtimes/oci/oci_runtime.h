@@ -13,6 +13,7 @@
 #include "runtimes/oci/bundle.h"
 #include "runtimes/oci/checkpoint_folder.h"
 #include "runtimes/oci/command_line.h"
+#include "runtimes/oci/lack_of_memory.h"
 #include "runtimes/oci/live_state.h"
 #include "runtimes/oci/monitor.h"
 #include "runtimes/root_snapshots.h"
@@ -133,6 +134,7 @@ class OciRuntime final : public Runtime, private Checkpoints {
   OciOptions options_;
   CommandLine runtime_;
   Monitor monitor_;
+  mutable LackOfMemory lack_of_memory_;
   MonitoredSessions sessions_;
   RootSnapshots snapshots_{*this, layout_};
   std::mutex relays_;  ///< held while one is begun
