@@ -14,5 +14,4 @@ UNMET = {
     "drover.node.disk_ok", "drover.node.quorum_lost", "drover.node.quorum_restored",
     "drover.node.maintenance_entered", "drover.node.maintenance_left", "drover.node.journal_rebuilt",
     "drover.resource.leaked", "drover.resource.kept", "drover.resource.collected",
-    "drover.security.keys_refused",
 }
