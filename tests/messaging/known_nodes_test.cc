@@ -35,7 +35,7 @@ class KnownNodesTest : public testing::Test {
 TEST_F(KnownNodesTest, OnlyAKeyFileOfOnesOwnThatNobodyElseCanReadIsTaken) {
   EXPECT_EQ(read_key_file(write("600", mine_.text(), 0600)).value(), mine_);
   EXPECT_EQ(read_key_file(write("400", mine_.text(), 0400)).value(), mine_);
-  for (const mode_t mode : {0640, 0604, 0644, 0620, 0700, 04600}) {
+  for (const mode_t mode : {0640U, 0604U, 0644U, 0620U, 0700U, 04600U}) {
     const auto read = read_key_file(write("open", mine_.text(), mode));
     ASSERT_FALSE(read) << mode;
     EXPECT_EQ(read.error().code, Code::refused);
@@ -98,7 +98,7 @@ TEST_F(KnownNodesTest, TheUsersOwnListComesBeforeTheMachines) {
 }
 
 TEST_F(KnownNodesTest, AListThatOthersMayWriteIsRefused) {
-  for (const mode_t mode : {0664, 0646}) {
+  for (const mode_t mode : {0664U, 0646U}) {
     const auto known = KnownNodes::read({write("open.json", "{}", mode)});
     ASSERT_FALSE(known);
     EXPECT_EQ(known.error().code, Code::refused);
