@@ -49,12 +49,13 @@ std::map<std::string, std::string> members_of(const json::Value& document) {
       continue;
     }
     for (const auto& [key, member] : *value.object()) {
-      if (section + "." + key != "policy.network") {
-        members.emplace(section + "." + key, json::write(member));
+      const std::string name = section + "." + key;
+      if (name != "policy.network" && name != "bus.tcp") {
+        members.emplace(name, json::write(member));
         continue;
       }
       for (const auto& [inner, of_it] : *member.object()) {
-        members.emplace(section + "." + key + "." + inner, json::write(of_it));
+        members.emplace(name + "." + inner, json::write(of_it));
       }
     }
   }
