@@ -2,12 +2,12 @@
 
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "agent/system/inotify.h"
 
 namespace drover::daemon {
 
@@ -33,24 +33,13 @@ ExitWatch::~ExitWatch() {
 }
 
 void ExitWatch::changed() {
-  std::array<char, 8192> buffer{};
-  for (;;) {
-    const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
-    if (size <= 0) {
-      return;
+  system::take_changes(inotify_, [this](const system::FileChange& change) {
+    if ((change.mask & IN_Q_OVERFLOW) != 0) {
+      ended_("");
+    } else if (!change.name.empty()) {
+      ended_(std::string(change.name));
     }
-    for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      if ((event.mask & IN_Q_OVERFLOW) != 0) {
-        ended_("");
-      } else if (event.len > 0) {
-        // Padded with zeros to its length.
-        ended_(std::string(buffer.data() + at + sizeof event));
-      }
-      at += sizeof event + event.len;
-    }
-  }
+  });
 }
 
 }  // namespace drover::daemon

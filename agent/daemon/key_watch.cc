@@ -2,12 +2,12 @@
 
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "agent/system/inotify.h"
 
 namespace drover::daemon {
 namespace {
@@ -114,25 +114,14 @@ void KeyWatch::watch_folder() {
 }
 
 void KeyWatch::changed() {
-  std::array<char, 8192> buffer{};
   bool ours = false;
   bool moved = false;
-  for (;;) {
-    const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
-    if (size <= 0) {
-      break;
-    }
-    for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      const bool of_folder = event.len == 0 && event.wd == watched_;
-      moved = moved || (of_folder && (event.mask & (IN_MOVE_SELF | IN_DELETE_SELF)) != 0);
-      // A name is padded with zeros to its length. The folder's own mode counts, too.
-      ours = ours || of_folder || (event.mask & IN_Q_OVERFLOW) != 0 ||
-             (event.len > 0 && is_ours(buffer.data() + at + sizeof event));
-      at += sizeof event + event.len;
-    }
-  }
+  system::take_changes(inotify_, [&](const system::FileChange& change) {
+    const bool of_folder = change.name.empty() && change.watch == watched_;
+    moved = moved || (of_folder && (change.mask & (IN_MOVE_SELF | IN_DELETE_SELF)) != 0);
+    // The folder's own mode counts, too.
+    ours = ours || of_folder || (change.mask & IN_Q_OVERFLOW) != 0 || is_ours(change.name);
+  });
   if (moved) {
     watch_folder();
   }

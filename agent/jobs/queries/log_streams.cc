@@ -2,10 +2,8 @@
 
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -13,6 +11,7 @@
 #include "agent/core/fields.h"
 #include "agent/core/rfc3339.h"
 #include "agent/jobs/journal/kept_log.h"
+#include "agent/system/inotify.h"
 #include "messaging/record.h"
 #include "runtimes/log_search.h"
 
@@ -211,24 +210,14 @@ void LogStreams::ended(std::string_view kind, const std::string& object) {
 }
 
 void LogStreams::changed() {
-  alignas(inotify_event) std::array<char, 4096> buffer{};
   std::vector<int> touched;
   std::vector<int> rotated;
-  for (;;) {
-    const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
-    if (size <= 0) {
-      break;
+  system::take_changes(inotify_, [&](const system::FileChange& change) {
+    touched.push_back(change.watch);
+    if ((change.mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
+      rotated.push_back(change.watch);
     }
-    for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      touched.push_back(event.wd);
-      if ((event.mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
-        rotated.push_back(event.wd);
-      }
-      at += sizeof event + event.len;
-    }
-  }
+  });
   // Also for those who take nothing now: a part may come and go before they do.
   for (const auto& [address, stream] : streams_) {
     const auto found = std::find(rotated.begin(), rotated.end(), stream.watch);
