@@ -1,21 +1,14 @@
 #include "agent/cli/keys_edit.h"
 
 #include "agent/cli/exit_code.h"
-#include "agent/core/config.h"
+#include "agent/cli/node_config.h"
 #include "agent/system/key_files.h"
 #include "agent/system/lock_file.h"
 
 namespace drover::cli {
 
 Result<system::Path> keys_folder_of(const KeysOptions& options) {
-  const Result<std::string> text = system::read_file(options.config, std::size_t{1} << 20);
-  if (!text && text.error().code != Code::not_found) {
-    return Failure(text.error());
-  }
-  Config config;
-  if (text) {
-    config = TRY(parse_config(*text).context(options.config));
-  }
+  const Config config = TRY(node_config(options.config));
   return config.bus.keys;
 }
 

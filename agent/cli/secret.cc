@@ -10,8 +10,8 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
+#include "agent/cli/node_config.h"
 #include "agent/cli/text.h"
-#include "agent/core/config.h"
 #include "agent/core/secret_spec.h"
 #include "agent/core/wipe.h"
 #include "agent/system/clock.h"
@@ -30,14 +30,7 @@ struct SecretOptions {
 
 /// Where the node's configuration says; on a machine without one where it would be by itself.
 Result<system::SecretStore> store_of(const SecretOptions& options) {
-  const Result<std::string> text = system::read_file(options.config, std::size_t{1} << 20);
-  if (!text && text.error().code != Code::not_found) {
-    return Failure(text.error());
-  }
-  Config config;
-  if (text) {
-    config = TRY(parse_config(*text).context(options.config));
-  }
+  const Config config = TRY(node_config(options.config));
   return system::SecretStore(system::Path(config.runtime.state_folder) / "secrets");
 }
 
