@@ -15,7 +15,7 @@
 #include "agent/cli/text.h"
 #include "agent/core/wipe.h"
 #include "agent/system/key_files.h"
-#include "messaging/client/new_key_pair.h"
+#include "messaging/curve/key_pairs.h"
 
 namespace drover::cli {
 namespace {

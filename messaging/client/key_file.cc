@@ -3,14 +3,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zmq.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "agent/core/wipe.h"
 #include "agent/system/unique_fd.h"
+#include "messaging/curve/key_pairs.h"
 
 namespace drover::messaging {
 namespace {
@@ -63,14 +62,7 @@ Result<KeyPair> read_key_file(const system::Path& path) {
   std::string text = TRY(read_whole(fd.get(), path));
   Result<KeyPair> pair = KeyPair::parse(text).context(fmt::format("key file {}", path.native()));
   wipe(text);
-  if (!pair) {
-    return pair;
-  }
-  std::array<char, kKeyText + 1> derived{};
-  std::string secret(pair->secret_key.text());
-  const bool is_derived = zmq_curve_public(derived.data(), secret.c_str()) == 0;
-  wipe(secret);
-  if (!is_derived || pair->public_key.str() != derived.data()) {
+  if (pair && !check_pair(*pair)) {
     return fail(Code::invalid, "key file {}: its public key is not that of its secret key",
                 path.native());
   }

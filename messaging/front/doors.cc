@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/core/wipe.h"
 #include "agent/system/log.h"
+#include "messaging/curve/key_pairs.h"
 #include "messaging/front/sockets.h"
 
 namespace drover::messaging {
@@ -20,15 +20,6 @@ constexpr std::int64_t kCurveAround = 256;
 std::int64_t most_frame_of(Service service) {
   return kCurveAround +
          static_cast<std::int64_t>(service == Service::streams ? kMostData : kMostBody);
-}
-
-/// libzmq takes any secret and only clients would notice: none of them could connect.
-bool belong_together(const KeyPair& pair) {
-  std::string secret(pair.secret_key.text());
-  std::array<char, kKeyText + 1> derived{};
-  const int done = zmq_curve_public(derived.data(), secret.c_str());
-  wipe(secret);
-  return done == 0 && pair.public_key.str() == derived.data();
 }
 
 zmq::socket_t make(zmq::context_t& context, const Endpoint& endpoint, const KeyPair* key) {
@@ -114,7 +105,8 @@ bool Doors::open_wanted() {
 }
 
 void Doors::open_tcp(const KeyPair& key, std::uint16_t port) {
-  if (!belong_together(key)) {
+  // libzmq takes any secret and only clients would notice: none of them could connect.
+  if (!check_pair(key)) {
     system::log_error(
         "the node's key {}: its secret is another key's, so nobody is served with it; make a new "
         "one with `drover keys`",

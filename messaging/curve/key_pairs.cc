@@ -1,10 +1,11 @@
-#include "messaging/client/new_key_pair.h"
+#include "messaging/curve/key_pairs.h"
+
+#include <zmq.h>
 
 #include <array>
 #include <cerrno>
 #include <string>
 #include <utility>
-#include <zmq.hpp>
 
 #include "agent/core/wipe.h"
 
