@@ -37,12 +37,12 @@ void InputServer::serve(system::UniqueFd input, bool is_terminal, std::size_t mo
 
 void InputServer::watch(std::vector<pollfd>& fds) {
   const bool waits = std::any_of(connections_.begin(), connections_.end(),
-                                 [](const Connection& one) { return !one.waiting.empty(); });
+                                 [](const Connection& one) { return !one.is_taken_up(); });
   fds.push_back({listener_.get(), POLLIN, 0});
   fds.push_back({waits ? input_.get() : -1, POLLOUT, 0});
   for (const Connection& one : connections_) {
     // Whoever waits has no say: that he has gone is told all the time.
-    fds.push_back({one.waiting.empty() ? one.socket.get() : -1, POLLIN, 0});
+    fds.push_back({one.is_taken_up() ? one.socket.get() : -1, POLLIN, 0});
   }
 }
 
@@ -50,7 +50,7 @@ void InputServer::handle(const std::vector<pollfd>& fds, std::size_t first) {
   std::vector<bool> goes_on(connections_.size(), true);
   for (std::size_t at = 0; at < connections_.size(); ++at) {
     Connection& one = connections_[at];
-    if (!one.waiting.empty()) {
+    if (!one.is_taken_up()) {
       goes_on[at] = fds[first + 1].revents == 0 || give(one);
     } else if (fds[first + 2 + at].revents != 0) {
       goes_on[at] = take_record(one);
@@ -58,7 +58,7 @@ void InputServer::handle(const std::vector<pollfd>& fds, std::size_t first) {
   }
   for (std::size_t at = connections_.size(); at-- > 0;) {
     // Another may have ended the input for which this one waits.
-    if (!goes_on[at] || (!input_.valid() && !connections_[at].waiting.empty())) {
+    if (!goes_on[at] || (!input_.valid() && !connections_[at].is_taken_up())) {
       connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(at));
     }
   }
@@ -74,8 +74,23 @@ void InputServer::accept_all() {
     if (!socket.valid()) {
       return;
     }
+    note_who_is_gone();
     connections_.push_back({std::move(socket)});
   }
+}
+
+/// Asked when somebody comes, because a sender closes its connection before it makes another: later
+/// the order of the two could not be known.
+void InputServer::note_who_is_gone() {
+  for (Connection& one : connections_) {
+    pollfd end{one.socket.get(), POLLRDHUP, 0};
+    one.gone = one.gone || poll(&end, 1, 0) > 0;
+  }
+}
+
+bool InputServer::has_its_turn(const Connection& connection) const {
+  return std::none_of(connections_.data(), &connection,
+                      [](const Connection& one) { return one.gone; });
 }
 
 bool InputServer::take_record(Connection& connection) {
@@ -95,10 +110,8 @@ bool InputServer::act_on(Connection& connection, std::string_view record) {
       connection.waiting = content;
       return give(connection);
     case SessionRecord::finish:
-      if (!is_terminal_) {
-        input_.reset();
-      }
-      return true;
+      connection.finishes = !is_terminal_ && input_.valid();
+      return !connection.finishes || give(connection);
     case SessionRecord::resize:
       if (const std::optional<TerminalSize> size = size_in(content)) {
         deeds_.resize(*size);
@@ -114,6 +127,14 @@ bool InputServer::act_on(Connection& connection, std::string_view record) {
 bool InputServer::give(Connection& connection) {
   if (!input_.valid()) {
     return false;
+  }
+  if (!has_its_turn(connection)) {
+    return true;
+  }
+  if (connection.finishes) {
+    input_.reset();
+    connection.finishes = false;
+    return true;
   }
   const ssize_t taken =
       ::write(input_.get(), connection.waiting.data(), std::min(connection.waiting.size(), most_));

@@ -16,7 +16,8 @@ namespace drover::runtimes {
 
 /// For one thread, which polls what `watch` adds and hands the answers to `handle`. Of whoever
 /// sends more than the program reads nothing more is taken until it does; others are heard
-/// meanwhile.
+/// meanwhile. What somebody has left here who is gone is given before anything of whoever comes
+/// after it: that may be the same sender, who goes on.
 class InputServer {
  public:
   struct Deeds {
@@ -40,15 +41,22 @@ class InputServer {
  private:
   struct Connection {
     system::UniqueFd socket;
+    bool gone = false;      ///< its other end is closed: nothing comes but what lies there
     std::string waiting{};  ///< for the program to read it
+    bool finishes = false;  ///< that was the end of the input
+    bool is_taken_up() const { return waiting.empty() && !finishes; }
   };
 
   void accept_all();
+  void note_who_is_gone();
   /// False when it is to be closed.
   bool take_record(Connection& connection);
   bool act_on(Connection& connection, std::string_view record);
-  /// Gives the program what waits. False when the connection is to be closed.
+  /// Gives the program what waits, unless somebody's comes first. False when the connection is to
+  /// be closed.
   bool give(Connection& connection);
+  /// Somebody is gone who came before, and not all of it is given.
+  bool has_its_turn(const Connection& connection) const;
 
   Deeds deeds_;
   system::UniqueFd input_;
