@@ -78,6 +78,20 @@ Result<> write_beside(const Path& path, std::string_view content, mode_t mode, b
   return {};
 }
 
+/// As openat2(2), which says EAGAIN when anything at all was renamed or mounted on this machine
+/// while it went up by "..": that is to be tried again. Who renames all the time to keep us here
+/// does so in vain.
+UniqueFd open_scoped(const UniqueFd& folder, const Path& relative, const open_how& how) {
+  constexpr int kTries = 1000;
+  for (int tried = 1;; ++tried) {
+    UniqueFd fd(
+        static_cast<int>(syscall(SYS_openat2, folder.get(), relative.c_str(), &how, sizeof how)));
+    if (fd.valid() || errno != EAGAIN || tried == kTries) {
+      return fd;
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::string> read_file(const Path& path, std::size_t most) {
@@ -167,8 +181,7 @@ Result<UniqueFd> open_in_root(const Path& root, const Path& relative, int flags,
   how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
   how.mode = (flags & O_CREAT) != 0 ? mode : 0;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  UniqueFd fd(
-      static_cast<int>(syscall(SYS_openat2, folder.get(), relative.c_str(), &how, sizeof how)));
+  UniqueFd fd = open_scoped(folder, relative, how);
   if (!fd.valid()) {
     return failed("open", root / relative.relative_path(), errno);
   }
@@ -183,8 +196,7 @@ Result<UniqueFd> open_beneath(const Path& root, const Path& relative, int flags)
   open_how how{};
   how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  UniqueFd fd(
-      static_cast<int>(syscall(SYS_openat2, folder.get(), relative.c_str(), &how, sizeof how)));
+  UniqueFd fd = open_scoped(folder, relative, how);
   if (!fd.valid()) {
     if (errno == EXDEV) {
       return fail(Code::refused, "open {}: a link on the way leads out of {}",

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -310,6 +311,28 @@ TEST_F(InRootTest, MagicLinksAreRefused) {
   EXPECT_FALSE(open_in_root(root_, "proc/self/root/etc/hostname", O_RDONLY));
   EXPECT_FALSE(open_in_root(root_, "proc/self/cwd", O_RDONLY));
   ASSERT_EQ(umount((root_ / "proc").c_str()), 0);
+}
+
+// openat2 says EAGAIN then, and nothing is wrong.
+TEST_F(InRootTest, APathWithDotsIsOpenedThoughOthersAreRenamedMeanwhile) {
+  std::filesystem::create_directories(root_ / "a/b");
+  std::ofstream(root_ / "c") << "";
+  std::atomic<bool> ends = false;
+  std::thread renames([&] {
+    while (!ends) {
+      std::filesystem::rename(root_ / "c", root_ / "d");
+      std::filesystem::rename(root_ / "d", root_ / "c");
+    }
+  });
+  for (int tried = 0; tried < 20'000; ++tried) {
+    const auto fd = open_in_root(root_, "a/b/../../a/b/../..", O_PATH);
+    if (!fd) {
+      ADD_FAILURE() << fd.error().message << " at try " << tried;
+      break;
+    }
+  }
+  ends = true;
+  renames.join();
 }
 
 TEST_F(InRootTest, CreatesInside) {
