@@ -1,4 +1,7 @@
 // How large the log of a container becomes while there is no droverd that turns it.
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
 #include "oci_node.h"
 #include "runtimes/log_parts.h"
 
@@ -34,9 +37,22 @@ class OciFullLogTest : public testing::TestWithParam<RuntimeKind> {
     const auto started = runtime_->start(made, node_.never);
     ASSERT_TRUE(started) << to_text(started.error());
   }
+  /// All of it is in the log or lost: a part of it in the pipe yet would fill the next log, too.
   void flood() {
     let("begin");
     ASSERT_EQ(telling_.line(), "flooded");
+    const pid_t first = runtime_->state(*container_, node_.never).value_or(State()).pid;
+    const system::UniqueFd pipe(
+        open(fmt::format("/proc/{}/fd/1", first).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    ASSERT_TRUE(pipe.valid());
+    constexpr int kSomeLines = 1024;  // it prints on, a line each 10 ms
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    int left = kSomeLines;
+    while (ioctl(pipe.get(), FIONREAD, &left) == 0 && left >= kSomeLines &&
+           std::chrono::steady_clock::now() < until) {
+      poll(nullptr, 0, 10);
+    }
+    ASSERT_LT(left, kSomeLines);
   }
   void let(const char* what) const { std::ofstream(folder_ / what) << ""; }
   /// Looks at the log as droverd does until the next part is there.
