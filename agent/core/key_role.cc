@@ -6,7 +6,13 @@
 namespace drover {
 namespace {
 
-constexpr std::array kRoles{KeyRole::observe, KeyRole::submit, KeyRole::admin, KeyRole::dispatch};
+constexpr std::array kRoles{KeyRole::observe, KeyRole::submit, KeyRole::admin, KeyRole::dispatch,
+                            KeyRole::agent};
+
+/// Those of which each holds the ones before it.
+bool is_of_clients(KeyRole role) {
+  return role <= KeyRole::admin;
+}
 
 }  // namespace
 
@@ -20,6 +26,8 @@ std::string_view to_string(KeyRole role) {
       return "admin";
     case KeyRole::dispatch:
       return "dispatch";
+    case KeyRole::agent:
+      return "agent";
   }
   return "unknown";
 }
@@ -48,11 +56,11 @@ KeyRole key_role_of(Verb verb) {
 }
 
 bool allows(const std::set<KeyRole>& held, KeyRole needed) {
-  if (needed == KeyRole::dispatch) {
+  if (!is_of_clients(needed)) {
     return held.count(needed) != 0;
   }
   return std::any_of(held.begin(), held.end(), [needed](KeyRole role) {
-    return role != KeyRole::dispatch && role >= needed;
+    return is_of_clients(role) && role >= needed;
   });
 }
 

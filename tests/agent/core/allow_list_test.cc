@@ -66,6 +66,11 @@ TEST(AllowListTest, ARoleHoldsThoseBelowItAndADispatcherNone) {
   EXPECT_FALSE(allows({KeyRole::observe}, KeyRole::submit));
   EXPECT_TRUE(allows({KeyRole::observe, KeyRole::dispatch}, KeyRole::dispatch));
   EXPECT_FALSE(allows({}, KeyRole::observe));
+  EXPECT_TRUE(allows({KeyRole::agent}, KeyRole::agent));
+  EXPECT_FALSE(allows({KeyRole::admin}, KeyRole::agent));
+  EXPECT_FALSE(allows({KeyRole::agent}, KeyRole::observe));
+  EXPECT_FALSE(allows({KeyRole::agent}, KeyRole::dispatch));
+  EXPECT_FALSE(allows({KeyRole::dispatch}, KeyRole::agent));
 }
 
 TEST(AllowListTest, AKeyTouchesWhatItsPatternsFit) {
