@@ -11,9 +11,16 @@ namespace {
 AllowList for_front(const AllowList& list) {
   AllowList shorter;
   for (const AllowedKey& key : list.keys()) {
+    // Of a dispatcher's list: for which nodes it may speak.
+    const bool is_agent = key.roles.contains(KeyRole::agent);
     // They stood in a list before, so neither a name nor a key is there twice.
     [[maybe_unused]] const Result<> added =
-        shorter.add({key.name, key.key, key.roles, {0, 0, key.limits.message_kib}, {}, {}});
+        shorter.add({key.name,
+                     key.key,
+                     key.roles,
+                     {0, 0, key.limits.message_kib},
+                     is_agent ? key.names : std::vector<std::string>(),
+                     {}});
   }
   return shorter;
 }

@@ -81,9 +81,9 @@ Result<> FrontProcess::start() {
   getpwnam_r(options_.user.c_str(), &entry, buffer.data(), buffer.size(), &found);
   if (found == nullptr) {
     return fail(Code::invalid,
-                "drover-front shall run as user {}, which does not exist: make the user, or name "
-                "another one in bus.front_user",
-                options_.user);
+                "{} shall run as user {}, which does not exist: make the user, or name another one "
+                "in {}",
+                options_.name, options_.user, options_.user_member);
   }
   uid_ = entry.pw_uid;
   gid_ = entry.pw_gid;
@@ -121,7 +121,7 @@ void FrontProcess::readable(std::uint32_t) {
   Result<std::vector<messaging::Record>> records = pair_->receive();
   if (!records) {
     if (records.error().code != Code::unavailable) {
-      system::log_error("drover-front: {}; it is started anew", records.error().message);
+      system::log_error("{}: {}; it is started anew", options_.name, records.error().message);
     }
     // Its end is seen by its pidfd; one that merely talks nonsense is ended.
     loop_.unwatch(pair_->fd());
@@ -144,7 +144,7 @@ void FrontProcess::ended() {
   if (!ending) {
     return;
   }
-  system::log_warning("drover-front ended with {}; it is started anew", ending->code);
+  system::log_warning("{} ended with {}; it is started anew", options_.name, ending->code);
   loop_.unwatch(child_->pidfd());
   child_.reset();
   close();
@@ -169,7 +169,7 @@ void FrontProcess::spawn_later() {
   timer_ = loop_.after(pause_, [this] {
     timer_ = 0;
     if (const Result<> spawned = spawn(); !spawned) {
-      system::log_error("start drover-front: {}", spawned.error().message);
+      system::log_error("start {}: {}", options_.name, spawned.error().message);
       spawn_later();
     }
   });
@@ -181,8 +181,8 @@ void FrontProcess::send(const messaging::Record& record) {
   }
   const Result<> sent = pair_->send(record);
   if (!sent && !dropping_) {
-    system::log_warning("drover-front: {}; answers and events are dropped until it reads again",
-                        sent.error().message);
+    system::log_warning("{}: {}; answers and events are dropped until it reads again",
+                        options_.name, sent.error().message);
   }
   dropping_ = !sent;
 }
@@ -192,7 +192,7 @@ void FrontProcess::send_surely(const messaging::Record& record) {
     return;
   }
   if (const Result<> sent = pair_->send(record); !sent) {
-    system::log_error("drover-front: {}; it is started anew", sent.error().message);
+    system::log_error("{}: {}; it is started anew", options_.name, sent.error().message);
     child_->signal(SIGKILL);
   }
 }

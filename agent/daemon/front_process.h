@@ -27,7 +27,9 @@ class FrontProcess {
     /// Address space that it may have; 0: no bound (programs with AddressSanitizer reserve more
     /// than any machine has). What would be more costs one client's connection, or the front.
     std::uint64_t memory_mib = 1024;
-    std::uint64_t descriptors = 16'384;  ///< and so connections
+    std::uint64_t descriptors = 16'384;          ///< and so connections
+    std::string name = "drover-front";           ///< in messages
+    std::string user_member = "bus.front_user";  ///< of the configuration, that names the user
   };
   struct Handlers {
     std::function<void(const messaging::Record&)> record;

@@ -43,6 +43,13 @@ const NodeFacts* Ledger::facts(std::string_view node) const {
   return found == nodes_.end() ? nullptr : &found->second.facts;
 }
 
+std::optional<Standing> Ledger::standing(std::string_view node) const {
+  const auto found = nodes_.find(node);
+  return found == nodes_.end() ? std::nullopt
+                               : std::optional(Standing{found->second.epoch, found->second.seq,
+                                                        found->second.jobs.size()});
+}
+
 Candidates Ledger::candidates() const {
   Candidates all;
   all.reserve(nodes_.size());
@@ -264,7 +271,7 @@ Heard Ledger::changed(const ThingChange& change, Moment now) {
   node->seq = change.seq;
   if (change.kind == ThingKind::container) {
     change_container(*node, change);
-  } else {
+  } else if (change.kind == ThingKind::job) {
     change_job(*node, change);
   }
   return Heard::kept;

@@ -77,6 +77,13 @@ struct Location {
   bool operator==(const Location&) const = default;
 };
 
+/// How far a node has told of itself.
+struct Standing {
+  std::string epoch;
+  std::uint64_t seq = 0;
+  std::size_t jobs = 0;  ///< that are known, also ended ones
+};
+
 class Ledger {
  public:
   /// Takes all that the node has in place of what was known. `conflict` when the node of that name
@@ -106,6 +113,7 @@ class Ledger {
   Candidates candidates() const;
   /// nullptr for a node that is not known.
   const NodeFacts* facts(std::string_view node) const;
+  std::optional<Standing> standing(std::string_view node) const;
 
  private:
   struct Pending {

@@ -40,7 +40,15 @@ Sender read_sender(Fields& fields, std::string key) {
 }  // namespace
 
 std::string_view to_string(ThingKind kind) {
-  return kind == ThingKind::container ? "container" : "job";
+  switch (kind) {
+    case ThingKind::container:
+      return "container";
+    case ThingKind::job:
+      return "job";
+    case ThingKind::other:
+      break;
+  }
+  return "other";
 }
 
 Result<Hello> read_hello(const json::Value& value, std::string key) {

@@ -54,7 +54,11 @@ struct Heartbeat {
   bool operator==(const Heartbeat&) const = default;
 };
 
-enum class ThingKind { container, job };
+enum class ThingKind {
+  container,
+  job,
+  other,  ///< what a dispatcher keeps nothing of: the change counts, and that is all
+};
 std::string_view to_string(ThingKind kind);
 
 /// {"node","epoch","seq","kind","id","state","labels"}.

@@ -32,7 +32,10 @@ zmq::socket_t make(zmq::context_t& context, const Endpoint& endpoint, const KeyP
 }  // namespace
 
 void Doors::open_local(const std::filesystem::path& folder) {
-  for (const Endpoint& endpoint : kEndpoints) {
+  for (const Endpoint& endpoint : endpoints_) {
+    if (!endpoint.is_local) {
+      continue;
+    }
     open(endpoint, "ipc://" + (folder / endpoint.name).native() + ".sock", nullptr);
   }
 }
@@ -61,7 +64,7 @@ void Doors::close_if(const Which& which) {
 std::string Doors::address_of(const Endpoint& endpoint, std::uint16_t port) const {
   const bool is_v6 = keys_->address.find(':') != std::string::npos;
   return fmt::format("tcp://{}{}{}:{}", is_v6 ? "[" : "", keys_->address, is_v6 ? "]" : "",
-                     port + static_cast<int>(endpoint.service));
+                     port + (&endpoint - endpoints_.data()));
 }
 
 void Doors::want(FrontKeys keys) {
@@ -113,7 +116,7 @@ void Doors::open_tcp(const KeyPair& key, std::uint16_t port) {
         key.public_key.str());
     return;
   }
-  for (const Endpoint& endpoint : kEndpoints) {
+  for (const Endpoint& endpoint : endpoints_) {
     const std::string address = address_of(endpoint, port);
     const bool is_open = std::any_of(doors_.begin(), doors_.end(), [&](const auto& door) {
       return door.second.address == address;

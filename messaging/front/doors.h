@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
@@ -16,15 +17,16 @@
 
 namespace drover::messaging {
 
-/// In the order of their ports.
-enum class Service { jobs, query, events, streams, admin };
+enum class Service { jobs, query, events, streams, admin, agents, clients };
 
 struct Endpoint {
   Service service;
   const char* name;
-  Role serves;    ///< the kinds of requests (check_kind); of events none
-  KeyRole needs;  ///< of whoever connects over tcp; its name is the ZAP domain
+  Role serves;           ///< the kinds of requests (check_kind); of events none
+  KeyRole needs;         ///< of whoever connects over tcp; its name is the ZAP domain
+  bool is_local = true;  ///< has a socket in the bus folder besides
 };
+/// A node's, in the order of their ports.
 inline constexpr std::array<Endpoint, 5> kEndpoints = {{
     {Service::jobs, "jobs", Role::submit, KeyRole::submit},
     {Service::query, "query", Role::observe, KeyRole::observe},
@@ -41,15 +43,16 @@ struct Door {
   zmq::socket_t socket;
 };
 
-/// For one thread. A door that was closed is never opened again: another one with another number
-/// takes its address.
+/// For one thread. `endpoints`, which outlive it, have ports one behind the other. A door that was
+/// closed is never opened again: another one with another number takes its address.
 class Doors {
  public:
   using Number = std::size_t;
 
-  explicit Doors(zmq::context_t& context) : context_(context) {}
+  explicit Doors(zmq::context_t& context, std::span<const Endpoint> endpoints = kEndpoints)
+      : context_(context), endpoints_(endpoints) {}
 
-  /// NAME.sock of each endpoint in the folder. Throws what libzmq throws.
+  /// NAME.sock of each endpoint that has one in the folder. Throws what libzmq throws.
   void open_local(const std::filesystem::path& folder);
 
   /// From now on these are served over tcp, and with no other key: doors of others are closed, and
@@ -73,6 +76,7 @@ class Doors {
   void close_if(const Which& which);
 
   zmq::context_t& context_;
+  std::span<const Endpoint> endpoints_;
   std::map<Number, Door> doors_;
   Number next_ = 0;
   std::optional<FrontKeys> keys_;

@@ -1,0 +1,117 @@
+#include "messaging/dispatch/daemon/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/rfc3339.h"
+#include "agent/system/log.h"
+
+namespace drover::dispatch {
+
+Dispatcher::Dispatcher(std::string name, Post& post, UnixMs unix_ms)
+    : name_(std::move(name)),
+      post_(post),
+      unix_ms_(std::move(unix_ms)),
+      agents_(ledger_, post, [this](const NodeChange& change) { changed(change); }),
+      requests_(ledger_, agents_, post) {}
+
+void Dispatcher::asked(const Asker& asker, const messaging::Header& header, std::string body,
+                       std::string data, Moment now) {
+  const Result<> done = answer(asker, header, std::move(body), std::move(data), now);
+  if (!done) {
+    post_.to_client(asker.client, {messaging::write_header("error", header.rq),
+                                   messaging::write_error(done.error())});
+  }
+}
+
+Result<> Dispatcher::answer(const Asker& asker, const messaging::Header& header, std::string body,
+                            std::string data, Moment now) {
+  const bool is_own = header.kind.starts_with(kOwnKinds);
+  KeyRole needed = KeyRole::observe;
+  if (is_own) {
+    needed = TRY(role_for_own(header.kind));
+  } else {
+    TRY(messaging::check_kind(messaging::Role::admin, header.kind));
+    needed = messaging::key_role_for(header.kind);
+  }
+  if (!allows({asker.role}, needed)) {
+    return fail(Code::refused, "kind \"{}\": key {} has not the role {} here", header.kind,
+                asker.name, to_string(needed));
+  }
+  TRY(messaging::check_form(header, data.size()));
+  if (!is_own) {
+    return requests_.asked(asker, header, std::move(body), std::move(data), now);
+  }
+  const json::Value question = TRY(json::parse(body).context("read the body"));
+  const json::Value told = TRY(answer_own(ledger_, since_, header.kind, question));
+  post_.to_client(asker.client, {messaging::write_header("answer", header.rq), json::write(told)});
+  return {};
+}
+
+void Dispatcher::said(std::uint64_t connection, const AllowedKey& key,
+                      const messaging::Envelope& envelope, const messaging::Header& header,
+                      std::string body, std::string data, Moment now) {
+  if (envelope.client) {
+    const std::string& node = agents_.node_of(connection);
+    if (!node.empty()) {
+      requests_.answered(node, *envelope.client, header, std::move(body), std::move(data));
+    }
+    return;
+  }
+  if (const Result<> heard = agents_.said(connection, key, header, body, now); !heard) {
+    system::log_warning("the agent with key {}: {}", key.name.str(), to_text(heard.error()));
+  }
+}
+
+void Dispatcher::tick(Moment now) {
+  for (const NodeChange& change : ledger_.tick(now)) {
+    changed(change);
+  }
+  requests_.tick(now);
+}
+
+void Dispatcher::client_gone(std::uint64_t client) {
+  requests_.gone(client);
+}
+
+/// Tells of it as an event of its own: one without numbers, as nothing of it is kept here.
+void Dispatcher::changed(const NodeChange& change) {
+  if (change.what == NodeChange::What::renewed && change.missing.empty() &&
+      change.doubled.empty() && !change.lost_journal) {
+    return;
+  }
+  const std::int64_t at = unix_ms_();
+  since_[change.node] = at;
+  if (change.what == NodeChange::What::dead) {
+    requests_.dead(change.node);
+  }
+  system::log_info("node {}: {}", change.node, to_string(change.what));
+  json::Object data;
+  if (change.lost_journal) {
+    data.set("lost_journal", true);
+  }
+  for (const auto& [member, ids] :
+       {std::pair("missing", &change.missing), std::pair("doubled", &change.doubled)}) {
+    if (!ids->empty()) {
+      json::Array list;
+      for (const std::string& id : *ids) {
+        list.emplace_back(id);
+      }
+      data.set(member, std::move(list));
+    }
+  }
+  post_.publish(fmt::format("{}.node.{}.", name_, change.node),
+                json::write(json::Object{
+                    {"specversion", "1.0"},
+                    {"id", fmt::format("{}-{}-{}", change.node, to_string(change.what), at)},
+                    {"source", "/drover-dispatch/" + name_},
+                    {"type", fmt::format("drover.dispatch.node_{}", to_string(change.what))},
+                    {"subject", change.node},
+                    {"time", to_rfc3339(at)},
+                    {"datacontenttype", "application/json"},
+                    {"at", at},
+                    {"data", std::move(data)},
+                }));
+}
+
+}  // namespace drover::dispatch

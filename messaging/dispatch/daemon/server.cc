@@ -1,0 +1,430 @@
+#include "messaging/dispatch/daemon/server.h"
+
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "agent/core/wipe.h"
+#include "agent/system/log.h"
+#include "messaging/front/sockets.h"
+#include "messaging/front_keys.h"
+
+namespace drover::dispatch {
+namespace {
+
+using messaging::Endpoint;
+using messaging::Service;
+
+/// In the order of their ports.
+constexpr std::array<Endpoint, 3> kEndpoints = {{
+    {Service::agents, "agents", messaging::Role::observe, KeyRole::agent, false},
+    {Service::clients, "clients", messaging::Role::admin, KeyRole::observe},
+    {Service::events, "events", messaging::Role::observe, KeyRole::observe},
+}};
+
+constexpr std::size_t kMostClients = 4096;
+constexpr std::size_t kMostAgents = 4096;
+/// Of a message: envelope, header, body, data, and one by which it has too many.
+constexpr std::size_t kMostFrames = 5;
+/// Bytes that may wait for one peer that does not read, and when so much waits for all of them
+/// together.
+constexpr std::size_t kMostUnread = std::size_t{32} << 20;
+constexpr std::size_t kMostUnreadOfAll = std::size_t{256} << 20;
+constexpr std::size_t kShareOfUnread = std::size_t{1} << 20;
+constexpr std::chrono::milliseconds kFirstPause{5};
+constexpr std::chrono::milliseconds kLongestPause{1000};
+
+std::string_view text_of(const zmq::message_t& frame) {
+  return {static_cast<const char*>(frame.data()), frame.size()};
+}
+
+/// Far from any other process's first number: an agent may have answers yet for the clients of the
+/// dispatcher before.
+std::uint64_t first_number() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  }
+  return (number >> 2) + 1;  // within JSON's whole numbers
+}
+
+bool takes_more(const messaging::Unread& unread) {
+  return unread.bytes() < (unread.bytes_of_all() < kMostUnreadOfAll ? kMostUnread : kShareOfUnread);
+}
+
+/// libzmq's own ids are 0 and a number. With one of its choice a peer could get what is meant for
+/// another that had it before.
+bool is_own_id(std::string_view id) {
+  return id.size() == 5 && id.front() == '\0';
+}
+
+Moment now() {
+  return std::chrono::steady_clock::now();
+}
+
+/// The highest role of clients.
+std::optional<KeyRole> client_role(const AllowedKey& key) {
+  for (const KeyRole role : {KeyRole::admin, KeyRole::submit, KeyRole::observe}) {
+    if (key.may(role)) {
+      return role;
+    }
+  }
+  return std::nullopt;
+}
+
+struct Parts {
+  messaging::Header header;
+  std::string body;
+  std::string data;
+};
+
+/// The frames from `first` on.
+Result<Parts> read_parts(const std::vector<zmq::message_t>& frames, std::size_t first) {
+  if (frames.size() < first + 2 || frames.size() > first + 3) {
+    return fail(Code::invalid,
+                "a message has a header frame and a body frame, for streams a third one, and no "
+                "more");
+  }
+  Parts parts;
+  parts.header = TRY(messaging::read_header(text_of(frames[first])));
+  if (frames[first + 1].size() > messaging::kMostBody ||
+      (frames.size() == first + 3 && frames[first + 2].size() > messaging::kMostData)) {
+    return fail(Code::invalid, "a body may have {} bytes, and data {}", messaging::kMostBody,
+                messaging::kMostData);
+  }
+  parts.body = text_of(frames[first + 1]);
+  if (frames.size() == first + 3) {
+    parts.data = text_of(frames[first + 2]);
+  }
+  return parts;
+}
+
+}  // namespace
+
+Server::Server(system::UniqueFd pair)
+    : pair_(std::move(pair)),
+      clients_(kMostClients, first_number()),
+      agents_(kMostAgents, first_number()),
+      context_(1),
+      zap_(context_, zmq::socket_type::rep),
+      doors_(context_, kEndpoints) {}
+
+Result<std::unique_ptr<Server>> Server::bind(const std::filesystem::path& directory,
+                                             system::UniqueFd pair) {
+  struct stat found {};
+  if (stat(directory.c_str(), &found) != 0) {
+    return fail(Code::broken, "look at {}: {}", directory.native(), std::strerror(errno));
+  }
+  if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() || (found.st_mode & 077) != 0) {
+    return fail(Code::refused, "{} must be a folder of user {} with mode 0700", directory.native(),
+                geteuid());
+  }
+  std::unique_ptr<Server> server(new Server(std::move(pair)));
+  try {
+    server->zap_.bind("inproc://zeromq.zap.01");  // this name is ZAP's
+    server->doors_.open_local(directory);
+  } catch (const zmq::error_t& error) {
+    return fail(Code::broken, "bind the sockets in {}: {}", directory.native(), error.what());
+  }
+  TRY(server->pair_.send(messaging::Record{{{"kind", "front.ready"}}, {}, {}}));
+  TRY(server->pair_.flush());
+  return server;
+}
+
+std::vector<zmq::pollitem_t> Server::items(system::Loop& loop) {
+  std::vector<zmq::pollitem_t> items{{nullptr, loop.fd(), ZMQ_POLLIN, 0},
+                                     {zap_.handle(), 0, ZMQ_POLLIN, 0}};
+  for (const auto& [number, door] : doors_.all()) {
+    items.push_back({const_cast<zmq::socket_t&>(door.socket).handle(), 0, ZMQ_POLLIN, 0});
+  }
+  return items;
+}
+
+void Server::run(system::Loop& loop) {
+  loop.watch(pair_.fd(), EPOLLIN, [this](std::uint32_t) { take_records(); });
+  tick(loop);
+  std::vector<messaging::Doors::Number> numbers;
+  while (running_) {
+    std::vector<zmq::pollitem_t> polled = items(loop);
+    numbers.clear();
+    for (const auto& [number, door] : doors_.all()) {
+      numbers.push_back(number);
+    }
+    try {
+      zmq::poll(polled, std::chrono::ceil<std::chrono::milliseconds>(
+                            loop.until_next_timer(std::chrono::hours(1))));
+    } catch (const zmq::error_t& error) {
+      if (error.num() != EINTR) {
+        throw;
+      }
+      continue;
+    }
+    if (polled.at(1).revents != 0) {
+      answer_zap();
+    }
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (polled.at(i + 2).revents != 0) {
+        receive(numbers.at(i));
+      }
+    }
+    // Last, so that the ledger has heard whatever came before it looks who is silent.
+    loop.turn(system::Duration::zero());
+    open_doors(loop);
+  }
+  loop.unwatch(pair_.fd());
+}
+
+void Server::tick(system::Loop& loop) {
+  if (dispatcher_) {
+    dispatcher_->tick(now());
+  }
+  loop.after(kHeartbeatEvery, [this, &loop] { tick(loop); });
+}
+
+void Server::take_records() {
+  Result<std::vector<messaging::Record>> records = pair_.receive();
+  if (!records) {
+    quit();  // the other process is gone
+    return;
+  }
+  for (messaging::Record& record : *records) {
+    const json::Value header(record.header);
+    const std::string_view kind = header.at("kind").string_or("");
+    if (kind == kSettings) {
+      dispatcher_.emplace(std::string(header.at("name").string_or("")), static_cast<Post&>(*this),
+                          [] { return system::SystemClock().unix_ms(); });
+    } else if (kind == messaging::kFrontKeys) {
+      take_keys(std::move(record));
+    }
+  }
+}
+
+void Server::take_keys(messaging::Record record) {
+  Result<messaging::FrontKeys> keys = messaging::read_front_keys(record);
+  wipe(record.body);
+  if (!keys) {
+    system::log_error("the keys: {}", keys.error().message);
+    return;
+  }
+  if (doorkeeper_.allow(keys->allowed)) {
+    doors_.close_events();
+  }
+  doors_.want(*std::move(keys));
+  has_wanted_ = false;
+  open_again_ = kFirstPause;
+  forget_revoked();
+}
+
+void Server::forget_revoked() {
+  const auto is_revoked = [this](const Peers::Peer& peer) {
+    const Peers::Address& of = peer.address;
+    return doors_.find(of.door) == nullptr ||
+           (!of.key.empty() && doorkeeper_.find({of.name, of.key}) == nullptr);
+  };
+  for (const std::uint64_t client : clients_.forget_if(is_revoked)) {
+    dispatcher_->client_gone(client);
+  }
+  for (const std::uint64_t agent : agents_.forget_if(is_revoked)) {
+    dispatcher_->agent_gone(agent);
+  }
+}
+
+void Server::open_doors(system::Loop& loop) {
+  if (has_wanted_ || opening_ || !dispatcher_) {
+    return;
+  }
+  has_wanted_ = doors_.open_wanted();
+  if (!has_wanted_) {
+    opening_ = true;
+    loop.after(open_again_, [this] { opening_ = false; });
+    open_again_ = std::min<system::Duration>(open_again_ * 2, kLongestPause);
+  }
+}
+
+void Server::answer_zap() {
+  for (int count = 0; count < messaging::kMostAtOnce; ++count) {
+    Frames frames;
+    for (bool more = true; more;) {
+      zmq::message_t frame;
+      if (!zap_.recv(frame, zmq::recv_flags::dontwait)) {
+        return;
+      }
+      more = frame.more();
+      frames.push_back(std::move(frame));
+    }
+    std::vector<std::string_view> request;
+    request.reserve(frames.size());
+    for (const zmq::message_t& frame : frames) {
+      request.push_back(text_of(frame));
+    }
+    const std::vector<std::string> answer = doorkeeper_.answer(request);
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+      zap_.send(zmq::buffer(answer[i]),
+                i + 1 < answer.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    }
+  }
+}
+
+void Server::receive(messaging::Doors::Number number) {
+  try {
+    for (int count = 0; count < messaging::kMostAtOnce && receive_one(number); ++count) {
+    }
+  } catch (const zmq::error_t& error) {
+    system::log_debug("receive: {}", error.what());
+  }
+}
+
+/// False when nothing is there.
+bool Server::receive_one(messaging::Doors::Number number) {
+  messaging::Door* door = doors_.find(number);
+  if (door == nullptr || door->endpoint->service == Service::events) {
+    return false;
+  }
+  zmq::message_t id;
+  if (!door->socket.recv(id, zmq::recv_flags::dontwait)) {
+    return false;
+  }
+  Frames frames;
+  for (bool more = id.more(); more;) {
+    zmq::message_t frame;
+    if (!door->socket.recv(frame, zmq::recv_flags::dontwait)) {
+      break;
+    }
+    more = frame.more();
+    if (frames.size() < kMostFrames) {
+      frames.push_back(std::move(frame));
+    }
+  }
+  if (frames.empty() || !is_own_id(text_of(id)) || !dispatcher_) {
+    return true;
+  }
+  if (door->endpoint->service == Service::agents) {
+    from_agent(number, std::string(text_of(id)), frames);
+  } else {
+    from_client(number, std::string(text_of(id)), frames);
+  }
+  return true;
+}
+
+Result<Asker> Server::asker_of(const Peers::Peer& peer, bool has_key) const {
+  if (!has_key) {
+    return Asker{peer.number, "", KeyRole::admin};
+  }
+  const AllowedKey* key = doorkeeper_.find({peer.address.name, peer.address.key});
+  const std::optional<KeyRole> role = key == nullptr ? std::nullopt : client_role(*key);
+  if (!role) {
+    return fail(Code::refused, "this key is not allowed on this dispatcher any more");
+  }
+  return Asker{peer.number, key->name.str(), *role};
+}
+
+void Server::from_client(messaging::Doors::Number number, std::string routing_id, Frames& frames) {
+  Peers::Address address{number, std::move(routing_id)};
+  const bool has_key = doors_.find(number)->server.has_value();
+  if (const auto sender =
+          has_key ? messaging::Doorkeeper::sender_of(frames.front()) : std::nullopt) {
+    address.name = sender->name;
+    address.key = sender->key;
+  }
+  const Peers::Peer& peer = clients_.meet(address);
+  const std::uint64_t client = peer.number;
+  std::uint64_t rq = 0;
+  const Result<> done = [&]() -> Result<> {
+    Parts parts = TRY(read_parts(frames, 0));
+    rq = parts.header.rq;
+    const Asker asker = TRY(asker_of(peer, has_key));
+    const AllowedKey* key = doorkeeper_.find({address.name, address.key});
+    const auto bytes = static_cast<std::int64_t>(parts.body.size());
+    if (key != nullptr && key->limits.message_kib > 0 && bytes > key->limits.message_kib * 1024) {
+      return fail(Code::refused, "the body has {} bytes; the most that key {} may send is {} KiB",
+                  bytes, key->name.str(), key->limits.message_kib);
+    }
+    dispatcher_->asked(asker, parts.header, std::move(parts.body), std::move(parts.data), now());
+    return {};
+  }();
+  if (!done) {
+    to_client(client, {messaging::write_header("error", rq), messaging::write_error(done.error())});
+  }
+}
+
+void Server::from_agent(messaging::Doors::Number number, std::string routing_id, Frames& frames) {
+  const auto sender = messaging::Doorkeeper::sender_of(frames.front());
+  const AllowedKey* key = sender ? doorkeeper_.find(*sender) : nullptr;
+  if (key == nullptr || !key->may(KeyRole::agent)) {
+    return;
+  }
+  const std::uint64_t connection =
+      agents_.meet({number, std::move(routing_id), sender->name, sender->key}).number;
+  const Result<> done = [&]() -> Result<> {
+    const messaging::Envelope envelope = TRY(messaging::read_envelope(text_of(frames.front())));
+    Parts parts = TRY(read_parts(frames, 1));
+    dispatcher_->said(connection, *key, envelope, parts.header, std::move(parts.body),
+                      std::move(parts.data), now());
+    return {};
+  }();
+  if (!done) {
+    system::log_warning("the agent with key {}: {}", key->name.str(), to_text(done.error()));
+  }
+}
+
+void Server::to_client(std::uint64_t client, Letter letter) {
+  send(clients_, client, nullptr, std::move(letter));
+}
+
+bool Server::to_agent(std::uint64_t connection, const messaging::Envelope& envelope,
+                      Letter letter) {
+  const std::string text = messaging::write_envelope(envelope);
+  return send(agents_, connection, &text, std::move(letter));
+}
+
+bool Server::send(Peers& peers, std::uint64_t number, const std::string* envelope, Letter letter) {
+  const Peers::Peer* to = peers.find(number);
+  messaging::Door* door = to == nullptr ? nullptr : doors_.find(to->address.door);
+  if (door == nullptr || !takes_more(to->unread)) {
+    return false;
+  }
+  std::vector<zmq::message_t> frames;
+  frames.emplace_back(std::string_view(to->address.routing_id));
+  if (envelope != nullptr) {
+    frames.emplace_back(std::string_view(*envelope));
+  }
+  frames.push_back(to->unread.frame(std::move(letter.header)));
+  frames.push_back(to->unread.frame(std::move(letter.body)));
+  if (!letter.data.empty()) {
+    frames.push_back(to->unread.frame(std::move(letter.data)));
+  }
+  try {
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      const auto more = i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      // The routing id alone decides: once that was taken, all that belongs to it is.
+      if (!door->socket.send(frames[i], more | zmq::send_flags::dontwait) && i == 0) {
+        return false;
+      }
+    }
+  } catch (const zmq::error_t& error) {
+    system::log_debug("send: {}", error.what());
+    return false;
+  }
+  return true;
+}
+
+void Server::publish(const std::string& topic, const std::string& body) {
+  for (const auto& [number, door] : doors_.all()) {
+    if (door.endpoint->service == Service::events) {
+      zmq::socket_t& events = doors_.find(number)->socket;
+      events.send(zmq::buffer(topic), zmq::send_flags::sndmore);
+      events.send(zmq::buffer(body), zmq::send_flags::none);
+    }
+  }
+}
+
+}  // namespace drover::dispatch
