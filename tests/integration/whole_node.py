@@ -59,11 +59,11 @@ class Node:
     """"node1", or "other" beside that one on the same machine, for guests of Proxmox only: two agents would take each
     other's namespaces for leaks."""
 
-    def __init__(self, build, proxmox=False, trace=False, simulator_options=(), other_of=None):
+    def __init__(self, build, proxmox=False, trace=False, simulator_options=(), other_of=None, name="node1"):
         self.build = build
         self.work = other_of.work / "other" if other_of else self.make_machine(proxmox)
         self.work.mkdir(exist_ok=True)
-        name = "other" if other_of else "node1"
+        name = "other" if other_of else name
         config = {
             "node": name,
             "runtime": {"state_folder": str(self.work / "state"), "run_folder": str(self.work / "run")},
