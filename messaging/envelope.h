@@ -18,9 +18,9 @@ namespace drover::messaging {
 inline constexpr std::size_t kMostEnvelope = 1024;
 
 /// The kinds of the messages that are of no client.
-inline constexpr std::string_view kNodeHello = "node.hello";  ///< up: all that the node has
-inline constexpr std::string_view kNodeBeat = "node.beat";    ///< up: that it is there
-inline constexpr std::string_view kEvent = "event";           ///< up: header member "topic"
+inline constexpr std::string_view kNodeHello = "node.hello";      ///< up: all that the node has
+inline constexpr std::string_view kNodeBeat = "node.beat";        ///< up: that it is there
+inline constexpr std::string_view kEvent = "event";               ///< up: header member "topic"
 inline constexpr std::string_view kHelloPlease = "hello.please";  ///< down: say node.hello again
 
 struct Envelope {

@@ -94,7 +94,8 @@ CLI::App* add_keys_allow(CLI::App& keys, Action& action) {
                         const char* text) {
     return command->add_option(name, values, text)->type_name(type)->allow_extra_args(false);
   };
-  many("--role", options->roles, "ROLE", "observe, submit, admin, dispatch or agent; may be repeated")
+  many("--role", options->roles, "ROLE",
+       "observe, submit, admin, dispatch or agent; may be repeated")
       ->required();
   many("--names", options->names, "PATTERN",
        "Names of things that it may have to do with (default: any); may be repeated");

@@ -59,9 +59,8 @@ bool allows(const std::set<KeyRole>& held, KeyRole needed) {
   if (!is_of_clients(needed)) {
     return held.count(needed) != 0;
   }
-  return std::any_of(held.begin(), held.end(), [needed](KeyRole role) {
-    return is_of_clients(role) && role >= needed;
-  });
+  return std::any_of(held.begin(), held.end(),
+                     [needed](KeyRole role) { return is_of_clients(role) && role >= needed; });
 }
 
 }  // namespace drover
