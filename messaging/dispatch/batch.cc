@@ -37,13 +37,20 @@ bool Batch::is_in_flight(std::size_t item) const {
   return states_[item] == ItemState::sent || states_[item] == ItemState::accepted;
 }
 
-std::optional<std::size_t> Batch::open_item(std::string_view job) const {
+std::string Batch::message_of(std::size_t item) const {
+  const auto found = messages_.find(item);
+  return found == messages_.end() ? "" : found->second;
+}
+
+std::optional<std::size_t> Batch::find(std::string_view job) const {
   const auto found = index_.find(std::string(job));
-  if (found == index_.end() || states_[found->second] == ItemState::waiting ||
-      is_end(states_[found->second])) {
-    return std::nullopt;
-  }
-  return found->second;
+  return found == index_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::size_t> Batch::open_item(std::string_view job) const {
+  const std::optional<std::size_t> item = find(job);
+  const bool open = item && states_[*item] != ItemState::waiting && !is_end(states_[*item]);
+  return open ? item : std::nullopt;
 }
 
 BatchItem Batch::placed_item(std::size_t item) const {
@@ -88,6 +95,28 @@ std::vector<BatchItem> Batch::in_flight() const {
   return items;
 }
 
+std::vector<BatchItem> Batch::items_in(ItemState state) const {
+  std::vector<BatchItem> items;
+  for (std::size_t i = 0; count(state) != 0 && i < states_.size(); ++i) {
+    if (states_[i] == state) {
+      items.push_back(placed_item(i));
+    }
+  }
+  return items;
+}
+
+void Batch::placed(std::string_view job, std::string_view node) {
+  const std::optional<std::size_t> item = open_item(job);
+  if (!item || states_[*item] != ItemState::sent || !order_.items[*item].node.empty()) {
+    return;
+  }
+  if (node.empty()) {
+    nodes_.erase(*item);
+  } else {
+    nodes_[*item] = node;
+  }
+}
+
 void Batch::accepted(std::string_view job, std::string_view node) {
   const std::optional<std::size_t> item = open_item(job);
   if (!item) {
@@ -118,13 +147,24 @@ void Batch::failed(std::string_view job, std::string_view message, std::int64_t 
   }
 }
 
+void Batch::lose(std::size_t item, std::string_view node) {
+  set_state(item, ItemState::lost);
+  if (messages_.size() < kMostMessages) {
+    messages_[item] = fmt::format("node {} was lost; how the job ended is not known", node);
+  }
+}
+
+void Batch::lost(std::string_view job, std::int64_t now_unix_ms) {
+  if (const std::optional<std::size_t> item = open_item(job); item && is_in_flight(*item)) {
+    lose(*item, placed_item(*item).node);
+    settle(now_unix_ms);
+  }
+}
+
 void Batch::node_lost(std::string_view node, std::int64_t now_unix_ms) {
   for (std::size_t i = 0; i < next_; ++i) {
     if (is_in_flight(i) && placed_item(i).node == node) {
-      set_state(i, ItemState::lost);
-      if (messages_.size() < kMostMessages) {
-        messages_[i] = fmt::format("node {} was lost; how the job ended is not known", node);
-      }
+      lose(i, node);
     }
   }
   settle(now_unix_ms);

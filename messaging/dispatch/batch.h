@@ -76,12 +76,24 @@ class Batch {
   std::optional<std::int64_t> goes_on_at_unix_ms() const;
   /// What was sent or accepted and has not ended, in order.
   std::vector<BatchItem> in_flight() const;
+  /// Those in that state, in order, with their nodes.
+  std::vector<BatchItem> items_in(ItemState state) const;
+  /// The item of that job; none that is not of the order.
+  std::optional<std::size_t> find(std::string_view job) const;
+  /// With its node, also one that it was placed on.
+  BatchItem placed_item(std::size_t item) const;
+
+  /// Where an item without a node of its own is sent: written down before, it is sent nowhere else
+  /// by whoever takes over. "" once that node has refused it. Of no other items.
+  void placed(std::string_view job, std::string_view node);
 
   // What happened. A job that the order has not, and what is known already, change nothing; nor
   // does what comes late for an item that ended, unless it was lost.
   void accepted(std::string_view job, std::string_view node);
   void succeeded(std::string_view job, std::int64_t now_unix_ms);
   void failed(std::string_view job, std::string_view message, std::int64_t now_unix_ms);
+  /// Its node is dead, and may have it.
+  void lost(std::string_view job, std::int64_t now_unix_ms);
   /// Of the items that are known to be on that node.
   void node_lost(std::string_view node, std::int64_t now_unix_ms);
 
@@ -97,15 +109,18 @@ class Batch {
   BatchProgress progress() const;
   const BatchOrder& order() const { return order_; }
   BatchPhase phase() const { return phase_; }
+  BatchStop stop() const { return stop_; }
   ItemState state_of(std::size_t item) const { return states_.at(item); }
+  /// Why it failed or was lost; "" otherwise, and of all but the first hundred.
+  std::string message_of(std::size_t item) const;
 
  private:
   std::size_t count(ItemState state) const { return counts_[static_cast<std::size_t>(state)]; }
   void set_state(std::size_t item, ItemState state);
+  void lose(std::size_t item, std::string_view node);
   bool is_in_flight(std::size_t item) const;
   /// The item of that job, when what is told of it can still change something.
   std::optional<std::size_t> open_item(std::string_view job) const;
-  BatchItem placed_item(std::size_t item) const;
   std::size_t canary_items() const;
   bool any_canary_failed() const;
   void settle(std::int64_t now_unix_ms);

@@ -143,7 +143,16 @@ void Ledger::keep_of(Node& before, bool lost_journal, Node& node) {
       node.pending.emplace(job, pending);
     }
   }
+  node.dispatchers = before.dispatchers;
   count_reserved(node);
+}
+
+std::size_t Ledger::dispatchers() const {
+  std::int64_t most = 1;
+  for (const auto& [name, node] : nodes_) {
+    most = node.facts.liveness == Liveness::dead ? most : std::max(most, node.dispatchers);
+  }
+  return static_cast<std::size_t>(most);
 }
 
 Result<NodeChange> Ledger::hello(Hello hello, Moment now) {
@@ -213,6 +222,7 @@ Heard Ledger::heartbeat(const Heartbeat& heartbeat, Moment now) {
   node->reserved = heartbeat.reserved;
   node->facts.drained = heartbeat.drained;
   node->facts.quorate = heartbeat.quorate;
+  node->dispatchers = heartbeat.dispatchers.value_or(1);
   std::erase_if(node->pending, [](const auto& one) { return one.second.told; });
   count_reserved(*node);
   return Heard::kept;

@@ -111,6 +111,9 @@ class Ledger {
   std::vector<Location> where(const std::string& id) const;
   /// Every node, also dead ones, by name. Valid until the ledger changes.
   Candidates candidates() const;
+  /// How many dispatchers there are, this one included, as far as nodes that are not dead say: the
+  /// most that one of them is told to connect to.
+  std::size_t dispatchers() const;
   /// nullptr for a node that is not known.
   const NodeFacts* facts(std::string_view node) const;
   std::optional<Standing> standing(std::string_view node) const;
@@ -131,6 +134,7 @@ class Ledger {
     std::deque<std::string> ended{};            ///< of the jobs, in the order of their ends
     std::map<std::string, Pending> pending{};
     std::set<std::string> elsewhere{};
+    std::int64_t dispatchers = 1;
   };
 
   Node* find(std::string_view name);

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kMostEpoch = 64;
 constexpr std::size_t kMostState = 32;
 constexpr std::size_t kMostId = 64;
+constexpr std::int64_t kMostDispatchers = 1000;
 
 std::string read_text(Fields& fields, std::string_view key, std::size_t most) {
   fields.require(key);
@@ -82,6 +83,9 @@ Result<Heartbeat> read_heartbeat(const json::Value& value, std::string key) {
   });
   heartbeat.drained = fields.boolean("drained", false);
   heartbeat.quorate = read_quorate(fields);
+  if (fields.has("dispatchers")) {
+    heartbeat.dispatchers = fields.integer("dispatchers", 1, 1, kMostDispatchers);
+  }
   TRY(faults.result("the agent's heartbeat is not understood"));
   return heartbeat;
 }
@@ -115,13 +119,17 @@ json::Value to_json(const Hello& hello) {
 }
 
 json::Value to_json(const Heartbeat& heartbeat) {
-  return json::Object{
+  json::Object object{
       {"node", heartbeat.sender.node},
       {"epoch", heartbeat.sender.epoch},
       {"seq", heartbeat.seq},
       {"reserved", to_json(heartbeat.reserved)},
       {"drained", heartbeat.drained},
       {"quorate", heartbeat.quorate ? json::Value(*heartbeat.quorate) : json::Value()}};
+  if (heartbeat.dispatchers) {
+    object.set("dispatchers", *heartbeat.dispatchers);
+  }
+  return object;
 }
 
 json::Value to_json(const ThingChange& change) {

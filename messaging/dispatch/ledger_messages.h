@@ -42,14 +42,16 @@ struct Hello {
   bool operator==(const Hello&) const = default;
 };
 
-/// {"node","epoch","seq","reserved","drained","quorate"}. What else of a node's facts changes is
-/// told by another HELLO.
+/// {"node","epoch","seq","reserved","drained","quorate","dispatchers"}. What else of a node's facts
+/// changes is told by another HELLO.
 struct Heartbeat {
   Sender sender{};
   std::uint64_t seq = 0;  ///< of the node's last change
   Capacity reserved{};
   bool drained = false;
   std::optional<bool> quorate{};
+  /// How many dispatchers its configuration names; none of an agent that does not say.
+  std::optional<std::int64_t> dispatchers{};
 
   bool operator==(const Heartbeat&) const = default;
 };

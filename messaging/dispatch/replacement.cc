@@ -41,4 +41,21 @@ Result<> check_replacement(std::string_view id, const NodeFacts& node, Claim cla
       id, node.name);
 }
 
+Result<std::vector<std::string>> nodes_to_replace(const std::string& id, const Ledger& ledger,
+                                                  Claim claim, bool by_order) {
+  std::vector<std::string> nodes;
+  for (const Location& location : ledger.where(id)) {
+    const NodeFacts* node = ledger.facts(location.node);
+    if (location.kind == ThingKind::container && node != nullptr) {
+      TRY(check_replacement(id, *node, claim, by_order));
+      nodes.push_back(location.node);
+    }
+  }
+  if (nodes.empty()) {
+    return fail(Code::not_found, "place {} anew: no node is known to have a container of that name",
+                id);
+  }
+  return nodes;
+}
+
 }  // namespace drover::dispatch

@@ -231,6 +231,27 @@ TEST(Batch, WhatIsToldTwiceOrLateOrOfOthersChangesNothing) {
   EXPECT_EQ(jobs_of(batch.start_next(3)), "j2");
 }
 
+TEST(Batch, WhereAnItemWasPlacedIsKnownBeforeItsNodeHasSaidAnything) {
+  BatchOrder order = some_order(2, 2);
+  order.items[0].node = "";
+  Batch batch(order);
+  batch.placed("j1", "n8");
+  EXPECT_EQ(batch.placed_item(0).node, "") << "it has not begun";
+  batch.start_next(0);
+  batch.placed("j1", "n8");
+  batch.placed("j2", "n8");
+  EXPECT_EQ(batch.in_flight(), (std::vector<BatchItem>{{"j1", "n8"}, {"j2", "n2"}}));
+  batch.placed("j1", "");  // refused there
+  EXPECT_EQ(batch.placed_item(0).node, "");
+  batch.placed("j1", "n9");
+  batch.accepted("j1", "n9");
+  batch.placed("j1", "n7");
+  EXPECT_EQ(batch.placed_item(0).node, "n9") << "it is there for good";
+  batch.lost("j1", 1);
+  EXPECT_EQ(batch.items_in(ItemState::lost), (std::vector<BatchItem>{{"j1", "n9"}}));
+  EXPECT_NE(batch.message_of(0).find("n9 was lost"), std::string::npos);
+}
+
 TEST(Batch, MessagesHaveABoundAndAreText) {
   BatchOrder order = some_order(200, 200);
   order.max_failures = {100, true};

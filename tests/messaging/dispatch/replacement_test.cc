@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "messaging/dispatch/singletons.h"
+#include "some_agents.h"
 #include "some_nodes.h"
 
 namespace drover::dispatch {
@@ -38,6 +40,53 @@ TEST(Replacement, WithoutAClaimItSaysHowItIsOrdered) {
                 .error()
                 .message.find("--replace-unreachable"),
             std::string::npos);
+}
+
+TEST(Replacement, IsOfEveryDeadNodeThatHasIt) {
+  TickingLedger clocked;
+  for (const char* name : {"n1", "n2"}) {
+    SomeAgent agent(name);
+    agent.facts.containers = {ContainerFacts{"web"}};
+    ASSERT_TRUE(clocked.ledger.hello(agent.hello(), clocked.now));
+  }
+  const auto ask = [&](const char* id) {
+    return nodes_to_replace(id, clocked.ledger, Claim::none, true);
+  };
+  EXPECT_EQ(ask("web").error().code, Code::refused) << "its nodes are there";
+  EXPECT_EQ(ask("db").error().code, Code::not_found);
+  clocked.pass(10);
+  const auto nodes = ask("web");
+  ASSERT_TRUE(nodes) << nodes.error().message;
+  EXPECT_EQ(*nodes, (std::vector<std::string>{"n1", "n2"}));
+}
+
+TEST(Singletons, AreRefusedWhereTwoDispatchersHaveNoEtcd) {
+  EXPECT_TRUE(check_singletons(1, false));
+  EXPECT_TRUE(check_singletons(3, true));
+  const Result<> refused = check_singletons(2, false);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::refused);
+  EXPECT_NE(refused.error().message.find("2 dispatchers and no etcd"), std::string::npos);
+}
+
+TEST(Singletons, AgentsSayHowManyDispatchersThereAre) {
+  TickingLedger clocked;
+  SomeAgent one("n1");
+  SomeAgent two("n2");
+  ASSERT_TRUE(clocked.ledger.hello(one.hello(), clocked.now));
+  ASSERT_TRUE(clocked.ledger.hello(two.hello(), clocked.now));
+  EXPECT_EQ(clocked.ledger.dispatchers(), 1U);
+  Heartbeat heartbeat = two.heartbeat();
+  heartbeat.dispatchers = 2;
+  const auto read = read_heartbeat(to_json(heartbeat), heartbeat.sender.key);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, heartbeat);
+  clocked.ledger.heartbeat(*read, clocked.now);
+  EXPECT_EQ(clocked.ledger.dispatchers(), 2U);
+  ASSERT_TRUE(clocked.ledger.hello(two.hello(), clocked.now));
+  EXPECT_EQ(clocked.ledger.dispatchers(), 2U) << "a HELLO does not say";
+  clocked.pass(10);
+  EXPECT_EQ(clocked.ledger.dispatchers(), 1U) << "of dead nodes it does not count";
 }
 
 }  // namespace
