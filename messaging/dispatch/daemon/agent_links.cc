@@ -17,8 +17,7 @@ bool speaks_for(const AllowedKey& key, std::string_view node) {
 Result<> AgentLinks::said(std::uint64_t connection, const AllowedKey& key,
                           const messaging::Header& header, const std::string& body, Moment now) {
   if (header.kind == messaging::kNodeHello) {
-    const json::Value hello = TRY(json::parse(body).context("read the HELLO of an agent"));
-    return take_hello(connection, key, hello, now);
+    return take_piece(connection, key, header, body, now);
   }
   const std::string& node = node_of(connection);
   if (node.empty()) {
@@ -43,6 +42,37 @@ Result<> AgentLinks::said(std::uint64_t connection, const AllowedKey& key,
     ask_hello(connection, now);
   }
   return {};
+}
+
+/// One that is larger than a body may be comes in pieces, "part" 0 on, all but the last with
+/// "more".
+Result<> AgentLinks::take_piece(std::uint64_t connection, const AllowedKey& key,
+                                const messaging::Header& header, const std::string& body,
+                                Moment now) {
+  const json::Value all(header.all);
+  const std::int64_t part = all.at("part").integer_or(0);
+  Begun begun;
+  if (const auto found = begun_.find(connection); found != begun_.end()) {
+    if (part != 0) {
+      begun = std::move(found->second);
+    }
+    begun_.erase(found);
+  }
+  if (part != begun.parts) {
+    ask_hello(connection, now);
+    return {};
+  }
+  if (begun.text.size() + body.size() > kMostHello) {
+    return fail(Code::invalid, "a HELLO of more than {} MiB", kMostHello >> 20);
+  }
+  begun.text += body;
+  begun.parts = part + 1;
+  if (all.at("more").boolean_or(false)) {
+    begun_.insert_or_assign(connection, std::move(begun));
+    return {};
+  }
+  const json::Value hello = TRY(json::parse(begun.text).context("read the HELLO of an agent"));
+  return take_hello(connection, key, hello, now);
 }
 
 Result<> AgentLinks::take_hello(std::uint64_t connection, const AllowedKey& key,
@@ -109,6 +139,7 @@ bool AgentLinks::send(const std::string& node, const messaging::Envelope& envelo
 
 void AgentLinks::lost(std::uint64_t connection) {
   asked_.erase(connection);
+  begun_.erase(connection);
   if (const auto found = nodes_.find(connection); found != nodes_.end()) {
     connections_.erase(found->second);
     nodes_.erase(found);

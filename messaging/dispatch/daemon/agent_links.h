@@ -15,6 +15,9 @@
 
 namespace drover::dispatch {
 
+/// Bytes of a HELLO, of all its pieces.
+inline constexpr std::size_t kMostHello = std::size_t{8} << 20;
+
 /// Keeps the ledger by what agents say without being asked: HELLO, heartbeats and events, which
 /// are published as they are. For one thread.
 class AgentLinks {
@@ -37,6 +40,14 @@ class AgentLinks {
   void lost(std::uint64_t connection);
 
  private:
+  /// A HELLO that has come in part.
+  struct Begun {
+    std::int64_t parts = 0;
+    std::string text;
+  };
+
+  Result<> take_piece(std::uint64_t connection, const AllowedKey& key,
+                      const messaging::Header& header, const std::string& body, Moment now);
   Result<> take_hello(std::uint64_t connection, const AllowedKey& key, const json::Value& body,
                       Moment now);
   Result<> take_event(const std::string& node, const AllowedKey& key,
@@ -49,6 +60,7 @@ class AgentLinks {
   Changed changed_;
   std::map<std::string, std::uint64_t, std::less<>> connections_;  ///< by node
   std::map<std::uint64_t, std::string> nodes_;                     ///< by connection
+  std::map<std::uint64_t, Begun> begun_;                           ///< by connection
   std::map<std::uint64_t, Moment> asked_;  ///< when a connection was asked for its HELLO
 };
 

@@ -333,6 +333,40 @@ TEST_F(DispatcherTest, OneThatIsNotKnownYetIsAskedWhoItIs) {
   EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);
 }
 
+TEST_F(DispatcherTest, AHelloMayComeInPieces) {
+  NodeFacts facts;
+  facts.name = "pve1";
+  const std::string whole = json::write(to_json(Hello{{"pve1", "", "e1"}, 1, facts, {}}));
+  const auto piece = [&](std::int64_t part, bool more, const std::string& text) {
+    json::Object members{{"part", part}};
+    if (more) {
+      members.set("more", true);
+    }
+    const std::string header = messaging::write_header(messaging::kNodeHello, 0, members);
+    dispatcher_.said(1, key("pve1"), {}, messaging::read_header(header).value(), text, {}, now_);
+  };
+  piece(0, true, whole.substr(0, 10));
+  piece(2, false, whole.substr(10));  // one is missing
+  EXPECT_EQ(own("dispatch.nodes", {}).at("count").integer_or(-1), 0);
+  ASSERT_EQ(count(1), 1U);
+  EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);
+  piece(0, true, whole.substr(0, 10));
+  piece(1, true, whole.substr(10, 5));
+  piece(2, false, whole.substr(15));
+  EXPECT_EQ(own("dispatch.nodes", {}).at("count").integer_or(-1), 1);
+}
+
+TEST_F(DispatcherTest, AHelloWithoutAnEndIsGivenUp) {
+  for (std::int64_t part = 0; part < 40; ++part) {
+    const std::string header =
+        messaging::write_header(messaging::kNodeHello, 0, {{"part", part}, {"more", true}});
+    dispatcher_.said(1, key("pve1"), {}, messaging::read_header(header).value(),
+                     std::string(256 << 10, ' '), {}, now_);
+  }
+  ASSERT_EQ(count(1), 1U);  // what comes behind 8 MiB is out of turn
+  EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);
+}
+
 TEST_F(DispatcherTest, WhatIsOnADeadNodeIsUnreachableUntilItIsBack) {
   hello("pve1", 1, {}, {{"web", {}, "running"}});
   ask("query.node", 5, {{"to", "all"}}, json::Object());
