@@ -35,9 +35,13 @@ std::vector<zmq::message_t> read_frames(zmq::socket_t& socket) {
 
 }  // namespace
 
-Channel::Channel(std::shared_ptr<Bus> bus, std::string_view name, zmq::socket_t monitor,
-                 zmq::socket_t socket)
-    : bus_(std::move(bus)), name_(name), monitor_(std::move(monitor)), socket_(std::move(socket)) {}
+Channel::Channel(std::shared_ptr<Bus> bus, std::size_t which, std::string_view name,
+                 zmq::socket_t monitor, zmq::socket_t socket)
+    : bus_(std::move(bus)),
+      which_(which),
+      name_(name),
+      monitor_(std::move(monitor)),
+      socket_(std::move(socket)) {}
 
 Channel::~Channel() {
   if (socket_.handle() != nullptr) {
@@ -48,14 +52,15 @@ Channel::~Channel() {
 Result<Channel> Channel::open(std::shared_ptr<Bus> bus, std::string_view name) {
   static std::atomic<std::uint64_t> count = 0;
   const std::string address = fmt::format("inproc://drover-monitor-{}", count.fetch_add(1));
-  zmq::socket_t socket = TRY(bus->dealer(name));
+  const std::size_t which = bus->current();
+  zmq::socket_t socket = TRY(bus->dealer(which, name));
   // Watched from before there is anything to see.
   if (zmq_socket_monitor(socket.handle(), address.c_str(), kWatched) != 0) {
     return fail(Code::broken, "watch the connection to {}: {}", name, zmq_strerror(zmq_errno()));
   }
   zmq::socket_t monitor = TRY(bus->monitor(address));
-  TRY(bus->connect(socket, name));
-  return Channel(std::move(bus), name, std::move(monitor), std::move(socket));
+  TRY(bus->connect(socket, which, name));
+  return Channel(std::move(bus), which, name, std::move(monitor), std::move(socket));
 }
 
 Result<bool> Channel::send(std::string_view kind, std::uint64_t rq, const std::string& body,
@@ -79,7 +84,15 @@ Result<bool> Channel::send_now(std::string_view kind, std::uint64_t rq, const st
     return fail(Code::invalid, "{}: its body of {} bytes is larger than the {} accepted", kind,
                 body.size(), kMostBody);
   }
-  const std::string header = write_header(kind, rq, more);
+  json::Object all = members_;
+  for (const auto& [key, value] : more) {
+    all.set(key, value);
+  }
+  const std::string header = write_header(kind, rq, all);
+  if (header.size() > kMostHeader) {
+    return fail(Code::invalid, "{}: its header of {} bytes is larger than the {} accepted", kind,
+                header.size(), kMostHeader);
+  }
   try {
     if (!socket_.send(zmq::buffer(header), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
       return false;

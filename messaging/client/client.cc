@@ -21,7 +21,7 @@ Result<Client> Client::open(NodeEndpoint endpoint, ClientOptions options) {
 }
 
 Result<Channel*> Client::channel_for(std::string_view kind) {
-  const bool is_query = kind.starts_with("query.");
+  const bool is_query = kind.starts_with("query.") && !is_cluster();
   std::unique_ptr<Channel>& channel = is_query ? queries_ : jobs_;
   if (channel == nullptr) {
     Channel opened = TRY(Channel::open(bus_, is_query ? "query.sock" : "jobs.sock"));
@@ -32,6 +32,9 @@ Result<Channel*> Client::channel_for(std::string_view kind) {
 
 Result<Answer> Client::request(std::string_view kind, const json::Value& body,
                                system::Instant until, const system::Stop& stop) {
+  if (is_cluster()) {
+    return ask_cluster(kind, members_for(kind), json::write(body), until, stop, nullptr);
+  }
   Channel* channel = TRY(channel_for(kind));
   return Exchange(*channel, *bus_, options_, kind, ++last_rq_, json::write(body)).run(until, stop);
 }
@@ -48,10 +51,15 @@ Result<json::Value> Client::query(std::string_view kind, const json::Value& body
 
 Result<json::Value> Client::submit(const JobRequest& job, system::Instant until,
                                    const system::Stop& stop) {
-  Answer answer = TRY(request("job.submit", to_json(job), until, stop));
+  Answer answer = TRY(is_cluster() ? ask_cluster("job.submit", members_for(job),
+                                                 json::write(to_json(job)), until, stop, nullptr)
+                                   : request("job.submit", to_json(job), until, stop));
   if (answer.kind != "job.accepted" || answer.body.at("id").string_or("") != job.id.str()) {
     return fail(Code::broken, "job {}: the node answered with kind \"{}\" for id \"{}\"",
                 job.id.str(), answer.kind, answer.body.at("id").string_or(""));
+  }
+  if (!answer.node.empty()) {
+    answer.body.object()->set("node", answer.node);
   }
   return std::move(answer.body);
 }
@@ -63,9 +71,15 @@ Result<json::Value> Client::all(const std::string& things, const system::Stop& s
   return pages(things, "name", stop);
 }
 Result<json::Value> Client::pages(const std::string& things, std::string_view key,
-                                  const system::Stop& stop) {
-  const std::string kind = "query." + things;
+                                  const system::Stop& stop, std::string_view family) {
+  const std::string kind = std::string(family) + things;
   json::Value first = TRY(query(kind, json::Object(), stop));
+  return rest_of_pages(kind, key, std::move(first), stop);
+}
+
+Result<json::Value> Client::rest_of_pages(const std::string& kind, std::string_view key,
+                                          json::Value first, const system::Stop& stop) {
+  const std::string things = kind.substr(kind.find('.') + 1);
   bool whole = first.at("whole").boolean_or(true);
   while (!whole) {
     json::Value* list = first.object()->find(things);

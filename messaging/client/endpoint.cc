@@ -33,7 +33,7 @@ Failure no_address(std::string_view text) {
 
 }  // namespace
 
-Result<TcpAddress> TcpAddress::parse(std::string_view text) {
+Result<TcpAddress> TcpAddress::parse(std::string_view text, std::uint16_t usual_port) {
   if (!text.starts_with(kScheme)) {
     return no_address(text);
   }
@@ -44,6 +44,7 @@ Result<TcpAddress> TcpAddress::parse(std::string_view text) {
     return no_address(text);
   }
   TcpAddress address;
+  address.port = usual_port;
   address.host = in_brackets ? rest.substr(1, end - 1) : rest.substr(0, end);
   rest = end == std::string_view::npos ? "" : rest.substr(in_brackets ? end + 1 : end);
   if (!may_be_host(address.host, in_brackets)) {
@@ -78,6 +79,10 @@ std::string NodeEndpoint::text() const {
 std::uint16_t port_of(std::string_view name, std::uint16_t first) {
   const auto found = std::find(kSockets.begin(), kSockets.end(), name);
   return static_cast<std::uint16_t>(first + (found - kSockets.begin()));
+}
+
+std::uint16_t dispatcher_port_of(std::string_view name, std::uint16_t first) {
+  return static_cast<std::uint16_t>(first + (name == "events.sock" ? 2 : 1));
 }
 
 }  // namespace drover::messaging

@@ -1,10 +1,12 @@
-// NodeEndpoint: where a node's sockets are, and what is needed to use them.
+// NodeEndpoint: where a node's sockets are, and what is needed to use them; ClusterEndpoint: the
+// same of a cluster's dispatchers.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "agent/core/curve_key.h"
 #include "agent/core/result.h"
@@ -15,13 +17,18 @@ namespace drover::messaging {
 /// The port of jobs.sock; the node's other sockets have those behind it.
 inline constexpr std::uint16_t kDefaultPort = 7117;
 
-/// Where a node serves over tcp.
+/// Of a dispatcher: the port of its agents; clients have the one behind it, and events the next.
+inline constexpr std::uint16_t kDispatcherPort = 7130;
+/// The folder of the sockets of this machine's dispatcher.
+inline constexpr const char* kDispatcherFolder = "/run/drover-dispatch/bus";
+
+/// Where a node or a dispatcher serves over tcp.
 struct TcpAddress {
   std::string host;  ///< a name, an IPv4 address, or an IPv6 address without brackets
   std::uint16_t port = kDefaultPort;
 
   /// "tcp://HOST[:PORT]", an IPv6 address in brackets. `invalid` for anything else.
-  static Result<TcpAddress> parse(std::string_view text);
+  static Result<TcpAddress> parse(std::string_view text, std::uint16_t usual_port = kDefaultPort);
   /// The same with the port.
   std::string text() const;
   bool operator==(const TcpAddress&) const = default;
@@ -54,5 +61,15 @@ class NodeEndpoint {
 
 /// The tcp port of the socket `name` ("query.sock") of a node whose first one is `first`.
 std::uint16_t port_of(std::string_view name, std::uint16_t first);
+
+/// A cluster, by its dispatchers (docs/dispatch.md), each with a folder or tcp as a node has. Any
+/// of them will do: one is talked with at a time, the first one first, and the next when it falls
+/// silent. There must be one at least.
+struct ClusterEndpoint {
+  std::vector<NodeEndpoint> dispatchers;
+};
+
+/// The same of a dispatcher, which has "clients.sock" and "events.sock".
+std::uint16_t dispatcher_port_of(std::string_view name, std::uint16_t first);
 
 }  // namespace drover::messaging

@@ -5,8 +5,18 @@
 namespace drover::messaging {
 namespace {
 
+// Where there is another dispatcher: how long one may take to let us in, and say nothing at all. It
+// gives a node 5 s for its answer, and then says so itself.
+constexpr std::chrono::milliseconds kTimeToConnect{2000};
+constexpr std::chrono::milliseconds kTimeToSpeak{7000};
+
 system::Instant now() {
   return std::chrono::steady_clock::now();
+}
+
+std::string node_of(const Header& header) {
+  const json::Value* node = header.all.find("node");
+  return node == nullptr ? std::string() : std::string(node->string_or(""));
 }
 
 }  // namespace
@@ -22,17 +32,37 @@ Exchange::Exchange(Channel& channel, const Bus& bus, const ClientOptions& option
       resend_(options.first_resend, options.longest_resend) {}
 
 Result<Answer> Exchange::run(system::Instant until, const system::Stop& stop) {
+  std::optional<Answer> answer;
+  const Take take = [this, &answer](const Incoming& message) -> Result<bool> {
+    answer = TRY(judge(message));
+    return answer.has_value();
+  };
+  TRY(work(take, until, stop));
+  return std::move(*answer);
+}
+
+Result<> Exchange::run_for_nodes(NodeAnswers& answers, system::Instant until,
+                                 const system::Stop& stop) {
+  const Take take = [this, &answers](const Incoming& message) {
+    return take_of_node(message, answers);
+  };
+  return work(take, until, stop);
+}
+
+Result<> Exchange::work(const Take& take, system::Instant until, const system::Stop& stop) {
+  silent_after_ = has_others() ? now() + kTimeToSpeak : system::Instant::max();
   for (;;) {
     const bool sent = TRY(send(until, stop));
     if (!sent) {
       return no_answer();
     }
     next_send_ = now() + resend_.next();
-    std::optional<Answer> answer = TRY(wait_for_answer(until, stop));
-    if (answer) {
-      return std::move(*answer);
+    const bool done = TRY(wait_for_answers(take, until, stop));
+    if (done) {
+      return {};
     }
-    if (now() >= until) {
+    moves_on_ = has_others() && (channel_.lost() || last_word_ || now() >= silent_after_);
+    if (now() >= until || moves_on_) {
       return no_answer();
     }
   }
@@ -40,35 +70,49 @@ Result<Answer> Exchange::run(system::Instant until, const system::Stop& stop) {
 
 Result<bool> Exchange::send(system::Instant until, const system::Stop& stop) {
   const bool first = !channel_.was_connected();
-  const system::Instant limit = first ? std::min(until, now() + options_.connect_timeout) : until;
+  const std::chrono::milliseconds patience =
+      has_others() ? std::min(options_.connect_timeout, kTimeToConnect) : options_.connect_timeout;
+  const bool waits = !first && !has_others();
+  const system::Instant limit = waits ? until : std::min(until, now() + patience);
   const bool sent = TRY(channel_.send(kind_, rq_, body_, limit, stop));
+  moves_on_ = !sent && has_others();
   if (!sent && first) {
     return Failure(channel_.silent());
   }
   return sent;
 }
 
-Result<std::optional<Answer>> Exchange::wait_for_answer(system::Instant until,
-                                                        const system::Stop& stop) {
-  while (now() < std::min(until, next_send_)) {
-    std::optional<Incoming> message = TRY(channel_.receive(std::min(until, next_send_), stop));
+Result<bool> Exchange::wait_for_answers(const Take& take, system::Instant until,
+                                        const system::Stop& stop) {
+  for (;;) {
+    const system::Instant limit = std::min({until, next_send_, silent_after_});
+    if (now() >= limit) {
+      return false;
+    }
+    std::optional<Incoming> message = TRY(channel_.receive(limit, stop));
+    if (!message && channel_.lost() && has_others()) {
+      return false;
+    }
     // Another number: a late answer to a request that was given up or answered already.
     if (!message || message->header.rq != rq_) {
       continue;
     }
-    std::optional<Answer> answer = TRY(judge(*message));
-    if (answer) {
-      return answer;
+    if (has_others()) {
+      silent_after_ = now() + kTimeToSpeak;
+    }
+    const bool done = TRY(take(*message));
+    if (done) {
+      return true;
     }
   }
-  return std::optional<Answer>();
 }
 
 Result<std::optional<Answer>> Exchange::judge(const Incoming& message) {
   const std::string& kind = message.header.kind;
   if (kind == "error") {
     Error error = read_error(message.body);
-    if (error.code != Code::unavailable) {
+    if (error.code != Code::unavailable || !options_.waits_for_unavailable) {
+      moves_on_ = has_others() && error.code == Code::unavailable;
       return Failure(std::move(error));
     }
     last_word_ = std::move(error);
@@ -84,7 +128,28 @@ Result<std::optional<Answer>> Exchange::judge(const Incoming& message) {
     next_send_ = now() + wait;
     return std::optional<Answer>();
   }
-  return std::optional<Answer>(Answer{kind, std::move(body)});
+  return std::optional<Answer>(Answer{kind, std::move(body), node_of(message.header)});
+}
+
+Result<bool> Exchange::take_of_node(const Incoming& message, NodeAnswers& answers) {
+  const std::string& kind = message.header.kind;
+  const std::string node = node_of(message.header);
+  if (kind == "query.sent" || kind == "job.sent") {
+    const json::Value body = TRY(json::parse(message.body).context(kind));
+    answers.take_nodes(body);
+    told_nodes_ = true;
+  } else if (node.empty()) {
+    // Of the dispatcher itself, about the whole request.
+    TRY(judge(message));
+    return false;
+  } else if (kind == "error") {
+    answers.answers.insert_or_assign(node, Failure(read_error(message.body)));
+  } else if (kind != "busy") {
+    json::Value body =
+        TRY(json::parse(message.body).context(fmt::format("{}: the answer of {}", kind_, node)));
+    answers.answers.insert_or_assign(node, Answer{kind, std::move(body), node});
+  }
+  return told_nodes_ && answers.complete();
 }
 
 Failure Exchange::no_answer() const {
@@ -93,14 +158,14 @@ Failure Exchange::no_answer() const {
   }
   if (!channel_.trouble().empty()) {
     return fail(Code::timed_out, "{}: no answer from {} of {} that can be read: {}", kind_,
-                channel_.name(), bus_.endpoint().text(), channel_.trouble());
+                channel_.name(), bus_.text(channel_.which()), channel_.trouble());
   }
-  if (bus_.endpoint().tcp() != nullptr && !channel_.is_connected()) {
+  if (bus_.endpoint(channel_.which()).tcp() != nullptr && !channel_.is_connected()) {
     // It may have been sent before, whatever keeps us from it now.
     return fail(Code::timed_out, "{}: no answer: {}", kind_, channel_.silent().message);
   }
   return fail(Code::timed_out, "{}: no answer from {} of {}: {}", kind_, channel_.name(),
-              bus_.endpoint().text(), bus_.question());
+              bus_.text(channel_.which()), bus_.question(channel_.which()));
 }
 
 }  // namespace drover::messaging

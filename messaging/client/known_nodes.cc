@@ -52,6 +52,32 @@ std::optional<KnownNode> read_node(const json::Value& value, std::string at, Fau
   return KnownNode{*address, *server_key, key};
 }
 
+/// Reads each member of `values` that has a name; none for one that is not accepted.
+template <class Known, class Read>
+void read_named(const json::Value& values, const std::string& at, Faults& faults, Known& known,
+                const Read& read) {
+  if (values.object() == nullptr) {
+    return;
+  }
+  for (const auto& [name, value] : *values.object()) {
+    const std::string pointer = at + "/" + name;
+    if (const Result<NodeName> checked = NodeName::parse(name); !checked) {
+      faults.add(pointer, checked.error().message, &value);
+    } else if (auto one = read(value, pointer)) {
+      known.insert_or_assign(name, std::move(*one));
+    }
+  }
+}
+
+template <class Known>
+std::string names_of(const Known& known) {
+  std::string text;
+  for (const auto& [name, value] : known) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
 
 Result<KnownNodes> KnownNodes::parse(std::string_view text, const system::Path& folder) {
@@ -61,17 +87,15 @@ Result<KnownNodes> KnownNodes::parse(std::string_view text, const system::Path& 
   KnownNodes known;
   known.key_ = read_path(fields, "key", folder);
   fields.object("nodes", [&](const json::Value& nodes, const std::string& at) {
-    if (nodes.object() == nullptr) {
-      return;
-    }
-    for (const auto& [name, value] : *nodes.object()) {
-      const std::string pointer = at + "/" + name;
-      if (const Result<NodeName> checked = NodeName::parse(name); !checked) {
-        faults.add(pointer, checked.error().message, &value);
-      } else if (std::optional<KnownNode> node = read_node(value, pointer, faults, folder)) {
-        known.nodes_.insert_or_assign(name, std::move(*node));
-      }
-    }
+    read_named(nodes, at, faults, known.nodes_, [&](const json::Value& value, std::string pointer) {
+      return read_node(value, std::move(pointer), faults, folder);
+    });
+  });
+  fields.object("clusters", [&](const json::Value& clusters, const std::string& at) {
+    read_named(clusters, at, faults, known.clusters_,
+               [&](const json::Value& value, std::string pointer) {
+                 return read_known_cluster(value, std::move(pointer), faults, folder);
+               });
   });
   fields.finish();
   TRY(faults.result("the list of nodes is not accepted"));
@@ -97,6 +121,12 @@ Result<KnownNodes> KnownNodes::read(const std::vector<system::Path>& files) {
       }
       all.nodes_.insert_or_assign(name, std::move(node));
     }
+    for (auto& [name, cluster] : more.clusters_) {
+      if (cluster.key.empty()) {
+        cluster.key = more.key_;
+      }
+      all.clusters_.insert_or_assign(name, std::move(cluster));
+    }
   }
   return all;
 }
@@ -118,11 +148,19 @@ const KnownNode* KnownNodes::find(std::string_view name) const {
 }
 
 std::string KnownNodes::names() const {
-  std::string text;
-  for (const auto& [name, node] : nodes_) {
-    text += (text.empty() ? "" : ", ") + name;
+  return names_of(nodes_);
+}
+
+const KnownCluster* KnownNodes::find_cluster(std::string_view name) const {
+  if (name.empty()) {
+    return clusters_.size() == 1 ? &clusters_.begin()->second : nullptr;
   }
-  return text.empty() ? "none" : text;
+  const auto found = clusters_.find(name);
+  return found == clusters_.end() ? nullptr : &found->second;
+}
+
+std::string KnownNodes::cluster_names() const {
+  return names_of(clusters_);
 }
 
 Result<NodeEndpoint> endpoint_of(const NodeChoice& choice, const KnownNodes& known) {

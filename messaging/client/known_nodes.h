@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "messaging/client/endpoint.h"
+#include "messaging/client/known_cluster.h"
 
 namespace drover::messaging {
 
@@ -43,9 +44,15 @@ class KnownNodes {
   /// "pve2, pve3", for messages.
   std::string names() const;
 
+  /// The same of clusters; "" finds the only one.
+  const KnownCluster* find_cluster(std::string_view name) const;
+  std::size_t clusters() const { return clusters_.size(); }
+  std::string cluster_names() const;
+
  private:
   system::Path key_;
   std::map<std::string, KnownNode, std::less<>> nodes_;
+  std::map<std::string, KnownCluster, std::less<>> clusters_;
 };
 
 /// What somebody said about the node to use.

@@ -62,7 +62,17 @@ Result<> Stream::reopen(system::Instant until, const system::Stop& stop) {
   what_.set("credit", window_);
   open_ = TRY(connection_.open("stream.open", what_, until, stop));
   read_ = open_ ? 0 : read_;
+  heard();
   return {};
+}
+
+/// A node behind a dispatcher may have lost the stream, or the end of it on its way, and all that
+/// is to be seen of it here is silence.
+void Stream::heard() {
+  constexpr std::chrono::seconds kDoubt{10};
+  if (connection_.is_behind_dispatcher()) {
+    next_doubt_ = std::chrono::steady_clock::now() + kDoubt;
+  }
 }
 
 Result<std::optional<std::string>> Stream::next(system::Instant until, const system::Stop& stop) {
@@ -71,14 +81,20 @@ Result<std::optional<std::string>> Stream::next(system::Instant until, const sys
       TRY(reopen(until, stop));
     }
     if (open_) {
-      std::optional<Incoming> message = TRY(connection_.channel().receive(until, stop));
+      std::optional<Incoming> message =
+          TRY(connection_.channel().receive(std::min(until, next_doubt_), stop));
       if (message && message->header.rq == connection_.rq()) {
+        heard();
         std::optional<std::string> data = TRY(take(message->header.kind, message->header.all,
                                                    message->body, std::move(message->data)));
         if (data) {
           return data;
         }
         continue;
+      }
+      if (connection_.lives() && std::chrono::steady_clock::now() >= next_doubt_) {
+        TRY(connection_.channel().send_now("stream.close", connection_.rq(), "{}"));
+        open_ = false;
       }
     }
     if (std::chrono::steady_clock::now() >= until) {

@@ -49,6 +49,7 @@ class Stream {
   Result<std::optional<std::string>> take(const std::string& kind, const json::Object& header,
                                           const std::string& body, std::string data);
   Result<std::optional<std::string>> take_data(const json::Object& header, std::string data);
+  void heard();
   void found(std::uint64_t offset);
   Result<> give_credit(std::uint64_t bytes);
 
@@ -56,9 +57,10 @@ class Stream {
   json::Object what_;
   std::uint64_t window_;
   std::uint64_t offset_;
-  bool seeks_ = false;      // where it begins the node says
-  std::uint64_t read_ = 0;  // bytes since the last credit was given
-  bool open_ = false;       // stream.open was sent on the connection
+  bool seeks_ = false;                                   // where it begins the node says
+  std::uint64_t read_ = 0;                               // bytes since the last credit was given
+  bool open_ = false;                                    // stream.open was sent on the connection
+  system::Instant next_doubt_ = system::Instant::max();  // when it is opened anew if nothing comes
   Resend retry_;
   bool ended_ = false;
   bool raw_ = false;

@@ -18,16 +18,28 @@ constexpr std::chrono::seconds kConnectTime{2};
 StreamConnection::StreamConnection(const Client& client)
     : bus_(client.bus()),
       options_(client.options()),
-      alone_since_(std::chrono::steady_clock::now()) {}
+      alone_since_(std::chrono::steady_clock::now()) {
+  if (!client.target().empty()) {
+    members_.set("to", client.target());
+  }
+}
 StreamConnection::~StreamConnection() = default;
 StreamConnection::StreamConnection(StreamConnection&&) noexcept = default;
 
 Result<> StreamConnection::connect() {
+  if (channel_ != nullptr && channel_->lost()) {
+    bus_->give_up(channel_->which());
+  }
   channel_.reset();
   Channel channel = TRY(Channel::open(bus_, kSocket));
+  channel.set_members(members_);
   channel_ = std::make_unique<Channel>(std::move(channel));
   tried_since_ = std::chrono::steady_clock::now();
   return {};
+}
+
+bool StreamConnection::is_behind_dispatcher() const {
+  return bus_->is_cluster();
 }
 
 bool StreamConnection::lives() const {
@@ -64,10 +76,12 @@ Result<bool> StreamConnection::open(std::string_view kind, const json::Object& w
       TRY(channel_->send(kind, ++rq_, json::write(what), std::min(until, given_up), stop));
   if (!sent && now() >= limit) {
     const Plight plight = channel_->plight();
-    return Failure(bus_->silent(kSocket, plight == Plight::nobody ? plight_ : plight));
+    return Failure(
+        bus_->silent(channel_->which(), kSocket, plight == Plight::nobody ? plight_ : plight));
   }
   if (!sent && now() >= given_up) {
     plight_ = channel_->plight();
+    bus_->give_up(channel_->which());
     channel_.reset();
   }
   was_open_ = was_open_ || sent;

@@ -17,6 +17,7 @@ enum class Plight;
 /// A socket of its own, on the client's context; for one thread.
 class StreamConnection {
  public:
+  /// In a cluster to the client's target, which must be one node.
   explicit StreamConnection(const Client& client);
   ~StreamConnection();
   StreamConnection(StreamConnection&&) noexcept;
@@ -28,6 +29,9 @@ class StreamConnection {
   bool lives() const;
   /// Only while `lives`, or of one that has just broken.
   Channel& channel() { return *channel_; }
+  /// Whether what is opened is kept by a node behind a dispatcher: when that node loses it, nothing
+  /// is to be seen here.
+  bool is_behind_dispatcher() const;
   /// Of what was opened last.
   std::uint64_t rq() const { return rq_; }
 
@@ -50,7 +54,8 @@ class StreamConnection {
   system::Instant alone_since_;
   system::Instant tried_since_{};  ///< to connect, by this channel
   bool was_open_ = false;
-  Plight plight_{};  ///< of the channel before
+  json::Object members_{};  ///< of each message's header
+  Plight plight_{};         ///< of the channel before
 };
 
 }  // namespace drover::messaging

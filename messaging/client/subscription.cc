@@ -1,13 +1,11 @@
 #include "messaging/client/subscription.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <vector>
 
 #include "messaging/client/bus.h"
-#include "messaging/client/socket_wait.h"
+#include "messaging/client/published.h"
 
 namespace drover::messaging {
 namespace {
@@ -27,39 +25,7 @@ constexpr milliseconds kSuspect{3000};
 struct Subscription::Socket {
   std::shared_ptr<Bus> bus;
   zmq::socket_t socket;
-
-  /// The body of the next message; none at `until`, "" when it was no message of ours.
-  Result<std::optional<std::string>> receive(system::Instant until, const system::Stop& stop);
 };
-
-Result<std::optional<std::string>> Subscription::Socket::receive(system::Instant until,
-                                                                 const system::Stop& stop) {
-  std::array<zmq::pollitem_t, 1> items = {zmq::pollitem_t{socket.handle(), 0, ZMQ_POLLIN, 0}};
-  const bool ready = TRY(wait_for(items, until, stop));
-  if (!ready) {
-    return std::optional<std::string>();
-  }
-  try {
-    std::string body;
-    std::size_t count = 0;
-    for (bool more = true; more; ++count) {
-      zmq::message_t frame;
-      if (!socket.recv(frame, zmq::recv_flags::dontwait)) {
-        break;
-      }
-      more = frame.more();
-      if (count == 1) {
-        body = frame.to_string();
-      }
-    }
-    return std::optional<std::string>(count == 2 ? std::move(body) : std::string());
-  } catch (const zmq::error_t& error) {
-    if (error.num() == EINTR) {
-      return std::optional<std::string>(std::string());
-    }
-    return fail(Code::broken, "receive from events.sock: {}", error.what());
-  }
-}
 
 Subscription::Subscription(Client& client, SubscriptionOptions options)
     : client_(&client),
@@ -69,7 +35,13 @@ Subscription::Subscription(Client& client, SubscriptionOptions options)
                                                    : Counter::node),
       last_heard_(std::chrono::steady_clock::now()),
       check_after_(kFirstCheck),
-      next_check_(std::chrono::steady_clock::now() + kFirstCheck) {}
+      next_check_(std::chrono::steady_clock::now() + kFirstCheck) {
+  if (options_.after) {
+    given_ = *options_.after;
+    epoch_ = given_.epoch;
+    seq_ = given_.seq;
+  }
+}
 Subscription::~Subscription() = default;
 Subscription::Subscription(Subscription&&) noexcept = default;
 
@@ -77,22 +49,24 @@ Result<Subscription> Subscription::open(Client& client, SubscriptionOptions opti
                                         const system::Stop& stop) {
   Subscription subscription(client, std::move(options));
   TRY(subscription.connect(stop));
-  if (const std::optional<EventPosition>& after = subscription.options_.after) {
-    subscription.epoch_ = after->epoch;
-    subscription.seq_ = after->seq;
-    TRY(subscription.catch_up(stop));
-    subscription.given_ = *after;
-    if (after->epoch.empty()) {
-      subscription.given_.epoch = subscription.epoch_;
-    }
-  } else {
-    TRY(subscription.take_snapshot(stop));
-  }
+  TRY(subscription.begin(stop));
   return subscription;
 }
 
+Result<> Subscription::begin(const system::Stop& stop) {
+  if (!options_.after) {
+    return take_snapshot(stop);
+  }
+  TRY(catch_up(stop));
+  if (given_.epoch.empty()) {
+    given_.epoch = epoch_;
+  }
+  return {};
+}
+
 Result<> Subscription::connect(const system::Stop& stop) {
-  std::vector<std::string> topics = {""};
+  // A dispatcher publishes the events of all nodes.
+  std::vector<std::string> topics = {client_->is_cluster() ? client_->target() + "." : ""};
   if (counter_ != Counter::node) {
     const json::Value about = TRY(client_->node(stop));
     const std::string_view node = about.at("node").string_or("");
@@ -284,12 +258,13 @@ Result<> Subscription::check(const system::Stop& stop) {
   if (std::chrono::steady_clock::now() - last_heard_ < client_->options().silence_limit) {
     return {};  // it may be on its way back
   }
+  const Bus& bus = *client_->bus();
   return fail(Code::unavailable, "{}: the node has been silent for {} s: {}",
-              socket_->bus->endpoint().text(),
+              bus.text(bus.current()),
               std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() -
                                                                last_heard_)
                   .count(),
-              socket_->bus->question());
+              bus.question(bus.current()));
 }
 
 void Subscription::heard() {
@@ -298,24 +273,31 @@ void Subscription::heard() {
   next_check_ = last_heard_ + check_after_;
 }
 
+std::optional<Notice> Subscription::waiting_notice() {
+  if (notices_.empty()) {
+    return std::nullopt;
+  }
+  std::optional<Notice> notice(std::move(notices_.front()));
+  notices_.pop_front();
+  if (const Event* event = std::get_if<Event>(&*notice)) {
+    given_ = EventPosition{event->epoch, event->seq};
+  } else {
+    const Snapshot& snapshot = std::get<Snapshot>(*notice);
+    given_ = EventPosition{snapshot.epoch, snapshot.seq};
+  }
+  return notice;
+}
+
 Result<std::optional<Notice>> Subscription::next(system::Instant until, const system::Stop& stop) {
   for (;;) {
-    if (!notices_.empty()) {
-      std::optional<Notice> notice(std::move(notices_.front()));
-      notices_.pop_front();
-      if (const Event* event = std::get_if<Event>(&*notice)) {
-        given_ = EventPosition{event->epoch, event->seq};
-      } else {
-        const Snapshot& snapshot = std::get<Snapshot>(*notice);
-        given_ = EventPosition{snapshot.epoch, snapshot.seq};
-      }
+    if (std::optional<Notice> notice = waiting_notice()) {
       return notice;
     }
-    const std::optional<std::string> body =
-        TRY(socket_->receive(std::min(until, next_check_), stop));
-    if (body) {
+    const std::optional<Published> message =
+        TRY(receive_published(socket_->socket, std::min(until, next_check_), stop));
+    if (message) {
       heard();
-      TRY(take_message(*body, stop));
+      TRY(take_message(message->body, stop));
     } else if (std::chrono::steady_clock::now() >= next_check_) {
       TRY(check(stop));
     }

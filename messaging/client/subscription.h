@@ -46,7 +46,9 @@ struct SubscriptionOptions {
   std::vector<std::string> snapshot{"containers"};
 };
 
-/// Uses its client's query socket and belongs to the same thread; the client must outlive it.
+/// Uses its client's query socket and belongs to the same thread; the client must outlive it. In a
+/// cluster it is of the one node that is the client's target, which must stay so; for several there
+/// is ClusterSubscription.
 class Subscription {
  public:
   static Result<Subscription> open(Client& client, SubscriptionOptions options,
@@ -67,11 +69,16 @@ class Subscription {
   std::uint64_t replays() const { return replays_; }
 
  private:
+  friend class ClusterSubscription;
   struct Socket;
   /// By which of its numbers it is told that an event is the next one.
   enum class Counter { node, kind, object };
 
   Subscription(Client& client, SubscriptionOptions options);
+  /// May be called again when it has failed.
+  Result<> begin(const system::Stop& stop);
+  /// The next one that has come already.
+  std::optional<Notice> waiting_notice();
   Result<> connect(const system::Stop& stop);
   Result<> take_snapshot(const system::Stop& stop);
   Result<json::Object> things_now(json::Value& about, const system::Stop& stop);

@@ -23,7 +23,9 @@ bool use_up(int& count) {
 
 }  // namespace
 
-FakeNode::FakeNode() : state_([this](const Event& event) { publish(event); }) {
+FakeNode::FakeNode(const std::string& name)
+    : state_([this](const Event& event) { publish(event); }) {
+  state_.node = name;
   jobs_.bind("ipc://" + (bus_ / "jobs.sock").native());
   queries_.bind("ipc://" + (bus_ / "query.sock").native());
   events_.bind("ipc://" + (bus_ / "events.sock").native());
@@ -196,19 +198,18 @@ void FakeNode::publish(const Event& event) {
   if (use_up(faults_.lose_events)) {
     return;
   }
-  const std::string topic = topic_of(event, FakeState::kNode);
+  const std::string topic = topic_of(event, state_.node);
   events_.send(zmq::buffer(topic), zmq::send_flags::sndmore);
-  events_.send(zmq::buffer(json::write(to_cloud_event(event, FakeState::kNode))),
-               zmq::send_flags::none);
+  events_.send(zmq::buffer(json::write(to_cloud_event(event, state_.node))), zmq::send_flags::none);
 }
 
 void FakeNode::beacon() {
   const std::string body =
-      json::write(json::Object{{"node", FakeState::kNode},
+      json::write(json::Object{{"node", state_.node},
                                {"epoch", state_.epoch},
                                {"seq", static_cast<std::uint64_t>(state_.events.size())},
                                {"kinds", state_.kind_counts()}});
-  events_.send(zmq::str_buffer("fake.beacon."), zmq::send_flags::sndmore);
+  events_.send(zmq::buffer(state_.node + ".beacon."), zmq::send_flags::sndmore);
   events_.send(zmq::buffer(body), zmq::send_flags::none);
 }
 

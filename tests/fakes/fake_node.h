@@ -46,7 +46,7 @@ class FakeNode {
     std::set<std::string> allowed;   ///< public keys that are let in over tcp
   };
 
-  FakeNode();
+  explicit FakeNode(const std::string& name = "fake");
   ~FakeNode();
   FakeNode(const FakeNode&) = delete;
   FakeNode& operator=(const FakeNode&) = delete;

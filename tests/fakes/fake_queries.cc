@@ -25,7 +25,7 @@ json::Value FakeState::events_behind(const json::Value& body) const {
   while ((asked.empty() || asked == epoch) && through < events.size() && page.size() < most) {
     const Event& event = events[through++];
     if (filter.takes(event.kind, event.object)) {
-      page.push_back(to_cloud_event(event, kNode));
+      page.push_back(to_cloud_event(event, node));
     }
   }
   return json::Object{{"epoch", epoch},
@@ -43,7 +43,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
     for (; next != containers.end() && views.size() < most_elements; ++next) {
       views.emplace_back(container_view(next->first, next->second));
     }
-    return json::Value(json::Object{{"node", kNode},
+    return json::Value(json::Object{{"node", node},
                                     {"epoch", epoch},
                                     {"seq", static_cast<std::uint64_t>(events.size())},
                                     {"whole", next == containers.end()},
@@ -65,7 +65,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
   if (kind == "query.container") {
     const auto found = containers.find(name);
     if (found == containers.end()) {
-      return fail(Code::not_found, "node {} has no container {}", kNode, name);
+      return fail(Code::not_found, "node {} has no container {}", node, name);
     }
     json::Object view = container_view(name, found->second);
     view.set("spec", found->second.spec);
@@ -84,7 +84,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
   if (kind == "query.job") {
     const auto found = jobs.find(std::string(body.at("id").string_or("")));
     if (found == jobs.end()) {
-      return fail(Code::not_found, "node {} knows no job {}", kNode, body.at("id").string_or(""));
+      return fail(Code::not_found, "node {} knows no job {}", node, body.at("id").string_or(""));
     }
     json::Object view = job_view(found->second);
     view.set("steps", found->second.steps);
@@ -98,7 +98,7 @@ Result<json::Value> FakeState::query(std::string_view kind, const json::Value& b
   }
   if (kind == "query.node") {
     return json::Value(json::Object{
-        {"node", kNode},
+        {"node", node},
         {"epoch", epoch},
         {"seq", static_cast<std::uint64_t>(events.size())},
         {"version", "0.1.0"},
@@ -146,7 +146,7 @@ Result<json::Value> FakeState::explain(const std::string& name, const json::Valu
 Result<json::Value> FakeState::stats(const std::string& name) {
   constexpr std::uint64_t kSecond = 1'000'000'000;
   if (!name.empty() && !containers.contains(name)) {
-    return fail(Code::not_found, "node {} has no container {}", kNode, name);
+    return fail(Code::not_found, "node {} has no container {}", node, name);
   }
   now_ns_ += kSecond;
   json::Array views;

@@ -82,7 +82,7 @@ class FakeState {
   /// What else there is, as queries tell it: by "images", "volumes", "networks" or "leaks", then by
   /// name, of leaks by id.
   std::map<std::string, std::map<std::string, json::Object>> things;
-  static constexpr const char* kNode = "fake";
+  std::string node = "fake";
   /// How many events of each kind there were, as beacons tell it.
   json::Object kind_counts() const;
 
