@@ -54,7 +54,7 @@ Result<AttachOptions> options_for(const Attach& attach, DetachKeys keys,
 
 Result<int> run(Session& session, const Attach& attach, DetachKeys keys) {
   const system::Stop& stop = session.interrupt.first();
-  messaging::Client client = TRY(session.connect());
+  messaging::Client client = TRY(session.connect_to(attach.name));
   messaging::Subscription events =
       TRY(messaging::Subscription::open(client, {.snapshot = {}}, stop));
   const json::Value container = TRY(client.container(attach.name, stop));

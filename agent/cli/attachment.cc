@@ -89,7 +89,8 @@ Result<bool> talk(Session& session, messaging::Client& client, const AttachOptio
     return false;
   }
   const std::unique_ptr<InputPump> pump = TRY(InputPump::start(session, interrupt,
-                                                               {.of_job = false,
+                                                               {.node = client.target(),
+                                                                .of_job = false,
                                                                 .object = options.name,
                                                                 .input = options.input,
                                                                 .terminal = options.terminal,

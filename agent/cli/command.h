@@ -23,8 +23,20 @@ struct Session {
   const NodeOption& node;
   const Interrupt& interrupt;
 
-  Result<messaging::Client> connect() const { return node.connect(); }
+  bool is_cluster() const { return node.is_cluster(); }
+  /// The node; of a cluster the one that --to names: `invalid` when it names none or several.
+  Result<messaging::Client> connect() const;
+  /// The node; of a cluster the one where this container or job is, unless --to names it.
+  /// `not_found` when it is on none, `conflict`, naming them, when it is on several.
+  Result<messaging::Client> connect_to(const std::string& container_or_job) const;
+  /// Of a cluster: what --to says, or `otherwise`.
+  Result<messaging::Client> connect_to_nodes(const std::string& otherwise) const;
+  /// The cluster itself. `invalid` without one: `command` is for messages.
+  Result<messaging::Client> connect_to_cluster(std::string_view command) const;
 };
+
+/// Whether a target is for one node, by its name.
+bool names_one_node(std::string_view target);
 
 /// Returns the exit code; an error is printed by main, which exits with `exit_code_of`.
 using Action = std::function<Result<int>(Session&)>;
@@ -64,6 +76,10 @@ void add_stats(CLI::App& app, Action& action);
 void add_storage(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_node(CLI::App& app, Action& action);
+void add_nodes(CLI::App& app, Action& action);
+void add_where(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
+void add_batch(CLI::App& app, Action& action);
 void add_drain(CLI::App& app, Action& action);
 void add_undrain(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);

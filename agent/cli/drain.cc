@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <chrono>
+#include <cstdio>
 #include <memory>
 
 #include "agent/cli/exit_code.h"
@@ -15,6 +17,8 @@ namespace drover::cli {
 namespace {
 
 struct DrainOptions {
+  std::string node;  ///< of a cluster
+  bool move = false;
   bool stop = false;
   JobFlags flags;
 };
@@ -50,8 +54,64 @@ Result<std::string> waiting_text(Session& session, messaging::Client& client) {
              : fmt::format("; {} {}", counted(waiting, "job"), waiting == 1 ? "waits" : "wait");
 }
 
+/// What became of the node's containers. Those that stay make it a failure: the node is not empty.
+int print_moves(const std::string& node, const json::Value& moves) {
+  std::vector<std::vector<std::string>> rows = {{"CONTAINER", "STATE", "TO", "WHY"}};
+  const json::Array none;
+  bool any_stays = false;
+  for (const json::Value& move : moves.array() == nullptr ? none : *moves.array()) {
+    const std::string state(move.at("state").string_or(""));
+    const std::string to(move.at("to").string_or(""));
+    any_stays = any_stays || state != "moved";
+    rows.push_back({std::string(move.at("container").string_or("")), state, to.empty() ? "-" : to,
+                    std::string(move.at("why").string_or(""))});
+  }
+  fmt::print("{} takes no new containers\n", printable(node));
+  if (rows.size() > 1) {
+    fmt::print("{}", table(rows));
+  }
+  return any_stays ? kFailed : kDone;
+}
+
+/// By the dispatcher, which also makes anew elsewhere what may be moved.
+Result<int> move_away(Session& session, const DrainOptions& options) {
+  messaging::Client client = TRY(session.connect_to_cluster("drain --move"));
+  const std::string& node = options.node.empty() ? session.node.target() : options.node;
+  if (node.empty()) {
+    return wrong_usage(Error{Code::invalid, "drain --move: NODE is required", {}});
+  }
+  const system::Stop& stop = session.interrupt.first();
+  for (;;) {
+    const json::Value answer =
+        TRY(client.query("dispatch.drain", json::Object{{"node", node}, {"move", true}}, stop));
+    if (answer.at("done").boolean_or(false)) {
+      return print_moves(node, answer.at("moves"));
+    }
+    // The same order again tells how far it is.
+    constexpr std::chrono::seconds kLook{1};
+    const Result<> waited = system::SystemClock().sleep_until(client.in(kLook), stop);
+    if (!waited) {
+      fmt::print(stderr, "drover: the dispatcher goes on; the same command tells how far it is\n");
+      return Failure(waited.error());
+    }
+  }
+}
+
+/// The node; in a cluster the one that is named.
+Result<messaging::Client> connect_to_drained(const Session& session, const std::string& node) {
+  if (node.empty()) {
+    return session.connect();
+  }
+  messaging::Client client = TRY(session.connect_to_cluster("drain NODE"));
+  client.set_target(node);
+  return client;
+}
+
 Result<int> drain(Session& session, const DrainOptions& options) {
-  messaging::Client client = TRY(session.connect());
+  if (options.move) {
+    return move_away(session, options);
+  }
+  messaging::Client client = TRY(connect_to_drained(session, options.node));
   JobOptions job;
   job.stop_containers = options.stop;
   const NodeJob done = TRY(run_node_job(session, client, Verb::node_drain, job, options.flags));
@@ -74,9 +134,9 @@ Result<int> drain(Session& session, const DrainOptions& options) {
   return stopped == asked ? kDone : kFailed;
 }
 
-Result<int> undrain(Session& session, const JobFlags& flags) {
-  messaging::Client client = TRY(session.connect());
-  const NodeJob done = TRY(run_node_job(session, client, Verb::node_undrain, {}, flags));
+Result<int> undrain(Session& session, const DrainOptions& options) {
+  messaging::Client client = TRY(connect_to_drained(session, options.node));
+  const NodeJob done = TRY(run_node_job(session, client, Verb::node_undrain, {}, options.flags));
   if (!done.result) {
     return failed_job(done.result.error(), session.interrupt.first());
   }
@@ -93,8 +153,13 @@ void add_drain(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("drain", "Let the node take no new containers until it is undrained");
   const auto options = std::make_shared<DrainOptions>();
-  command->add_flag("--stop", options->stop,
-                    "Also stop the containers it has, and wait for their end");
+  CLI::Option* stop = command->add_flag("--stop", options->stop,
+                                        "Also stop the containers it has, and wait for their end");
+  command->add_option("NODE", options->node, "In a cluster, which node");
+  command
+      ->add_flag("--move", options->move,
+                 "In a cluster, also make anew on other nodes what may be moved")
+      ->excludes(stop);
   add_job_flags(*command, options->flags);
   command->footer(kExitStatus);
   command->callback([&action, options] {
@@ -105,11 +170,12 @@ void add_drain(CLI::App& app, Action& action) {
 void add_undrain(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
       "undrain", "Let a drained node take containers again; those that wait in backoff start");
-  const auto flags = std::make_shared<JobFlags>();
-  add_job_flags(*command, *flags);
+  const auto options = std::make_shared<DrainOptions>();
+  command->add_option("NODE", options->node, "In a cluster, which node");
+  add_job_flags(*command, options->flags);
   command->footer(kExitStatus);
-  command->callback([&action, flags] {
-    action = [flags](Session& session) { return undrain(session, *flags); };
+  command->callback([&action, options] {
+    action = [options](Session& session) { return undrain(session, *options); };
   });
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/cluster_events.h"
 #include "agent/cli/command.h"
 #include "agent/cli/event_text.h"
 #include "agent/cli/exit_code.h"
@@ -20,7 +21,7 @@ namespace {
 
 struct EventsOptions {
   bool follow = false;
-  std::string after;
+  std::vector<std::string> after;
   EventFilter filter{};
   bool json = false;
 };
@@ -106,9 +107,19 @@ Result<int> list(Session& session, messaging::Client& client, const std::string&
 }
 
 Result<int> show_events(Session& session, const EventsOptions& options) {
+  if (session.is_cluster()) {
+    Result<std::map<std::string, EventPosition>> positions = read_positions(options.after);
+    if (!positions) {
+      return wrong_usage(positions.error());
+    }
+    return quiet_when_interrupted(
+        show_cluster_events(session,
+                            {options.follow, std::move(*positions), options.filter, options.json}),
+        session.interrupt.first());
+  }
   std::optional<EventPosition> after;
   if (!options.after.empty()) {
-    const Result<EventPosition> position = parse_position(options.after).context("--after");
+    const Result<EventPosition> position = parse_position(options.after.back()).context("--after");
     if (!position) {
       return wrong_usage(position.error());
     }
@@ -127,13 +138,16 @@ Result<int> show_events(Session& session, const EventsOptions& options) {
 
 void add_events(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "events", "Print the node's events: all there are, or with -f those that come");
+      "events",
+      "Print the node's events, or a cluster's: all there are, or with -f those that come");
   const auto options = std::make_shared<EventsOptions>();
   command->add_flag("-f,--follow", options->follow, "Go on with each event as it happens");
   command
-      ->add_option("--after", options->after,
-                   "Begin behind this event: EPOCH:SEQ, as it is printed at the end, or its number "
-                   "in the journal that the node has now")
+      ->add_option(
+          "--after", options->after,
+          "Begin behind this event: EPOCH:SEQ, as it is printed at the end, or its number "
+          "in the journal that the node has now; of a cluster NODE=EPOCH:SEQ, for each node")
+      ->allow_extra_args(false)
       ->type_name("EPOCH:SEQ");
   command
       ->add_option("--kind", options->filter.kinds,

@@ -70,7 +70,8 @@ Result<> print_output(messaging::Client& client, const std::string& id, const sy
 Result<bool> talk(Session& session, messaging::Client& client, const ExecOptions& options,
                   JobWatch& watch, const std::string& id) {
   const std::unique_ptr<InputPump> pump = TRY(InputPump::start(session, session.interrupt.first(),
-                                                               {.of_job = true,
+                                                               {.node = client.target(),
+                                                                .of_job = true,
                                                                 .object = id,
                                                                 .input = options.input.input,
                                                                 .terminal = options.input.terminal,
@@ -90,7 +91,7 @@ Result<bool> talk(Session& session, messaging::Client& client, const ExecOptions
 Result<std::optional<json::Value>> run(Session& session, const ExecOptions& options,
                                        const JobRequest& request) {
   const std::string id = request.id.str();
-  messaging::Client client = TRY(session.connect());
+  messaging::Client client = TRY(session.connect_to(request.target));
   JobWatch watch = TRY(JobWatch::submit(session, client, request, true));
   if (options.input.input || options.input.terminal) {
     const bool goes_on = TRY(talk(session, client, options, watch, id));

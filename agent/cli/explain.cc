@@ -95,9 +95,11 @@ void show_spec(const json::Value& answer) {
 
 Result<json::Value> ask_node(Session& session, const ExplainOptions& options,
                              const ContainerSpec& spec) {
-  messaging::Client client = TRY(session.connect());
+  const bool is_there = spec == ContainerSpec();
+  messaging::Client client =
+      TRY(is_there ? session.connect_to(options.spec.name) : session.connect());
   const system::Stop& stop = session.interrupt.first();
-  if (spec == ContainerSpec()) {
+  if (is_there) {
     return client.explain(options.spec.name, stop);
   }
   json::Object question{{"name", options.spec.name.empty() ? kAnyName : options.spec.name},

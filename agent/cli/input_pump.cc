@@ -65,7 +65,8 @@ Result<std::unique_ptr<InputPump>> InputPump::start(const Session& session,
                                                     const system::Stop& interrupt,
                                                     Options options) {
   std::unique_ptr<InputPump> pump(new InputPump(session, interrupt, std::move(options)));
-  pump->client_ = TRY(session.connect());
+  pump->client_ = TRY(session.node.connect());
+  pump->client_->set_target(pump->options_.node);
   pump->thread_ = std::thread([pump = pump.get()] {
     const Result<> ended = pump->run();
     if (!ended && !pump->done_.requested() && !pump->interrupt_.requested()) {

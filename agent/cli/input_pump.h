@@ -38,6 +38,7 @@ Result<DetachKeys> check_input(const InputFlags& flags);
 class InputPump {
  public:
   struct Options {
+    std::string node = "";  ///< of a cluster, where it is
     bool of_job = false;
     std::string object;  ///< the container's name, or the job's id
     bool input = false;  ///< else only the terminal's size is passed on

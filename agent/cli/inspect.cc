@@ -23,9 +23,9 @@ Result<int> show_inspect(Session& session, const InspectOptions& options) {
       return wrong_usage(checked.error());
     }
   }
-  messaging::Client client = TRY(session.connect());
   json::Array all;
   for (const std::string& name : options.names) {
+    messaging::Client client = TRY(session.connect_to(name));
     all.push_back(TRY(client.container_or_deleted(name, session.interrupt.first())));
   }
   if (options.json) {

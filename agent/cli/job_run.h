@@ -10,6 +10,15 @@
 
 namespace drover::cli {
 
+/// The node, or of a cluster the one that the job is for: where the container or the job is that it
+/// is about, or whichever --to names.
+Result<messaging::Client> connect_for(const Session& session, const JobRequest& request);
+
+/// Hands the job to every node of a cluster that --to means, and waits for the end of each; prints
+/// "NODE THING" of those that succeeded. The exit code is that of the last failure.
+Result<int> run_on_nodes(Session& session, messaging::Client& client, const JobRequest& request,
+                         bool quiet);
+
 /// The error of a job that failed or was cancelled; success for one that succeeded.
 Result<> outcome_of(const json::Value& job);
 

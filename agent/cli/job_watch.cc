@@ -41,6 +41,9 @@ JobWatch::JobWatch(Session& session, messaging::Client& client, messaging::Subsc
 
 Result<JobWatch> JobWatch::submit(Session& session, messaging::Client& client,
                                   const JobRequest& request, bool quiet) {
+  if (client.is_cluster() && client.target() == "any") {
+    return submit_to_any(session, client, request, quiet);
+  }
   const system::Stop& stop = session.interrupt.first();
   messaging::Subscription events =
       TRY(messaging::Subscription::open(client, {.snapshot = {}}, stop));
@@ -56,6 +59,21 @@ Result<JobWatch> JobWatch::submit(Session& session, messaging::Client& client,
   watch.job_ = std::move(*job);
   watch.is_new_ = !watch.job_.at("duplicate").boolean_or(false);
   return watch;
+}
+
+Result<JobWatch> JobWatch::submit_to_any(Session& session, messaging::Client& client,
+                                         const JobRequest& request, bool quiet) {
+  const system::Stop& stop = session.interrupt.first();
+  const Result<json::Value> job = client.submit(request, client.in(time_to_submit(request)), stop);
+  if (!job) {
+    if (job.error().code == Code::cancelled) {
+      fmt::print(stderr, "drover: job {} may have come to a node: `drover where {}`\n",
+                 request.id.str(), request.id.str());
+    }
+    return Failure(job.error());
+  }
+  client.set_target(std::string(job->at("node").string_or("")));
+  return follow(session, client, request.id.str(), quiet);
 }
 
 Result<JobWatch> JobWatch::follow(Session& session, messaging::Client& client,

@@ -14,7 +14,9 @@ namespace drover::cli {
 /// The session and the client must outlive it.
 class JobWatch {
  public:
-  /// Subscribes, so that no event of the job is missed, and then hands the job over.
+  /// Subscribes, so that no event of the job is missed, and then hands the job over. Of a cluster,
+  /// to any node: hands it over, and follows it on the node that has it, which is the client's
+  /// target then.
   static Result<JobWatch> submit(Session& session, messaging::Client& client,
                                  const JobRequest& request, bool quiet);
 
@@ -33,6 +35,8 @@ class JobWatch {
   messaging::Subscription& events() { return events_; }
 
  private:
+  static Result<JobWatch> submit_to_any(Session& session, messaging::Client& client,
+                                        const JobRequest& request, bool quiet);
   JobWatch(Session& session, messaging::Client& client, messaging::Subscription events,
            std::string id, bool quiet);
   /// Reads the next notice, and the job if that may tell of its end; false when none came within

@@ -63,7 +63,7 @@ Result<int> show_logs(Session& session, const LogsOptions& options) {
   if (!start || !until) {
     return wrong_usage(!start ? start.error() : until.error());
   }
-  messaging::Client client = TRY(session.connect());
+  messaging::Client client = TRY(session.connect_to(options.name));
   const system::Stop& stop = session.interrupt.first();
   // A name that does not exist is an error; one that printed nothing is not.
   const json::Value container = TRY(client.container_or_deleted(options.name, stop));

@@ -26,7 +26,8 @@ void add_commands(CLI::App& app, Action& action) {
            add_volume,  add_network, add_explain,    add_node,    add_drain,   add_undrain,
            add_leaks,   add_config,  add_journal,    add_doctor,  add_version, add_snapshot,
            add_backup,  add_adopt,   add_storage,    add_migrate, add_attach,  add_secret,
-           add_stats,   add_upgrade, add_checkpoint, add_restore, add_keys,
+           add_stats,   add_upgrade, add_checkpoint, add_restore, add_keys,    add_nodes,
+           add_where,   add_plan,    add_batch,
        }) {
     add(app, action);
   }
@@ -75,7 +76,7 @@ std::string usage_fault(const CLI::App* app, const CLI::Error& error) {
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app("Runs containers on this node, or another, through droverd.", "drover");
+  CLI::App app("Runs containers on this node, another or a cluster's, through droverd.", "drover");
   NodeOption node;
   Action action;
   node.add_to(app);
@@ -94,12 +95,15 @@ int parse_and_run(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return kUsage;
   }
+  if (const drover::Result<> checked = node.check(); !checked) {
+    return wrong_usage(checked.error(), runs_a_program(app) ? kOwnFailure : kUsage);
+  }
   if (node.is_elsewhere() && is_local(app)) {
     return wrong_usage(drover::Error{
         drover::Code::invalid,
         fmt::format("`drover {}` works with files of this machine: run it on {} itself, without "
-                    "--node or DROVER_NODE",
-                    app.get_subcommands().front()->get_name(), node.node()),
+                    "--node, --cluster or DROVER_NODE",
+                    app.get_subcommands().front()->get_name(), node.named()),
         {}});
   }
   return run(action, node);

@@ -131,12 +131,16 @@ constexpr std::array<Word, 52> kFlags = {{
 }};
 
 /// By the whole pointer.
-constexpr std::array<Word, 5> kArguments = {{
+constexpr std::array<Word, 9> kArguments = {{
     {"/target", "NAME"},
     {"/id", "--id"},
     {"/deadline", "--deadline"},
     {"/priority", "--priority"},
     {"/attempts", "--attempts"},
+    {"/needs/strategy", "--strategy"},
+    {"/needs/labels", "--needs-label"},
+    {"/needs/near/labels", "--near"},
+    {"/needs/apart/labels", "--apart"},
 }};
 
 template <std::size_t N>

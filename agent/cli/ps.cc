@@ -4,11 +4,11 @@
 #include <CLI/App.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
 #include <memory>
 
 #include "agent/cli/command.h"
 #include "agent/cli/exit_code.h"
+#include "agent/cli/node_answers.h"
 #include "agent/cli/text.h"
 #include "agent/core/container_status.h"
 
@@ -73,21 +73,71 @@ std::string addresses(const json::Value& container) {
   return text.empty() ? "-" : text;
 }
 
-Result<int> show_ps(Session& session, const PsOptions& options) {
-  TRY(check_labels(options.labels));
+/// Of nodes that do not answer: what the dispatcher has heard of them last.
+Result<> add_unreachable(messaging::Client& client, const OfNodes& answered,
+                         json::Array& containers, const system::Stop& stop) {
+  if (answered.silent.empty()) {
+    return {};
+  }
+  const json::Value answer = TRY(client.known("containers", stop));
+  const json::Array none;
+  const json::Value& known = answer.at("containers");
+  for (const json::Value& one : known.array() == nullptr ? none : *known.array()) {
+    const std::string_view node = one.at("node").string_or("");
+    if (std::find(answered.silent.begin(), answered.silent.end(), node) == answered.silent.end()) {
+      continue;
+    }
+    const std::string_view state = one.at("state").string_or("");
+    containers.push_back(json::Object{
+        {"node", node},
+        {"name", one.at("name")},
+        {"status", state.empty() ? "unreachable" : fmt::format("unreachable (was {})", state)},
+        {"labels", one.at("labels")},
+        {"unreachable", true}});
+  }
+  return {};
+}
+
+/// Of the nodes that --to means, without it of all.
+Result<json::Array> containers_of_cluster(Session& session, bool& whole) {
+  const system::Stop& stop = session.interrupt.first();
+  messaging::Client client = TRY(session.connect_to_nodes("all"));
+  const messaging::NodeAnswers answers = TRY(client.all_of_nodes("containers", stop));
+  OfNodes answered = put_together(answers, "containers");
+  whole = answered.whole;
+  json::Array containers = std::move(answered.things);
+  TRY(add_unreachable(client, answered, containers, stop));
+  std::stable_sort(containers.begin(), containers.end(),
+                   [](const json::Value& one, const json::Value& other) {
+                     return one.at("node").string_or("") < other.at("node").string_or("");
+                   });
+  return containers;
+}
+
+Result<json::Array> containers_of_node(Session& session) {
   messaging::Client client = TRY(session.connect());
   const json::Value answer = TRY(client.containers(session.interrupt.first()));
-  json::Array containers;
-  if (const json::Array* all = answer.at("containers").array()) {
-    std::copy_if(all->begin(), all->end(), std::back_inserter(containers),
-                 [&](const json::Value& one) { return has_labels(one, options.labels); });
-  }
+  const json::Array* all = answer.at("containers").array();
+  return all == nullptr ? json::Array() : *all;
+}
+
+Result<int> show_ps(Session& session, const PsOptions& options) {
+  TRY(check_labels(options.labels));
+  bool whole = true;
+  json::Array containers = TRY(session.is_cluster() ? containers_of_cluster(session, whole)
+                                                    : containers_of_node(session));
+  std::erase_if(containers,
+                [&](const json::Value& one) { return !has_labels(one, options.labels); });
+  const int code = whole ? kDone : kFailed;
   if (options.json) {
     fmt::print("{}\n", json::write_pretty(containers));
-    return kDone;
+    return code;
   }
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "RUNTIME", "STATUS", "CREATED", "ADDRESS", "IMAGE"}};
+  if (session.is_cluster()) {
+    rows.front().insert(rows.front().begin(), "NODE");
+  }
   const std::int64_t now = system::SystemClock().unix_ms();
   for (const json::Value& container : containers) {
     const std::string name(container.at("name").string_or(""));
@@ -99,17 +149,21 @@ Result<int> show_ps(Session& session, const PsOptions& options) {
                     status_text(container, now),
                     short_time(container.at("created_at").integer_or(0), now), addresses(container),
                     std::string(container.at("image").string_or(""))});
+    if (session.is_cluster()) {
+      rows.back().insert(rows.back().begin(), std::string(container.at("node").string_or("")));
+    }
   }
   if (!options.names_only) {
     fmt::print("{}", table(rows));
   }
-  return kDone;
+  return code;
 }
 
 }  // namespace
 
 void add_ps(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("ps", "List the node's containers, also stopped ones");
+  CLI::App* command =
+      app.add_subcommand("ps", "List the node's containers, or a cluster's, also stopped ones");
   const auto options = std::make_shared<PsOptions>();
   command->add_flag("--json", options->json, "As a JSON array");
   command->add_flag("-q,--quiet", options->names_only, "Names only");

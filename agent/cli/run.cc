@@ -36,7 +36,14 @@ Result<std::optional<int>> follow_container(Session& session, messaging::Client&
 
 /// An error here is one of ours or of the node, and never the container's.
 Result<int> run_container(Session& session, const RunOptions& options, const JobRequest& request) {
-  messaging::Client client = TRY(session.connect());
+  messaging::Client client = TRY(session.connect_to_nodes("any"));
+  if (client.is_cluster()) {
+    json::Object needs = TRY(needs_of(options.placement, *request.spec));
+    client.set_needs(std::move(needs));
+    if (client.target() != "any" && !names_one_node(client.target())) {
+      return run_on_nodes(session, client, request, options.flags.quiet);
+    }
+  }
   JobWatch watch = TRY(JobWatch::submit(session, client, request, options.flags.quiet));
   const json::Value job = TRY(watch.wait());
   if (const Result<> outcome = outcome_of(job); !outcome) {
@@ -60,10 +67,29 @@ Result<int> run_container(Session& session, const RunOptions& options, const Job
   return TRY(std::move(code)).value_or(kDone);
 }
 
+Result<> check_placement(const Session& session, const RunOptions& options,
+                         const JobRequest& request) {
+  const std::string& target = session.node.target();
+  if (!session.is_cluster() && options.placement != PlacementOptions()) {
+    return fail(Code::invalid,
+                "--strategy, --needs-label, --near and --apart choose among a cluster's nodes; "
+                "--cluster is missing");
+  }
+  if (options.follows() && !target.empty() && target != "any" && !names_one_node(target)) {
+    return fail(Code::invalid, "--to {}: --wait, -i and -t follow one container, of one node",
+                target);
+  }
+  TRY(needs_of(options.placement, *request.spec));
+  return {};
+}
+
 int run(Session& session, const RunOptions& options) {
   const Result<JobRequest> request = run_request(options);
   if (!request) {
     return wrong_usage(request.error(), options.verb == Verb::container_run ? kOwnFailure : kUsage);
+  }
+  if (const Result<> placed = check_placement(session, options, *request); !placed) {
+    return wrong_usage(placed.error(), options.verb == Verb::container_run ? kOwnFailure : kUsage);
   }
   const Result<int> code = run_container(session, options, *request);
   if (code) {
@@ -80,6 +106,7 @@ void add_run(CLI::App& app, Action& action) {
   const auto options = std::make_shared<RunOptions>();
   add_container_options(*command, *options);
   add_wait_options(*command, *options);
+  add_placement_options(*command, options->placement);
   command->footer(
       "Shows each step on standard error. Prints the container's name when it runs; with\n"
       "--wait, -i or -t prints what the container prints instead, until it has ended.\n\n"
@@ -108,6 +135,7 @@ void add_create(CLI::App& app, Action& action) {
   const auto options = std::make_shared<RunOptions>();
   options->verb = Verb::container_create;
   add_container_options(*command, *options);
+  add_placement_options(*command, options->placement);
   command->footer(kExitStatus);
   command->callback([&action, options] {
     action = [options](Session& session) -> Result<int> { return run(session, *options); };

@@ -9,6 +9,7 @@
 #include "agent/cli/input_pump.h"
 #include "agent/cli/job_flags.h"
 #include "agent/cli/network_options.h"
+#include "agent/cli/placement_options.h"
 #include "agent/cli/probe_options.h"
 #include "agent/core/container_spec.h"
 
@@ -45,6 +46,7 @@ struct RunOptions {
   ConfinementOptions confinement;
   NetworkOptions network;
   ProbeOptions probes;
+  PlacementOptions placement;
   InputFlags input;
   bool wait = false;
   bool remove = false;

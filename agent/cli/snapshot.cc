@@ -29,7 +29,7 @@ Result<int> show_snapshots(Session& session, const SnapshotsOptions& options) {
   if (const Result<> checked = check_target(TargetKind::container, options.container); !checked) {
     return wrong_usage(checked.error());
   }
-  messaging::Client client = TRY(session.connect());
+  messaging::Client client = TRY(session.connect_to(options.container));
   const json::Value container =
       TRY(client.container_or_deleted(options.container, session.interrupt.first()));
   const json::Value& snapshots = container.at("snapshots");

@@ -144,7 +144,8 @@ Result<> wait_between(const system::Stop& stop) {
 }
 
 Result<int> watch(Session& session, const StatsOptions& options) {
-  messaging::Client client = TRY(session.connect());
+  messaging::Client client = TRY(
+      options.names.size() == 1 ? session.connect_to(options.names.front()) : session.connect());
   json::Array before = TRY(ask_stats(session, client, options));
   do {
     TRY(wait_between(session.interrupt.first()));

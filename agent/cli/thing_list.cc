@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "agent/cli/exit_code.h"
+#include "agent/cli/node_answers.h"
 #include "agent/cli/text.h"
 
 namespace drover::cli {
@@ -16,27 +17,48 @@ struct ListOptions {
   bool names_only = false;
 };
 
-Result<int> show_list_of(Session& session, const ThingList& list, const ListOptions& options) {
+/// Of the node, or of those nodes of a cluster that --to means.
+Result<json::Array> things_of(Session& session, const std::string& things, bool& whole) {
+  const system::Stop& stop = session.interrupt.first();
+  if (session.is_cluster()) {
+    messaging::Client nodes = TRY(session.connect_to_nodes("all"));
+    const messaging::NodeAnswers answers = TRY(nodes.all_of_nodes(things, stop));
+    OfNodes answered = put_together(answers, things);
+    whole = answered.whole;
+    return std::move(answered.things);
+  }
   messaging::Client client = TRY(session.connect());
-  const json::Value answer = TRY(client.all(list.things, session.interrupt.first()));
-  const json::Value& things = answer.at(list.things);
+  const json::Value answer = TRY(client.all(things, stop));
+  const json::Array* all = answer.at(things).array();
+  return all == nullptr ? json::Array() : *all;
+}
+
+Result<int> show_list_of(Session& session, const ThingList& list, const ListOptions& options) {
+  bool whole = true;
+  const json::Array things = TRY(things_of(session, list.things, whole));
+  const int code = whole ? kDone : kFailed;
   if (options.json) {
     fmt::print("{}\n", json::write_pretty(things));
-    return kDone;
+    return code;
   }
-  const json::Array none;
   std::vector<std::vector<std::string>> rows = {list.heading};
-  for (const json::Value& thing : things.array() == nullptr ? none : *things.array()) {
+  if (session.is_cluster()) {
+    rows.front().insert(rows.front().begin(), "NODE");
+  }
+  for (const json::Value& thing : things) {
     if (options.names_only) {
       fmt::print("{}\n", printable(thing.at("name").string_or("")));
-    } else {
-      rows.push_back(list.cells(thing));
+      continue;
+    }
+    rows.push_back(list.cells(thing));
+    if (session.is_cluster()) {
+      rows.back().insert(rows.back().begin(), std::string(thing.at("node").string_or("")));
     }
   }
   if (!options.names_only) {
     fmt::print("{}", table(rows));
   }
-  return kDone;
+  return code;
 }
 
 }  // namespace
