@@ -56,6 +56,8 @@ Record write_front_keys(const FrontKeys& keys) {
   }
   body += R"(,"allowed":)";
   body += json::write(for_front(keys.allowed).to_json());
+  body += R"(,"servers":)";
+  body += json::write(to_json(keys.servers));
   body += '}';
   return Record{{{"kind", kFrontKeys},
                  {"address", keys.address},
@@ -70,11 +72,12 @@ Result<FrontKeys> read_front_keys(const Record& record) {
   Faults faults;
   Fields fields(header, "", faults);
   const std::string kind = fields.string("kind");
+  fields.require("address");
   const std::string address = fields.string("address");
   const auto port = static_cast<std::uint16_t>(fields.integer("port", 0, 1, 65535));
   const auto next_port = static_cast<std::uint16_t>(fields.integer("next_port", 0, 1, 65535));
   TRY(faults.result("front.keys"));
-  if (kind != kFrontKeys || address.empty() || port == 0 || next_port == 0) {
+  if (kind != kFrontKeys || port == 0 || next_port == 0) {
     return fail(Code::invalid, "no record with keys and where to serve with them");
   }
   const json::Value body = TRY(json::parse(record.body).context("front.keys"));
@@ -84,8 +87,13 @@ Result<FrontKeys> read_front_keys(const Record& record) {
     next = TRY(read_pair(body, "next"));
   }
   AllowList allowed = TRY(AllowList::read(body.at("allowed")));
-  return FrontKeys{address,           port, next_port, std::move(server), std::move(next),
-                   std::move(allowed)};
+  Faults server_faults;
+  Fields members(body, "", server_faults);
+  std::vector<DispatchServer> servers = read_dispatch_servers(members, server_faults);
+  TRY(server_faults.result("front.keys"));
+  return FrontKeys{
+      address,           port, next_port, std::move(server), std::move(next), std::move(allowed),
+      std::move(servers)};
 }
 
 }  // namespace drover::messaging

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/core/allow_list.h"
+#include "agent/core/config/dispatch.h"
 #include "agent/core/curve_key.h"
 #include "agent/core/result.h"
 #include "messaging/record.h"
@@ -17,7 +19,7 @@ namespace drover::messaging {
 inline constexpr std::string_view kFrontKeys = "front.keys";
 
 struct FrontKeys {
-  std::string address;          ///< an IP address of the node
+  std::string address;          ///< an IP address of the node; "": nothing is served over tcp
   std::uint16_t port = 0;       ///< of jobs; four more follow: query, events, streams, admin
   std::uint16_t next_port = 0;  ///< the same five with the next key
   KeyPair server;
@@ -25,10 +27,12 @@ struct FrontKeys {
   /// Of each key the name, the key, its roles and limits.message_kib, and of an agent's the names.
   /// All else droverd itself holds against each message.
   AllowList allowed;
+  std::vector<DispatchServer> servers{};  ///< to which the front connects
 };
 
 /// {"kind":"front.keys","address","port","next_port"} with the body
-/// {"server":{"public","secret"},"next":the same or absent,"allowed":the allow list's form}.
+/// {"server":{"public","secret"},"next":the same or absent,"allowed":the allow list's form,
+/// "servers":[{"address","port","key"}]}.
 /// However many keys a node's allow list has, it fits; of a dispatcher's, with long lists of names,
 /// the body may be larger than kMostBody. Wipe it when it was sent.
 Record write_front_keys(const FrontKeys& keys);

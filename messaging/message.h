@@ -20,6 +20,10 @@ inline constexpr std::string_view kInputData = "input.data";
 
 /// Front to core: this client will hear nothing more, so nothing need be sent to it.
 inline constexpr std::string_view kPeerGone = "peer.gone";
+/// Front to core: the link to a dispatcher is up, and what it hears first is a node.hello; it is
+/// no more. Both with the header member "link", the front's number for it.
+inline constexpr std::string_view kLinkUp = "link.up";
+inline constexpr std::string_view kLinkDown = "link.down";
 
 /// The header of a message of either direction.
 struct Header {

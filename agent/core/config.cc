@@ -120,6 +120,9 @@ Result<Config> parse_config(std::string_view text) {
   fields.object("bus", [&](const json::Value& value, std::string at) {
     config.bus = read_bus_section(value, std::move(at), faults);
   });
+  fields.object("dispatch", [&](const json::Value& value, std::string at) {
+    config.dispatch = read_dispatch_section(value, std::move(at), faults);
+  });
   fields.object("journal", [&](const json::Value& value, std::string at) {
     config.journal = read_journal_section(value, std::move(at), faults);
   });

@@ -13,6 +13,7 @@
 
 #include "agent/core/config/bus.h"
 #include "agent/core/config/container.h"
+#include "agent/core/config/dispatch.h"
 #include "agent/core/config/images.h"
 #include "agent/core/config/journal.h"
 #include "agent/core/config/labels.h"
@@ -46,6 +47,7 @@ struct Config {
   ImagesConfig images;
   PolicyConfig policy;
   BusConfig bus;
+  DispatchConfig dispatch;
   JournalConfig journal;
   LogConfig log;
   ReconcileConfig reconcile;

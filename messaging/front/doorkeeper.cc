@@ -55,4 +55,17 @@ const AllowedKey* Doorkeeper::find(const Sender& sender) const {
   return found == nullptr || found->key.str() != sender.key ? nullptr : found;
 }
 
+Result<> check_may(const AllowedKey& key, KeyRole needed, std::string_view kind, std::size_t body) {
+  if (!key.may(needed)) {
+    return fail(Code::refused, "kind \"{}\" here: key {} has not the role {}", kind, key.name.str(),
+                to_string(needed));
+  }
+  if (key.limits.message_kib > 0 &&
+      static_cast<std::int64_t>(body) > key.limits.message_kib * 1024) {
+    return fail(Code::refused, "the body has {} bytes; the most that key {} may send is {} KiB",
+                body, key.name.str(), key.limits.message_kib);
+  }
+  return {};
+}
+
 }  // namespace drover::messaging

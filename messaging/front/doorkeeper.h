@@ -9,6 +9,7 @@
 
 #include "agent/core/allow_list.h"
 #include "agent/core/key_role.h"
+#include "agent/core/result.h"
 
 namespace drover::messaging {
 
@@ -34,9 +35,15 @@ class Doorkeeper {
   static std::optional<Sender> sender_of(zmq::message_t& payload);
   /// nullptr when the sender is not allowed any more, or its name is another key's now.
   const AllowedKey* find(const Sender& sender) const;
+  /// nullptr when no key of this name is allowed.
+  const AllowedKey* find_name(std::string_view name) const { return allowed_.find(name); }
 
  private:
   AllowList allowed_;
 };
+
+/// `refused` when the key has not the role that a message of this kind needs, or may send no body
+/// of so many bytes.
+Result<> check_may(const AllowedKey& key, KeyRole needed, std::string_view kind, std::size_t body);
 
 }  // namespace drover::messaging

@@ -88,7 +88,7 @@ void Doors::close_events() {
 }
 
 bool Doors::open_wanted() {
-  if (!keys_) {
+  if (!keys_ || keys_->address.empty()) {
     return true;
   }
   try {

@@ -16,6 +16,7 @@
 
 #include "agent/core/wipe.h"
 #include "agent/system/log.h"
+#include "messaging/envelope.h"
 #include "messaging/front/sockets.h"
 #include "messaging/message.h"
 
@@ -23,21 +24,14 @@ namespace drover::messaging {
 namespace {
 
 constexpr std::size_t kMostPeers = 4096;
-/// Bytes that may wait for one client that does not read: twice the credit that a stream may have.
-/// What would be more is dropped, as libzmq does with what is beyond its own bound.
-constexpr std::size_t kMostUnread = std::size_t{32} << 20;
-/// When so much waits for all of them together, a client for which more than its share waits gets
-/// no more.
-constexpr std::size_t kMostUnreadOfAll = std::size_t{256} << 20;
-constexpr std::size_t kShareOfUnread = std::size_t{1} << 20;
 /// Between tries to open doors, twice as long each time.
 constexpr std::chrono::milliseconds kFirstPause{5};
 constexpr std::chrono::milliseconds kLongestPause{1000};
 constexpr int kRetryAfterMs = 500;
-
-std::string_view text_of(const zmq::message_t& frame) {
-  return {static_cast<const char*>(frame.data()), frame.size()};
-}
+/// Frames of one of libzmq's questions, and of a client's message: one more than it may have, so
+/// that it shows.
+constexpr std::size_t kMostOfZap = 8;
+constexpr std::size_t kMostOfRequest = 5;
 
 /// Far from any other front's first number, and room above it. An answer of droverd to a client of
 /// the front before is then nobody's here.
@@ -49,10 +43,6 @@ std::uint64_t first_peer() {
   return (number >> 2) + 1;  // within JSON's whole numbers
 }
 
-bool takes_more(const Unread& unread) {
-  return unread.bytes() < (unread.bytes_of_all() < kMostUnreadOfAll ? kMostUnread : kShareOfUnread);
-}
-
 }  // namespace
 
 Front::Front(system::UniqueFd pair)
@@ -60,7 +50,10 @@ Front::Front(system::UniqueFd pair)
       peers_(kMostPeers, first_peer()),
       context_(1),
       zap_(context_, zmq::socket_type::rep),
-      doors_(context_) {}
+      doors_(context_),
+      links_({context_, doorkeeper_, schema_, peers_.unread(),
+              [this](const Record& record) { return pair_.send(record); }},
+             first_peer()) {}
 
 Result<std::unique_ptr<Front>> Front::bind(const std::filesystem::path& directory,
                                            system::UniqueFd pair) {
@@ -107,6 +100,7 @@ std::vector<zmq::pollitem_t> Front::items(system::Loop& loop) {
     // with the next event.
     items.push_back({const_cast<zmq::socket_t&>(door.socket).handle(), 0, ZMQ_POLLIN, 0});
   }
+  links_.add_to(items);
   return items;
 }
 
@@ -137,6 +131,7 @@ void Front::run(system::Loop& loop) {
         receive_requests(numbers.at(i));
       }
     }
+    links_.serve();
     if (!pair_.flush()) {
       quit();  // droverd is gone
     }
@@ -190,16 +185,22 @@ void Front::deliver(Record record) {
     take_keys(std::move(record));
     return;
   }
-  const Peers::Peer* to = peers_.find(static_cast<std::uint64_t>(header.at("peer").integer_or(0)));
-  if (to == nullptr) {
+  if (kind == kNodeHello || kind == kNodeBeat) {
+    links_.tell(record);
     return;
   }
+  const auto number = static_cast<std::uint64_t>(header.at("peer").integer_or(0));
   json::Object more = record.header;
   for (const char* ours : {"kind", "peer", "rq"}) {
     more.erase(ours);
   }
   const auto rq = static_cast<std::uint64_t>(header.at("rq").integer_or(0));
-  answer(*to, write_header(kind, rq, more), std::move(record.body), std::move(record.data));
+  const std::string text = write_header(kind, rq, more);
+  if (const Peers::Peer* to = peers_.find(number)) {
+    answer(*to, text, std::move(record.body), std::move(record.data));
+  } else {
+    links_.answer(number, text, record.body, record.data);
+  }
 }
 
 void Front::publish(const Record& record) {
@@ -214,6 +215,7 @@ void Front::publish(const Record& record) {
       events.send(zmq::buffer(record.body), zmq::send_flags::none);
     }
   }
+  links_.publish(topic, record.body);
 }
 
 void Front::take_keys(Record record) {
@@ -226,6 +228,7 @@ void Front::take_keys(Record record) {
   if (doorkeeper_.allow(keys->allowed)) {
     doors_.close_events();
   }
+  links_.want(*keys);
   doors_.want(*std::move(keys));
   has_wanted_ = false;
   open_again_ = kFirstPause;
@@ -254,14 +257,9 @@ void Front::open_doors(system::Loop& loop) {
 
 void Front::answer_zap() {
   for (int count = 0; count < kMostAtOnce; ++count) {
-    Frames frames;
-    for (bool more = true; more;) {
-      zmq::message_t frame;
-      if (!zap_.recv(frame, zmq::recv_flags::dontwait)) {
-        return;
-      }
-      more = frame.more();
-      frames.push_back(std::move(frame));
+    const Frames frames = next_message(zap_, kMostOfZap);
+    if (frames.empty()) {
+      return;
     }
     std::vector<std::string_view> request;
     for (const zmq::message_t& frame : frames) {
@@ -281,25 +279,15 @@ void Front::receive_requests(Doors::Number number) {
     if (door == nullptr || door->endpoint->service == Service::events) {
       return;
     }
-    zmq::message_t id;
     try {
-      if (!door->socket.recv(id, zmq::recv_flags::dontwait)) {
+      Frames frames = next_message(door->socket, kMostOfRequest);
+      if (frames.empty()) {
         return;
       }
-      Request request{{number, std::string(text_of(id))}, door->endpoint, {}};
-      bool more = id.more();
-      while (more) {
-        zmq::message_t frame;
-        if (!door->socket.recv(frame, zmq::recv_flags::dontwait)) {
-          break;
-        }
-        more = frame.more();
-        // Of a message with many parts only so much is kept as shows that it has too many.
-        if (request.frames.size() < 4) {
-          request.frames.push_back(std::move(frame));
-        }
-      }
-      if (!request.frames.empty()) {
+      Request request{{number, std::string(text_of(frames.front()))}, door->endpoint, {}};
+      frames.erase(frames.begin());
+      if (!frames.empty()) {
+        request.frames = std::move(frames);
         handle(request);
       }
     } catch (const zmq::error_t& error) {
@@ -317,35 +305,12 @@ Result<> Front::check_sender(const Request& request, std::string_view kind) cons
   if (key == nullptr) {
     return fail(Code::refused, "this key is not allowed on this node any more");
   }
-  const KeyRole needed = std::max(request.endpoint->needs, key_role_for(kind));
-  if (!key->may(needed)) {
-    return fail(Code::refused, "kind \"{}\" here: key {} has not the role {}", kind,
-                key->name.str(), to_string(needed));
-  }
-  const auto bytes = static_cast<std::int64_t>(request.frames.at(1).size());
-  if (key->limits.message_kib > 0 && bytes > key->limits.message_kib * 1024) {
-    return fail(Code::refused, "the body has {} bytes; the most that key {} may send is {} KiB",
-                bytes, key->name.str(), key->limits.message_kib);
-  }
-  return {};
+  return check_may(*key, std::max(request.endpoint->needs, key_role_for(kind)), kind,
+                   request.frames.at(1).size());
 }
 
 Result<Record> Front::check(Request& request, std::uint64_t& rq) {
-  const Frames& frames = request.frames;
-  if (frames.size() != 2 && frames.size() != 3) {
-    return fail(Code::invalid, "a request has a header frame and a body frame{}",
-                frames.size() < 2 ? "" : ", for streams a third one, and no more");
-  }
-  const Header header = TRY(read_header(text_of(frames.at(0))));
-  rq = header.rq;
-  if (frames.at(1).size() > kMostBody) {
-    return fail(Code::invalid, "the body has {} bytes; the most is {}", frames.at(1).size(),
-                kMostBody);
-  }
-  if (frames.size() == 3 && frames.at(2).size() > kMostData) {
-    return fail(Code::invalid, "the data has {} bytes; the most is {}", frames.at(2).size(),
-                kMostData);
-  }
+  const Header header = TRY(read_request(request.frames, rq));
   // libzmq's own ids are 0 and a number, and nobody has one again. With one of its choice a client
   // could get what is meant for another that had it before.
   if (request.from.routing_id.size() != 5 || request.from.routing_id.front() != '\0') {
@@ -354,19 +319,11 @@ Result<Record> Front::check(Request& request, std::uint64_t& rq) {
   const Role role = request.endpoint->serves;
   TRY(check_kind(role, header.kind));
   TRY(check_sender(request, header.kind));
-  TRY(check_form(header, frames.size() == 3 ? frames.at(2).size() : 0));
-  if (header.kind == "job.submit") {
-    TRY(schema_.check(text_of(frames.at(1))));
-  }
-  json::Object known{{"kind", header.kind}, {"role", to_string(role)}, {"rq", header.rq}};
+  Record record = TRY(make_record(header, request.frames, role, schema_));
   if (!request.from.name.empty()) {
-    known.set("key", request.from.name);
+    record.header.set("key", request.from.name);
   }
-  if (header.kind == kInputData) {
-    known.set("offset", *header.all.find("offset"));
-  }
-  return Record{std::move(known), std::string(text_of(frames.at(1))),
-                frames.size() == 3 ? std::string(text_of(frames.at(2))) : std::string()};
+  return record;
 }
 
 void Front::handle(Request& request) {
@@ -391,7 +348,7 @@ void Front::handle(Request& request) {
 }
 
 void Front::answer(const Peers::Peer& to, std::string header, std::string body, std::string data) {
-  if (!takes_more(to.unread)) {
+  if (!to.unread.takes_more()) {
     return;
   }
   Door* door = doors_.find(to.address.door);

@@ -13,7 +13,9 @@
 #include "messaging/front/doorkeeper.h"
 #include "messaging/front/doors.h"
 #include "messaging/front/job_schema.h"
+#include "messaging/front/links.h"
 #include "messaging/front/peers.h"
+#include "messaging/front/request_form.h"
 #include "messaging/pair.h"
 #include "messaging/record.h"
 
@@ -35,7 +37,6 @@ class Front {
   void quit() { running_ = false; }
 
  private:
-  using Frames = std::vector<zmq::message_t>;
   struct Request {
     Peers::Address from;
     const Endpoint* endpoint;
@@ -69,6 +70,7 @@ class Front {
   zmq::context_t context_;
   zmq::socket_t zap_;  // libzmq asks here whom to let in
   Doors doors_;
+  Links links_;
   bool opening_ = false;    // a timer runs that opens doors
   bool has_wanted_ = true;  // all doors that are wanted are open
   system::Duration open_again_{};

@@ -48,6 +48,8 @@ class Peers {
   Peer* find(std::uint64_t number);
   /// Forgets those for which it holds; returns their numbers.
   std::vector<std::uint64_t> forget_if(const std::function<bool(const Peer&)>& which);
+  /// What waits for all of them together.
+  const Unread::Count& unread() const { return unread_; }
   std::size_t size() const { return by_address_.size(); }
 
  private:

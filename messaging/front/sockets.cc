@@ -3,6 +3,7 @@
 #include <string>
 
 #include "agent/core/wipe.h"
+#include "messaging/record.h"
 
 namespace drover::messaging {
 namespace {
@@ -24,12 +25,28 @@ constexpr int kHandshakeMs = 3000;
 constexpr int kHeartbeatMs = 5000;
 constexpr int kSilentMs = 15'000;
 
+/// Events and answers that may wait for a dispatcher. It makes its ledger anew when it misses some.
+constexpr int kLinkQueue = 1000;
+/// Between tries to connect to one, at first and at most.
+constexpr int kReconnectMs = 100;
+constexpr int kMostReconnectMs = 1000;
+/// A message of CURVE is this much longer than what is in it, at most (ZeroMQ RFC 26).
+constexpr std::int64_t kLinkCurveAround = 256;
+
 void bound(zmq::socket_t& socket, std::int64_t most_frame) {
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::maxmsgsize, most_frame);
   socket.set(zmq::sockopt::sndhwm, kSendQueue);
   socket.set(zmq::sockopt::backlog, kBacklog);
   socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
+}
+
+/// Over tcp.
+void beat(zmq::socket_t& socket) {
+  socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
+  socket.set(zmq::sockopt::heartbeat_timeout, kSilentMs);
+  socket.set(zmq::sockopt::heartbeat_ttl, kSilentMs);
+  socket.set(zmq::sockopt::ipv6, true);
 }
 
 }  // namespace
@@ -47,6 +64,23 @@ zmq::socket_t make_publisher(zmq::context_t& context) {
   return publisher;
 }
 
+zmq::socket_t make_dealer(zmq::context_t& context, const PublicKey& server, const KeyPair& own) {
+  zmq::socket_t dealer(context, zmq::socket_type::dealer);
+  bound(dealer, kLinkCurveAround + static_cast<std::int64_t>(kMostBody));
+  dealer.set(zmq::sockopt::sndhwm, kLinkQueue);
+  dealer.set(zmq::sockopt::rcvhwm, kReceiveQueue);
+  dealer.set(zmq::sockopt::immediate, true);
+  dealer.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
+  dealer.set(zmq::sockopt::reconnect_ivl_max, kMostReconnectMs);
+  dealer.set(zmq::sockopt::curve_serverkey, server.str());
+  dealer.set(zmq::sockopt::curve_publickey, own.public_key.str());
+  std::string text(own.secret_key.text());
+  dealer.set(zmq::sockopt::curve_secretkey, text);
+  wipe(text);
+  beat(dealer);
+  return dealer;
+}
+
 void serve_with(zmq::socket_t& socket, const SecretKey& secret, std::string_view domain) {
   std::string text(secret.text());
   socket.set(zmq::sockopt::curve_server, true);
@@ -60,10 +94,7 @@ void serve_with(zmq::socket_t& socket, const SecretKey& secret, std::string_view
   if (zmq_setsockopt(socket.handle(), kEnforceDomain, &kOn, sizeof kOn) != 0) {
     throw zmq::error_t();
   }
-  socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
-  socket.set(zmq::sockopt::heartbeat_timeout, kSilentMs);
-  socket.set(zmq::sockopt::heartbeat_ttl, kSilentMs);
-  socket.set(zmq::sockopt::ipv6, true);
+  beat(socket);
 }
 
 }  // namespace drover::messaging

@@ -21,6 +21,9 @@ inline constexpr int kMostAtOnce = 64;
 zmq::socket_t make_router(zmq::context_t& context, std::int64_t most_frame);
 /// A PUB, the same.
 zmq::socket_t make_publisher(zmq::context_t& context);
+/// A DEALER that connects to a dispatcher as its client, with every bound, not connected yet. What
+/// is sent while nobody is there is not kept.
+zmq::socket_t make_dealer(zmq::context_t& context, const PublicKey& server, const KeyPair& own);
 /// Whoever comes over an address that is bound after this must have a key, and be let in by ZAP.
 void serve_with(zmq::socket_t& socket, const SecretKey& secret, std::string_view domain);
 

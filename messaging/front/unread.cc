@@ -5,6 +5,13 @@
 namespace drover::messaging {
 namespace {
 
+/// Bytes that may wait for one client that does not read: twice the credit that a stream may have.
+constexpr std::size_t kMostUnread = std::size_t{32} << 20;
+/// When so much waits for all of them together, a client for which more than its share waits gets
+/// no more.
+constexpr std::size_t kMostUnreadOfAll = std::size_t{256} << 20;
+constexpr std::size_t kShareOfUnread = std::size_t{1} << 20;
+
 /// Smaller frames are not counted: the bound on messages is enough for them.
 constexpr std::size_t kCountsFrom = 256;
 
@@ -22,6 +29,10 @@ void let_go(void*, void* hint) {
 }
 
 }  // namespace
+
+bool Unread::takes_more() const {
+  return bytes() < (bytes_of_all() < kMostUnreadOfAll ? kMostUnread : kShareOfUnread);
+}
 
 zmq::message_t Unread::frame(std::string text) const {
   if (text.size() < kCountsFrom) {

@@ -22,6 +22,9 @@ class Unread {
 
   /// A frame that counts, here and for all.
   zmq::message_t frame(std::string text) const;
+  /// Whether there is room for more. What would be more is dropped, as libzmq does with what is
+  /// beyond its own bound.
+  bool takes_more() const;
   std::size_t bytes() const { return *bytes_; }
   std::size_t bytes_of_all() const { return *of_all_; }
 

@@ -51,20 +51,35 @@ TEST(FrontKeysTest, TheLargestAllowListFitsARecord) {
     bytes[30] = static_cast<std::uint8_t>(i >> 8);
     bytes[31] = static_cast<std::uint8_t>(i & 0xff);
     const std::string number = std::to_string(i);
-    ASSERT_TRUE(list.add({KeyName::parse(std::string(63 - number.size(), 'k') + number).value(),
-                          public_key_of(bytes).value(),
-                          {KeyRole::observe, KeyRole::submit, KeyRole::admin, KeyRole::dispatch},
-                          {1'000'000, 1'000'000, 256},
-                          std::vector<std::string>(64, std::string(256, '*')),
-                          {}}));
+    ASSERT_TRUE(list.add(
+        {KeyName::parse(std::string(63 - number.size(), 'k') + number).value(),
+         public_key_of(bytes).value(),
+         {KeyRole::observe, KeyRole::submit, KeyRole::admin, KeyRole::dispatch, KeyRole::agent},
+         {1'000'000, 1'000'000, 256},
+         std::vector<std::string>(64, std::string(256, '*')),
+         {}}));
   }
   FrontKeys keys = keys_of(list);
   keys.next = pair_of_keys();
+  keys.servers.assign(16, DispatchServer{"", 65'535, std::string(63, 'd')});
+  for (std::size_t i = 0; i < keys.servers.size(); ++i) {
+    keys.servers[i].address = fmt::format("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff{:02x}", i);
+  }
   const Record record = write_front_keys(keys);
   std::string packet;
   const Result<> encoded = encode(record, packet);
   ASSERT_TRUE(encoded) << encoded.error().message;
   EXPECT_EQ(read_front_keys(record).value().allowed.keys().size(), kMostAllowedKeys);
+}
+
+TEST(FrontKeysTest, WithoutAnAddressThereMayBeDispatchers) {
+  FrontKeys keys = keys_of({});
+  keys.address = "";
+  keys.servers = {{"192.0.2.9", 7130, "d1"}, {"2001:db8::9", 7131, "d2"}};
+  const Result<FrontKeys> read = read_front_keys(write_front_keys(keys));
+  ASSERT_TRUE(read) << to_text(read.error());
+  EXPECT_EQ(read->address, "");
+  EXPECT_EQ(read->servers, keys.servers);
 }
 
 TEST(FrontKeysTest, WhatIsNoneIsInvalidAndSaysNothingOfASecret) {

@@ -128,6 +128,7 @@ TEST(ConfigDocs, TheSampleWithItsCommentsTakenAwayIsAcceptedAndSetsTheDefaults) 
   EXPECT_EQ(sample->bus.front_user, otherwise.bus.front_user);
   EXPECT_EQ(sample->bus.queue, otherwise.bus.queue);
   EXPECT_EQ(sample->bus.queue_mib, otherwise.bus.queue_mib);
+  EXPECT_EQ(sample->dispatch.servers, otherwise.dispatch.servers);
   EXPECT_EQ(sample->journal.reserve_mib, otherwise.journal.reserve_mib);
   EXPECT_EQ(sample->log.keep_deleted_s, otherwise.log.keep_deleted_s);
   EXPECT_EQ(sample->log.keep_deleted, otherwise.log.keep_deleted);
