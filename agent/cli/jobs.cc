@@ -50,6 +50,11 @@ Result<int> show_one(Session& session, const JobsOptions& options) {
   return kDone;
 }
 
+std::string sender_of(const json::Value& job) {
+  const std::string via = text_of(job, "via");
+  return text_of(job, "sender") + (via.empty() ? "" : " by " + via);
+}
+
 Result<json::Array> jobs_of_node(Session& session, const JobsOptions& options) {
   messaging::Client client = TRY(session.connect());
   const json::Value jobs = TRY(client.jobs(options.most, session.interrupt.first()));
@@ -91,7 +96,7 @@ Result<int> show_list(Session& session, const JobsOptions& options) {
   }
   for (const json::Value& job : jobs) {
     rows.push_back({text_of(job, "id"), text_of(job, "verb"), text_of(job, "target"),
-                    text_of(job, "state"), text_of(job, "sender"),
+                    text_of(job, "state"), sender_of(job),
                     short_time(job.at("created_at").integer_or(0), now), took(job),
                     in_own_words(job.at("error").at("message").string_or(""))});
     if (session.is_cluster()) {

@@ -204,6 +204,10 @@ void Agent::assemble() {
   requests_ = std::make_unique<jobs::Requests>(
       *books_, *intake_, *queries_, *streams_, *inputs_,
       [this](const messaging::Record& record) { front_->send(record); }, answerers_.get());
+  report_ = std::make_unique<jobs::NodeReport>(*journal_, node, cluster_.get());
+  dispatchers_ = std::make_unique<DispatchLinks>(
+      *books_, *report_, config_.dispatch.servers.size(),
+      [this](const messaging::Record& record) { front_->send(record); });
 }
 
 void Agent::watch_cluster(proxmox::Ha& ha) {
@@ -230,13 +234,15 @@ jobs::Supervisor::Deeds Agent::deeds() {
 }
 
 Result<> Agent::start_keys() {
-  if (!config_.bus.tcp.address.empty()) {
-    keys_ = TRY(TcpKeys::start(loop_, config_.bus, drivers_->node().name, *books_,
-                               [this](const messaging::Record& record) {
-                                 if (front_) {
-                                   front_->send_surely(record);
-                                 }
-                               }));
+  if (!config_.bus.tcp.address.empty() || !config_.dispatch.servers.empty()) {
+    keys_ = TRY(TcpKeys::start(
+        loop_, config_.bus, drivers_->node().name, *books_,
+        [this](const messaging::Record& record) {
+          if (front_) {
+            front_->send_surely(record);
+          }
+        },
+        config_.dispatch.servers));
     requests_->take_keys_from(
         [this](std::string_view name) { return keys_->allowed().find(name); });
   }
@@ -257,7 +263,11 @@ Result<> Agent::start_front() {
       FrontProcess::Options{program,
                             config_.bus.folder.empty() ? layout_.bus() : config_.bus.folder,
                             config_.bus.front_user},
-      FrontProcess::Handlers{[this](const messaging::Record& record) { requests_->handle(record); },
+      FrontProcess::Handlers{[this](const messaging::Record& record) {
+                               if (!dispatchers_->handle(record)) {
+                                 requests_->handle(record);
+                               }
+                             },
                              [this] {
                                if (!std::exchange(announced_, true)) {
                                  system::notify_ready();
@@ -270,6 +280,7 @@ Result<> Agent::start_front() {
                                }
                              },
                              [this] {
+                               dispatchers_->forget();
                                streams_->close_all();
                                inputs_->close_all();
                              }});
@@ -350,6 +361,7 @@ void Agent::beacon() {
   }
   front_->send(
       messaging::Record{{{"kind", "event"}, {"topic", node + ".beacon."}}, json::write(body), {}});
+  dispatchers_->beat();
   loop_.after(kBeaconEvery, [this] { beacon(); });
 }
 

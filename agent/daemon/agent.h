@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/core/config.h"
+#include "agent/daemon/dispatch_links.h"
 #include "agent/daemon/drivers.h"
 #include "agent/daemon/exit_watch.h"
 #include "agent/daemon/front_process.h"
@@ -23,6 +24,7 @@
 #include "agent/jobs/keep/prober.h"
 #include "agent/jobs/queries/input_streams.h"
 #include "agent/jobs/queries/log_streams.h"
+#include "agent/jobs/queries/node_report.h"
 #include "agent/jobs/queries/queries.h"
 #include "agent/jobs/queries/requests.h"
 #include "agent/jobs/quorum_gate.h"
@@ -100,8 +102,10 @@ class Agent {
   std::unique_ptr<jobs::InputStreams> inputs_;
   std::unique_ptr<jobs::Answerers> answerers_;
   std::unique_ptr<jobs::Requests> requests_;
+  std::unique_ptr<jobs::NodeReport> report_;
+  std::unique_ptr<DispatchLinks> dispatchers_;
   std::unique_ptr<jobs::Housekeeping> housekeeping_;
-  std::unique_ptr<TcpKeys> keys_;  // only of a node that is served over tcp
+  std::unique_ptr<TcpKeys> keys_;  // only of a node that is served over tcp or has dispatchers
   std::unique_ptr<FrontProcess> front_;
   std::unique_ptr<ExitWatch> exits_;
   std::unique_ptr<StartCheck> check_;

@@ -9,8 +9,10 @@
 namespace drover::daemon {
 
 Result<std::unique_ptr<TcpKeys>> TcpKeys::start(system::Loop& loop, const BusConfig& bus,
-                                                std::string node, jobs::Books& books, Send send) {
-  std::unique_ptr<TcpKeys> keys(new TcpKeys(bus.tcp, std::move(node), books, std::move(send)));
+                                                std::string node, jobs::Books& books, Send send,
+                                                std::vector<DispatchServer> servers) {
+  std::unique_ptr<TcpKeys> keys(
+      new TcpKeys(bus.tcp, std::move(servers), std::move(node), books, std::move(send)));
   Result<std::unique_ptr<KeyWatch>> watch = KeyWatch::start(
       loop, bus.keys, [keys = keys.get()](std::string_view what, json::Object data) {
         keys->told(what, std::move(data));
@@ -18,25 +20,33 @@ Result<std::unique_ptr<TcpKeys>> TcpKeys::start(system::Loop& loop, const BusCon
   if (!watch) {
     Error error = std::move(watch).error();
     if (error.code == Code::not_found) {
-      error.message += fmt::format(
-          "; make one with `drover keys new {}`, or leave bus.tcp.address out of the configuration",
-          (bus.keys / system::kServerKey).native());
+      error.message +=
+          fmt::format("; make one with `drover keys new {}`, or leave {} out of the configuration",
+                      (bus.keys / system::kServerKey).native(),
+                      bus.tcp.address.empty() ? "dispatch.servers" : "bus.tcp.address");
     }
     return Failure(std::move(error).context(
-        fmt::format("bus.tcp.address is {}, where only keys are served", bus.tcp.address)));
+        bus.tcp.address.empty()
+            ? "dispatch.servers are connected to with the node's key"
+            : fmt::format("bus.tcp.address is {}, where only keys are served", bus.tcp.address)));
   }
   keys->watch_ = *std::move(watch);
   return keys;
 }
 
-TcpKeys::TcpKeys(BusTcp tcp, std::string node, jobs::Books& books, Send send)
-    : tcp_(std::move(tcp)), node_(std::move(node)), books_(books), send_(std::move(send)) {}
+TcpKeys::TcpKeys(BusTcp tcp, std::vector<DispatchServer> servers, std::string node,
+                 jobs::Books& books, Send send)
+    : tcp_(std::move(tcp)),
+      servers_(std::move(servers)),
+      node_(std::move(node)),
+      books_(books),
+      send_(std::move(send)) {}
 
 void TcpKeys::send() const {
   const KeyWatch::Keys& keys = watch_->keys();
   messaging::Record record = messaging::write_front_keys(
       {tcp_.address, static_cast<std::uint16_t>(tcp_.port),
-       static_cast<std::uint16_t>(tcp_.next_port), keys.server, keys.next, keys.allowed});
+       static_cast<std::uint16_t>(tcp_.next_port), keys.server, keys.next, keys.allowed, servers_});
   send_(record);
   wipe(record.body);
 }

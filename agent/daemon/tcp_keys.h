@@ -1,11 +1,14 @@
-// TcpKeys: the keys that a node serves over tcp, handed to its front and told of when they change.
+// TcpKeys: the keys that a node serves over tcp, or goes to dispatchers with, handed to its front
+// and told of when they change.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/core/config/bus.h"
+#include "agent/core/config/dispatch.h"
 #include "agent/daemon/key_watch.h"
 #include "agent/jobs/journal/books.h"
 #include "messaging/record.h"
@@ -18,9 +21,11 @@ class TcpKeys {
   /// Gets the record for the front whenever something has changed.
   using Send = std::function<void(const messaging::Record&)>;
 
-  /// `bus` names an address. Fails, saying what to do, without keys and for faulty ones.
+  /// `bus` names an address, or there are dispatchers, `servers`. Fails, saying what to do, without
+  /// keys and for faulty ones.
   static Result<std::unique_ptr<TcpKeys>> start(system::Loop& loop, const BusConfig& bus,
-                                                std::string node, jobs::Books& books, Send send);
+                                                std::string node, jobs::Books& books, Send send,
+                                                std::vector<DispatchServer> servers = {});
 
   /// Hands a front that was started what there is now.
   void send() const;
@@ -29,10 +34,12 @@ class TcpKeys {
   void reload() { watch_->reload(); }
 
  private:
-  TcpKeys(BusTcp tcp, std::string node, jobs::Books& books, Send send);
+  TcpKeys(BusTcp tcp, std::vector<DispatchServer> servers, std::string node, jobs::Books& books,
+          Send send);
   void told(std::string_view what, json::Object data);
 
   BusTcp tcp_;
+  std::vector<DispatchServer> servers_;
   std::string node_;
   jobs::Books& books_;
   Send send_;

@@ -26,7 +26,8 @@ constexpr json::ParseOptions kBodyOptions{false, 32, messaging::kMostBody};
 
 }  // namespace
 
-void Intake::submit(std::string_view body, const Answer& answer, const AllowedKey* sender) {
+void Intake::submit(std::string_view body, const Answer& answer, const AllowedKey* sender,
+                    std::string_view via) {
   const auto busy = [&answer](std::int64_t retry_after_ms) {
     answer("busy", json::write(json::Object{{"retry_after_ms", retry_after_ms}}));
     return Result<>();
@@ -54,7 +55,7 @@ void Intake::submit(std::string_view body, const Answer& answer, const AllowedKe
     TRY(admit(request));
     TRY(disk_.admit(request));
     return accept(request, answer,
-                  sender == nullptr ? kLocalSender : std::string_view(sender->name.str()));
+                  sender == nullptr ? kLocalSender : std::string_view(sender->name.str()), via);
   };
   if (const Result<> submitted = submit(); !submitted) {
     answer("error", messaging::write_error(submitted.error()));
@@ -164,8 +165,9 @@ Result<> Intake::admit(const JobRequest& request) const {
   return {};
 }
 
-Result<> Intake::accept(const JobRequest& request, const Answer& answer, std::string_view sender) {
-  const JobRow row = TRY(take_in(request, "", sender));
+Result<> Intake::accept(const JobRequest& request, const Answer& answer, std::string_view sender,
+                        std::string_view via) {
+  const JobRow row = TRY(take_in(request, "", sender, via));
   json::Object view = job_view(row);
   view.set("duplicate", false);
   answer_after_commit(answer, std::move(view));
@@ -178,19 +180,23 @@ Result<> Intake::submit_own(const JobRequest& request, std::string_view by) {
 }
 
 Result<JobRow> Intake::take_in(const JobRequest& request, std::string_view made_by,
-                               std::string_view sender) {
+                               std::string_view sender, std::string_view via) {
   JobRow row{request.id.str(), std::string(to_string(request.verb)),
              request.target,   json::write(to_json(request)),
              JobState::queued, "null",
              clock_.unix_ms(), 0};
   row.made_by = made_by;
   row.sender = sender;
+  row.via = via;
   TRY(books_.journal().add_job(row));
   json::Object told{{"verb", row.verb}, {"target", row.target}};
   if (!row.made_by.empty()) {
     told.set("by", row.made_by);
   } else {
     told.set("sender", row.sender);
+  }
+  if (!row.via.empty()) {
+    told.set("via", row.via);
   }
   if (!is_done_at_once(request.verb)) {
     enqueue(request, row);

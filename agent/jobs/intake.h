@@ -41,8 +41,10 @@ class Intake {
 
   /// `body`: a job's JSON as the client sent it. A fault costs nothing but the answer that tells
   /// it. `sender`: the key it came with, whose role was looked at; nullptr for one of this node's
-  /// own clients. What is more than its limits allow is answered "busy".
-  void submit(std::string_view body, const Answer& answer, const AllowedKey* sender = nullptr);
+  /// own clients. `via`: the key of the dispatcher it came by, "" for none. What is more than the
+  /// sender's limits allow is answered "busy".
+  void submit(std::string_view body, const Answer& answer, const AllowedKey* sender = nullptr,
+              std::string_view via = {});
 
   /// Takes in a job of the agent's own, in this turn's commit: no queue is too long for it. `by`
   /// says in its event who wants it, as "restart policy".
@@ -55,10 +57,11 @@ class Intake {
   Result<> resume();
 
  private:
-  Result<> accept(const JobRequest& request, const Answer& answer, std::string_view sender);
+  Result<> accept(const JobRequest& request, const Answer& answer, std::string_view sender,
+                  std::string_view via);
   /// Writes and tells the job; a worker does it, if it is not one that is done at once.
   Result<JobRow> take_in(const JobRequest& request, std::string_view made_by,
-                         std::string_view sender);
+                         std::string_view sender, std::string_view via = {});
   void enqueue(const JobRequest& request, const JobRow& row);
   Result<> do_at_once(const JobRequest& request);
   Result<> answer_known(const JobRow& row, const JobRequest& request, const Answer& answer);

@@ -1,4 +1,4 @@
-"""Clients over tcp: who is let in, what each may ask, and what becomes of a key that is revoked."""
+"""Clients over tcp: who is let in, what each may ask, and what becomes of a key that is revoked; and a dispatcher."""
 
 import json
 import os
@@ -39,9 +39,12 @@ class KeyFolder:
 class TcpKeys:
     """A test for node_life.py, on its node."""
 
-    def serve_over_tcp(self):
+    def make_keys(self):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        self.keys = KeyFolder(self.node.work / "keys-of-tcp")
+        self.keys = KeyFolder(self.node.work / f"keys-of-tcp-{time.monotonic_ns()}")
+
+    def serve_over_tcp(self):
+        self.make_keys()
         self.keys.allow(ci="submit", boss="admin")
         before = dict(self.node.config["bus"])
         self.configure({**before, "keys": str(self.keys.folder), "tcp": {"address": "127.0.0.1"}})
@@ -106,3 +109,64 @@ class TcpKeys:
             self.assertLess(time.monotonic(), deadline, "the key is revoked, and lives on")
         self.assertEqual(told[1]["code"], "refused")
         self.assertEqual(self.ask_over_tcp(boss, "query.node", {})[0], "answer")
+
+    def hear(self, router, kind):
+        """The next message of that kind from the node: (envelope, header, body)."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if router.poll(1000):
+                self.agent, envelope, header, body = router.recv_multipart()[:4]
+                if json.loads(header)["kind"] == kind:
+                    return json.loads(envelope), json.loads(header), json.loads(body)
+        self.fail(f"the dispatcher hears no {kind}")
+        return None
+
+    def ask_as_dispatcher(self, router, envelope, body):
+        header = {"v": 1, "kind": "job.submit", "rq": 3}
+        router.send_multipart([self.agent] + [json.dumps(part).encode() for part in (envelope, header, body)])
+
+    def test_a_dispatcher_hears_of_the_node_and_hands_on_what_is_allowed_there(self):
+        self.make_keys()
+        self.keys.allow(ci="submit", d1="dispatch")
+        router = zmq.Context.instance().socket(zmq.ROUTER)
+        self.addCleanup(router.close, 0)
+        router.curve_server = True
+        router.curve_publickey, router.curve_secretkey = self.keys.pairs["d1"]
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        before = dict(self.node.config["bus"])
+        self.node.config["dispatch"] = {"servers": [{"address": "127.0.0.1", "port": port, "key": "d1"}]}
+        self.configure({**before, "keys": str(self.keys.folder)})
+        self.addCleanup(self.configure, before)
+        self.addCleanup(self.node.config.pop, "dispatch")
+
+        envelope, header, hello = self.hear(router, "node.hello")
+        self.assertEqual((envelope, header["part"]), ({"v": 1}, 0))
+        self.assertTrue(hello["epoch"])
+        self.assertGreater(hello["facts"]["total"]["memory_mib"], 0)
+        self.assertEqual(self.hear(router, "node.beat")[2]["node"], hello["facts"]["node"])
+
+        stop = {"id": "dispatched-1", "verb": "container.stop", "target": "nobody"}
+        self.ask_as_dispatcher(router, {"v": 1, "client": 7, "for": "ci", "role": "submit"}, stop)
+        accepted = None
+        answers = {}
+        while accepted is None or "job.accepted" not in answers:
+            self.assertTrue(router.poll(60_000))
+            _, envelope, header, body = (json.loads(frame) if number else frame
+                                         for number, frame in enumerate(router.recv_multipart()))
+            if "client" in envelope:
+                answers[header["kind"]] = (envelope, header["rq"], body)
+            elif body.get("type") == "drover.job.accepted":
+                accepted = body["data"]
+        self.assertEqual((accepted["sender"], accepted["via"]), ("ci", "d1"))
+        envelope, number, job = answers["job.accepted"]
+        self.assertEqual((envelope, number), ({"v": 1, "client": 7}, 3))
+        self.assertEqual((job["id"], job["sender"], job["via"]), ("dispatched-1", "ci", "d1"))
+        self.ask_as_dispatcher(router, {"v": 1, "client": 8, "for": "eve", "role": "admin"}, stop)
+        envelope, _, refused = self.hear(router, "error")
+        self.assertEqual((envelope["client"], refused["code"]), (8, "refused"))
+
+        # Revoked it is cut off at once.
+        monitor = router.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.addCleanup(router.disable_monitor)
+        self.keys.allow(ci="submit")
+        self.assertTrue(monitor.poll(60_000), "the dispatcher's key is revoked, and it is still connected")

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kJobs =
     "SELECT id, verb, target, request, state, result, created_at, ended_at, attempt, not_before, "
-    "ending, error, made_by, sender FROM jobs ";
+    "ending, error, made_by, sender, via FROM jobs ";
 constexpr std::string_view kContainers =
     "SELECT name, runtime, job, container, status, exit, created_at, wanted, restarts "
     "FROM containers ";
@@ -47,7 +47,8 @@ JobRow job_of(const Statement& row) {
                 row.text(10),
                 row.text(11),
                 row.text(12),
-                row.text(13)};
+                row.text(13),
+                row.text(14)};
 }
 
 StepRow step_of(const Statement& row) {
@@ -133,10 +134,10 @@ Result<> Journal::add_job(const JobRow& row) {
   TRY(database_->begin());
   Statement insert = TRY(database_->prepare(
       "INSERT INTO jobs(id, verb, target, request, state, result, created_at, ended_at, dated, "
-      "made_by, sender) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      "made_by, sender, via) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.with(row.id).with(row.verb).with(row.target).with(row.request);
   insert.with(to_string(row.state)).with(row.result).with(row.created_at).with(row.ended_at);
-  insert.with(uuid7_time(row.id).value_or(0)).with(row.made_by).with(row.sender);
+  insert.with(uuid7_time(row.id).value_or(0)).with(row.made_by).with(row.sender).with(row.via);
   return insert.done();
 }
 

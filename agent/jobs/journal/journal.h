@@ -37,6 +37,7 @@ struct JobRow {
   std::string error = "null";   ///< JSON: why it is being undone; null while it is not
   std::string made_by{};        ///< "" for a client's; own_job.h names the others
   std::string sender{};         ///< the client's key (AllowedKey::name) or "local"; "" for ours
+  std::string via{};            ///< the key of the dispatcher it came by; "" for none
 };
 
 /// Some events, oldest first, and up to which number there is no other that was asked for.

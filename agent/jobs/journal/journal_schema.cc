@@ -99,8 +99,13 @@ UPDATE jobs SET sender = 'local' WHERE made_by = '';
 CREATE INDEX jobs_sender ON jobs(sender) WHERE ended_at = 0;
 )";
 
+// By which dispatcher a job came.
+constexpr const char* kVersion8 = R"(
+ALTER TABLE jobs ADD COLUMN via TEXT NOT NULL DEFAULT '';
+)";
+
 constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                  kVersion5, kVersion6, kVersion7};
+                                  kVersion5, kVersion6, kVersion7, kVersion8};
 
 Result<std::int64_t> version_of(Database& database) {
   Statement query = TRY(database.prepare("PRAGMA user_version"));

@@ -24,6 +24,11 @@ std::optional<messaging::Role> role_from(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view via_of(const messaging::Record& record) {
+  const json::Value* via = record.header.find("via");
+  return via == nullptr ? std::string_view() : via->string_or("");
+}
+
 }  // namespace
 
 void Requests::handle(const messaging::Record& record) {
@@ -43,8 +48,9 @@ void Requests::handle(const messaging::Record& record) {
     }
     TRY(messaging::check_kind(*role, kind));
     const AllowedKey* sender = nullptr;
-    if (const json::Value* key = record.header.find("key")) {
-      sender = TRY(check_key(key->string_or(""), kind, record.body));
+    if (record.header.find("key") != nullptr || record.header.find("via") != nullptr) {
+      const Origin origin = TRY(origin_of(header));
+      sender = TRY(check_key(origin, kind, record.body));
     }
     return handle_kind(asker, kind, record, sender);
   };
@@ -53,30 +59,52 @@ void Requests::handle(const messaging::Record& record) {
   }
 }
 
-Result<const AllowedKey*> Requests::check_key(std::string_view name, std::string_view kind,
+Result<Requests::Origin> Requests::origin_of(const json::Value& header) const {
+  Origin origin{std::string(header.at("key").string_or("")),
+                std::string(header.at("via").string_or("")), std::nullopt};
+  if (header.find("via") == nullptr) {
+    return origin;
+  }
+  const AllowedKey* dispatcher = find_key_ ? find_key_(origin.via) : nullptr;
+  if (dispatcher == nullptr || !dispatcher->may(KeyRole::dispatch)) {
+    return fail(Code::refused, "key \"{}\" is no dispatcher's on this node", origin.via);
+  }
+  origin.within = key_role_from(header.at("within").string_or(""));
+  if (!origin.within) {
+    return fail(Code::refused, "a request by dispatcher {} without the role there", origin.via);
+  }
+  return origin;
+}
+
+Result<const AllowedKey*> Requests::check_key(const Origin& origin, std::string_view kind,
                                               const std::string& body) const {
+  const std::string& name = origin.key;
+  const auto may = [&origin](const AllowedKey& sender, KeyRole role) {
+    return sender.may(role) && (!origin.within || allows({*origin.within}, role));
+  };
+  const std::string where = origin.via.empty() ? "" : " here and at dispatcher " + origin.via;
   const AllowedKey* key = find_key_ ? find_key_(name) : nullptr;
   if (key == nullptr) {
     return fail(Code::refused, "key \"{}\" is not allowed on this node", name);
   }
-  if (const KeyRole needed = messaging::key_role_for(kind); !key->may(needed)) {
-    return fail(Code::refused, "kind \"{}\": key {} has not the role {}", kind, name,
-                to_string(needed));
+  if (const KeyRole needed = messaging::key_role_for(kind); !may(*key, needed)) {
+    return fail(Code::refused, "kind \"{}\": key {} has not the role {}{}", kind, name,
+                to_string(needed), where);
   }
   // What is open already is its own; what it reads and writes, and a terminal's size, are not.
   if (kind == "stream.open" || kind == "input.open" || kind == "terminal.resize") {
     const Result<json::Value> question = json::parse(body, kQuestion);
     TRY(question ? check_reach(*key, books_.journal(), *question) : Result<>());
   }
-  if (kind != "job.submit" || key->may(KeyRole::admin)) {
+  if (kind != "job.submit" || may(*key, KeyRole::admin)) {
     return key;
   }
   // What is no job is told so where jobs are read.
   const Result<json::Value> job = json::parse(body, kQuestionWithSpec);
   const auto verb = job ? verb_from(job->at("verb").string_or("")) : std::nullopt;
-  if (verb && !key->may(key_role_of(*verb))) {
-    return fail(Code::refused, "{}: key {} has not the role {}", to_string(*verb), name,
-                to_string(key_role_of(*verb)));
+  if (verb && !may(*key, key_role_of(*verb))) {
+    return fail(Code::refused, "{}: key {} has not the role {}{}", to_string(*verb), name,
+                to_string(key_role_of(*verb)), where);
   }
   return key;
 }
@@ -90,7 +118,7 @@ Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
         [this, asker](std::string_view answered, std::string text) {
           answer(asker, answered, std::move(text));
         },
-        sender);
+        sender, via_of(record));
     return {};
   }
   if (kind.starts_with("stream.")) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,8 +47,15 @@ class Requests {
     std::uint64_t peer;
     std::uint64_t request;
   };
+  /// Of a request that came with a key.
+  struct Origin {
+    std::string key;                ///< the name of whoever asks
+    std::string via;                ///< of the dispatcher it came by; "" for none
+    std::optional<KeyRole> within;  ///< the role that who asks has there
+  };
+  Result<Origin> origin_of(const json::Value& header) const;
   /// The key that a request came with, if it may still ask for it; the front is not believed.
-  Result<const AllowedKey*> check_key(std::string_view name, std::string_view kind,
+  Result<const AllowedKey*> check_key(const Origin& origin, std::string_view kind,
                                       const std::string& body) const;
   /// `sender`: nullptr for one of this node's own clients.
   Result<> handle_kind(const Asker& asker, std::string_view kind, const messaging::Record& record,

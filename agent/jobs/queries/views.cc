@@ -75,6 +75,9 @@ json::Object job_view(const JobRow& row) {
   } else {
     view.set("sender", row.sender);
   }
+  if (!row.via.empty()) {
+    view.set("via", row.via);
+  }
   if (!is_final(row.state)) {
     if (row.not_before != 0) {
       view.set("retry_at", row.not_before);

@@ -41,20 +41,27 @@ TEST_F(IntakeTest, WhoSentAJobIsInTheJournalInItsViewAndInItsEvent) {
           .at(0);
   intake_->submit(
       json::write(run_job("j1", "web-1")),
-      [&](std::string_view, const std::string& text) { view = json::parse(text).value(); }, &ci);
+      [&](std::string_view, const std::string& text) { view = json::parse(text).value(); }, &ci,
+      "d1");
   await("j1");
   EXPECT_EQ(view.at("sender").string_or(""), "ci");
   EXPECT_EQ(journal_->job("j1").value()->sender, "ci");
-  EXPECT_EQ(submit(job("j2", "container.stop", "web-1")).body.at("sender").string_or(""), "local");
+  EXPECT_EQ(view.at("via").string_or(""), "d1");
+  EXPECT_EQ(journal_->job("j1").value()->via, "d1");
+  const json::Value own = submit(job("j2", "container.stop", "web-1")).body;
+  EXPECT_EQ(own.at("sender").string_or(""), "local");
+  EXPECT_EQ(own.find("via"), nullptr);
   await("j2");
   std::map<std::string, std::string> senders;
   const std::vector<Event> events = journal_->events(0, 1000).value();
   for (const Event& event : events) {
     if (event.kind == "job" && event.what == "accepted") {
-      senders[event.object] = json::Value(event.data).at("sender").string_or("");
+      const json::Value data(event.data);
+      senders[event.object] =
+          fmt::format("{}|{}", data.at("sender").string_or(""), data.at("via").string_or(""));
     }
   }
-  EXPECT_EQ(senders, (std::map<std::string, std::string>{{"j1", "ci"}, {"j2", "local"}}));
+  EXPECT_EQ(senders, (std::map<std::string, std::string>{{"j1", "ci|d1"}, {"j2", "local|"}}));
 }
 
 TEST_F(IntakeTest, AnIdUsedForAnotherJobIsAConflict) {

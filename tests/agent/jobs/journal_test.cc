@@ -185,6 +185,7 @@ ALTER TABLE networks DROP COLUMN snat;
 ALTER TABLE networks DROP COLUMN addresses_elsewhere;
 DROP INDEX jobs_sender;
 ALTER TABLE jobs DROP COLUMN sender;
+ALTER TABLE jobs DROP COLUMN via;
 INSERT INTO networks(name, address, vlan_aware, job, busy, created_at, by_proxmox)
   VALUES('vmbr5', '10.84.0.1/24', 1, 'j1', 'j2', 7, 1);
 PRAGMA user_version = 5;
