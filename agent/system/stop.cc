@@ -9,22 +9,40 @@
 
 namespace drover::system {
 
-Stop::Stop() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!event_.valid()) {
+Stop::Stop() = default;
+
+Stop::~Stop() {
+  const UniqueFd closed(event_.load());
+}
+
+int Stop::fd() const {
+  if (const int there = event_; there >= 0) {
+    return there;
+  }
+  UniqueFd made(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!made.valid()) {
     throw std::system_error(errno, std::generic_category(), "eventfd");
   }
+  int there = -1;
+  if (!event_.compare_exchange_strong(there, made.get())) {
+    return there;  // another thread's
+  }
+  // Either we see the request here, or it sees the descriptor: both are in one order for all
+  // threads.
+  if (requested_) {
+    eventfd_write(made.get(), 1);
+  }
+  return made.release();
 }
 
 void Stop::request(Why why) {
   if (why == Why::unwanted) {
     still_wanted_ = false;
   }
-  eventfd_write(event_.get(), 1);
-}
-
-bool Stop::requested() const {
-  pollfd waiting{event_.get(), POLLIN, 0};
-  return poll(&waiting, 1, 0) == 1;
+  requested_ = true;
+  if (const int there = event_; there >= 0) {
+    eventfd_write(there, 1);
+  }
 }
 
 Result<> Stop::check(std::string_view what) const {

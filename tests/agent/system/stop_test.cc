@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <filesystem>
+#include <iterator>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -28,6 +31,36 @@ TEST(StopTest, IsAskedOnceAndSeenByAll) {
   EXPECT_TRUE(stop.requested());
   stop.request();
   EXPECT_TRUE(stop.requested());
+}
+
+TEST(StopTest, OneThatComesAsTheWaitBeginsIsNotMissed) {
+  for (int round = 0; round < 200; ++round) {
+    Stop stop;
+    std::thread asker([&stop] { stop.request(); });
+    pollfd waiting{stop.fd(), POLLIN, 0};
+    EXPECT_EQ(poll(&waiting, 1, 10'000), 1);
+    asker.join();
+  }
+}
+
+/// A node with some ten thousand jobs that waited came to its end of descriptors, and ended.
+TEST(StopTest, OneThatNobodyWaitsForTakesNoDescriptor) {
+  const auto open_descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  };
+  const auto before = open_descriptors();
+  std::vector<std::unique_ptr<Stop>> stops;
+  for (int i = 0; i < 100; ++i) {
+    stops.push_back(std::make_unique<Stop>());
+    stops.back()->request();
+    EXPECT_TRUE(stops.back()->requested());
+  }
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_GE(stops.front()->fd(), 0);
+  EXPECT_EQ(open_descriptors(), before + 1);
+  stops.clear();
+  EXPECT_EQ(open_descriptors(), before);
 }
 
 TEST(StopTest, WhatIsUnderWayIsWantedUntilSomebodySaysThatItIsNot) {
