@@ -355,10 +355,10 @@ void Agent::react(const Event& event) {
 void Agent::beacon() {
   books_->settle();
   const std::string& node = drivers_->node().name;
-  json::Object body{{"node", node}, {"epoch", journal_->epoch()}, {"seq", journal_->head()}};
-  if (Result<json::Object> kinds = journal_->kind_counts()) {
-    body.set("kinds", std::move(*kinds));
-  }
+  json::Object body{{"node", node},
+                    {"epoch", journal_->epoch()},
+                    {"seq", journal_->head()},
+                    {"kinds", journal_->kind_counts()}};
   front_->send(
       messaging::Record{{{"kind", "event"}, {"topic", node + ".beacon."}}, json::write(body), {}});
   dispatchers_->beat();

@@ -17,9 +17,6 @@ constexpr std::string_view kContainers =
     "SELECT name, runtime, job, container, status, exit, created_at, wanted, restarts "
     "FROM containers ";
 
-/// The counter that holds the highest number of all counters of objects that were forgotten.
-constexpr std::string_view kForgotten = "forgotten";
-
 constexpr std::array<std::string_view, 3> kWanted = {"running", "stopped", "gone"};
 
 constexpr std::array<std::string_view, 3> kStepStates = {"intent", "done", "undone"};
@@ -108,26 +105,27 @@ Result<> Journal::prepare_file() {
       epoch_ = query.text(0);
     }
   }
-  {
-    Statement query = TRY(database_->prepare("SELECT value FROM counters WHERE name = 'node'"));
-    if (TRY(query.step())) {
-      head_ = static_cast<std::uint64_t>(query.number(0));
-    }
-  }
+  TRY(read_counts());
   TRY(commit());
   return sync();
 }
 
 Result<std::string> Journal::fact(const std::string& name) {
+  if (const auto known = facts_.find(name); known != facts_.end()) {
+    return known->second;
+  }
   Statement query = TRY(database_->prepare("SELECT value FROM meta WHERE key = ?"));
   query.with(name);
-  return TRY(query.step()) ? query.text(0) : std::string();
+  const std::string value = TRY(query.step()) ? query.text(0) : std::string();
+  return facts_.insert_or_assign(name, value).first->second;
 }
 
 Result<> Journal::set_fact(const std::string& name, const std::string& value) {
   TRY(database_->begin());
   Statement put = TRY(database_->prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)"));
-  return put.with(name).with(value).done();
+  TRY(put.with(name).with(value).done());
+  facts_.insert_or_assign(name, value);
+  return {};
 }
 
 Result<> Journal::add_job(const JobRow& row) {
@@ -288,38 +286,6 @@ Result<std::vector<ContainerRow>> Journal::containers(const std::string& after) 
   return rows;
 }
 
-Result<std::uint64_t> Journal::next_count(const std::string& counter, std::uint64_t seq) {
-  Statement count = TRY(database_->prepare(
-      "INSERT INTO counters(name, value, seq) "
-      "VALUES(?, 1 + coalesce((SELECT value FROM counters WHERE name = ?), 0), ?) "
-      "ON CONFLICT(name) DO UPDATE SET value = value + 1, seq = excluded.seq RETURNING value"));
-  const bool of_object = counter.starts_with("object/");
-  count.with(counter).with(of_object ? kForgotten : "").with(static_cast<std::int64_t>(seq));
-  std::uint64_t value = 0;
-  while (TRY(count.step())) {
-    value = static_cast<std::uint64_t>(count.number(0));
-  }
-  return value;
-}
-
-Result<Event> Journal::add_event(Event event) {
-  TRY(database_->begin());
-  event.epoch = epoch_;
-  event.seq = TRY(next_count("node", 0));
-  event.kseq = TRY(next_count("kind/" + event.kind, 0));
-  event.oseq = TRY(next_count("object/" + event.kind + "/" + event.object, event.seq));
-  event.at_unix_ms = clock_.unix_ms();
-  Statement insert = TRY(
-      database_->prepare("INSERT INTO events(seq, kseq, oseq, at, kind, object, what, job, data) "
-                         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  insert.with(static_cast<std::int64_t>(event.seq)).with(static_cast<std::int64_t>(event.kseq));
-  insert.with(static_cast<std::int64_t>(event.oseq)).with(event.at_unix_ms).with(event.kind);
-  insert.with(event.object).with(event.what).with(event.job);
-  TRY(insert.with(json::write(event.data)).done());
-  head_ = event.seq;
-  return event;
-}
-
 Result<std::vector<Event>> Journal::events(std::uint64_t after, std::int64_t most) {
   Statement query = TRY(
       database_->prepare("SELECT seq, kseq, oseq, at, kind, object, what, job, data FROM events "
@@ -352,12 +318,18 @@ Result<Event> Journal::event_of(Statement& row) const {
 
 Result<> Journal::commit() {
   const bool changed = dirty();
-  Result<> committed = database_->commit();
+  Result<> committed = write_counts();
+  if (committed) {
+    committed = database_->commit();
+  } else if (const Result<> back = database_->rollback(); !back) {
+    committed = back;
+  }
   unsynced_ = unsynced_ || (committed && changed);
   // The numbers given out in a failed transaction were never seen by anybody.
-  (committed ? committed_ : head_) = committed ? head_ : committed_;
+  (committed ? committed_ : counts_) = committed ? counts_ : committed_;
   if (!committed) {
     touched_.clear();
+    facts_.clear();
   }
   return committed;
 }

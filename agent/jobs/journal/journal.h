@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -147,7 +149,7 @@ class Journal {
   /// Changes only when the file was made anew.
   const std::string& epoch() const { return epoch_; }
   /// seq of the newest event, also of one not yet committed.
-  std::uint64_t head() const { return head_; }
+  std::uint64_t head() const { return counts_.head; }
 
   /// Unix ms, by the clock of its events.
   std::int64_t now() const { return clock_.unix_ms(); }
@@ -235,8 +237,8 @@ class Journal {
   /// Those of them that the filter takes. It looks at so many that the loop bears it.
   Result<FoundEvents> find_events(std::uint64_t after, std::int64_t most,
                                   const EventFilter& filter);
-  /// How many events of each kind there have been, by kind.
-  Result<json::Object> kind_counts();
+  /// How many events of each kind there have been, by kind; also of those not yet committed.
+  json::Object kind_counts() const;
 
   /// seq of the oldest event there is, or of the next one.
   Result<std::uint64_t> oldest_event();
@@ -279,13 +281,23 @@ class Journal {
       : database_(std::move(database)), clock_(clock) {}
   Result<> prepare_file();
   Result<Event> event_of(Statement& row) const;
-  Result<std::uint64_t> next_count(const std::string& counter, std::uint64_t seq);
+  Result<> read_counts();
+  Result<> write_counts();
+  Result<std::uint64_t> next_count(const std::string& object, std::uint64_t seq);
 
   std::unique_ptr<Database> database_;
   system::Clock& clock_;
   std::string epoch_;
-  std::uint64_t head_ = 0;
-  std::uint64_t committed_ = 0;   // head_ at the last commit
+  /// Of events, all and those of each kind, which each transaction writes once, at its end.
+  struct Counts {
+    std::uint64_t head = 0;
+    std::map<std::string, std::uint64_t, std::less<>> kinds;
+    std::uint64_t forgotten = 0;  // the highest number of all counters of objects that were
+  };
+  Counts counts_;
+  Counts committed_;  // as the last commit left them in the file
+  /// As this process has asked for or set them: nobody else writes the file.
+  std::map<std::string, std::string, std::less<>> facts_;
   std::int64_t event_bytes_ = 0;  // of the events up to number measured_
   std::uint64_t measured_ = 0;
   bool unsynced_ = false;

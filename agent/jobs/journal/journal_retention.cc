@@ -54,7 +54,7 @@ Result<std::int64_t> Journal::forget_jobs(std::int64_t before, std::int64_t most
 
 Result<std::uint64_t> Journal::oldest_event() {
   Statement query = TRY(database_->prepare("SELECT seq FROM events ORDER BY seq LIMIT 1"));
-  return TRY(query.step()) ? static_cast<std::uint64_t>(query.number(0)) : head_ + 1;
+  return TRY(query.step()) ? static_cast<std::uint64_t>(query.number(0)) : counts_.head + 1;
 }
 
 Result<std::int64_t> Journal::measure_events(std::int64_t most) {
@@ -72,7 +72,7 @@ Result<std::int64_t> Journal::measure_events(std::int64_t most) {
 
 Result<std::int64_t> Journal::forget_events(std::int64_t before, std::int64_t keep,
                                             std::int64_t bytes, std::int64_t most) {
-  const std::int64_t beyond = static_cast<std::int64_t>(head_) - keep;
+  const std::int64_t beyond = static_cast<std::int64_t>(counts_.head) - keep;
   std::int64_t last = 0;
   std::int64_t count = 0;
   {
@@ -126,6 +126,7 @@ Result<std::int64_t> Journal::forget_counters(std::int64_t most) {
       TRY(database_->prepare("INSERT INTO counters(name, value) VALUES('forgotten', ?) "
                              "ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)"));
   TRY(keep.with(highest).done());
+  counts_.forgotten = std::max(counts_.forgotten, static_cast<std::uint64_t>(highest));
   for (const std::string& name : forgotten) {
     Statement erase = TRY(database_->prepare("DELETE FROM counters WHERE name = ?"));
     TRY(erase.with(name).done());

@@ -196,6 +196,30 @@ TEST_F(DiskFull, AWriteThatTheDiskRefusesTakesItsWholeTurnBack) {
   EXPECT_EQ(journal_->fact("first").value(), "2");
 }
 
+// Nobody has seen them: who reads on finds no gap, and no number twice.
+TEST_F(DiskFull, ATurnThatIsTakenBackTakesTheNumbersOfItsEventsBack) {
+  const auto tell = [this](const char* kind, const char* object) {
+    return journal_->add_event({.kind = kind, .object = object, .what = "told"}).value();
+  };
+  const Event before = tell("image", "a");
+  ASSERT_TRUE(journal_->commit());
+  tell("image", "a");
+  tell("volume", "v");
+  EXPECT_FALSE(journal_->set_fact("large", std::string(std::size_t{20} << 20, 'x')));
+  EXPECT_FALSE(journal_->commit());
+  EXPECT_EQ(journal_->head(), before.seq);
+  EXPECT_EQ(journal_->kind_counts().find("volume"), nullptr);
+  ASSERT_TRUE(journal_->commit());
+
+  const Event after = tell("image", "a");
+  EXPECT_EQ(after.seq, before.seq + 1);
+  EXPECT_EQ(after.kseq, before.kseq + 1);
+  EXPECT_EQ(after.oseq, before.oseq + 1);
+  EXPECT_EQ(tell("volume", "v").kseq, 1U);
+  ASSERT_TRUE(journal_->commit());
+  EXPECT_EQ(journal_->events(before.seq, 10).value().size(), 2U);
+}
+
 // A waiting job whose cancel cannot be written goes on waiting, at its place.
 TEST_F(DiskFull, ACancelThatCannotBeWrittenCancelsNothing) {
   runtime_.hold_next("create", fakes::FakeRuntime::Hold::before_deed);

@@ -101,6 +101,28 @@ TEST_F(JournalTest, CountsEventsByNodeKindAndObject) {
   EXPECT_EQ((*after)[0].data, (json::Object{{"a", 1}}));
 }
 
+// Whoever was told a number must not meet it again.
+TEST_F(JournalTest, NumbersGoOnWhereAKilledAgentHasLeftThem) {
+  const auto journal = open();
+  ASSERT_TRUE(journal->add_event(event("job", "j1")));
+  ASSERT_TRUE(journal->commit());
+  ASSERT_TRUE(journal->add_event(event("job", "j1")));
+  ASSERT_TRUE(journal->add_event(event("container", "web-1")));
+  ASSERT_TRUE(journal->commit());
+  ASSERT_TRUE(journal->add_event(event("job", "j1"))) << "told to nobody";
+  std::filesystem::create_directories(folder_ / "killed");
+  for (const char* name : {"journal.db", "journal.db-wal"}) {
+    std::filesystem::copy(folder_ / name, folder_ / "killed" / name);
+  }
+  const auto next = Journal::open(folder_ / "killed" / "journal.db", clock_).value();
+  EXPECT_EQ(next->head(), 3U);
+  EXPECT_EQ(next->kind_counts(), (json::Object{{"job", 2}, {"container", 1}}));
+  const Event told = next->add_event(event("job", "j1")).value();
+  EXPECT_EQ(told.seq, 4U);
+  EXPECT_EQ(told.kseq, 3U);
+  EXPECT_EQ(told.oseq, 3U);
+}
+
 TEST_F(JournalTest, RemembersAContainerAndItsExit) {
   const auto journal = open();
   ContainerRow row{"web-1", "runc", "j1", "{}", Status::stopped, Exit{7, false, 99}, 5};
