@@ -264,7 +264,8 @@ Result<> Agent::start_front() {
                             config_.bus.folder.empty() ? layout_.bus() : config_.bus.folder,
                             config_.bus.front_user},
       FrontProcess::Handlers{[this](const messaging::Record& record) {
-                               if (!dispatchers_->handle(record)) {
+                               if (!dispatchers_->handle(record) &&
+                                   (!keys_ || !keys_->take_denial(record))) {
                                  requests_->handle(record);
                                }
                              },

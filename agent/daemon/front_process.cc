@@ -22,6 +22,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+/// One that has served for so long does not end at its start, again and again.
+constexpr std::chrono::seconds kServed{1};
 constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLongestPause{5'000};
 constexpr int kFrontFd = 3;
@@ -132,6 +134,7 @@ void FrontProcess::readable(std::uint32_t) {
   for (const messaging::Record& record : *records) {
     if (json::Value(record.header).at("kind").string_or("") == "front.ready") {
       pause_ = milliseconds(0);
+      ready_since_ = system::SystemClock().now();
       handlers_.ready();
     } else {
       handlers_.record(record);
@@ -165,7 +168,9 @@ void FrontProcess::close() {
 }
 
 void FrontProcess::spawn_later() {
-  pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+  const auto since = std::exchange(ready_since_, std::nullopt);
+  const bool has_served = since && system::SystemClock().now() - *since >= kServed;
+  pause_ = has_served ? milliseconds(0) : std::clamp(pause_ * 2, kFirstPause, kLongestPause);
   timer_ = loop_.after(pause_, [this] {
     timer_ = 0;
     if (const Result<> spawned = spawn(); !spawned) {

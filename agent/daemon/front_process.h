@@ -10,6 +10,7 @@
 #include <string>
 
 #include "agent/system/child.h"
+#include "agent/system/clock.h"
 #include "agent/system/file.h"
 #include "agent/system/loop.h"
 #include "messaging/pair.h"
@@ -17,7 +18,8 @@
 namespace drover::daemon {
 
 /// Belongs to the loop's thread. The front runs as another user and cannot gain privileges; when it
-/// ends, for whatever reason, it is started anew after a pause that grows from 20 ms to 5 s.
+/// ends, for whatever reason, it is started anew: at once when it has served for a second, else
+/// after a pause that grows from 20 ms to 5 s.
 class FrontProcess {
  public:
   struct Options {
@@ -74,6 +76,7 @@ class FrontProcess {
   std::optional<messaging::Pair> pair_;
   std::uint32_t watched_ = 0;  // events of the pair's descriptor
   bool dropping_ = false;
+  std::optional<system::Instant> ready_since_;
   std::chrono::milliseconds pause_{0};
   system::Loop::TimerId timer_ = 0;
 };

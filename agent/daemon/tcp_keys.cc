@@ -1,12 +1,32 @@
 #include "agent/daemon/tcp_keys.h"
 
+#include <chrono>
 #include <utility>
 
 #include "agent/core/wipe.h"
 #include "agent/system/log.h"
 #include "messaging/front_keys.h"
+#include "messaging/key_denial.h"
 
 namespace drover::daemon {
+namespace {
+
+/// The front's second, by a clock that is looked at a moment later than its own was.
+constexpr std::chrono::milliseconds kBetweenDenials{900};
+
+std::string_view explanation_of(messaging::KeyDenial::Why why) {
+  switch (why) {
+    case messaging::KeyDenial::Why::unknown:
+      return "the allow list does not have it";
+    case messaging::KeyDenial::Why::role:
+      return "it has not the role for the port it came to";
+    case messaging::KeyDenial::Why::revoked:
+      return "it is allowed no more";
+  }
+  return "";
+}
+
+}  // namespace
 
 Result<std::unique_ptr<TcpKeys>> TcpKeys::start(system::Loop& loop, const BusConfig& bus,
                                                 std::string node, jobs::Books& books, Send send,
@@ -59,6 +79,32 @@ void TcpKeys::told(std::string_view what, json::Object data) {
     system::log_info("keys were read anew: {} are allowed", data.find("allowed")->integer_or(0));
     send();
   }
+  write(what, std::move(data));
+}
+
+bool TcpKeys::take_denial(const messaging::Record& record) {
+  const json::Value* kind = record.header.find("kind");
+  if (kind == nullptr || kind->string_or("") != messaging::kKeyDenied) {
+    return false;
+  }
+  const Result<messaging::KeyDenial> denial = messaging::read_key_denial(record);
+  const system::Instant now = system::SystemClock().now();
+  if (!denial || (last_denial_ && now - *last_denial_ < kBetweenDenials)) {
+    return true;
+  }
+  last_denial_ = now;
+  system::log_warning("key {}{} from {} is refused: {}; {} others since the last one told",
+                      denial->key, denial->name.empty() ? "" : " (" + denial->name + ")",
+                      denial->address, explanation_of(denial->why), denial->untold);
+  write("key_denied", {{"key", denial->key},
+                       {"name", denial->name},
+                       {"address", denial->address},
+                       {"why", to_string(denial->why)},
+                       {"untold", denial->untold}});
+  return true;
+}
+
+void TcpKeys::write(std::string_view what, json::Object data) {
   if (const Result<> written = books_.tell(Event{
           .kind = "security", .object = node_, .what = std::string(what), .data = std::move(data)});
       !written) {

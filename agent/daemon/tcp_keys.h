@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "agent/core/config/dispatch.h"
 #include "agent/daemon/key_watch.h"
 #include "agent/jobs/journal/books.h"
+#include "agent/system/clock.h"
 #include "messaging/record.h"
 
 namespace drover::daemon {
@@ -32,11 +34,15 @@ class TcpKeys {
   const AllowList& allowed() const { return watch_->keys().allowed; }
   /// Reads the files anew (SIGHUP).
   void reload() { watch_->reload(); }
+  /// Tells of a key that the front has denied; false for a record of another kind. More than one a
+  /// second no front of ours says, and droverd does not believe.
+  bool take_denial(const messaging::Record& record);
 
  private:
   TcpKeys(BusTcp tcp, std::vector<DispatchServer> servers, std::string node, jobs::Books& books,
           Send send);
   void told(std::string_view what, json::Object data);
+  void write(std::string_view what, json::Object data);
 
   BusTcp tcp_;
   std::vector<DispatchServer> servers_;
@@ -44,6 +50,7 @@ class TcpKeys {
   jobs::Books& books_;
   Send send_;
   std::unique_ptr<KeyWatch> watch_;
+  std::optional<system::Instant> last_denial_;
 };
 
 }  // namespace drover::daemon

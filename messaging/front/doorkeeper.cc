@@ -1,6 +1,7 @@
 #include "messaging/front/doorkeeper.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "messaging/front/zap_request.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr const char* kUser = "User-Id";
 /// A name may be given to another key, and connections of the first one may live on.
 constexpr const char* kKey = "Drover-Key";
+constexpr const char* kAddress = "Peer-Address";  // of libzmq
 
 std::optional<std::string> property(zmq::message_t& frame, const char* name) {
   // libzmq knows nothing else of a property that is absent than EINVAL.
@@ -36,6 +38,10 @@ std::vector<std::string> Doorkeeper::answer(const std::vector<std::string_view>&
   const AllowedKey* key = allowed_.find(read->key);
   const std::optional<KeyRole> role = key_role_from(read->domain);
   if (key == nullptr || !role || !key->may(*role)) {
+    deny({.key = read->key.str(),
+          .name = key == nullptr ? "" : key->name.str(),
+          .address = read->address,
+          .why = key == nullptr ? KeyDenial::Why::unknown : KeyDenial::Why::role});
     return zap_denial(read->id);
   }
   return zap_admission(*read, key->name.str(), metadata(kKey, read->key.str()));
@@ -47,12 +53,32 @@ std::optional<Doorkeeper::Sender> Doorkeeper::sender_of(zmq::message_t& payload)
   if (!name || !key) {
     return std::nullopt;
   }
-  return Sender{*std::move(name), *std::move(key)};
+  return Sender{*std::move(name), *std::move(key), property(payload, kAddress).value_or("")};
 }
 
 const AllowedKey* Doorkeeper::find(const Sender& sender) const {
   const AllowedKey* found = allowed_.find(std::string_view(sender.name));
   return found == nullptr || found->key.str() != sender.key ? nullptr : found;
+}
+
+void Doorkeeper::look_at(const Sender& sender) {
+  if (find(sender) == nullptr) {
+    deny({.key = sender.key,
+          .name = sender.name,
+          .address = sender.address,
+          .why = KeyDenial::Why::revoked});
+  }
+}
+
+void Doorkeeper::deny(KeyDenial denial) {
+  // As a socket for both kinds of addresses knows those of IPv4.
+  constexpr std::string_view kMapped = "::ffff:";
+  if (denial.address.starts_with(kMapped)) {
+    denial.address.erase(0, kMapped.size());
+  }
+  if (const auto told = denials_.note(std::move(denial), std::chrono::steady_clock::now())) {
+    tell_(*told);
+  }
 }
 
 Result<> check_may(const AllowedKey& key, KeyRole needed, std::string_view kind, std::size_t body) {

@@ -1,15 +1,18 @@
 // Doorkeeper: whose keys come in over tcp, and who of them is still allowed what.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 #include <zmq.hpp>
 
 #include "agent/core/allow_list.h"
 #include "agent/core/key_role.h"
 #include "agent/core/result.h"
+#include "messaging/front/denials.h"
 
 namespace drover::messaging {
 
@@ -20,9 +23,14 @@ class Doorkeeper {
  public:
   /// Who has sent a message, as libzmq's handshake has proven it.
   struct Sender {
-    std::string name;  ///< AllowedKey::name, as it was then
-    std::string key;   ///< PublicKey's text
+    std::string name;       ///< AllowedKey::name, as it was then
+    std::string key;        ///< PublicKey's text
+    std::string address{};  ///< without the port
   };
+  /// Gets whom it denies, no more often than Denials has it.
+  using Tell = std::function<void(const KeyDenial&)>;
+
+  explicit Doorkeeper(Tell tell = [](const KeyDenial&) {}) : tell_(std::move(tell)) {}
 
   /// From now on these. True when somebody who could observe before may not now.
   bool allow(AllowList list);
@@ -37,9 +45,15 @@ class Doorkeeper {
   const AllowedKey* find(const Sender& sender) const;
   /// nullptr when no key of this name is allowed.
   const AllowedKey* find_name(std::string_view name) const { return allowed_.find(name); }
+  /// Tells of one who is not.
+  void look_at(const Sender& sender);
 
  private:
+  void deny(KeyDenial denial);
+
   AllowList allowed_;
+  Tell tell_;
+  Denials denials_;
 };
 
 /// `refused` when the key has not the role that a message of this kind needs, or may send no body

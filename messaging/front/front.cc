@@ -48,6 +48,10 @@ std::uint64_t first_peer() {
 Front::Front(system::UniqueFd pair)
     : pair_(std::move(pair)),
       peers_(kMostPeers, first_peer()),
+      doorkeeper_([this](const KeyDenial& denial) {
+        // Should it have no room, one is told less.
+        [[maybe_unused]] const Result<> told = pair_.send(write_key_denial(denial));
+      }),
       context_(1),
       zap_(context_, zmq::socket_type::rep),
       doors_(context_),
@@ -331,6 +335,7 @@ void Front::handle(Request& request) {
     if (const auto sender = Doorkeeper::sender_of(request.frames.front())) {
       request.from.name = sender->name;
       request.from.key = sender->key;
+      doorkeeper_.look_at(*sender);
     }
   }
   const Peers::Peer& peer = peers_.meet(request.from);

@@ -28,7 +28,8 @@ class Front {
  public:
   /// Binds jobs.sock, query.sock, streams.sock, admin.sock and events.sock in the directory, which
   /// must belong to this process's user and to nobody else. `conflict` when another front has it.
-  /// What is served over tcp droverd says later (front_keys.h).
+  /// What is served over tcp droverd says later (front_keys.h), and hears that this is ready when
+  /// `run` begins.
   static Result<std::unique_ptr<Front>> bind(const std::filesystem::path& directory,
                                              system::UniqueFd pair);
 

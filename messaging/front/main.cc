@@ -13,6 +13,7 @@
 
 #include "agent/system/log.h"
 #include "agent/system/signals.h"
+#include "messaging/front/confine.h"
 #include "messaging/front/front.h"
 
 namespace {
@@ -34,6 +35,8 @@ Result<> serve(const std::string& directory, int pair) {
   system::Loop loop(clock);
   const std::unique_ptr<messaging::Front> front =
       TRY(messaging::Front::bind(directory, system::UniqueFd(pair)));
+  // With the threads that libzmq has made by now.
+  TRY(messaging::confine());
   loop.watch(signals.fd(), EPOLLIN, [&](std::uint32_t) {
     while (signals.next()) {
       front->quit();

@@ -266,7 +266,7 @@ class NodeLife(PythonExamples, TcpKeys, Terminals, unittest.TestCase):
                                   stdout=subprocess.PIPE, text=True, check=True).stdout.split()
         status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{children[0]}/status").read_text().splitlines())
         self.assertNotIn("0", status["Uid"].split())
-        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
         self.assertEqual({int(status[name], 16) for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]}, {0})
         limits = pathlib.Path(f"/proc/{children[0]}/limits").read_text()
         self.assertRegex(limits, r"Max address space +1073741824 +1073741824 ")

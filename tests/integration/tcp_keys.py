@@ -20,7 +20,7 @@ class KeyFolder:
         self.public, secret = (key.decode() for key in zmq.curve_keypair())
         self.write("server.key", {"public": self.public, "secret": secret})
         self.pairs = {}
-        self.roles = {}
+        self.limits = {}
 
     def write(self, name, content):
         new = self.folder / (name + ".new")
@@ -33,7 +33,8 @@ class KeyFolder:
         for name in roles:
             self.pairs.setdefault(name, zmq.curve_keypair())
         self.write("allow.json", {"keys": [
-            {"name": name, "key": self.pairs[name][0].decode(), "roles": [role]} for name, role in roles.items()]})
+            {"name": name, "key": self.pairs[name][0].decode(), "roles": [role], "limits": self.limits.get(name, {})}
+            for name, role in roles.items()]})
 
 
 class TcpKeys:
@@ -45,6 +46,7 @@ class TcpKeys:
 
     def serve_over_tcp(self):
         self.make_keys()
+        self.keys.limits = {"ci": {"message_kib": 1}}
         self.keys.allow(ci="submit", boss="admin")
         before = dict(self.node.config["bus"])
         self.configure({**before, "keys": str(self.keys.folder), "tcp": {"address": "127.0.0.1"}})
@@ -86,6 +88,11 @@ class TcpKeys:
         boss = self.connect("boss", "admin")
         stop = {"id": "over-tcp-1", "verb": "container.stop", "target": "nobody"}
         self.assertEqual(self.ask_over_tcp(ci, "job.submit", stop)[0], "job.accepted")
+        # A body beyond what the key may send, which is 1 KiB.
+        long = {**stop, "target": "n" * 1024}
+        kind, answer = self.ask_over_tcp(ci, "job.submit", long)
+        self.assertEqual((kind, answer["code"]), ("error", "refused"), answer)
+        self.assertIn("the most that key ci may send is 1 KiB", answer["message"])
         remove = {"id": "over-tcp-2", "verb": "network.remove", "target": "vmbr77"}
         kind, answer = self.ask_over_tcp(ci, "job.submit", remove)
         self.assertEqual((kind, answer["code"]), ("error", "refused"), answer)
@@ -108,6 +115,7 @@ class TcpKeys:
         while (told := self.ask_over_tcp(ci, "job.submit", stop))[0] != "error":
             self.assertLess(time.monotonic(), deadline, "the key is revoked, and lives on")
         self.assertEqual(told[1]["code"], "refused")
+        self.node.await_event("drover.security.key_denied", "node1")
         self.assertEqual(self.ask_over_tcp(boss, "query.node", {})[0], "answer")
 
     def hear(self, router, kind):

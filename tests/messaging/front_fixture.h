@@ -12,6 +12,7 @@
 
 #include "agent/system/child.h"
 #include "fakes/temp_folder.h"
+#include "messaging/key_denial.h"
 #include "messaging/message.h"
 #include "messaging/pair.h"
 
@@ -99,13 +100,42 @@ class FrontTest : public testing::Test {
     return ending.value_or(system::Ending{});
   }
   Client client(const char* socket) { return {context_, folder_ / socket}; }
-  /// What came to droverd, at least one record.
+  /// What came to droverd, at least one record, but for those of keys that are denied.
   std::vector<Record> records() {
+    std::vector<Record> others;
+    while (others.empty() && !HasFailure()) {
+      others = receive(kLong);
+    }
+    return others;
+  }
+  /// The next key that is denied, of those told already or of those to come.
+  KeyDenial denial() {
+    while (denials_.empty() && !HasFailure()) {
+      EXPECT_THAT(receive(kLong), testing::IsEmpty());
+    }
+    KeyDenial first = denials_.empty() ? KeyDenial{} : denials_.front();
+    denials_.erase(denials_.begin(), denials_.begin() + (denials_.empty() ? 0 : 1));
+    return first;
+  }
+  /// Those that are there.
+  void take_denials() { EXPECT_THAT(receive(milliseconds(10), false), testing::IsEmpty()); }
+  std::vector<Record> receive(milliseconds most, bool must_come = true) {
     pollfd ready{core_->fd(), POLLIN, 0};
-    EXPECT_EQ(poll(&ready, 1, static_cast<int>(kLong.count())), 1);
+    if (poll(&ready, 1, static_cast<int>(most.count())) != 1) {
+      EXPECT_FALSE(must_come) << "nothing comes to droverd";
+      return {};
+    }
     auto got = core_->receive();
     EXPECT_TRUE(got) << got.error().message;
-    return got.value_or(std::vector<Record>{});
+    std::vector<Record> others;
+    for (Record& record : got.value_or(std::vector<Record>{})) {
+      if (record.header.find("kind")->string_or("") == kKeyDenied) {
+        denials_.push_back(read_key_denial(record).value());
+      } else {
+        others.push_back(std::move(record));
+      }
+    }
+    return others;
   }
   std::vector<std::string> kinds() {
     std::vector<std::string> found;
@@ -126,6 +156,7 @@ class FrontTest : public testing::Test {
   system::Stop stop_;
   zmq::context_t context_;
   std::optional<Pair> core_;
+  std::vector<KeyDenial> denials_;
   std::optional<system::Child> child_;
 };
 

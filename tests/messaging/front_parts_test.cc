@@ -1,7 +1,11 @@
 // The front's parts that need no socket: its clients' numbers and the schema of jobs.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "agent/core/job.h"
+#include "messaging/front/denials.h"
 #include "messaging/front/doorkeeper.h"
 #include "messaging/front/job_schema.h"
 #include "messaging/front/peers.h"
@@ -99,6 +103,50 @@ TEST_F(DoorkeeperTest, SaysWhenAnObserverMayNotSeeEventsAnyMore) {
   EXPECT_TRUE(keeper_.allow(list("ci", '\10', {KeyRole::observe}))) << "the name has another key";
   EXPECT_TRUE(keeper_.allow(list("ci", '\10', {KeyRole::dispatch})));
   EXPECT_FALSE(keeper_.allow(AllowList()));
+}
+
+TEST_F(DoorkeeperTest, TellsOfThoseItDenies) {
+  std::vector<KeyDenial> told;
+  Doorkeeper keeper([&](const KeyDenial& denial) { told.push_back(denial); });
+  keeper.allow(list("ci", kByte, {KeyRole::observe}));
+  const std::string key(kKeyBytes, kByte);
+  keeper.answer({"1.0", "42", "observe", "10.0.0.1", "", "CURVE", key});
+  EXPECT_TRUE(told.empty());
+  keeper.answer({"1.0", "42", "admin", "10.0.0.1", "", "CURVE", key});
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].name, "ci");
+  EXPECT_EQ(told[0].address, "10.0.0.1");
+  EXPECT_EQ(told[0].why, KeyDenial::Why::role);
+}
+
+class DenialsTest : public testing::Test {
+ protected:
+  /// What is told of it, or "".
+  std::string note(const std::string& key, const std::string& address, double at_s) {
+    const auto told = denials_.note({.key = key, .address = address},
+                                    system::Instant() + std::chrono::hours(1) +
+                                        std::chrono::milliseconds(std::lround(at_s * 1000)));
+    return told ? fmt::format("{} {} {}", told->key, told->address, told->untold) : "";
+  }
+  Denials denials_;
+};
+
+TEST_F(DenialsTest, OneASecondIsToldAndHowManyWereNot) {
+  EXPECT_EQ(note("a", "1", 0), "a 1 0");
+  EXPECT_EQ(note("b", "1", 0.2), "");
+  EXPECT_EQ(note("c", "1", 0.999), "");
+  EXPECT_EQ(note("b", "1", 1), "b 1 2");
+  EXPECT_EQ(note("c", "1", 2), "c 1 0");
+}
+
+TEST_F(DenialsTest, OneAMinuteOfAKeyFromAnAddress) {
+  EXPECT_EQ(note("a", "1", 0), "a 1 0");
+  for (int second = 1; second < 60; ++second) {
+    EXPECT_EQ(note("a", "1", second), "");
+  }
+  EXPECT_EQ(note("a", "2", 59.5), "a 2 59");
+  EXPECT_EQ(note("a", "1", 60), "") << "not in the same second";
+  EXPECT_EQ(note("a", "1", 60.5), "a 1 1");
 }
 
 TEST(UnreadTest, AFrameCountsUntilItIsLetGoOf) {

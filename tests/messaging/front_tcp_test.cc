@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include "fakes/new_key.h"
 #include "fakes/raw_zmtp_peer.h"
 #include "front_fixture.h"
 #include "messaging/front/doors.h"
@@ -11,6 +12,7 @@
 namespace drover::messaging {
 namespace {
 
+using fakes::new_key;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
@@ -19,13 +21,6 @@ constexpr std::uint16_t kPort = 7117;
 constexpr std::uint16_t kNextPort = 7217;
 /// How long an attempt to come in may take that shall fail.
 constexpr int kHandshakeMs = 500;
-
-KeyPair make_pair() {
-  std::array<char, kKeyText + 1> open{};
-  std::array<char, kKeyText + 1> secret{};
-  EXPECT_EQ(zmq_curve_keypair(open.data(), secret.data()), 0);
-  return {PublicKey::parse(open.data()).value(), SecretKey::parse(secret.data()).value()};
-}
 
 class FrontTcpTest : public FrontTest {
  protected:
@@ -161,18 +156,18 @@ class FrontTcpTest : public FrontTest {
   /// This process's own on the loopback interface, so that the ports are free.
   std::string address_ = fmt::format("127.{}.{}.{}", 100 + (getpid() >> 16) % 100,
                                      (getpid() >> 8) & 255, 1 + (getpid() & 255) % 254);
-  KeyPair server_ = make_pair();
+  KeyPair server_ = new_key();
   std::optional<KeyPair> next_;
-  KeyPair observer_ = make_pair();
-  KeyPair submitter_ = make_pair();
-  KeyPair admin_ = make_pair();
-  KeyPair dispatcher_ = make_pair();
+  KeyPair observer_ = new_key();
+  KeyPair submitter_ = new_key();
+  KeyPair admin_ = new_key();
+  KeyPair dispatcher_ = new_key();
   AllowList allowed_;
   int attempts_ = 0;
 };
 
 TEST_F(FrontTcpTest, EachEndpointLetsThoseInWhoHaveItsRole) {
-  const KeyPair stranger = make_pair();
+  const KeyPair stranger = new_key();
   const std::vector<std::tuple<std::string, const KeyPair*, std::set<Service>>> keys = {
       {"observer", &observer_, {Service::query, Service::events, Service::streams}},
       {"submitter",
@@ -235,7 +230,7 @@ TEST_F(FrontTcpTest, EachMessageIsHeldAgainstTheRolesOfItsKey) {
 }
 
 TEST_F(FrontTcpTest, ABodyBeyondTheKeysOwnBoundIsRefused) {
-  const KeyPair small = make_pair();
+  const KeyPair small = new_key();
   allow("small", small, KeyRole::observe, 1);
   tell_keys();
   Client query = client(Service::query, small);
@@ -291,10 +286,35 @@ TEST_F(FrontTcpTest, ARevokedKeyIsDeadAtOnceOnEveryEndpoint) {
   peer_of_request(again, "job.submit", "submitter");
 }
 
+TEST_F(FrontTcpTest, DroverdIsToldWhoIsDeniedAndWhy) {
+  const auto expect = [&](const KeyPair& pair, const char* name, KeyDenial::Why why) {
+    KeyDenial told = denial();
+    told.untold = 0;
+    EXPECT_EQ(told, (KeyDenial{pair.public_key.str(), name, "127.0.0.1", why, 0}));
+  };
+  Client speaks = client(Service::query, submitter_);
+  peer_of_request(speaks, "query.jobs", "submitter");
+  const KeyPair stranger = new_key();
+  EXPECT_FALSE(may_come(Service::query, stranger, server_.public_key, kPort, true));
+  expect(stranger, "", KeyDenial::Why::unknown);
+  zmq::socket_t more = socket_with(observer_, server_.public_key);
+  more.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
+  more.connect(address_of(Service::admin));
+  expect(observer_, "observer", KeyDenial::Why::role);
+  revoke("submitter");
+  records();  // peer.gone
+  while (denials_.empty() && !HasFailure()) {
+    speaks.ask("query.jobs", "{}");
+    EXPECT_EQ(speaks.refusal(), "refused");
+    take_denials();
+  }
+  expect(submitter_, "submitter", KeyDenial::Why::revoked);
+}
+
 TEST_F(FrontTcpTest, ANameThatIsAnotherKeysNowHelpsTheFirstNothing) {
   Client first = client(Service::query, observer_);
   peer_of_request(first, "query.jobs", "observer");
-  const KeyPair other = make_pair();
+  const KeyPair other = new_key();
   ASSERT_TRUE(allowed_.remove("observer"));
   allow("observer", other, KeyRole::observe);
   tell_keys();
@@ -308,7 +328,7 @@ TEST_F(FrontTcpTest, ANameThatIsAnotherKeysNowHelpsTheFirstNothing) {
 TEST_F(FrontTcpTest, WhileKeysAreChangedBothServe) {
   Client old_one = client(Service::query, observer_);
   peer_of_request(old_one, "query.jobs", "observer");
-  next_ = make_pair();
+  next_ = new_key();
   tell_keys();
   const PublicKey next = next_->public_key;
   Client new_one(socket_with(observer_, next), address_of(Service::query, kNextPort));
@@ -357,7 +377,7 @@ TEST_F(FrontTcpTest, OnItsOwnSocketsANameThatAClientGivesItselfIsNobodys) {
 }
 
 TEST_F(FrontTcpTest, WithKeysThatDoNotBelongTogetherNothingIsServed) {
-  server_ = KeyPair{server_.public_key, make_pair().secret_key};
+  server_ = KeyPair{server_.public_key, new_key().secret_key};
   tell_keys();
   Client local = FrontTest::client("query.sock");
   local.ask("query.jobs", "{}");

@@ -1,4 +1,8 @@
 // drover-front itself, on this machine's own sockets.
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "front_fixture.h"
 
 namespace drover::messaging {
@@ -6,6 +10,19 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+TEST_F(FrontTest, EachOfItsThreadsIsConfined) {
+  int threads = 0;
+  for (const auto& thread :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", child_->pid()))) {
+    std::ifstream file(thread.path() / "status");
+    const std::string status((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_THAT(status, testing::HasSubstr("\nSeccomp:\t2\n"));
+    EXPECT_THAT(status, testing::HasSubstr("\nNoNewPrivs:\t1\n"));
+    ++threads;
+  }
+  EXPECT_GE(threads, 3) << "libzmq has two at least";
+}
 
 TEST_F(FrontTest, ARequestGoesToDroverdAndItsAnswerComesBack) {
   Client one = client("jobs.sock");

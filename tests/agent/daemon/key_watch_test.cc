@@ -14,6 +14,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/temp_folder.h"
 #include "messaging/front_keys.h"
+#include "messaging/key_denial.h"
 
 namespace drover::daemon {
 namespace {
@@ -238,6 +239,23 @@ TEST_F(TcpKeysTest, TheFrontIsHandedWhatChangesAndSubscribersHearOfIt) {
   EXPECT_EQ(published_[1].kind, "security");
   EXPECT_EQ(published_[1].object, "pve1");
   EXPECT_THAT(json::write(published_[1].data), Not(HasSubstr(std::string(kSecret).substr(0, 6))));
+}
+
+TEST_F(TcpKeysTest, AKeyThatTheFrontDeniesIsToldAndAFrontThatSaysTooMuchIsNotBelieved) {
+  put(kServerKey, key_file(kOne));
+  const std::unique_ptr<TcpKeys> keys = this->keys().value();
+  EXPECT_FALSE(keys->take_denial({{{"kind", "query.jobs"}}, "", ""}));
+  const messaging::KeyDenial denial{kOther, "ci", "10.0.0.1", messaging::KeyDenial::Why::role, 3};
+  for (int many = 0; many < 100; ++many) {
+    EXPECT_TRUE(keys->take_denial(write_key_denial(denial)));
+  }
+  books_->commit();
+  ASSERT_EQ(published_.size(), 1U);
+  EXPECT_EQ(published_[0].kind, "security");
+  EXPECT_EQ(published_[0].what, "key_denied");
+  EXPECT_EQ(json::write(published_[0].data), R"({"key":")" + std::string(kOther) +
+                                                 R"(","name":"ci","address":"10.0.0.1",)"
+                                                 R"("why":"role","untold":3})");
 }
 
 }  // namespace
