@@ -27,6 +27,7 @@
 //     images/                       unpacked images, by digest
 //       layers/                       what their roots are made of, each once (image_layers.h)
 //       blobs/                      what was fetched of registries and archives, by digest
+//     uploads/                      archives that clients send (upload_streams.h)
 //     volumes/                      volumes of the node's own storages, local-...
 //     volume-records/               what volumes that outlive containers are, for a lost journal
 //     lxc/                          lxcpath of the runtime lxc
@@ -116,6 +117,7 @@ struct Layout {
   Path image_layers() const { return images() / "layers"; }
   /// "blobs" of an image layout (OCI image spec): what was fetched of registries and archives.
   Path image_blobs() const { return images() / "blobs"; }
+  Path uploads() const { return state / "uploads"; }
   Path local_volumes() const { return state / "volumes"; }
   Path lxc() const { return state / "lxc"; }
   Path job_logs() const { return state / "jobs"; }

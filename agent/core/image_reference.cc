@@ -14,10 +14,12 @@ struct Form {
   std::string_view prefix;
   Kind kind;
 };
-constexpr std::array kForms{Form{"oci:", Kind::layout}, Form{"docker://", Kind::registry},
+constexpr std::array kForms{Form{"oci:", Kind::layout},
+                            Form{"docker://", Kind::registry},
                             Form{"oci-archive:", Kind::oci_archive},
                             Form{"docker-archive:", Kind::docker_archive},
-                            Form{"template:", Kind::root_archive}};
+                            Form{"template:", Kind::root_archive},
+                            Form{"pushed:", Kind::pushed}};
 constexpr std::size_t kMostShown = 300;
 
 /// Of Linux, as images call them (Go's GOARCH).
@@ -114,6 +116,15 @@ Result<ImageReference> read_registry(std::string_view text, std::string_view res
                "docker://HOST/REPOSITORY@sha256:HEX, its repository in lower case");
 }
 
+Result<ImageReference> read_pushed(std::string_view text, std::string_view rest) {
+  std::optional<ImageReference> image = parse_registry_image(rest);
+  if (!image || !image->digest.empty()) {
+    return wrong(text, "is not of the form pushed:REPOSITORY:TAG, the repository in lower case");
+  }
+  image->kind = Kind::pushed;
+  return std::move(*image);
+}
+
 Result<ImageReference> read_layout(std::string_view text, std::string_view rest) {
   ImageReference image;
   const std::size_t at = rest.rfind("@sha256:");
@@ -179,6 +190,9 @@ Result<ImageReference> read_form(std::string_view text, std::string_view rest, K
   if (kind == Kind::registry) {
     return read_registry(text, rest);
   }
+  if (kind == Kind::pushed) {
+    return read_pushed(text, rest);
+  }
   if (!rest.starts_with('/')) {
     return wrong(text, fmt::format("must name an absolute path: {}/...", prefix));
   }
@@ -221,10 +235,13 @@ Result<ImageReference> parse_image_reference(std::string_view text) {
   if (form == kForms.end()) {
     return wrong(text,
                  "is of none of the forms oci:/PATH/OF/LAYOUT:TAG, docker://HOST/REPOSITORY:TAG, "
-                 "oci-archive:/FILE, docker-archive:/FILE and template:/FILE");
+                 "oci-archive:/FILE, docker-archive:/FILE, template:/FILE and "
+                 "pushed:REPOSITORY:TAG");
   }
   std::string_view rest = text.substr(form->prefix.size());
-  const std::optional<Platform> platform = platform_in(rest);
+  // What was sent is of the one platform that it was taken for.
+  const std::optional<Platform> platform =
+      form->kind == Kind::pushed ? std::nullopt : platform_in(rest);
   if (platform) {
     rest = rest.substr(0, rest.rfind('#'));
   }

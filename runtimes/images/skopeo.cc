@@ -120,7 +120,8 @@ std::string skopeo_source(const ImageReference& image, const Path& folder) {
     case Kind::oci_archive:
       return fmt::format("oci-archive:{}{}", (folder / "archive").native(), tag);
     case Kind::layout:
-    case Kind::root_archive:  // it is none of skopeo's (template_layout.h)
+    case Kind::pushed:
+    case Kind::root_archive:  // they are none of skopeo's (template_layout.h)
       break;
   }
   return fmt::format("oci:{}{}", image.place, tag);
