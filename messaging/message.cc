@@ -10,9 +10,11 @@ constexpr std::array<Code, 8> kCodes = {Code::cancelled, Code::timed_out, Code::
                                         Code::not_found, Code::conflict,  Code::refused,
                                         Code::invalid,   Code::broken};
 
-constexpr std::array<std::string_view, 9> kSubmit = {
-    "job.submit", "stream.open",  "stream.credit", "stream.close",   "input.open",
-    "input.data", "input.finish", "input.close",   "terminal.resize"};
+constexpr std::array<std::string_view, 18> kSubmit = {
+    "job.submit",    "stream.open",  "stream.credit",  "stream.close", "input.open",
+    "input.data",    "input.finish", "input.close",    "upload.open",  "upload.data",
+    "upload.finish", "upload.close", "port.open",      "port.data",    "port.finish",
+    "port.credit",   "port.close",   "terminal.resize"};
 constexpr std::array<std::string_view, 14> kObserve = {
     "query.containers", "query.container", "query.images", "query.volumes", "query.networks",
     "query.links",      "query.storages",  "query.jobs",   "query.job",     "query.events",
@@ -74,7 +76,7 @@ KeyRole key_role_for(std::string_view kind) {
 }
 
 Result<> check_form(const Header& header, std::size_t data_bytes) {
-  if (header.kind != kInputData) {
+  if (!takes_data(header.kind)) {
     if (data_bytes > 0) {
       return fail(Code::invalid, "kind \"{}\" takes no data frame", header.kind);
     }

@@ -15,8 +15,14 @@ namespace drover::messaging {
 
 inline constexpr std::int64_t kProtocolVersion = 1;
 
-/// The one request that comes with a data frame, and with its "offset" in the header.
+/// The requests that come with a data frame, and with its "offset" in the header.
 inline constexpr std::string_view kInputData = "input.data";
+inline constexpr std::string_view kUploadData = "upload.data";
+/// Of both directions.
+inline constexpr std::string_view kPortData = "port.data";
+inline bool takes_data(std::string_view kind) {
+  return kind == kInputData || kind == kUploadData || kind == kPortData;
+}
 
 /// Front to core: this client will hear nothing more, so nothing need be sent to it.
 inline constexpr std::string_view kPeerGone = "peer.gone";

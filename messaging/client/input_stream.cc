@@ -1,6 +1,7 @@
 #include "messaging/client/input_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/core/ids.h"
 #include "messaging/client/channel.h"
@@ -26,30 +27,46 @@ std::string new_session() {
 
 }  // namespace
 
-InputStream::InputStream(const Client& client, std::string_view of, std::string_view key,
-                         std::string_view object)
+InputStream::InputStream(const Client& client, json::Object what, std::string family,
+                         std::size_t most_held)
     : connection_(client),
-      what_{{"of", of}, {std::string(key), object}, {"session", new_session()}},
+      patience_(client.options().silence_limit),
+      what_(std::move(what)),
+      family_(std::move(family)),
+      most_held_(most_held),
       retry_(kFirstTry, kLongestTry) {}
 InputStream::InputStream(InputStream&&) noexcept = default;
 
 InputStream::~InputStream() {
   if (connection_.lives() && asked_ && state_ != State::ended) {
     [[maybe_unused]] const Result<bool> told =
-        connection_.channel().send_now("input.close", connection_.rq(), "{}");
+        connection_.channel().send_now(kind("close"), connection_.rq(), "{}");
   }
 }
 
 Result<InputStream> InputStream::to_container(const Client& client, std::string_view name) {
-  InputStream stream(client, "container", "name", name);
+  InputStream stream(client, {{"of", "container"}, {"name", name}, {"session", new_session()}},
+                     "input", kMostHeld);
   TRY(stream.connection_.connect());
   return stream;
 }
 
 Result<InputStream> InputStream::to_job(const Client& client, std::string_view job) {
-  InputStream stream(client, "job", "id", job);
+  InputStream stream(client, {{"of", "job"}, {"id", job}, {"session", new_session()}}, "input",
+                     kMostHeld);
   TRY(stream.connection_.connect());
   return stream;
+}
+
+Result<InputStream> InputStream::to_upload(const Client& client, std::string_view sha256,
+                                           std::uint64_t bytes) {
+  InputStream stream(client, {{"sha256", sha256}, {"bytes", bytes}}, "upload", kMostHeldOfUpload);
+  TRY(stream.connection_.connect());
+  return stream;
+}
+
+std::string InputStream::kind(std::string_view word) const {
+  return fmt::format("{}.{}", family_, word);
 }
 
 void InputStream::give(std::string_view bytes) {
@@ -64,7 +81,7 @@ Result<> InputStream::reopen(system::Instant until, const system::Stop& stop) {
     connection_.heard();
   }
   what_.set("offset", taken_);
-  asked_ = TRY(connection_.open("input.open", what_, until, stop));
+  asked_ = TRY(connection_.open(kind("open"), what_, until, stop));
   if (asked_) {
     finish_sent_ = false;
     next_word_ = input_now() + kWordExpected;
@@ -112,7 +129,7 @@ Result<> InputStream::send_waiting() {
   while (sent_ < std::min(credit_, end())) {
     const std::size_t size = std::min<std::uint64_t>(kMostData, std::min(credit_, end()) - sent_);
     const std::string_view data = std::string_view(held_).substr(sent_ - taken_, size);
-    const bool sent = TRY(send(kInputData, "{}", json::Object{{"offset", sent_}}, data));
+    const bool sent = TRY(send(kind("data"), "{}", json::Object{{"offset", sent_}}, data));
     if (!sent) {
       constexpr std::chrono::milliseconds kPause{20};
       next_send_ = input_now() + kPause;
@@ -122,7 +139,7 @@ Result<> InputStream::send_waiting() {
     next_word_ = std::min(next_word_, input_now() + kWordExpected);
   }
   if (finishes_ && !finish_sent_ && sent_ == end()) {
-    finish_sent_ = TRY(send("input.finish", json::write(json::Object{{"offset", sent_}})));
+    finish_sent_ = TRY(send(kind("finish"), json::write(json::Object{{"offset", sent_}})));
     next_word_ = std::min(next_word_, input_now() + kWordExpected);
   }
   return {};
@@ -136,29 +153,34 @@ Result<> InputStream::ask_again() {
     return {};
   }
   finish_sent_ = false;
-  TRY(send(kInputData, "{}", json::Object{{"offset", sent_}}));
+  TRY(send(kind("data"), "{}", json::Object{{"offset", sent_}}));
   return {};
 }
 
 Result<> InputStream::take(const Incoming& message) {
-  const std::string& kind = message.header.kind;
-  if (kind == "error") {
-    Error error = read_error(message.body);
-    if (error.code != Code::unavailable) {
-      return Failure(std::move(error));
-    }
-    // It has not begun yet, or the node has lost sight of us.
-    state_ = State::waits;
-    asked_ = false;
-    connection_.rest_until(input_now() + retry_.next());
-    return {};
+  const std::string& word = message.header.kind;
+  if (word == "error") {
+    return refused(read_error(message.body));
   }
-  const json::Value body = TRY(json::parse(message.body).context(kind));
-  return take_word(kind, body);
+  const json::Value body = TRY(json::parse(message.body).context(word));
+  return take_word(word, body);
 }
 
-Result<> InputStream::take_word(const std::string& kind, const json::Value& body) {
-  if (kind == "busy") {
+Result<> InputStream::refused(Error error) {
+  const system::Instant now = input_now();
+  refused_since_ = refused_since_.value_or(now);
+  if (error.code != Code::unavailable || (is_upload() && now - *refused_since_ >= patience_)) {
+    return Failure(std::move(error));
+  }
+  // It has not begun yet, has no room, or the node has lost sight of us.
+  state_ = State::waits;
+  asked_ = false;
+  connection_.rest_until(now + retry_.next());
+  return {};
+}
+
+Result<> InputStream::take_word(const std::string& word, const json::Value& body) {
+  if (word == "busy") {
     next_send_ = input_now() +
                  std::chrono::milliseconds(std::clamp<std::int64_t>(
                      body.at("retry_after_ms").integer_or(0), 1, kWordExpected.count() * 1000));
@@ -166,16 +188,21 @@ Result<> InputStream::take_word(const std::string& kind, const json::Value& body
     finish_sent_ = false;
     return {};
   }
-  if (kind == "input.end") {
+  if (word == kind("end")) {
     state_ = body.at("finished").boolean_or(false) ? State::finished : State::ended;
     return {};
   }
-  if (kind != "input.opened" && kind != "input.taken") {
+  const bool is_opened = word == kind("opened");
+  if (!is_opened && word != kind("taken")) {
     return {};
+  }
+  if (is_opened && is_upload() && !std::exchange(was_open_, true)) {
+    upload_ = body.at("upload").string_or("");
+    taken_ = static_cast<std::uint64_t>(std::max<std::int64_t>(body.at("offset").integer_or(0), 0));
   }
   TRY(taken(static_cast<std::uint64_t>(body.at("offset").integer_or(-1))));
   credit_ = static_cast<std::uint64_t>(body.at("until").integer_or(0));
-  if (kind == "input.opened") {
+  if (is_opened) {
     state_ = State::open;
     sent_ = taken_;
     retry_ = Resend(kFirstTry, kLongestTry);
@@ -189,10 +216,11 @@ Result<> InputStream::take_word(const std::string& kind, const json::Value& body
 
 Result<> InputStream::taken(std::uint64_t offset) {
   if (offset > end()) {
-    return fail(Code::broken, "input of {}: the node has taken {} bytes of {} that there were",
-                what_.find("of")->string_or(""), offset, end());
+    return fail(Code::broken, "{}: the node has taken {} bytes of {} that there were", family_,
+                offset, end());
   }
   if (offset > taken_) {
+    refused_since_.reset();
     held_.erase(0, offset - taken_);
     taken_ = offset;
     sent_ = std::max(sent_, taken_);

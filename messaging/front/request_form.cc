@@ -49,7 +49,7 @@ Result<Record> make_record(const Header& header, const Frames& frames, Role role
     TRY(schema.check(text_of(frames.at(1))));
   }
   json::Object known{{"kind", header.kind}, {"role", to_string(role)}, {"rq", header.rq}};
-  if (header.kind == kInputData) {
+  if (takes_data(header.kind)) {
     known.set("offset", *header.all.find("offset"));
   }
   return Record{std::move(known), std::string(text_of(frames.at(1))),

@@ -18,9 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const json::Value* offset = header->all.find("offset");
       const bool has_offset =
           offset != nullptr && offset->integer() != nullptr && *offset->integer() >= 0;
-      fuzz::require(!has_form || header->kind != messaging::kInputData || has_offset,
+      fuzz::require(!has_form || !messaging::takes_data(header->kind) || has_offset,
                     "data have their place");
-      fuzz::require(!has_form || bytes == 0 || header->kind == messaging::kInputData,
+      fuzz::require(!has_form || bytes == 0 || messaging::takes_data(header->kind),
                     "what takes no data has none");
     }
   }
