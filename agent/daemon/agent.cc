@@ -183,27 +183,8 @@ void Agent::assemble() {
   log_turner_ = std::make_unique<jobs::LogTurner>(loop_, *books_, node);
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get(),
                                              cluster_.get());
-  streams_ = std::make_unique<jobs::LogStreams>(
-      loop_, *journal_, layout_,
-      [this](const jobs::LogStreams::Address& to, std::string_view kind, json::Object more,
-             std::string body, std::string data) {
-        more.set("kind", kind);
-        more.set("peer", to.first);
-        more.set("rq", to.second);
-        front_->send(messaging::Record{std::move(more), std::move(body), std::move(data)});
-      });
-  inputs_ = std::make_unique<jobs::InputStreams>(
-      loop_, *journal_, node, clock_,
-      [this](const jobs::InputStreams::Address& to, std::string_view kind,
-             const json::Value& body) {
-        front_->send(messaging::Record{
-            {{"kind", kind}, {"peer", to.first}, {"rq", to.second}}, json::write(body), {}});
-      });
   housekeeping_ = std::make_unique<jobs::Housekeeping>(loop_, *books_, clock_, config_, layout_);
-  answerers_ = std::make_unique<jobs::Answerers>(loop_);
-  requests_ = std::make_unique<jobs::Requests>(
-      *books_, *intake_, *queries_, *streams_, *inputs_,
-      [this](const messaging::Record& record) { front_->send(record); }, answerers_.get());
+  assemble_streams();
   report_ = std::make_unique<jobs::NodeReport>(*journal_, node, cluster_.get());
   dispatchers_ = std::make_unique<DispatchLinks>(
       *books_, *report_, config_.dispatch.servers.size(),
@@ -284,6 +265,8 @@ Result<> Agent::start_front() {
                                dispatchers_->forget();
                                streams_->close_all();
                                inputs_->close_all();
+                               uploads_->close_all();
+                               ports_->close_all();
                              }});
   return front_->start().context("start drover-front");
 }
@@ -327,6 +310,7 @@ void Agent::react(const Event& event) {
     } else if (event.what == "stopped" || event.what == "gone") {
       streams_->ended("container", event.object);
       inputs_->ended("container", event.object);
+      ports_->ended(event.object);
     }
     system::log_info("container {} is {}", event.object, event.what);
     return;

@@ -25,8 +25,10 @@
 #include "agent/jobs/queries/input_streams.h"
 #include "agent/jobs/queries/log_streams.h"
 #include "agent/jobs/queries/node_report.h"
+#include "agent/jobs/queries/port_streams.h"
 #include "agent/jobs/queries/queries.h"
 #include "agent/jobs/queries/requests.h"
+#include "agent/jobs/queries/upload_streams.h"
 #include "agent/jobs/quorum_gate.h"
 #include "agent/jobs/reconcile/cluster_watch.h"
 #include "agent/jobs/reconcile/observer.h"
@@ -61,6 +63,7 @@ class Agent {
   Result<> prepare_folders();
   Result<> take_lock();
   void assemble();
+  void assemble_streams();
   void watch_cluster(proxmox::Ha& ha);
   jobs::Supervisor::Deeds deeds();
   Result<> open_journal();
@@ -100,6 +103,8 @@ class Agent {
   std::unique_ptr<jobs::Queries> queries_;
   std::unique_ptr<jobs::LogStreams> streams_;
   std::unique_ptr<jobs::InputStreams> inputs_;
+  std::unique_ptr<jobs::UploadStreams> uploads_;
+  std::unique_ptr<jobs::PortStreams> ports_;
   std::unique_ptr<jobs::Answerers> answerers_;
   std::unique_ptr<jobs::Requests> requests_;
   std::unique_ptr<jobs::NodeReport> report_;

@@ -7,6 +7,7 @@
 #include "agent/core/image_reference.h"
 #include "agent/jobs/admit_policy.h"
 #include "agent/jobs/allowed_folders.h"
+#include "agent/jobs/pushed_archive.h"
 #include "proxmox/template_source.h"
 
 namespace drover::jobs {
@@ -58,13 +59,18 @@ Result<> admit_image(const Node& node, const JobRequest& request) {
   if (proxmox::names_template(request.target)) {
     return admit_template(node, request);
   }
+  const ImageReference image = TRY(parse_image_reference(request.target));
+  if (image.kind == ImageReference::Kind::pushed) {
+    TRY(PushedArchive::read(node.layout, request));
+    return {};
+  }
   if (!request.options.from.empty() || !request.options.checksum.empty()) {
     return fail(Code::invalid,
                 "pull image {}: from and checksum are of templates of Proxmox "
-                "(STORAGE:vztmpl/FILE); every other image is where its name says",
+                "(STORAGE:vztmpl/FILE) and of what was pushed; every other image is where its name "
+                "says",
                 request.target);
   }
-  const ImageReference image = TRY(parse_image_reference(request.target));
   return image.lies_on_node() ? check_folder(node, image.place) : Result<>();
 }
 

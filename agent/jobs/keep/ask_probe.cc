@@ -11,6 +11,7 @@
 
 #include "agent/core/http_status.h"
 #include "agent/core/utf8.h"
+#include "agent/jobs/inner_network.h"
 #include "agent/system/inner_connection.h"
 
 namespace drover::jobs {
@@ -53,20 +54,6 @@ Finding ask_exec(const ProbeSpec& probe, const runtimes::Container& container,
   return code.error().code == Code::invalid ? failure(code.error().message) : unasked(code.error());
 }
 
-/// Proxmox makes the namespace of a guest itself: it is that of the guest's first process.
-Result<system::Path> netns_of(const runtimes::Container& container, runtimes::Runtime& runtime,
-                              const system::Stop& stop) {
-  if (!container.netns.empty()) {
-    return container.netns;
-  }
-  const runtimes::State state = TRY(runtime.state(container, stop));
-  if (state.pid <= 0) {
-    return fail(Code::not_found, "container {} has no process whose network could be entered",
-                container.name.str());
-  }
-  return system::Path(fmt::format("/proc/{}/ns/net", state.pid));
-}
-
 std::vector<std::string> addresses_of(const ContainerRecord& record) {
   std::vector<std::string> addresses;
   const auto add = [&addresses](const std::string& cidr) {
@@ -95,7 +82,7 @@ struct Connection {
 /// `conflict` when none of the addresses takes it.
 Result<Connection> connect_inside(const ProbeSpec& probe, const ContainerRecord& record,
                                   runtimes::Runtime& runtime, const system::Stop& stop) {
-  const system::Path netns = TRY(netns_of(record.container, runtime, stop));
+  const system::Path netns = TRY(inner_network(record.container, runtime, stop));
   std::string refused;
   for (const std::string& address : addresses_of(record)) {
     Result<UniqueFd> fd = system::connect_within(netns, address, probe.port, stop);

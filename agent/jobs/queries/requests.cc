@@ -29,6 +29,14 @@ std::string_view via_of(const messaging::Record& record) {
   return via == nullptr ? std::string_view() : via->string_or("");
 }
 
+Result<std::uint64_t> offset_of_data(const messaging::Record& record) {
+  const json::Value* offset = record.header.find("offset");
+  if (offset == nullptr || offset->integer() == nullptr || *offset->integer() < 0) {
+    return fail(Code::invalid, "data do not say at which offset they begin");
+  }
+  return static_cast<std::uint64_t>(*offset->integer());
+}
+
 }  // namespace
 
 void Requests::handle(const messaging::Record& record) {
@@ -39,6 +47,12 @@ void Requests::handle(const messaging::Record& record) {
   if (kind == messaging::kPeerGone) {
     streams_.close_of(asker.peer);
     inputs_.close_of(asker.peer);
+    if (uploads_ != nullptr) {
+      uploads_->close_of(asker.peer);
+    }
+    if (ports_ != nullptr) {
+      ports_->close_of(asker.peer);
+    }
     return;
   }
   const auto handle = [&]() -> Result<> {
@@ -92,7 +106,8 @@ Result<const AllowedKey*> Requests::check_key(const Origin& origin, std::string_
                 to_string(needed), where);
   }
   // What is open already is its own; what it reads and writes, and a terminal's size, are not.
-  if (kind == "stream.open" || kind == "input.open" || kind == "terminal.resize") {
+  if (kind == "stream.open" || kind == "input.open" || kind == "port.open" ||
+      kind == "terminal.resize") {
     const Result<json::Value> question = json::parse(body, kQuestion);
     TRY(question ? check_reach(*key, books_.journal(), *question) : Result<>());
   }
@@ -126,6 +141,12 @@ Result<> Requests::handle_kind(const Asker& asker, std::string_view kind,
   }
   if (kind.starts_with("input.")) {
     return handle_input(asker, kind, record);
+  }
+  if (kind.starts_with("upload.") && uploads_ != nullptr) {
+    return handle_upload(asker, kind, record, sender);
+  }
+  if (kind.starts_with("port.") && ports_ != nullptr) {
+    return handle_port(asker, kind, record);
   }
   // Nobody is told what a power cut could undo.
   books_.settle();
@@ -186,12 +207,8 @@ Result<> Requests::handle_input(const Asker& asker, std::string_view kind,
                                 const messaging::Record& record) {
   const InputStreams::Address address{asker.peer, asker.request};
   if (kind == messaging::kInputData) {
-    const json::Value header(record.header);
-    const std::int64_t* offset = header.at("offset").integer();
-    if (offset == nullptr || *offset < 0) {
-      return fail(Code::invalid, "data of an input do not say at which offset they begin");
-    }
-    return inputs_.take(address, static_cast<std::uint64_t>(*offset), record.data);
+    const std::uint64_t offset = TRY(offset_of_data(record));
+    return inputs_.take(address, offset, record.data);
   }
   if (kind == "input.close") {
     inputs_.close(address);
@@ -205,6 +222,43 @@ Result<> Requests::handle_input(const Asker& asker, std::string_view kind,
     return inputs_.finish(address, value);
   }
   return fail(Code::invalid, "there is no request of kind {}", kind);
+}
+
+Result<> Requests::handle_upload(const Asker& asker, std::string_view kind,
+                                 const messaging::Record& record, const AllowedKey* sender) {
+  const UploadStreams::Address address{asker.peer, asker.request};
+  if (kind == messaging::kUploadData) {
+    const std::uint64_t offset = TRY(offset_of_data(record));
+    return uploads_->take(address, offset, record.data);
+  }
+  if (kind == "upload.close") {
+    uploads_->close(address);
+    return {};
+  }
+  const json::Value value = TRY(json::parse(record.body, kQuestion).context("read the request"));
+  return kind == "upload.open"
+             ? uploads_->open(
+                   address, sender == nullptr ? kLocalSender : std::string_view(sender->name.str()),
+                   value)
+             : uploads_->finish(address, value);
+}
+
+Result<> Requests::handle_port(const Asker& asker, std::string_view kind,
+                               const messaging::Record& record) {
+  const PortStreams::Address address{asker.peer, asker.request};
+  if (kind == messaging::kPortData) {
+    const std::uint64_t offset = TRY(offset_of_data(record));
+    return ports_->take(address, offset, record.data);
+  }
+  if (kind == "port.close") {
+    ports_->close(address);
+    return {};
+  }
+  const json::Value value = TRY(json::parse(record.body, kQuestion).context("read the request"));
+  if (kind == "port.open") {
+    return ports_->open(address, value);
+  }
+  return kind == "port.credit" ? ports_->credit(address, value) : ports_->finish(address, value);
 }
 
 void Requests::answer(const Asker& asker, std::string_view kind, std::string body) {

@@ -13,7 +13,9 @@
 #include "agent/jobs/queries/answerers.h"
 #include "agent/jobs/queries/input_streams.h"
 #include "agent/jobs/queries/log_streams.h"
+#include "agent/jobs/queries/port_streams.h"
 #include "agent/jobs/queries/queries.h"
+#include "agent/jobs/queries/upload_streams.h"
 #include "messaging/record.h"
 
 namespace drover::jobs {
@@ -34,6 +36,11 @@ class Requests {
         inputs_(inputs),
         send_(std::move(send)),
         answerers_(answerers) {}
+
+  /// Of a node that takes uploads.
+  void take_uploads(UploadStreams& uploads) { uploads_ = &uploads; }
+  /// Of one that leads to ports inside.
+  void lead_to(PortStreams& ports) { ports_ = &ports; }
 
   void handle(const messaging::Record& record);
 
@@ -63,6 +70,9 @@ class Requests {
   Result<> answer_later(const Asker& asker, Answerers::Find find);
   Result<> handle_stream(const Asker& asker, std::string_view kind, const std::string& body);
   Result<> handle_input(const Asker& asker, std::string_view kind, const messaging::Record& record);
+  Result<> handle_upload(const Asker& asker, std::string_view kind, const messaging::Record& record,
+                         const AllowedKey* sender);
+  Result<> handle_port(const Asker& asker, std::string_view kind, const messaging::Record& record);
   void answer(const Asker& asker, std::string_view kind, std::string body);
 
   Books& books_;
@@ -72,6 +82,8 @@ class Requests {
   InputStreams& inputs_;
   Send send_;
   Answerers* answerers_;
+  UploadStreams* uploads_ = nullptr;
+  PortStreams* ports_ = nullptr;
   FindKey find_key_;
 };
 

@@ -78,6 +78,16 @@ void tell_progress(const std::string& task, const std::string& line) {
 
 }  // namespace
 
+Result<runtimes::Image> fetch_image(Work& work, const Node& node, const std::string& name,
+                                    system::UniqueFd file) {
+  const ImageReference image = TRY(parse_image_reference(name));
+  const bool is_template = image.kind == ImageReference::Kind::root_archive;
+  const auto tell = [task = is_template ? "template" : "skopeo"](const std::string& line) {
+    tell_progress(task, line);
+  };
+  return node.images.fetch(name, std::move(file), work.stop(), tell, kTellEvery);
+}
+
 Result<NamedHere> name_here(const Node& node, const std::string& reference,
                             const system::Stop& stop) {
   if (!proxmox::names_template(reference)) {
@@ -123,17 +133,16 @@ Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::st
       return std::move(*here);
     }
   }
+  if (image.kind == ImageReference::Kind::pushed) {
+    return fail(Code::not_found, "image {} is not on this node: drover image push FILE {} sends it",
+                reference, name.substr(name.find(':') + 1));
+  }
   system::UniqueFd archive;
   if (image.lies_on_node()) {
     archive = TRY(open_archive(node, image.place, wanted.is_of_storage));
   }
-  const bool is_template = image.kind == ImageReference::Kind::root_archive;
-  const auto tell = [task = is_template ? "template" : "skopeo"](const std::string& line) {
-    tell_progress(task, line);
-  };
   return work.rest_while([&] {
-    return node.images.fetch(name, std::move(archive), work.stop(), tell, kTellEvery)
-        .context("pull image " + reference);
+    return fetch_image(work, node, name, std::move(archive)).context("pull image " + reference);
   });
 }
 

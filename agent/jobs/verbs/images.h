@@ -24,6 +24,10 @@ enum class Freshness { as_it_is_here, as_it_is_there };
 Result<runtimes::Image> ensure_image(Work& work, const Node& node, const std::string& reference,
                                      Freshness freshness);
 
+/// ImageStore::fetch, whose progress the job tells.
+Result<runtimes::Image> fetch_image(Work& work, const Node& node, const std::string& name,
+                                    system::UniqueFd file);
+
 /// An image by the name that it has here, which is a file's where a job has named a template of a
 /// storage of Proxmox.
 struct NamedHere {

@@ -1,3 +1,4 @@
+#include "agent/core/image_reference.h"
 #include "agent/jobs/node_turns.h"
 #include "agent/jobs/verbs/images.h"
 #include "agent/jobs/verbs/verbs.h"
@@ -7,6 +8,10 @@ namespace drover::jobs {
 Result<json::Value> pull_image(Work& work, const Node& node) {
   if (proxmox::names_template(work.request().target)) {
     return pull_template(work, node);
+  }
+  const ImageReference named = TRY(parse_image_reference(work.request().target));
+  if (named.kind == ImageReference::Kind::pushed) {
+    return pull_pushed(work, node);
   }
   work.plan(1);
   // Once unpacked it stays: another pull finds it, and whoever is the first to use it names it.

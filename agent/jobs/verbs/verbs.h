@@ -66,6 +66,7 @@ Result<json::Value> pull_image(Work& work, const Node& node);
 Result<json::Value> remove_image(Work& work, const Node& node);
 /// The same of templates of Proxmox.
 Result<json::Value> pull_template(Work& work, const Node& node);
+Result<json::Value> pull_pushed(Work& work, const Node& node);
 Result<> undo_pull_template(Work& work, const Node& node);
 Result<json::Value> remove_template(Work& work, const Node& node);
 /// What is gone is not brought back, but listed no more.

@@ -1,13 +1,16 @@
 // Jobs with images of a registry: pulled once, found again by name, and waited for without a
 // worker.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <fstream>
 
+#include "agent/jobs/pushed_archive.h"
 #include "agent/system/child.h"
 #include "fakes/other_skopeo.h"
 #include "fakes/registry.h"
 #include "node_fixture.h"
+#include "proxmox/file_digest.h"
 
 namespace drover::jobs {
 namespace {
@@ -131,6 +134,47 @@ TEST_F(PullsTest, AnArchiveMustLieWhereJobsMayTakeImagesFrom) {
       << "which is named once";
   ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
   EXPECT_THAT(run(job("j5", "image.pull", name)).result, HasSubstr("is no file with content"));
+}
+
+TEST_F(PullsTest, WhatAClientHasSentIsAnImageByItsNameAndItsUploadGoes) {
+  const std::string archive = (folder_ / "app.tar").native();
+  const auto saved = system::run_ok(
+      {"skopeo", "copy", "--quiet", "oci:" + layout() + ":v1", "docker-archive:" + archive},
+      system::Stop());
+  ASSERT_TRUE(saved) << saved.error().message;
+  const auto file = system::UniqueFd(::open(archive.c_str(), O_RDONLY | O_CLOEXEC));
+  const std::string sha256 = proxmox::sha256_of(file.get(), system::Stop()).value();
+  const std::string upload = upload_name(sha256, "local");
+  const std::string other(64, '0');
+  const auto pull = [&](const std::string& id, const std::string& from, const std::string& sum) {
+    json::Object request = job(id, "image.pull", "pushed:team/app:1");
+    request.set("options", json::Object{{"from", from}, {"checksum", "sha256:" + sum}});
+    return request;
+  };
+  for (const std::string& bad : {std::string("docker-archive:../etc/passwd"),
+                                 "docker-archive:/" + upload, "template:" + upload, upload}) {
+    EXPECT_THAT(json::write(submit(pull("j0", bad, sha256)).body), HasSubstr("its from must be"))
+        << bad;
+  }
+  EXPECT_THAT(run(run_of("j1", "web-1", "pushed:team/app:1")).result,
+              HasSubstr("drover image push FILE team/app:1"));
+  EXPECT_THAT(run(pull("j2", "docker-archive:" + upload, sha256)).result, HasSubstr("not_found"));
+  std::filesystem::create_directories(layout_.uploads());
+  const auto put = [&](const std::string& name) {
+    std::filesystem::copy_file(archive, layout_.uploads() / name);
+  };
+  put(upload_name(other, "local"));
+  EXPECT_THAT(run(pull("j3", "docker-archive:" + upload_name(other, "local"), other)).result,
+              HasSubstr("has the checksum sha256:" + sha256));
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.uploads()));
+  put(upload);
+  const JobRow pulled = run(pull("j4", "docker-archive:" + upload, sha256));
+  ASSERT_EQ(pulled.state, JobState::succeeded) << pulled.result;
+  EXPECT_THAT(told("image", "pushed:team/app:1"), ElementsAre("pulled"));
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.uploads()));
+  const JobRow ran = run(run_of("j5", "web-1", "pushed:team/app:1"));
+  ASSERT_EQ(ran.state, JobState::succeeded) << ran.result;
+  EXPECT_TRUE(std::filesystem::exists(layout_.rootfs(*ContainerName::parse("web-1")) / "etc/motd"));
 }
 
 TEST_F(PullsTest, ATemplateIsTheRootOfContainersAndMustLieWhereJobsMayTakeImagesFrom) {
