@@ -55,6 +55,7 @@ void add_checkpoint(CLI::App& app, Action& action);
 void add_restore(CLI::App& app, Action& action);
 void add_update(CLI::App& app, Action& action);
 void add_upgrade(CLI::App& app, Action& action);
+void add_port_forward(CLI::App& app, Action& action);
 void add_rm(CLI::App& app, Action& action);
 void add_ps(CLI::App& app, Action& action);
 void add_image(CLI::App& app, Action& action);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "agent/cli/image_prune.h"
+#include "agent/cli/image_push.h"
 #include "agent/cli/job_command.h"
 #include "agent/cli/text.h"
 #include "agent/cli/thing_list.h"
@@ -53,7 +54,7 @@ void add_pull(CLI::App& group, Action& action) {
 }  // namespace
 
 void add_image(CLI::App& app, Action& action) {
-  CLI::App* group = app.add_subcommand("image", "Fetch, list and remove images");
+  CLI::App* group = app.add_subcommand("image", "Fetch, send, list and remove images");
   group->require_subcommand(1);
   add_pull(*group, action);
   add_job_command(
@@ -63,6 +64,7 @@ void add_image(CLI::App& app, Action& action) {
       "Images, as they were pulled, or their digests; templates as STORAGE:vztmpl/FILE");
   add_list(*group, action, "List the node's images and the containers that use them",
            {"images", {"NAME", "DIGEST", "SIZE", "SINCE", "CONTAINERS"}, image_cells});
+  add_image_push(*group, action);
   add_image_prune(*group, action);
 }
 

@@ -20,14 +20,14 @@ using namespace drover::cli;
 
 void add_commands(CLI::App& app, Action& action) {
   for (const auto add : {
-           add_run,     add_create,  add_exec,       add_start,   add_stop,    add_restart,
-           add_kill,    add_pause,   add_resume,     add_update,  add_rm,      add_ps,
-           add_inspect, add_logs,    add_events,     add_jobs,    add_cancel,  add_image,
-           add_volume,  add_network, add_explain,    add_node,    add_drain,   add_undrain,
-           add_leaks,   add_config,  add_journal,    add_doctor,  add_version, add_snapshot,
-           add_backup,  add_adopt,   add_storage,    add_migrate, add_attach,  add_secret,
-           add_stats,   add_upgrade, add_checkpoint, add_restore, add_keys,    add_nodes,
-           add_where,   add_plan,    add_batch,
+           add_run,     add_create,  add_exec,       add_start,        add_stop,    add_restart,
+           add_kill,    add_pause,   add_resume,     add_update,       add_rm,      add_ps,
+           add_inspect, add_logs,    add_events,     add_jobs,         add_cancel,  add_image,
+           add_volume,  add_network, add_explain,    add_node,         add_drain,   add_undrain,
+           add_leaks,   add_config,  add_journal,    add_doctor,       add_version, add_snapshot,
+           add_backup,  add_adopt,   add_storage,    add_migrate,      add_attach,  add_secret,
+           add_stats,   add_upgrade, add_checkpoint, add_restore,      add_keys,    add_nodes,
+           add_where,   add_plan,    add_batch,      add_port_forward,
        }) {
     add(app, action);
   }

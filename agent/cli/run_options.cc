@@ -171,7 +171,7 @@ void add_container_options(CLI::App& command, RunOptions& options) {
       ->check(CLI::IsMember({"runc", "crun", "lxc", "pve-lxc"}));
   text("--image", options.image, "IMAGE",
        "oci:/LAYOUT:TAG, docker://HOST/REPOSITORY:TAG, oci-archive:/FILE, docker-archive:/FILE, "
-       "template:/FILE or STORAGE:vztmpl/FILE; for pve-lxc the last, a backup or "
+       "template:/FILE, pushed:NAME:TAG or STORAGE:vztmpl/FILE; for pve-lxc the last, a backup or "
        "container:NAME[@SNAPSHOT] (default: the node's)");
   text("--rootfs", options.rootfs, "PATH", "A folder of the node as root, left unchanged");
   text("--file", options.file, "SPEC.json", "A spec to begin with; other options change it")
