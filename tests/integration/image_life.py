@@ -81,6 +81,44 @@ class ImageLife(unittest.TestCase):
         self.node.drover("rm", "--force", "keeps-its")
         self.node.drover("image", "rm", image)
 
+    def test_what_is_pushed_goes_on_where_it_was_and_is_an_image(self):
+        layout, archive = self.node.work / "sent", self.node.work / "sent.tar"
+        subprocess.run([TOP / "packaging/busybox-image", layout], check=True, stdout=subprocess.DEVNULL)
+        (self.node.work / "noise").write_bytes(os.urandom(6 << 20))
+        subprocess.run(["umoci", "insert", "--image", f"{layout}:busybox", self.node.work / "noise", "/noise"], check=True)
+        subprocess.run(["skopeo", "copy", "--quiet", f"oci:{layout}:busybox", f"oci-archive:{archive}"], check=True)
+        crash, uploads = self.node.work / "crash", self.node.work / "state/uploads"
+        crash.mkdir()
+        (crash / "at").write_text("upload written\n")
+        sizes = []
+        for client_ends in [True, False]:
+            self.node.end()
+            self.node.start(DROVER_CRASH=str(crash))
+            client = subprocess.Popen([self.node.build / "agent/cli/drover", "--bus", self.node.bus, "image", "push", "-q",
+                                       archive, "team/sent:1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.node.agent.wait(60)
+            if client_ends:
+                client.kill()
+                client.communicate()
+            (upload,) = uploads.iterdir()
+            sizes.append(upload.stat().st_size)
+            self.node.start()
+        printed, complaints = client.communicate(timeout=120)
+        self.assertEqual((client.returncode, printed), (0, "pushed:team/sent:1\n"), complaints)
+        self.assertTrue(0 < sizes[0] < sizes[1] < archive.stat().st_size, sizes)
+        self.assertEqual(list(uploads.iterdir()), [])
+        image = "pushed:team/sent:1"
+        self.assertIn(image, self.node.drover("image", "ls", "--quiet").stdout.split())
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                done = self.node.drover("run", "--wait", "--rm", "--runtime", runtime, "--image", image, "--", "stat", "-c",
+                                        "%s", "/noise")
+                self.assertEqual(done.stdout.strip(), str(6 << 20))
+        none = self.node.drover("image", "push", self.node.work / "noise", check=False)
+        self.assertEqual(none.returncode, 1)
+        self.assertIn("no archive of an image", none.stderr)
+        self.node.drover("image", "rm", image)
+
     def test_templates_are_roots_on_each_runtime(self):
         drover = self.node.drover
         packed, made = self.node.work / "guest.tar.gz", self.node.work / "guest.tar.zst"

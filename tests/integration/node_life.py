@@ -16,6 +16,7 @@ import unittest
 
 import zmq
 
+from port_forwards import PortForwards
 from python_examples import PythonExamples
 from tcp_keys import TcpKeys
 from terminals import Terminals
@@ -27,7 +28,7 @@ DEBIAN = pathlib.Path(sys.argv.pop(1)).resolve()
 RUNTIMES = ["runc", "crun", "lxc"]
 
 
-class NodeLife(PythonExamples, TcpKeys, Terminals, unittest.TestCase):
+class NodeLife(PortForwards, PythonExamples, TcpKeys, Terminals, unittest.TestCase):
     debian_root = DEBIAN
 
     @classmethod

@@ -11,6 +11,7 @@ import sys
 import time
 import unittest
 
+from port_forwards import Forward
 from whole_node import SERVE, Node
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -91,6 +92,9 @@ class ProbeLife(unittest.TestCase):
         self.node.drover("exec", "on-pve-lxc", "--", "sh", "-c", SERVER % "10.83.0.60")
         self.assertEqual(self.await_health("on-pve-lxc", "healthy"),
                          {"http-8080": True, "tcp-8080": True, "exec": True})
+        self.node.drover("exec", "on-pve-lxc", "--", "sh", "-c", "nc -ll -p 7000 -e cat </dev/null >/dev/null 2>&1 &")
+        with Forward(self.node, "on-pve-lxc") as forward:
+            forward.await_echo()
 
 
 if __name__ == "__main__":
