@@ -33,7 +33,8 @@ struct Record {
   /// client came over this node's own sockets. What came by a dispatcher has besides "via", the
   /// name of its key, "within", the role that the client has there, and "for", which is "key" then
   /// too, unless the dispatcher asks in its own name; envelope.h and message.h have the kinds that
-  /// are of a dispatcher's link itself; key_denial.h. Core to front: {"kind", "peer", "rq"} for an answer;
+  /// are of a dispatcher's link itself; key_denial.h. Core to front: {"kind", "peer", "rq"} for an
+  /// answer;
   /// {"kind":"event", "topic"} for what is to be published; front_keys.h. `peer` is the front's
   /// number for a client and means nothing after the front was started anew.
   json::Object header;

@@ -1,147 +1,15 @@
-#include "messaging/dispatch/daemon/dispatcher.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <map>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "agent/core/event.h"
+#include "some_dispatcher.h"
 
 namespace drover::dispatch {
 namespace {
 
-using std::chrono::seconds;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-struct Read {
-  messaging::Header header;
-  json::Value body;
-  std::string data;
-  std::string member(std::string_view key) const {
-    const json::Value* found = header.all.find(key);
-    return std::string(found == nullptr ? "" : found->string_or(""));
-  }
-};
-
-struct Asked {
-  messaging::Envelope envelope;
-  Read letter;
-};
-
-/// Keeps what was sent, as those would who read it.
-class Mailbox : public Post {
- public:
-  void to_client(std::uint64_t client, Letter letter) override {
-    clients[client].push_back(read(letter));
-  }
-  bool to_agent(std::uint64_t connection, const messaging::Envelope& envelope,
-                Letter letter) override {
-    if (deaf.contains(connection)) {
-      return false;
-    }
-    agents[connection].push_back({envelope, read(letter)});
-    return true;
-  }
-  void publish(const std::string& topic, const std::string&) override { topics.push_back(topic); }
-
-  std::map<std::uint64_t, std::vector<Read>> clients;
-  std::map<std::uint64_t, std::vector<Asked>> agents;
-  std::set<std::uint64_t> deaf;  ///< connections that do not read
-  std::vector<std::string> topics;
-
- private:
-  static Read read(const Letter& letter) {
-    return {messaging::read_header(letter.header).value(), json::parse(letter.body).value(),
-            letter.data};
-  }
-};
-
-PublicKey some_key() {
-  return PublicKey::parse("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID").value();
-}
-
-class DispatcherTest : public testing::Test {
- protected:
-  static AllowedKey key(const std::string& name, std::vector<std::string> names = {}) {
-    return {KeyName::parse(name).value(), some_key(), {KeyRole::agent}, {}, std::move(names), {}};
-  }
-  void say(std::uint64_t connection, const std::string& name, std::string_view kind,
-           const json::Value& body, const json::Object& more = {}) {
-    const std::string header = messaging::write_header(kind, 0, more);
-    dispatcher_.said(connection, key(name), {}, messaging::read_header(header).value(),
-                     json::write(body), {}, now_);
-  }
-  /// A node's agent has connected, with two CPUs.
-  void hello(const std::string& node, std::uint64_t connection, Labels labels = {},
-             std::vector<ContainerFacts> containers = {}, std::vector<JobFacts> jobs = {}) {
-    NodeFacts facts;
-    facts.name = node;
-    facts.labels = std::move(labels);
-    facts.total = {2000, 4096, 0};
-    facts.runtimes = {"crun"};
-    facts.containers = std::move(containers);
-    say(connection, node, messaging::kNodeHello,
-        to_json(Hello{{node, node, "e1"}, 1, std::move(facts), std::move(jobs)}));
-  }
-  void beat(const std::string& node, std::uint64_t connection, std::uint64_t seq = 1) {
-    say(connection, node, messaging::kNodeBeat,
-        to_json(Heartbeat{{node, node, "e1"}, seq, {}, false, true}));
-  }
-  void tell(const std::string& node, std::uint64_t connection, std::uint64_t seq, std::string kind,
-            std::string object, std::string what, json::Object data = {}) {
-    const Event event{
-        "e1",           seq, 1, 1, 5, std::move(kind), std::move(object), std::move(what), "",
-        std::move(data)};
-    say(connection, node, messaging::kEvent, to_cloud_event(event, node),
-        {{"topic", topic_of(event, node)}});
-  }
-  void ask(std::string_view kind, std::uint64_t rq, const json::Object& more,
-           const json::Value& body, KeyRole role = KeyRole::admin, std::string data = "") {
-    const std::string header = messaging::write_header(kind, rq, more);
-    dispatcher_.asked({kClient, "alice", role}, messaging::read_header(header).value(),
-                      json::write(body), std::move(data), now_);
-  }
-  void submit(std::uint64_t rq, std::string_view to, const std::string& id = "job-1") {
-    ask("job.submit", rq, {{"to", to}},
-        json::Object{{"id", id}, {"verb", "container.stop"}, {"target", "web"}});
-  }
-  /// The last request that came by the connection is answered so.
-  void answer(const std::string& node, std::uint64_t connection, std::string_view kind,
-              const json::Value& body) {
-    const Asked& last = post_.agents[connection].back();
-    const std::string header = messaging::write_header(kind, last.letter.header.rq);
-    dispatcher_.said(connection, key(node), {last.envelope.client, "", {}},
-                     messaging::read_header(header).value(), json::write(body), {}, now_);
-  }
-  void answer_error(const std::string& node, std::uint64_t connection, Code code) {
-    answer(node, connection, "error",
-           json::parse(messaging::write_error({code, "no", {}})).value());
-  }
-  std::size_t count(std::uint64_t connection) { return post_.agents[connection].size(); }
-  const Read& told() { return post_.clients[kClient].back(); }
-  json::Value own(std::string_view kind, const json::Object& body) {
-    ask(kind, 99, {}, body);
-    return told().body;
-  }
-  /// Seconds of silence, of all but those who beat.
-  void pass(int number) {
-    for (int i = 0; i < number; ++i) {
-      now_ += seconds(1);
-      dispatcher_.tick(now_);
-    }
-  }
-
-  static constexpr std::uint64_t kClient = 7;
-  Mailbox post_;
-  Moment now_ = Moment() + seconds(1000);
-  Dispatcher dispatcher_{"d1", post_, [] { return std::int64_t{1'700'000'000'000}; }};
-};
 
 TEST_F(DispatcherTest, ARequestForOneNodeComesThereWithItsClientsNameAndRole) {
   hello("pve1", 1);
@@ -286,108 +154,6 @@ TEST_F(DispatcherTest, WhoMayOnlyObserveSubmitsNothing) {
   EXPECT_EQ(count(1), 0U);
 }
 
-TEST_F(DispatcherTest, AnAgentSpeaksForItsOwnNodeOnly) {
-  NodeFacts facts;
-  facts.name = "pve2";
-  say(1, "pve1", messaging::kNodeHello, to_json(Hello{{"pve2", "", "e1"}, 1, facts, {}}));
-  EXPECT_THAT(*own("dispatch.nodes", {}).at("nodes").array(), IsEmpty());
-  hello("pve1", 1);
-  tell("pve2", 1, 2, "container", "web", "running");
-  EXPECT_THAT(post_.topics, ElementsAre("d1.node.pve1."));
-}
-
-TEST_F(DispatcherTest, AKeyWithPatternsSpeaksForTheirNodes) {
-  EXPECT_TRUE(speaks_for(key("rack", {"pve*"}), "pve9"));
-  EXPECT_FALSE(speaks_for(key("rack", {"pve*"}), "rack"));
-}
-
-TEST_F(DispatcherTest, EventsArePublishedAndTellWhereThingsAre) {
-  hello("pve1", 1);
-  tell("pve1", 1, 2, "container", "web", "running", {{"labels", json::Object{{"a", "b"}}}});
-  tell("pve1", 1, 3, "image", "x", "pulled");
-  tell("pve1", 1, 4, "job", "job-9", "started", {{"target", "web"}, {"verb", "container.run"}});
-  EXPECT_THAT(post_.topics, ElementsAre("d1.node.pve1.", "pve1.container.web.", "pve1.image.x.",
-                                        "pve1.job.job-9."));
-  const json::Value place = own("dispatch.where", {{"id", "web"}}).at("places").array()->front();
-  EXPECT_EQ(place.at("node").string_or(""), "pve1");
-  EXPECT_EQ(place.at("state").string_or(""), "running");
-  EXPECT_EQ(own("dispatch.where", {{"id", "job-9"}}).at("places").array()->size(), 1U);
-  const json::Value rows = own("dispatch.containers", {});
-  EXPECT_EQ(rows.at("containers").array()->front().at("labels").at("a").string_or(""), "b");
-}
-
-TEST_F(DispatcherTest, WhenAnEventIsMissingTheAgentIsAskedForAllOnceASecond) {
-  hello("pve1", 1);
-  tell("pve1", 1, 5, "container", "web", "running");
-  tell("pve1", 1, 6, "container", "web", "stopped");
-  ASSERT_EQ(count(1), 1U);
-  EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);
-  now_ += seconds(1);
-  tell("pve1", 1, 7, "container", "web", "gone");
-  EXPECT_EQ(count(1), 2U);
-}
-
-TEST_F(DispatcherTest, OneThatIsNotKnownYetIsAskedWhoItIs) {
-  beat("pve1", 1);
-  ASSERT_EQ(count(1), 1U);
-  EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);
-}
-
-TEST_F(DispatcherTest, AHelloMayComeInPieces) {
-  NodeFacts facts;
-  facts.name = "pve1";
-  const std::string whole = json::write(to_json(Hello{{"pve1", "", "e1"}, 1, facts, {}}));
-  const auto piece = [&](std::int64_t part, bool more, const std::string& text) {
-    json::Object members{{"part", part}};
-    if (more) {
-      members.set("more", true);
-    }
-    const std::string header = messaging::write_header(messaging::kNodeHello, 0, members);
-    dispatcher_.said(1, key("pve1"), {}, messaging::read_header(header).value(), text, {}, now_);
-  };
-  piece(0, true, whole.substr(0, 10));
-  piece(2, false, whole.substr(10));  // one is missing
-  EXPECT_EQ(own("dispatch.nodes", {}).at("count").integer_or(-1), 0);
-  ASSERT_EQ(count(1), 1U);
-  EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);
-  piece(0, true, whole.substr(0, 10));
-  piece(1, true, whole.substr(10, 5));
-  piece(2, false, whole.substr(15));
-  EXPECT_EQ(own("dispatch.nodes", {}).at("count").integer_or(-1), 1);
-}
-
-TEST_F(DispatcherTest, AHelloWithoutAnEndIsGivenUp) {
-  for (std::int64_t part = 0; part < 40; ++part) {
-    const std::string header =
-        messaging::write_header(messaging::kNodeHello, 0, {{"part", part}, {"more", true}});
-    dispatcher_.said(1, key("pve1"), {}, messaging::read_header(header).value(),
-                     std::string(256 << 10, ' '), {}, now_);
-  }
-  ASSERT_EQ(count(1), 1U);  // what comes behind 8 MiB is out of turn
-  EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);
-}
-
-TEST_F(DispatcherTest, WhatIsOnADeadNodeIsUnreachableUntilItIsBack) {
-  hello("pve1", 1, {}, {{"web", {}, "running"}});
-  ask("query.node", 5, {{"to", "all"}}, json::Object());
-  pass(6);
-  EXPECT_EQ(told().member("node"), "pve1");
-  EXPECT_EQ(told().body.at("code").string_or(""), "unavailable");
-  EXPECT_TRUE(own("dispatch.containers", {})
-                  .at("containers")
-                  .array()
-                  ->front()
-                  .at("unreachable")
-                  .boolean_or(false));
-  EXPECT_EQ(own("dispatch.nodes", {}).at("alive").integer_or(-1), 0);
-  submit(6, "pve1");
-  EXPECT_EQ(told().body.at("code").string_or(""), "unavailable");
-  hello("pve1", 2, {}, {{"web", {}, "running"}});
-  EXPECT_EQ(own("dispatch.nodes", {}).at("alive").integer_or(-1), 1);
-  submit(7, "pve1");
-  EXPECT_EQ(count(2), 1U);  // by the new connection
-}
-
 TEST_F(DispatcherTest, NodesComeInPages) {
   for (int i = 1; i <= 5; ++i) {
     hello("pve" + std::to_string(i), static_cast<std::uint64_t>(i));
@@ -407,15 +173,6 @@ TEST_F(DispatcherTest, APlanSaysWhyANodeDoesNotFit) {
       own("dispatch.plan", {{"job", "j"}, {"needs", json::Object{{"cpus", 8}}}});
   EXPECT_TRUE(told.at("chosen").is_null());
   EXPECT_FALSE(told.at("nodes").array()->front().at("why_not").array()->empty());
-}
-
-TEST_F(DispatcherTest, ANodeThatIsGoneForGoodIsForgottenByOrder) {
-  hello("pve1", 1);
-  EXPECT_EQ(own("dispatch.forget", {{"node", "pve1"}}).at("code").string_or(""), "conflict");
-  pass(6);
-  own("dispatch.forget", {{"node", "pve1"}});
-  EXPECT_EQ(told().header.kind, "answer");
-  EXPECT_EQ(own("dispatch.nodes", {}).at("count").integer_or(-1), 0);
 }
 
 TEST_F(DispatcherTest, WhatNobodyKnowsIsInvalid) {
