@@ -12,7 +12,7 @@ namespace {
 // A job without a deadline is resent for so long; the node answers within milliseconds.
 constexpr std::chrono::seconds kSubmitTime{60};
 // How long one wait for the next event is; what is waited for is the job's end.
-constexpr std::chrono::milliseconds kTurn = std::chrono::hours{1};
+constexpr std::chrono::milliseconds kWatchTurn = std::chrono::hours{1};
 // How long the events of a job that has ended already may take to come.
 constexpr std::chrono::milliseconds kLastEvents{500};
 
@@ -92,7 +92,7 @@ Result<json::Value> JobWatch::wait() {
   const system::Stop* stop = &first;
   while (!has_ended(job_) || (is_new_ && !told_)) {
     const bool had_ended = has_ended(job_);
-    Result<bool> seen = see(had_ended ? kLastEvents : kTurn, *stop);
+    Result<bool> seen = see(had_ended ? kLastEvents : kWatchTurn, *stop);
     if (had_ended && (!seen || !*seen)) {
       break;
     }

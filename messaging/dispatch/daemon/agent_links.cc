@@ -92,7 +92,7 @@ Result<> AgentLinks::take_hello(std::uint64_t connection, const AllowedKey& key,
   }
   connections_[node] = connection;
   nodes_[connection] = node;
-  changed_(change);
+  handlers_.changed(change);
   return {};
 }
 
@@ -112,6 +112,7 @@ Result<> AgentLinks::take_event(const std::string& node, const AllowedKey& key,
       return fail(Code::refused, "an event of {} by the key {}, which is not that of its HELLO",
                   node, key.name.str());
     }
+    handlers_.event(node, value);
   }
   post_.publish(topic, body);
   return {};

@@ -22,11 +22,13 @@ inline constexpr std::size_t kMostHello = std::size_t{8} << 20;
 /// are published as they are. For one thread.
 class AgentLinks {
  public:
-  /// Gets what became of a node.
-  using Changed = std::function<void(const NodeChange&)>;
+  struct Handlers {
+    std::function<void(const NodeChange&)> changed;
+    std::function<void(const std::string& node, const json::Value& event)> event;
+  };
 
-  AgentLinks(Ledger& ledger, Post& post, Changed changed)
-      : ledger_(ledger), post_(post), changed_(std::move(changed)) {}
+  AgentLinks(Ledger& ledger, Post& post, Handlers handlers)
+      : ledger_(ledger), post_(post), handlers_(std::move(handlers)) {}
 
   /// A message that is of no client. `key`: that of the connection. `invalid` or `refused` for what
   /// an agent may not say, which changes nothing.
@@ -57,7 +59,7 @@ class AgentLinks {
 
   Ledger& ledger_;
   Post& post_;
-  Changed changed_;
+  Handlers handlers_;
   std::map<std::string, std::uint64_t, std::less<>> connections_;  ///< by node
   std::map<std::uint64_t, std::string> nodes_;                     ///< by connection
   std::map<std::uint64_t, Begun> begun_;                           ///< by connection

@@ -3,17 +3,29 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/core/rfc3339.h"
 #include "agent/system/log.h"
+#include "messaging/dispatch/daemon/own_event.h"
 
 namespace drover::dispatch {
 
-Dispatcher::Dispatcher(std::string name, Post& post, UnixMs unix_ms)
+Dispatcher::Dispatcher(std::string name, std::uint64_t own_client, Post& post, system::Clock& clock)
     : name_(std::move(name)),
+      own_client_(own_client),
       post_(post),
-      unix_ms_(std::move(unix_ms)),
-      agents_(ledger_, post, [this](const NodeChange& change) { changed(change); }),
+      clock_(clock),
+      agents_(ledger_, post,
+              {[this](const NodeChange& change) { changed(change); },
+               [this](const std::string& node, const json::Value& event) {
+                 if (errands_) {
+                   errands_->heard(node, event);
+                 }
+               }}),
       requests_(ledger_, agents_, post) {}
+
+Errands& Dispatcher::keep(std::unique_ptr<CampaignStore> store) {
+  return errands_.emplace(Errands::Around{name_, own_client_, clock_, ledger_, agents_, post_},
+                          std::move(store));
+}
 
 void Dispatcher::asked(const Asker& asker, const messaging::Header& header, std::string body,
                        std::string data, Moment now) {
@@ -27,8 +39,11 @@ void Dispatcher::asked(const Asker& asker, const messaging::Header& header, std:
 Result<> Dispatcher::answer(const Asker& asker, const messaging::Header& header, std::string body,
                             std::string data, Moment now) {
   const bool is_own = header.kind.starts_with(kOwnKinds);
+  const std::optional<KeyRole> for_errand = role_for_errand(header.kind);
   KeyRole needed = KeyRole::observe;
-  if (is_own) {
+  if (for_errand) {
+    needed = *for_errand;
+  } else if (is_own) {
     needed = TRY(role_for_own(header.kind));
   } else {
     TRY(messaging::check_kind(messaging::Role::admin, header.kind));
@@ -43,6 +58,14 @@ Result<> Dispatcher::answer(const Asker& asker, const messaging::Header& header,
     return requests_.asked(asker, header, std::move(body), std::move(data), now);
   }
   const json::Value question = TRY(json::parse(body).context("read the body"));
+  if (for_errand) {
+    if (!errands_) {
+      return fail(Code::unavailable,
+                  "this dispatcher has no place to keep batches and drains: its log says why");
+    }
+    errands_->asked(asker, header, question);
+    return {};
+  }
   const json::Value told = TRY(answer_own(ledger_, since_, header.kind, question));
   post_.to_client(asker.client, {messaging::write_header("answer", header.rq), json::write(told)});
   return {};
@@ -53,7 +76,9 @@ void Dispatcher::said(std::uint64_t connection, const AllowedKey& key,
                       std::string body, std::string data, Moment now) {
   if (envelope.client) {
     const std::string& node = agents_.node_of(connection);
-    if (!node.empty()) {
+    if (*envelope.client == own_client_ && errands_) {
+      errands_->answered(node, header, body);
+    } else if (!node.empty()) {
       requests_.answered(node, *envelope.client, header, std::move(body), std::move(data));
     }
     return;
@@ -68,19 +93,24 @@ void Dispatcher::tick(Moment now) {
     changed(change);
   }
   requests_.tick(now);
+  if (errands_) {
+    errands_->tick();
+  }
 }
 
 void Dispatcher::client_gone(std::uint64_t client) {
   requests_.gone(client);
 }
 
-/// Tells of it as an event of its own: one without numbers, as nothing of it is kept here.
 void Dispatcher::changed(const NodeChange& change) {
+  if (errands_) {
+    errands_->node_changed(change);
+  }
   if (change.what == NodeChange::What::renewed && change.missing.empty() &&
       change.doubled.empty() && !change.lost_journal) {
     return;
   }
-  const std::int64_t at = unix_ms_();
+  const std::int64_t at = clock_.unix_ms();
   since_[change.node] = at;
   if (change.what == NodeChange::What::dead) {
     requests_.dead(change.node);
@@ -100,18 +130,8 @@ void Dispatcher::changed(const NodeChange& change) {
       data.set(member, std::move(list));
     }
   }
-  post_.publish(fmt::format("{}.node.{}.", name_, change.node),
-                json::write(json::Object{
-                    {"specversion", "1.0"},
-                    {"id", fmt::format("{}-{}-{}", change.node, to_string(change.what), at)},
-                    {"source", "/drover-dispatch/" + name_},
-                    {"type", fmt::format("drover.dispatch.node_{}", to_string(change.what))},
-                    {"subject", change.node},
-                    {"time", to_rfc3339(at)},
-                    {"datacontenttype", "application/json"},
-                    {"at", at},
-                    {"data", std::move(data)},
-                }));
+  publish_own(post_, name_, at,
+              {"node", change.node, to_string(change.what), json::Value(std::move(data))});
 }
 
 }  // namespace drover::dispatch

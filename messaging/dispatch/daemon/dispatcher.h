@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/core/allow_list.h"
 #include "messaging/dispatch/daemon/agent_links.h"
 #include "messaging/dispatch/daemon/asker.h"
+#include "messaging/dispatch/daemon/errands.h"
 #include "messaging/dispatch/daemon/own_questions.h"
 #include "messaging/dispatch/daemon/post.h"
 #include "messaging/dispatch/daemon/requests.h"
@@ -21,10 +24,12 @@ namespace drover::dispatch {
 /// clients wait for they ask for again. For one thread.
 class Dispatcher {
  public:
-  using UnixMs = std::function<std::int64_t()>;
+  /// `name`: its own, the first part of the topics of its own events. `own_client` is the number by
+  /// which nodes know what it asks for itself. `post` and `clock` outlive it.
+  Dispatcher(std::string name, std::uint64_t own_client, Post& post, system::Clock& clock);
 
-  /// `name`: its own, the first part of the topics of its own events. `post` outlives it.
-  Dispatcher(std::string name, Post& post, UnixMs unix_ms);
+  /// From now on it takes batches and drains. Watch the errands' fd, and deliver.
+  Errands& keep(std::unique_ptr<CampaignStore> store);
 
   /// A client's request, whose frames are within their bounds.
   void asked(const Asker& asker, const messaging::Header& header, std::string body,
@@ -44,12 +49,14 @@ class Dispatcher {
   void changed(const NodeChange& change);
 
   std::string name_;
+  std::uint64_t own_client_;
   Post& post_;
-  UnixMs unix_ms_;
+  system::Clock& clock_;
   Ledger ledger_;
   Since since_;
   AgentLinks agents_;
   Requests requests_;
+  std::optional<Errands> errands_;
 };
 
 }  // namespace drover::dispatch

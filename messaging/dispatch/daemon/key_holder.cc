@@ -1,5 +1,10 @@
 #include "messaging/dispatch/daemon/key_holder.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "agent/core/wipe.h"
@@ -51,6 +56,7 @@ Result<std::unique_ptr<KeyHolder>> KeyHolder::start(system::Loop& loop, Dispatch
                                                       .lost = [] {}});
   loop.at_turn_end([own] { own->server_->flush(); });
   TRY(own->server_->start());
+  TRY(own->give_state_folder());
   own->server_->flush();
   return holder;
 }

@@ -25,6 +25,7 @@ class KeyHolder {
 
  private:
   KeyHolder(system::Loop& loop, DispatchConfig config) : loop_(loop), config_(std::move(config)) {}
+  Result<> give_state_folder();
   void hand_over();
   void hand_keys();
 

@@ -84,7 +84,8 @@ Result<> serve(const std::string& directory, int pair) {
   system::Signals signals({SIGTERM, SIGINT});
   system::SystemClock clock;
   system::Loop loop(clock);
-  const std::unique_ptr<Server> server = TRY(Server::bind(directory, system::UniqueFd(pair)));
+  const std::unique_ptr<Server> server =
+      TRY(Server::bind(directory, system::UniqueFd(pair), clock));
   loop.watch(signals.fd(), EPOLLIN, [&](std::uint32_t) {
     while (signals.next()) {
       server->quit();

@@ -15,6 +15,7 @@
 
 #include "agent/core/wipe.h"
 #include "agent/system/log.h"
+#include "messaging/dispatch/campaigns/sqlite_store.h"
 #include "messaging/front/sockets.h"
 #include "messaging/front_keys.h"
 
@@ -110,8 +111,9 @@ Result<Parts> read_parts(const std::vector<zmq::message_t>& frames, std::size_t 
 
 }  // namespace
 
-Server::Server(system::UniqueFd pair)
+Server::Server(system::UniqueFd pair, system::Clock& clock)
     : pair_(std::move(pair)),
+      clock_(clock),
       clients_(kMostClients, first_number()),
       agents_(kMostAgents, first_number()),
       context_(1),
@@ -119,7 +121,7 @@ Server::Server(system::UniqueFd pair)
       doors_(context_, kEndpoints) {}
 
 Result<std::unique_ptr<Server>> Server::bind(const std::filesystem::path& directory,
-                                             system::UniqueFd pair) {
+                                             system::UniqueFd pair, system::Clock& clock) {
   struct stat found {};
   if (stat(directory.c_str(), &found) != 0) {
     return fail(Code::broken, "look at {}: {}", directory.native(), std::strerror(errno));
@@ -128,7 +130,7 @@ Result<std::unique_ptr<Server>> Server::bind(const std::filesystem::path& direct
     return fail(Code::refused, "{} must be a folder of user {} with mode 0700", directory.native(),
                 geteuid());
   }
-  std::unique_ptr<Server> server(new Server(std::move(pair)));
+  std::unique_ptr<Server> server(new Server(std::move(pair), clock));
   try {
     server->zap_.bind("inproc://zeromq.zap.01");  // this name is ZAP's
     server->doors_.open_local(directory);
@@ -150,7 +152,7 @@ std::vector<zmq::pollitem_t> Server::items(system::Loop& loop) {
 }
 
 void Server::run(system::Loop& loop) {
-  loop.watch(pair_.fd(), EPOLLIN, [this](std::uint32_t) { take_records(); });
+  loop.watch(pair_.fd(), EPOLLIN, [this, &loop](std::uint32_t) { take_records(loop); });
   tick(loop);
   std::vector<messaging::Doors::Number> numbers;
   while (running_) {
@@ -190,7 +192,7 @@ void Server::tick(system::Loop& loop) {
   loop.after(kHeartbeatEvery, [this, &loop] { tick(loop); });
 }
 
-void Server::take_records() {
+void Server::take_records(system::Loop& loop) {
   Result<std::vector<messaging::Record>> records = pair_.receive();
   if (!records) {
     quit();  // the other process is gone
@@ -200,12 +202,24 @@ void Server::take_records() {
     const json::Value header(record.header);
     const std::string_view kind = header.at("kind").string_or("");
     if (kind == kSettings) {
-      dispatcher_.emplace(std::string(header.at("name").string_or("")), static_cast<Post&>(*this),
-                          [] { return system::SystemClock().unix_ms(); });
+      take_settings(loop, header);
     } else if (kind == messaging::kFrontKeys) {
       take_keys(std::move(record));
     }
   }
+}
+
+void Server::take_settings(system::Loop& loop, const json::Value& settings) {
+  dispatcher_.emplace(std::string(settings.at("name").string_or("")), first_number(),
+                      static_cast<Post&>(*this), clock_);
+  const std::filesystem::path folder = settings.at("state_folder").string_or("");
+  Result<std::unique_ptr<SqliteStore>> store = SqliteStore::open(folder / "campaigns.db");
+  if (!store) {
+    system::log_error("no batches and no drains: {}", to_text(store.error()));
+    return;
+  }
+  Errands& errands = dispatcher_->keep(*std::move(store));
+  loop.watch(errands.fd(), EPOLLIN, [&errands](std::uint32_t) { errands.deliver(); });
 }
 
 void Server::take_keys(messaging::Record record) {
@@ -343,10 +357,8 @@ void Server::from_client(messaging::Doors::Number number, std::string routing_id
     rq = parts.header.rq;
     const Asker asker = TRY(asker_of(peer, has_key));
     const AllowedKey* key = doorkeeper_.find({address.name, address.key});
-    const auto bytes = static_cast<std::int64_t>(parts.body.size());
-    if (key != nullptr && key->limits.message_kib > 0 && bytes > key->limits.message_kib * 1024) {
-      return fail(Code::refused, "the body has {} bytes; the most that key {} may send is {} KiB",
-                  bytes, key->name.str(), key->limits.message_kib);
+    if (key != nullptr) {
+      TRY(messaging::check_may(*key, KeyRole::observe, parts.header.kind, parts.body.size()));
     }
     dispatcher_->asked(asker, parts.header, std::move(parts.body), std::move(parts.data), now());
     return {};

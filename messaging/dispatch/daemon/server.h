@@ -20,7 +20,7 @@
 
 namespace drover::dispatch {
 
-/// What the process that holds the keys says first: {"kind","name"}.
+/// What the process that holds the keys says first: {"kind","name","state_folder"}.
 inline constexpr std::string_view kSettings = "dispatch.settings";
 
 /// For one thread.
@@ -30,7 +30,7 @@ class Server : private Post {
   /// and to nobody else. `pair`: to the process that holds the keys, without which nothing is
   /// served over tcp.
   static Result<std::unique_ptr<Server>> bind(const std::filesystem::path& directory,
-                                              system::UniqueFd pair);
+                                              system::UniqueFd pair, system::Clock& clock);
 
   /// Serves until the other end of the pair is gone, or `quit`.
   void run(system::Loop& loop);
@@ -40,7 +40,7 @@ class Server : private Post {
   using Frames = std::vector<zmq::message_t>;
   using Peers = messaging::Peers;
 
-  explicit Server(system::UniqueFd pair);
+  Server(system::UniqueFd pair, system::Clock& clock);
   void to_client(std::uint64_t client, Letter letter) override;
   bool to_agent(std::uint64_t connection, const messaging::Envelope& envelope,
                 Letter letter) override;
@@ -48,7 +48,8 @@ class Server : private Post {
 
   std::vector<zmq::pollitem_t> items(system::Loop& loop);
   void tick(system::Loop& loop);
-  void take_records();
+  void take_records(system::Loop& loop);
+  void take_settings(system::Loop& loop, const json::Value& settings);
   void take_keys(messaging::Record record);
   void open_doors(system::Loop& loop);
   void answer_zap();
@@ -61,6 +62,7 @@ class Server : private Post {
   void forget_revoked();
 
   messaging::Pair pair_;
+  system::Clock& clock_;
   Peers clients_;
   Peers agents_;
   messaging::Doorkeeper doorkeeper_;

@@ -71,7 +71,7 @@ TEST_F(AgentLinksTest, AHelloMayComeInPieces) {
       members.set("more", true);
     }
     const std::string header = messaging::write_header(messaging::kNodeHello, 0, members);
-    dispatcher_.said(1, key("pve1"), {}, messaging::read_header(header).value(), text, {}, now_);
+    dispatcher_->said(1, key("pve1"), {}, messaging::read_header(header).value(), text, {}, now_);
   };
   piece(0, true, whole.substr(0, 10));
   piece(2, false, whole.substr(10));  // one is missing
@@ -88,8 +88,8 @@ TEST_F(AgentLinksTest, AHelloWithoutAnEndIsGivenUp) {
   for (std::int64_t part = 0; part < 40; ++part) {
     const std::string header =
         messaging::write_header(messaging::kNodeHello, 0, {{"part", part}, {"more", true}});
-    dispatcher_.said(1, key("pve1"), {}, messaging::read_header(header).value(),
-                     std::string(256 << 10, ' '), {}, now_);
+    dispatcher_->said(1, key("pve1"), {}, messaging::read_header(header).value(),
+                      std::string(256 << 10, ' '), {}, now_);
   }
   ASSERT_EQ(count(1), 1U);  // what comes behind 8 MiB is out of turn
   EXPECT_EQ(post_.agents[1].front().letter.header.kind, messaging::kHelloPlease);

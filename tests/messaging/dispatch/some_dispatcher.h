@@ -6,11 +6,14 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/core/event.h"
+#include "fakes/fake_clock.h"
 #include "messaging/dispatch/daemon/dispatcher.h"
 
 namespace drover::dispatch {
@@ -70,8 +73,8 @@ class DispatcherTest : public testing::Test {
   void say(std::uint64_t connection, const std::string& name, std::string_view kind,
            const json::Value& body, const json::Object& more = {}) {
     const std::string header = messaging::write_header(kind, 0, more);
-    dispatcher_.said(connection, key(name), {}, messaging::read_header(header).value(),
-                     json::write(body), {}, now_);
+    dispatcher_->said(connection, key(name), {}, messaging::read_header(header).value(),
+                      json::write(body), {}, now_);
   }
   /// A node's agent has connected, with two CPUs.
   void hello(const std::string& node, std::uint64_t connection, Labels labels = {},
@@ -100,8 +103,8 @@ class DispatcherTest : public testing::Test {
   void ask(std::string_view kind, std::uint64_t rq, const json::Object& more,
            const json::Value& body, KeyRole role = KeyRole::admin, std::string data = "") {
     const std::string header = messaging::write_header(kind, rq, more);
-    dispatcher_.asked({kClient, "alice", role}, messaging::read_header(header).value(),
-                      json::write(body), std::move(data), now_);
+    dispatcher_->asked({kClient, "alice", role}, messaging::read_header(header).value(),
+                       json::write(body), std::move(data), now_);
   }
   void submit(std::uint64_t rq, std::string_view to, const std::string& id = "job-1") {
     ask("job.submit", rq, {{"to", to}},
@@ -112,8 +115,8 @@ class DispatcherTest : public testing::Test {
               const json::Value& body) {
     const Asked& last = post_.agents[connection].back();
     const std::string header = messaging::write_header(kind, last.letter.header.rq);
-    dispatcher_.said(connection, key(node), {last.envelope.client, "", {}},
-                     messaging::read_header(header).value(), json::write(body), {}, now_);
+    dispatcher_->said(connection, key(node), {last.envelope.client, "", {}},
+                      messaging::read_header(header).value(), json::write(body), {}, now_);
   }
   void answer_error(const std::string& node, std::uint64_t connection, Code code) {
     answer(node, connection, "error",
@@ -129,14 +132,19 @@ class DispatcherTest : public testing::Test {
   void pass(int number) {
     for (int i = 0; i < number; ++i) {
       now_ += std::chrono::seconds(1);
-      dispatcher_.tick(now_);
+      dispatcher_->tick(now_);
     }
   }
 
   static constexpr std::uint64_t kClient = 7;
+  static constexpr std::uint64_t kOwn = 1000;  ///< the dispatcher itself
   Mailbox post_;
   Moment now_ = Moment() + std::chrono::seconds(1000);
-  Dispatcher dispatcher_{"d1", post_, [] { return std::int64_t{1'700'000'000'000}; }};
+  fakes::FakeClock clock_;
+  std::optional<Dispatcher> dispatcher_{std::in_place, "d1", kOwn, post_, clock_};
+}
 };
+}
+;
 
 }  // namespace drover::dispatch
