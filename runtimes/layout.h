@@ -52,6 +52,7 @@
 //                                   the first of them
 //     views/NAME/                   of such a one: rootfs, volumes, binds and names as mounted for
 //                                   its users (user_view.h), 0710 to its own root
+//     claims/NAME                   of a singleton (claim_file.h)
 //     dhcp.sock                     of the daemon that keeps leases of DHCP servers (dhcp_daemon.h)
 //     droverd.lock                  one agent a node
 #pragma once
@@ -131,6 +132,8 @@ struct Layout {
   Path runtime_root(RuntimeKind kind) const { return run / std::string(to_string(kind)); }
   Path pids() const { return run / "pids"; }
   Path pid_file(const ContainerName& name) const { return pids() / name.str(); }
+  Path claims() const { return run / "claims"; }
+  Path claim(const ContainerName& name) const { return claims() / name.str(); }
   Path bus() const { return run / "bus"; }
   Path inputs() const { return run / "inputs"; }
   Path lock() const { return run / "droverd.lock"; }
