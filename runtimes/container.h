@@ -44,10 +44,11 @@ struct Container {
   Path netns;                     ///< "" for pve-lxc
   std::optional<Vmid> vmid;       ///< pve-lxc
   std::optional<Vmid> source{};   ///< the guest that it is made as a copy of (copy_source.h)
-  std::uint32_t users = 0;  ///< the node's id of root inside, the first of kUsersOfOne; 0: root
-  Path user_namespace{};    ///< where that is pinned; "" where `users` is 0
-  Path lower{};             ///< below the overlay that is its root, as the journal's record has it
-  std::string layers{};     ///< Layout::root_layers of that root, as the same has it
+  std::uint32_t users = 0;   ///< the node's id of root inside, the first of kUsersOfOne; 0: root
+  Path user_namespace{};     ///< where that is pinned; "" where `users` is 0
+  Path lower{};              ///< below the overlay that is its root, as the journal's record has it
+  std::string layers{};      ///< Layout::root_layers of that root, as the same has it
+  std::int64_t attempt = 0;  ///< of the claim that a singleton runs for; 0: it has none
 };
 
 /// The runtime's live truth about a container.

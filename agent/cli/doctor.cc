@@ -12,6 +12,7 @@
 #include "agent/cli/exit_code.h"
 #include "agent/cli/text.h"
 #include "agent/core/config.h"
+#include "agent/doctor/examine_etcd.h"
 #include "agent/doctor/examine_images.h"
 #include "agent/doctor/examine_policy.h"
 #include "agent/doctor/examine_programs.h"
@@ -70,6 +71,8 @@ Result<int> examine(const DoctorOptions& options, const system::Stop& stop) {
   std::vector<Finding> findings = doctor::examine_programs(*config);
   std::vector<Finding> images = doctor::examine_images(*config);
   std::move(images.begin(), images.end(), std::back_inserter(findings));
+  std::vector<Finding> of_etcd = doctor::examine_etcd(*config);
+  std::move(of_etcd.begin(), of_etcd.end(), std::back_inserter(findings));
   std::vector<Finding> of_policy = doctor::examine_policy(*config);
   std::move(of_policy.begin(), of_policy.end(), std::back_inserter(findings));
   std::vector<Finding> of_users = doctor::examine_users(*config);

@@ -75,7 +75,7 @@ constexpr std::array<Word, 15> kFields = {{
 }};
 
 /// By the pointer behind "/spec" or "/options".
-constexpr std::array<Word, 52> kFlags = {{
+constexpr std::array<Word, 53> kFlags = {{
     {"/runtime", "--runtime"},
     {"/image", "--image"},
     {"/rootfs", "--rootfs"},
@@ -87,6 +87,7 @@ constexpr std::array<Word, 52> kFlags = {{
     {"/stdin", "--interactive"},
     {"/terminal", "--tty"},
     {"/hostname", "--hostname"},
+    {"/singleton", "--singleton"},
     {"/volumes", "--volume or --mount"},
     {"/mounts", "--mount or --tmpfs"},
     {"/secrets", "--secret"},

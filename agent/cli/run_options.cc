@@ -50,6 +50,9 @@ Result<> set_process(const RunOptions& options, ContainerSpec& spec) {
   set_unless_empty(spec.user, options.user);
   set_unless_empty(spec.cwd, options.workdir);
   set_unless_empty(spec.hostname, options.hostname);
+  if (options.singleton) {
+    spec.singleton = kOwnClaim;
+  }
   if (!options.stop_signal.empty()) {
     spec.stop_signal = signal_from(options.stop_signal).value_or(0);
   }
@@ -207,6 +210,7 @@ void add_container_options(CLI::App& command, RunOptions& options) {
   text("-u,--user", options.user, "USER", "uid[:gid] or a name in the image");
   text("-w,--workdir", options.workdir, "PATH", "Working folder inside");
   text("--hostname", options.hostname, "NAME", "Host name inside (default: the container's name)");
+  command.add_flag("--singleton", options.singleton, "Run it at most once in the whole cluster");
   many("-l,--label", options.labels, "NAME=VALUE", "A label; may be repeated");
   text("--stop-signal", options.stop_signal, "SIGNAL", "What asks it to end (default: the image's)")
       ->check(signal_fault);

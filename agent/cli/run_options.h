@@ -39,6 +39,7 @@ struct RunOptions {
   std::string user;
   std::string workdir;
   std::string hostname;
+  bool singleton = false;
   std::string stop_signal;
   std::optional<std::int64_t> grace_s;
   std::string restart;

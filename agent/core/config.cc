@@ -132,6 +132,9 @@ Result<Config> parse_config(std::string_view text) {
   fields.object("reconcile", [&](const json::Value& value, std::string at) {
     config.reconcile = read_reconcile_section(value, std::move(at), faults);
   });
+  fields.object("etcd", [&](const json::Value& value, std::string at) {
+    config.etcd = read_etcd_section(value, std::move(at), faults);
+  });
   fields.finish();
   check_written_by_jobs(config.policy, config.container.image_folders, document, faults);
   TRY(faults.result("the configuration is not accepted"));

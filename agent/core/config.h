@@ -14,6 +14,7 @@
 #include "agent/core/config/bus.h"
 #include "agent/core/config/container.h"
 #include "agent/core/config/dispatch.h"
+#include "agent/core/config/etcd.h"
 #include "agent/core/config/images.h"
 #include "agent/core/config/journal.h"
 #include "agent/core/config/labels.h"
@@ -51,6 +52,7 @@ struct Config {
   JournalConfig journal;
   LogConfig log;
   ReconcileConfig reconcile;
+  EtcdConfig etcd;
 
   /// The runtime for a container of this name: the first rule that matches, else the default.
   RoutingChoice container_type(std::string_view name) const;

@@ -74,6 +74,23 @@ void read_stop(Fields& fields, ContainerSpec& spec, Faults& faults) {
   });
 }
 
+std::string read_singleton(Fields& fields, Faults& faults) {
+  const json::Value* const wish = fields.any("singleton");
+  if (wish == nullptr) {
+    return "";
+  }
+  if (wish->object() == nullptr) {
+    return fields.boolean("singleton", false) ? std::string(kOwnClaim) : "";
+  }
+  Fields claimed(*wish, json::pointer_join(fields.pointer(), "singleton"), faults);
+  std::string claim = claimed.string("claim", kOwnClaim);
+  if (claim != kOwnClaim && !ContainerName::parse(claim)) {
+    claimed.fault("claim", "must be 1 to 63 of a-z, 0-9 and '-', no '-' first or last");
+  }
+  claimed.finish();
+  return claim;
+}
+
 }  // namespace
 
 ContainerSpec read_container_spec(const json::Value& value, std::string pointer, Faults& faults) {
@@ -106,6 +123,7 @@ ContainerSpec read_container_spec(const json::Value& value, std::string pointer,
   }
   spec.annotations = read_annotations(fields);
   spec.log = read_log_policy(fields, faults);
+  spec.singleton = read_singleton(fields, faults);
   spec.oci = read_oci_patch(fields);
   fields.finish();
   return spec;
@@ -194,6 +212,11 @@ json::Value to_json(const ContainerSpec& spec) {
   }
   if (json::Object log = to_json(spec.log); !log.empty()) {
     object.set("log", std::move(log));
+  }
+  if (spec.singleton == kOwnClaim) {
+    object.set("singleton", true);
+  } else if (!spec.singleton.empty()) {
+    object.set("singleton", json::Object{{"claim", spec.singleton}});
   }
   if (!spec.oci.empty()) {
     object.set("oci", spec.oci);

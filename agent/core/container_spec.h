@@ -31,6 +31,9 @@
 
 namespace drover {
 
+/// "singleton": true: the claim is called as the container is. No other claim can be called so.
+inline constexpr std::string_view kOwnClaim = "*";
+
 struct ContainerSpec {
   std::optional<RuntimeKind> runtime;  ///< none: the node's routing rules decide by name
   /// As image_reference.h has it, or for pve-lxc "STORAGE:vztmpl/FILE", "STORAGE:backup/FILE" or
@@ -68,7 +71,8 @@ struct ContainerSpec {
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
   LogPolicy log;
-  json::Object oci;  ///< a merge patch for the OCI configuration; empty for none
+  std::string singleton;  ///< the claim it runs under, "" for none; its name's is kOwnClaim
+  json::Object oci;       ///< a merge patch for the OCI configuration; empty for none
   bool operator==(const ContainerSpec&) const = default;
 };
 

@@ -75,6 +75,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, system::Loop& 
   TRY(agent->keeper_->take_up());
   TRY(agent->prober_->take_up());
   TRY(agent->log_turner_->take_up());
+  if (agent->singletons_) {
+    agent->singletons_->start();
+  }
   agent->books_->commit();
   agent->reconcile();
   agent->beacon();
@@ -179,6 +182,10 @@ void Agent::assemble() {
       node, *books_, *supervisor_, *intake_, clock_,
       [this] { return cluster_ != nullptr && cluster_->lacks_quorum(); });
   intake_->at_collect([this] { reconciler_->look(); });
+  if (jobs::Singletons* const singletons = drivers_->singletons()) {
+    singletons_ =
+        std::make_unique<jobs::SingletonWatch>(loop_, *books_, *intake_, clock_, *singletons);
+  }
   prober_ = std::make_unique<jobs::Prober>(loop_, *books_, *intake_, clock_, node);
   log_turner_ = std::make_unique<jobs::LogTurner>(loop_, *books_, node);
   queries_ = std::make_unique<jobs::Queries>(*journal_, *supervisor_, node, *disk_, prober_.get(),

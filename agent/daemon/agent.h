@@ -35,6 +35,7 @@
 #include "agent/jobs/reconcile/reboot.h"
 #include "agent/jobs/reconcile/rebuild.h"
 #include "agent/jobs/reconcile/reconciler.h"
+#include "agent/jobs/singletons/singleton_watch.h"
 #include "agent/jobs/supervisor.h"
 #include "agent/jobs/verbs/verbs.h"
 #include "agent/system/loop.h"
@@ -98,6 +99,7 @@ class Agent {
   std::unique_ptr<jobs::Keeper> keeper_;
   std::unique_ptr<jobs::Reboot> reboot_;
   std::unique_ptr<jobs::Reconciler> reconciler_;
+  std::unique_ptr<jobs::SingletonWatch> singletons_;  // only on a node with etcd
   std::unique_ptr<jobs::Prober> prober_;
   std::unique_ptr<jobs::LogTurner> log_turner_;
   std::unique_ptr<jobs::Queries> queries_;

@@ -87,6 +87,10 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   for (const auto& runtime : drivers->runtimes_) {
     runtimes.emplace(runtime->kind(), runtime.get());
   }
+  if (!config.etcd.endpoints.empty()) {
+    drivers->singletons_ =
+        TRY(jobs::Singletons::make(config.etcd, {name, layout, exec_program(config)}));
+  }
   drivers->node_.reset(new jobs::Node{
       std::move(name), config, layout, std::move(runtimes), drivers->local_volumes_,
       drivers->local_images_, drivers->proxmox_volumes_.get(), drivers->proxmox_network_.get(),
@@ -96,6 +100,7 @@ Result<std::unique_ptr<Drivers>> Drivers::make(const Config& config, system::Clo
   drivers->node_->other_volumes = {{"local-xfs", &drivers->xfs_images_},
                                    {"local-btrfs", &drivers->btrfs_volumes_},
                                    {"local-thin", &drivers->thin_volumes_}};
+  drivers->node_->singletons = drivers->singletons_.get();
   return drivers;
 }
 

@@ -9,6 +9,7 @@
 #include "agent/jobs/node.h"
 #include "agent/jobs/reconcile/link_watch.h"
 #include "agent/jobs/reconcile/storage_watch.h"
+#include "agent/jobs/singletons/singletons.h"
 #include "agent/system/clock.h"
 #include "proxmox/client.h"
 #include "proxmox/ha.h"
@@ -34,6 +35,8 @@ class Drivers {
   const jobs::Node& node() const { return *node_; }
   /// nullptr on a node without Proxmox.
   proxmox::Ha* ha() const { return ha_.get(); }
+  /// nullptr on a node without etcd.
+  jobs::Singletons* singletons() const { return singletons_.get(); }
   /// As Proxmox calls this node; only where it has one.
   const std::string& proxmox_node() const { return client_->node(); }
 
@@ -64,6 +67,7 @@ class Drivers {
   runtimes::Networks networks_;
   runtimes::ImageStore images_;
   std::vector<std::unique_ptr<runtimes::Runtime>> runtimes_;
+  std::unique_ptr<jobs::Singletons> singletons_;  // nullptr without etcd
   std::unique_ptr<jobs::Node> node_;
 };
 

@@ -8,7 +8,7 @@ namespace drover::doctor {
 
 struct Finding {
   /// "programs", "images", "policy", "users", "proxmox", "cluster", "privileges", "storage",
-  /// "network"
+  /// "network", "etcd"
   std::string about;
   bool ok = false;
   std::string message;

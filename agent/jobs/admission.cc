@@ -14,6 +14,7 @@
 #include "agent/jobs/limits.h"
 #include "agent/jobs/own_users.h"
 #include "agent/jobs/reconcile/storage_watch.h"
+#include "agent/jobs/singletons/claim_step.h"
 #include "agent/jobs/verbs/standing_volumes.h"
 #include "agent/system/secret_store.h"
 #include "runtimes/copy_source.h"
@@ -151,6 +152,12 @@ Result<> check_checkpoints(runtimes::Runtime& runtime, const JobRequest& request
                            const runtimes::Container& container) {
   const bool is_about_them =
       request.verb == Verb::container_checkpoint || request.verb == Verb::container_restore;
+  if (is_about_them && !container.spec.singleton.empty()) {
+    return fail(Code::refused,
+                "{} {}: it is a singleton, and what is restored would go on as an attempt that is "
+                "over; stop and start it",
+                to_string(request.verb), request.target);
+  }
   const runtimes::Checkpoints* const source = runtime.checkpoints();
   return is_about_them && source != nullptr
              ? source->check_checkpoints(container).context(
@@ -303,6 +310,7 @@ Result<> admit_container(const Node& node, const std::string& name, const Contai
     }
   }
   TRY(runtime->accepts(spec));
+  TRY(check_singleton(node, spec).context("container " + name));
   TRY(runtimes::check_journal_name(spec.log, kind, name));
   TRY(admit_policy(node.config, spec, kind));
   return check_secrets(node, spec.secrets);

@@ -111,6 +111,15 @@ json::Object addresses_by_interface(const ContainerRecord& record) {
   return addresses;
 }
 
+std::string claim_of(const runtimes::Container& container) {
+  const std::string& claim = container.spec.singleton;
+  return claim == kOwnClaim ? container.name.str() : claim;
+}
+
+json::Object claim_view(const runtimes::Container& container) {
+  return {{"name", claim_of(container)}, {"attempt", container.attempt}};
+}
+
 json::Value to_json(const ContainerRecord& record) {
   const runtimes::Container& container = record.container;
   json::Array mounts;
@@ -147,6 +156,9 @@ json::Value to_json(const ContainerRecord& record) {
   if (container.users != 0) {
     object.set("users", std::uint64_t{container.users});
     object.set("user_namespace", container.user_namespace.native());
+  }
+  if (container.attempt != 0) {
+    object.set("attempt", container.attempt);
   }
   if (!record.snapshots.empty()) {
     object.set("snapshots", runtimes::to_json(record.snapshots));
@@ -212,6 +224,7 @@ Result<ContainerRecord> container_record_from_json(const json::Value& value) {
       record.interfaces.push_back(std::move(read));
     }
   }
+  record.container.attempt = value.at("attempt").integer_or(0);
   record.container.vmid = vmid_in(value, "vmid");
   record.container.source = vmid_in(value, "source");
   record.container.users = users_in(value);

@@ -50,6 +50,11 @@ std::optional<NetworkSpec> network_for(const ContainerRecord& record, std::strin
 /// and those that its job has chosen. Empty where nobody knows.
 json::Object addresses_by_interface(const ContainerRecord& record);
 
+/// The claim's name of one that is a singleton.
+std::string claim_of(const runtimes::Container& container);
+/// "name" and "attempt" of the claim it runs for.
+json::Object claim_view(const runtimes::Container& container);
+
 /// Container::users of a record, without reading the rest of it.
 std::uint32_t users_in(const json::Value& record);
 

@@ -19,6 +19,7 @@
 namespace drover::jobs {
 
 class LinkWatch;
+class Singletons;
 class StorageWatch;
 
 /// Owns nothing: the daemon's composition does, and outlives every job. What it points at may be
@@ -42,6 +43,7 @@ struct Node {
   LinkWatch* links = nullptr;               ///< the same
   /// The node's own storages besides the two of above, by name (is_local_storage).
   std::map<std::string, runtimes::VolumeSource*> other_volumes{};
+  Singletons* singletons = nullptr;  ///< nullptr on a node without etcd
 
   /// `refused`, saying what is missing, when this node does not have the runtime.
   Result<runtimes::Runtime*> runtime(RuntimeKind kind) const;

@@ -18,6 +18,9 @@ inline constexpr std::string_view kByRestartPolicy = "restart policy";
 /// the container is wanted to be as it is, so that its restart policy applies.
 inline constexpr std::string_view kByProbe = "probe ";
 
+/// container.stop of a singleton that has lost its claim; the same.
+inline constexpr std::string_view kByClaim = "claim lost";
+
 /// With an id of its own, dated by `clock`.
 Result<JobRequest> own_job(system::Clock& clock, Verb verb, const std::string& target);
 

@@ -43,6 +43,9 @@ Result<> note_status(Books& books, const std::string& name, Status status,
     if (!addresses.empty()) {
       data.set("addresses", std::move(addresses));
     }
+    if (record && record->container.attempt != 0) {
+      data.set("claim", claim_view(record->container));
+    }
   }
   return books.tell(Event{.kind = "container",
                           .object = name,

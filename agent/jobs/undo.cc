@@ -84,6 +84,9 @@ const std::map<std::string, Undo, std::less<>>& undos() {
       // Has made nothing, but that an image is here now.
       {"container.check", [](const Node&, const ContainerRecord&, const StepRow&,
                              const system::Stop&) { return Result<>(); }},
+      // Given back when nothing runs for it (SingletonWatch).
+      {"claim.take", [](const Node&, const ContainerRecord&, const StepRow&,
+                        const system::Stop&) { return Result<>(); }},
       {"folder.make", [](const Node& node, const ContainerRecord& record, const StepRow&,
                          const system::Stop&) { return remove_folder(node, record); }},
       {"volume.allocate", release_volume},

@@ -37,6 +37,10 @@ constexpr std::array kGuestRefusals = {
     Refusal{
         "log",
         "a guest's output is kept as log.guest_mib of the node's configuration says; leave it out"},
+    Refusal{
+        "singleton",
+        "Proxmox starts a guest by itself, as at boot or by an admin, without asking for a claim; "
+        "use runc, crun or lxc"},
     Refusal{"oci", "a guest has no configuration of OCI; leave it out"},
 };
 

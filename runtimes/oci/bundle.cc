@@ -48,6 +48,9 @@ std::vector<std::string> environment_of(const Container& container) {
   for (const auto& [name, value] : container.spec.env) {
     put_variable(env, name + "=" + value);
   }
+  if (container.attempt != 0) {
+    put_variable(env, fmt::format("DROVER_ATTEMPT={}", container.attempt));
+  }
   return env;
 }
 

@@ -9,11 +9,12 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import unittest
 
-from whole_node import SERVE, EventStream, Node, expect_events_of_schema
+from whole_node import PATIENCE, SERVE, EventStream, Node, expect_events_of_schema
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 # Counts its starts in its own root.
@@ -24,11 +25,26 @@ PRINTS = ("awk 'BEGIN { for (i = 0; i < %d; ++i) { printf \"%s\\n\", i; if (i %%
           "{ fflush(); system(\"sleep 0.1\") } } }'; until test -f /end; do sleep 0.1; done") % (LINES, LINE)
 
 
+def is_over(pid):
+    """It has ended, whether or not its parent has seen it."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 class KeepLife(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.node = Node(BUILD)
         cls.node.config["log"] = {"max_size_mib": 2, "max_files": 12}
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        etcd = subprocess.Popen(["etcd", "--data-dir", cls.node.work / "etcd", "--log-level", "error",
+                                 "--heartbeat-interval", "50", "--election-timeout", "500"],
+                                stdout=subprocess.DEVNULL, stderr=cls.node.log)
+        cls.addClassCleanup(etcd.wait)
+        cls.addClassCleanup(etcd.kill)
+        cls.node.config["etcd"] = {"endpoints": ["http://127.0.0.1:2379"], "ttl_s": 6, "grace_s": 1}
         cls.node.write_config()
         cls.addClassCleanup(cls.node.tear_down)
         cls.node.start()
@@ -147,6 +163,45 @@ class KeepLife(unittest.TestCase):
             self.assertNotEqual(self.node.inspect("ill")["pid"], first)
             self.assertIn(said, self.node.drover("events").stdout)
         self.assertEqual(self.starts("ill"), 3)
+
+    def claim_file(self, name):
+        return json.loads((self.node.work / "run/claims" / name).read_text())
+
+    def await_true(self, what, condition):
+        deadline = time.monotonic() + 60 * PATIENCE
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.05)
+
+    def test_a_singleton_outlives_its_agent_and_ends_with_its_claim(self):
+        """Another node is whoever else asks the same etcd: here nobody needs to, the lease runs out all the same."""
+        names = {runtime: f"single-{runtime}" for runtime in ("runc", "crun", "lxc")
+                 if runtime != "crun" or shutil.which("crun")}
+        for runtime, name in names.items():
+            self.addCleanup(self.node.drover, "rm", "--force", name, check=False)
+            self.node.drover("run", "--runtime", runtime, "--name", name, "--singleton", "--restart", "always", "--",
+                             "sh", "-c", "echo attempt $DROVER_ATTEMPT; " + SERVE % 0)
+        before = {name: self.node.inspect(name) for name in names.values()}
+        self.assertEqual({seen["claim"]["attempt"] for seen in before.values()}, {1})
+        self.node.end(signal.SIGKILL)
+        self.node.start()
+        old = {name: self.claim_file(name) for name in before}
+        for name, claim in old.items():
+            self.await_true(f"{name} is renewed", lambda name=name, claim=claim: self.claim_file(
+                name)["good_until_ns"] > claim["good_until_ns"])
+            self.assertEqual(self.claim_file(name)["lease"], claim["lease"])
+            self.assertEqual(self.node.inspect(name)["pid"], before[name]["pid"], "it ran on")
+        self.node.agent.send_signal(signal.SIGSTOP)
+        try:
+            for name, seen in before.items():
+                self.await_true(f"{name} has ended", lambda seen=seen: is_over(seen["pid"]))
+        finally:
+            self.node.agent.send_signal(signal.SIGCONT)
+        for name in before:
+            self.await_true(f"{name} runs again", lambda name=name: self.node.inspect(name).get(
+                "claim", {}).get("attempt", 0) > 1 and self.node.inspect(name)["status"] == "running")
+            said = self.node.drover("logs", name).stdout
+            self.assertIn(f"attempt {self.node.inspect(name)['claim']['attempt']}\n", said)
 
     def test_z_its_events_are_as_the_schema_says(self):
         """The last of all: the stream followed the node through the other tests."""

@@ -5,7 +5,7 @@ image_life.py, keep_life.py, migrate_life.py and things_life.py are about."""
 UNMET = {
     "drover.job.cancelled", "drover.job.waiting", "drover.job.retrying", "drover.job.progress",
     "drover.container.adopted", "drover.container.migrated", "drover.container.unknown",
-    "drover.container.backoff", "drover.container.upgraded", "drover.container.reverted",
+    "drover.container.backoff", "drover.container.claim_lost", "drover.container.upgraded", "drover.container.reverted",
     "drover.container.snapshot_taken", "drover.container.rolled_back", "drover.container.snapshot_deleted",
     "drover.container.backed_up", "drover.container.gave_up", "drover.container.healthy",
     "drover.container.unhealthy", "drover.image.removed", "drover.volume.created", "drover.volume.resized",

@@ -234,6 +234,7 @@ std::vector<MemberSample> member_samples() {
   all.push_back({"log.driver", R"({"log":{"driver":"journald"}})", "{}"});
   all.push_back({"log.max_size_mib", R"({"log":{"max_size_mib":8}})", "{}"});
   all.push_back({"log.max_files", R"({"log":{"max_files":3}})", "{}"});
+  all.push_back({"singleton", R"({"singleton":true})", "{}"});
   all.push_back({"oci", R"({"oci":{"process":{"oomScoreAdj":100}}})", "{}"});
   return all;
 }

@@ -17,8 +17,10 @@ constexpr std::array<std::pair<std::string_view, std::int64_t Keeping::*>, 6> kK
      {"next_at", &Keeping::next_at}}};
 constexpr std::array<std::pair<std::string_view, std::string Keeping::*>, 2> kKeepingTexts = {
     {{"job", &Keeping::job}, {"held", &Keeping::held}}};
-constexpr std::array<std::pair<std::string_view, bool Keeping::*>, 2> kKeepingFlags = {
-    {{"gave_up", &Keeping::gave_up}, {"with_node", &Keeping::with_node}}};
+constexpr std::array<std::pair<std::string_view, bool Keeping::*>, 3> kKeepingFlags = {
+    {{"gave_up", &Keeping::gave_up},
+     {"with_node", &Keeping::with_node},
+     {"claim_lost", &Keeping::claim_lost}}};
 
 Health health_from(std::string_view name) {
   for (std::size_t i = 0; i < kHealths.size(); ++i) {
@@ -106,7 +108,7 @@ void set_keeping(ContainerRow& row, const Keeping& keeping) {
 }
 
 ProgramEnd end_of(const ContainerRow& row, const Keeping& keeping) {
-  return {row.exit, keeping.health == Health::unhealthy, keeping.with_node};
+  return {row.exit, keeping.health == Health::unhealthy || keeping.claim_lost, keeping.with_node};
 }
 
 Result<> expect_end(Journal& journal, const std::string& name, std::int64_t ends_by) {

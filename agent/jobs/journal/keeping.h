@@ -30,6 +30,7 @@ struct Keeping {
   std::string held{};           ///< why it is not started again though it is time
   bool gave_up = false;         ///< its policy's attempts are used up
   bool with_node = false;       ///< it ended with the node
+  bool claim_lost = false;      ///< it is, or was, ended because its claim was lost
   Health health = Health::none;
   bool operator==(const Keeping&) const = default;
 

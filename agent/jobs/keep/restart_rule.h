@@ -16,7 +16,8 @@ inline constexpr std::chrono::minutes kWell{10};
 /// How a program ended, as far as a policy cares.
 struct ProgramEnd {
   std::optional<Exit> exit;
-  bool unhealthy = false;  ///< it was stopped because a probe failed: a failure whatever its code
+  /// It was stopped because a probe failed, or its claim was lost: a failure whatever its code.
+  bool unhealthy = false;
   bool with_node = false;  ///< the node went down with it
 };
 

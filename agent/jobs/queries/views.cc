@@ -139,6 +139,9 @@ Result<json::Object> container_view(const ContainerRow& row, const runtimes::Lay
   if (keeping.health != Health::none) {
     view.set("health", to_string(keeping.health));
   }
+  if (container.attempt != 0) {
+    view.set("claim", claim_view(container));
+  }
   if (container.users != 0) {
     view.set("users", json::Object{{"first", std::uint64_t{container.users}},
                                    {"count", std::uint64_t{runtimes::kUsersOfOne}}});

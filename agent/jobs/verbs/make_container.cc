@@ -8,6 +8,7 @@
 #include "agent/jobs/journal/kept_log.h"
 #include "agent/jobs/node_turns.h"
 #include "agent/jobs/own_users.h"
+#include "agent/jobs/singletons/claim_step.h"
 #include "agent/jobs/undo.h"
 #include "agent/jobs/verbs/own_networks.h"
 #include "agent/jobs/verbs/provision.h"
@@ -32,14 +33,19 @@ class Making {
   Result<> make(bool start) {
     const bool provisions_itself = runtime_.capabilities().provisions_itself;
     const std::int64_t own = provisions_itself ? 0 : Provision::steps(record_.container.spec);
-    work_.plan(own + (start ? 2 : 1));
+    const bool claims = start && !record_.container.spec.singleton.empty();
+    work_.plan(own + (start ? 2 : 1) + (claims ? 1 : 0));
     if (!provisions_itself) {
       TRY(Provision(work_, node_, record_).make());
+    }
+    if (start) {
+      record_.container.attempt = TRY(take_claim(work_, node_, runtime_, record_.container));
     }
     TRY(create());
     reach(Status::created);
     if (start) {
       Step step = start_step(runtime_, record_.container, std::nullopt, work_.stop());
+      step.subject = subject_of_attempt(record_.container.attempt);
       step.goes_on = true;
       // A machine that goes down takes the program with it, and its job makes both anew.
       step.fleeting = !provisions_itself;
@@ -51,8 +57,12 @@ class Making {
 
  private:
   Result<> create() {
-    Step step{.name = "runtime.create"};
+    Step step{.name = "runtime.create", .subject = subject_of_attempt(record_.container.attempt)};
     step.act = [&]() -> Result<json::Value> {
+      if (record_.container.attempt != 0) {
+        // An earlier run of the job may have come to it with another attempt.
+        TRY(runtime_.remove(record_.container, true, work_.stop()));
+      }
       TRY(runtime_.create(record_.container, work_.stop()));
       return json::Value();
     };
@@ -99,6 +109,9 @@ class Making {
     json::Object data;
     if (json::Object addresses = addresses_by_interface(record_); !addresses.empty()) {
       data.set("addresses", std::move(addresses));
+    }
+    if (status == Status::running && record_.container.attempt != 0) {
+      data.set("claim", claim_view(record_.container));
     }
     work_.put_container_with_next(row_, std::string(to_string(status)), std::move(data));
   }

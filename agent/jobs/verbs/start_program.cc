@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/jobs/singletons/claim_step.h"
 #include "agent/jobs/verbs/provision.h"
 #include "agent/jobs/verbs/start_step.h"
 #include "agent/jobs/verbs/stop_program.h"
@@ -85,15 +86,33 @@ Result<Missing> look(Work& work, const Provision& provision, const Target& targe
                  ended.is_null() ? std::nullopt : std::optional(exit_from_json(ended))};
 }
 
+/// What starts it has to tell its program of its attempt, which is another one each time.
+Result<> claim_attempt(Work& work, const Node& node, Target& target) {
+  const std::int64_t attempt = TRY(take_claim(work, node, *target.runtime, target.container()));
+  if (attempt == 0 || attempt == target.container().attempt) {
+    return {};
+  }
+  target.record.container.attempt = attempt;
+  return work.write([&](Books& books) -> Result<> {
+    std::optional<ContainerRow> row = TRY(books.journal().container(target.row.name));
+    if (row) {
+      row->container = json::write(to_json(target.record));
+      TRY(books.journal().put_container(*row));
+    }
+    return {};
+  });
+}
+
 Result<> make_anew(Work& work, Target& target) {
+  const std::string subject = subject_of_attempt(target.container().attempt);
   const auto remove = [&] {
     return target.runtime->remove(target.container(), false, work.stop());
   };
-  TRY(work.once({.name = "runtime.remove", .act = [&]() -> Result<json::Value> {
+  TRY(work.once({.name = "runtime.remove", .subject = subject, .act = [&]() -> Result<json::Value> {
                    TRY(remove());
                    return json::Value();
                  }}));
-  Step create{.name = "runtime.create"};
+  Step create{.name = "runtime.create", .subject = subject};
   create.act = [&]() -> Result<json::Value> {
     TRY(target.runtime->create(target.container(), work.stop()));
     return json::Value();
@@ -140,19 +159,25 @@ std::int64_t steps_to_start(const Target& target) {
 Result<> start_program(Work& work, const Node& node, Target& target, std::int64_t steps_before) {
   Provision provision(work, node, target.record);
   work.plan(steps_before + steps_to_start(target));
-  const Missing missing = TRY(look(work, provision, target));
+  Missing missing = TRY(look(work, provision, target));
   TRY(want(work, target, Wanted::running));
-  work.plan(steps_before + (missing.runtime ? 4 : 2));
+  const bool is_singleton = !target.container().spec.singleton.empty();
+  missing.runtime = missing.runtime || is_singleton;
+  work.plan(steps_before + (missing.runtime ? 4 : 2) + (is_singleton ? 1 : 0));
   if (missing.mounts || missing.network) {
     TRY(renew(work, provision, target, missing.network));
   }
   if (!target.runtime->capabilities().provisions_itself) {
     TRY(provision.refresh());
   }
+  TRY(claim_attempt(work, node, target));
   if (missing.runtime) {
     TRY(make_anew(work, target));
   }
-  TRY(work.once(start_step(*target.runtime, target.container(), missing.ended, work.stop())));
+  Step start = start_step(*target.runtime, target.container(),
+                          missing.runtime ? std::nullopt : missing.ended, work.stop());
+  start.subject = subject_of_attempt(target.container().attempt);
+  TRY(work.once(start));
   return note(work, target, Status::running);
 }
 
@@ -207,6 +232,10 @@ Result<> bring_back(Work& work, const Target& target, bool ran) {
                                                          : Result<>();
   }
   TRY(want(work, target, Wanted::running));
+  if (!target.container().spec.singleton.empty()) {
+    // It would go on as an attempt that is over: its restart policy, or a job, starts it anew.
+    return note(work, target, Status::stopped, now.exit);
+  }
   TRY(target.runtime->start(target.container(), work.agent_stop()));
   return note(work, target, Status::running);
 }

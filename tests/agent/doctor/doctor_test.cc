@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "agent/doctor/examine_etcd.h"
 #include "agent/doctor/examine_images.h"
 #include "agent/doctor/examine_node_storage.h"
 #include "agent/doctor/examine_programs.h"
@@ -284,6 +285,13 @@ TEST(ExamineImages, TheSignaturePolicyAndLoginsMustBeThere) {
               ElementsAre(Field(&Finding::ok, true), fault("images", "only root may read")));
   chmod(config.images.auth_file.c_str(), 0600);
   EXPECT_THAT(examine_images(config), Each(Field(&Finding::ok, true)));
+}
+
+TEST(ExamineEtcd, IsAskedWhereItIsConfiguredOnly) {
+  Config config;
+  EXPECT_THAT(examine_etcd(config), testing::IsEmpty());
+  config.etcd.endpoints = {"http://127.0.0.1:1"};
+  EXPECT_THAT(examine_etcd(config), ElementsAre(fault("etcd", "no singleton starts")));
 }
 
 TEST(ExamineNodeStorage, IsMissedWhereAStorageNeedsItOnly) {
