@@ -53,6 +53,12 @@ Result<DispatchConfig> parse_dispatch_config(std::string_view text) {
   fields.object("tcp", [&](const json::Value& tcp, std::string at) {
     config.tcp = read_tcp(tcp, std::move(at), faults);
   });
+  fields.object("etcd", [&](const json::Value& etcd, std::string at) {
+    config.etcd = read_etcd_section(etcd, std::move(at), faults);
+  });
+  if (!config.etcd.user.empty()) {
+    fields.fault("etcd", "a dispatcher has no user of etcd: its certificate says who it is");
+  }
   fields.finish();
   TRY(faults.result("the configuration has faults"));
   return config;

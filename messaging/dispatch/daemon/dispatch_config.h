@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/core/config/etcd.h"
 #include "agent/core/result.h"
 
 namespace drover::dispatch {
@@ -28,6 +29,9 @@ struct DispatchConfig {
     std::int64_t port = 7130;
     std::int64_t next_port = 0;  ///< the same three with the next key; set in any case once read
   } tcp;
+  /// Where batches are kept; without endpoints in a file of the state folder. Its key and
+  /// certificates are read as `user`. A password, whose file is root's, there cannot be.
+  EtcdConfig etcd;
 };
 
 /// `invalid` with every fault, each with its line and pointer.

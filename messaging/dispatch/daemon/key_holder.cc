@@ -62,7 +62,26 @@ Result<std::unique_ptr<KeyHolder>> KeyHolder::start(system::Loop& loop, Dispatch
 }
 
 void KeyHolder::hand_over() {
-  server_->send_surely(messaging::Record{{{"kind", kSettings}, {"name", config_.name}}, {}, {}});
+  const EtcdConfig& etcd = config_.etcd;
+  json::Array endpoints;
+  for (const std::string& endpoint : etcd.endpoints) {
+    endpoints.emplace_back(endpoint);
+  }
+  json::Object settings{{"endpoints", std::move(endpoints)},
+                        {"prefix", etcd.prefix},
+                        {"ttl_s", etcd.ttl_s},
+                        {"grace_s", etcd.grace_s}};
+  for (const auto& [member, file] :
+       {std::pair("ca", &etcd.ca), std::pair("cert", &etcd.cert), std::pair("key", &etcd.key)}) {
+    if (!file->empty()) {
+      settings.set(member, file->native());
+    }
+  }
+  server_->send_surely(messaging::Record{{{"kind", kSettings},
+                                          {"name", config_.name},
+                                          {"state_folder", config_.state_folder.native()}},
+                                         json::write(settings),
+                                         {}});
   hand_keys();
 }
 

@@ -16,6 +16,7 @@
 #include "agent/core/wipe.h"
 #include "agent/system/log.h"
 #include "messaging/dispatch/campaigns/sqlite_store.h"
+#include "messaging/dispatch/daemon/etcd_campaigns.h"
 #include "messaging/front/sockets.h"
 #include "messaging/front_keys.h"
 
@@ -107,6 +108,23 @@ Result<Parts> read_parts(const std::vector<zmq::message_t>& frames, std::size_t 
     parts.data = text_of(frames[first + 2]);
   }
   return parts;
+}
+
+/// In etcd, when there is one, else in the folder.
+Result<std::unique_ptr<CampaignStore>> open_store(const std::string& dispatcher,
+                                                  const std::filesystem::path& folder,
+                                                  const std::string& etcd) {
+  Faults faults;
+  const json::Value section = TRY(json::parse(etcd));
+  const EtcdConfig config = read_etcd_section(section, "", faults);
+  TRY(faults.result("the section \"etcd\""));
+  std::unique_ptr<CampaignStore> store;
+  if (config.endpoints.empty()) {
+    store = TRY(SqliteStore::open(folder / "campaigns.db"));
+  } else {
+    store = TRY(EtcdCampaigns::make(config, dispatcher));
+  }
+  return store;
 }
 
 }  // namespace
@@ -202,18 +220,19 @@ void Server::take_records(system::Loop& loop) {
     const json::Value header(record.header);
     const std::string_view kind = header.at("kind").string_or("");
     if (kind == kSettings) {
-      take_settings(loop, header);
+      take_settings(loop, header, record.body);
     } else if (kind == messaging::kFrontKeys) {
       take_keys(std::move(record));
     }
   }
 }
 
-void Server::take_settings(system::Loop& loop, const json::Value& settings) {
-  dispatcher_.emplace(std::string(settings.at("name").string_or("")), first_number(),
-                      static_cast<Post&>(*this), clock_);
-  const std::filesystem::path folder = settings.at("state_folder").string_or("");
-  Result<std::unique_ptr<SqliteStore>> store = SqliteStore::open(folder / "campaigns.db");
+void Server::take_settings(system::Loop& loop, const json::Value& settings,
+                           const std::string& etcd) {
+  const std::string name(settings.at("name").string_or(""));
+  dispatcher_.emplace(name, first_number(), static_cast<Post&>(*this), clock_);
+  Result<std::unique_ptr<CampaignStore>> store =
+      open_store(name, settings.at("state_folder").string_or(""), etcd);
   if (!store) {
     system::log_error("no batches and no drains: {}", to_text(store.error()));
     return;

@@ -20,7 +20,8 @@
 
 namespace drover::dispatch {
 
-/// What the process that holds the keys says first: {"kind","name","state_folder"}.
+/// What the process that holds the keys says first: {"kind","name","state_folder"}, and as body the
+/// section "etcd".
 inline constexpr std::string_view kSettings = "dispatch.settings";
 
 /// For one thread.
@@ -49,7 +50,7 @@ class Server : private Post {
   std::vector<zmq::pollitem_t> items(system::Loop& loop);
   void tick(system::Loop& loop);
   void take_records(system::Loop& loop);
-  void take_settings(system::Loop& loop, const json::Value& settings);
+  void take_settings(system::Loop& loop, const json::Value& settings, const std::string& etcd);
   void take_keys(messaging::Record record);
   void open_doors(system::Loop& loop);
   void answer_zap();

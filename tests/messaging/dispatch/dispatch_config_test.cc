@@ -26,10 +26,12 @@ TEST(DispatchConfigTest, ItIsReadWithComments) {
 
 TEST(DispatchConfigTest, EveryFaultIsTold) {
   const auto faulty = parse_dispatch_config(
-      R"({"name": "a b", "user": "", "tcp": {"address": "here", "next_port": 7131}, "etc": 1})");
+      R"({"name": "a b", "user": "", "tcp": {"address": "here", "next_port": 7131},
+          "etc": 1, "etcd": {"user": "d1", "password_file": "/etc/drover/password"}})");
   ASSERT_FALSE(faulty);
   const std::string told = to_text(faulty.error());
-  for (const char* pointer : {"/name", "/user", "/tcp/address", "/tcp/next_port", "/etc"}) {
+  for (const char* pointer :
+       {"/name", "/user", "/tcp/address", "/tcp/next_port", "/etc", "/etcd"}) {
     EXPECT_THAT(told, HasSubstr(pointer));
   }
 }
