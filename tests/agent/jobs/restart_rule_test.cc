@@ -65,7 +65,8 @@ TEST(RestartRule, TheDelayDoublesFromASecondToAMinuteWithJitter) {
 TEST(Keeping, IsInTheJournalAsItWas) {
   ContainerRow row;
   EXPECT_EQ(keeping_of(row).value(), Keeping{});
-  const Keeping keeping{7, 3, 100, 200, 250, 300, "j1", "drained", true, true, Health::unhealthy};
+  const Keeping keeping{7,    3,         100,  200,  250,  300,
+                        "j1", "drained", true, true, true, Health::unhealthy};
   set_keeping(row, keeping);
   EXPECT_EQ(keeping_of(row).value(), keeping);
   set_keeping(row, Keeping{});
