@@ -61,6 +61,19 @@ Result<std::unique_ptr<KeyHolder>> KeyHolder::start(system::Loop& loop, Dispatch
   return holder;
 }
 
+/// To the user whom the sockets' folder was given to, before anybody is told of it.
+Result<> KeyHolder::give_state_folder() {
+  const system::Path& folder = config_.state_folder;
+  TRY(system::make_folders(folder, 0700));
+  struct stat user {};
+  if (stat(config_.folder.c_str(), &user) != 0 ||
+      chown(folder.c_str(), user.st_uid, user.st_gid) != 0 || chmod(folder.c_str(), 0700) != 0) {
+    return fail(Code::broken, "give {} to user {}: {}", folder.native(), config_.user,
+                std::strerror(errno));
+  }
+  return {};
+}
+
 void KeyHolder::hand_over() {
   const EtcdConfig& etcd = config_.etcd;
   json::Array endpoints;

@@ -142,9 +142,6 @@ class DispatcherTest : public testing::Test {
   Moment now_ = Moment() + std::chrono::seconds(1000);
   fakes::FakeClock clock_;
   std::optional<Dispatcher> dispatcher_{std::in_place, "d1", kOwn, post_, clock_};
-}
 };
-}
-;
 
 }  // namespace drover::dispatch
