@@ -24,6 +24,12 @@ class ErrandsTest : public DispatcherTest {
     auto store = SqliteStore::open(folder_.path() / "campaigns.db");
     ASSERT_TRUE(store) << store.error().message;
     errands_ = &dispatcher_->keep(*std::move(store));
+    hello_both();
+    // Until what is there was read, it is too early for anything else.
+    until([&] {
+      ask("dispatch.batch.show", 70, {}, json::Object{{"id", "none"}});
+      return told().body.at("code").string_or("") == "not_found";
+    });
   }
   /// As a dispatcher that was killed, and begun anew.
   void begin_anew() {
@@ -92,7 +98,6 @@ class ErrandsTest : public DispatcherTest {
 };
 
 TEST_F(ErrandsTest, ABatchIsDrivenToItsEnd) {
-  hello_both();
   ask("dispatch.batch", 1, {}, order("roll"), KeyRole::submit);
   until([&] { return sent(1, "b-1") == 1; });
   EXPECT_EQ(sent(2, "b-2"), 0U) << "one at once";
@@ -107,18 +112,15 @@ TEST_F(ErrandsTest, ABatchIsDrivenToItsEnd) {
 }
 
 TEST_F(ErrandsTest, AnotherProcessGoesOnWithABatch) {
-  hello_both();
   ask("dispatch.batch", 1, {}, order("roll"), KeyRole::submit);
   until([&] { return sent(1, "b-1") == 1; });
   begin_anew();
-  hello_both();
   until([&] { return sent(1, "b-1") == 1; });  // by its id it is done once
   succeed(1, "b-1");
   until([&] { return sent(2, "b-2") == 1; });
 }
 
 TEST_F(ErrandsTest, ABatchThatIsPausedBeginsNothingAndOneThatIsAbortedEnds) {
-  hello_both();
   ask("dispatch.batch", 1, {}, order("roll"), KeyRole::submit);
   until([&] { return sent(1, "b-1") == 1; });
   ask("dispatch.batch.pause", 2, {}, json::Object{{"id", "roll"}}, KeyRole::submit);
