@@ -51,7 +51,7 @@ Result<int> show_one(Session& session, const JobsOptions& options) {
 }
 
 std::string sender_of(const json::Value& job) {
-  const std::string via = text_of(job, "via");
+  const std::string via(job.at("via").string_or(""));
   return text_of(job, "sender") + (via.empty() ? "" : " by " + via);
 }
 

@@ -110,6 +110,7 @@ class OtherMachine(Machine):
 
     def __init__(self, name):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"drover-{name}-"))
+        self.folder.chmod(0o755)  # a dispatcher's sockets are another user's
         self.output = open(self.folder / "log", "ab")
         self.program = None
 

@@ -64,10 +64,13 @@ class DispatchLife(unittest.TestCase):
                 raise AssertionError(f"the nodes are {seen} and not {livenesses}: {done.stderr}")
             time.sleep(0.1)
 
+    def places(self, name):
+        return json.loads(self.drover("where", name, "--json", code=None).stdout)
+
     def run_one(self, name, *words):
         self.drover("run", "--runtime", "crun", "--name", name, *words, "--", "sh", "-c", SERVE % 0)
         self.addCleanup(self.drover, "rm", "--force", name, code=None)
-        return json.loads(self.drover("where", name, "--json").stdout)["places"][0]["node"]
+        return self.places(name)[0]["node"]
 
     def test_a_container_for_any_node_is_found_and_worked_with_wherever_it_is(self):
         node = self.run_one("web")
@@ -77,7 +80,7 @@ class DispatchLife(unittest.TestCase):
         self.assertEqual(self.drover("exec", "web", "--", "echo", "here").stdout, "here\n")
         self.drover("stop", "web")
         self.drover("rm", "web")
-        self.assertEqual(json.loads(self.drover("where", "web", "--json").stdout)["places"], [])
+        self.assertEqual(self.places("web"), [])
 
     def test_labels_choose_a_node_and_a_plan_says_why(self):
         self.assertEqual(self.run_one("second", "--needs-label", "rack=r2"), "node2")
@@ -95,10 +98,11 @@ class DispatchLife(unittest.TestCase):
 
     def test_events_of_all_nodes_come_once_and_in_the_order_of_each(self):
         output = tempfile.TemporaryFile("w+")
+        self.addCleanup(output.close)
         stream = subprocess.Popen(self.argv("events", "-f", "--json", "--after", "node1=0", "--after", "node2=0"), stdout=output,
                                   stderr=subprocess.PIPE, text=True)
         for number in (1, 2):
-            self.drover("--to", f"node{number}", "run", "--rm", "--runtime", "crun", "--name", f"short{number}", "--", "true")
+            self.drover("--to", f"node{number}", "run", "--wait", "--rm", "--runtime", "crun", "--name", f"short{number}", "--", "true")
         # One of the dispatchers dies meanwhile.
         self.cluster.dispatchers[0].do("signal", number=signal.SIGKILL)
         self.addCleanup(self.await_nodes, "alive", "alive")
