@@ -8,18 +8,18 @@
 namespace drover::messaging {
 namespace {
 
-AllowList for_front(const AllowList& list) {
+AllowList for_front(const AllowList& list, bool agents_names) {
   AllowList shorter;
   for (const AllowedKey& key : list.keys()) {
     // Of a dispatcher's list: for which nodes it may speak.
-    const bool is_agent = key.roles.contains(KeyRole::agent);
+    const bool has_names = agents_names && key.roles.contains(KeyRole::agent);
     // They stood in a list before, so neither a name nor a key is there twice.
     [[maybe_unused]] const Result<> added =
         shorter.add({key.name,
                      key.key,
                      key.roles,
                      {0, 0, key.limits.message_kib},
-                     is_agent ? key.names : std::vector<std::string>(),
+                     has_names ? key.names : std::vector<std::string>(),
                      {}});
   }
   return shorter;
@@ -41,7 +41,7 @@ Result<KeyPair> read_pair(const json::Value& body, std::string_view member) {
 
 }  // namespace
 
-Record write_front_keys(const FrontKeys& keys) {
+Record write_front_keys(const FrontKeys& keys, bool agents_names) {
   std::string body = R"({"server":)";
   // No growing: what is left behind by that is not wiped.
   body.reserve(kMostBody);
@@ -55,7 +55,7 @@ Record write_front_keys(const FrontKeys& keys) {
     wipe(next);
   }
   body += R"(,"allowed":)";
-  body += json::write(for_front(keys.allowed).to_json());
+  body += json::write(for_front(keys.allowed, agents_names).to_json());
   body += R"(,"servers":)";
   body += json::write(to_json(keys.servers));
   body += '}';

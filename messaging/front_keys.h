@@ -24,8 +24,8 @@ struct FrontKeys {
   std::uint16_t next_port = 0;  ///< the same five with the next key
   KeyPair server;
   std::optional<KeyPair> next;  ///< while keys are changed; without it next_port is not bound
-  /// Of each key the name, the key, its roles and limits.message_kib, and of an agent's the names.
-  /// All else droverd itself holds against each message.
+  /// Of each key the name, the key, its roles and limits.message_kib. All else droverd itself holds
+  /// against each message.
   AllowList allowed;
   std::vector<DispatchServer> servers{};  ///< to which the front connects
 };
@@ -33,9 +33,10 @@ struct FrontKeys {
 /// {"kind":"front.keys","address","port","next_port"} with the body
 /// {"server":{"public","secret"},"next":the same or absent,"allowed":the allow list's form,
 /// "servers":[{"address","port","key"}]}.
-/// However many keys a node's allow list has, it fits; of a dispatcher's, with long lists of names,
-/// the body may be larger than kMostBody. Wipe it when it was sent.
-Record write_front_keys(const FrontKeys& keys);
+/// However many keys an allow list has, it fits; with the names for which the keys of agents may
+/// speak (`agents_names`, for a dispatcher) it may be larger than kMostBody. Wipe the body when it
+/// was sent.
+Record write_front_keys(const FrontKeys& keys, bool agents_names = false);
 /// The inverse; `invalid` for what is no such record. Wipe its body afterwards.
 Result<FrontKeys> read_front_keys(const Record& record);
 

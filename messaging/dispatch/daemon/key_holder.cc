@@ -105,7 +105,8 @@ void KeyHolder::hand_keys() {
   const daemon::KeyWatch::Keys& keys = watch_->keys();
   messaging::Record record = messaging::write_front_keys(
       {config_.tcp.address, static_cast<std::uint16_t>(config_.tcp.port),
-       static_cast<std::uint16_t>(config_.tcp.next_port), keys.server, keys.next, keys.allowed});
+       static_cast<std::uint16_t>(config_.tcp.next_port), keys.server, keys.next, keys.allowed},
+      true);
   if (record.body.size() > messaging::kMostBody) {
     system::log_error(
         "{}: the names of the agents' keys are too many: {} KiB, of which {} may be; nothing of it "
