@@ -9,11 +9,11 @@
 namespace drover {
 namespace {
 
-constexpr std::string_view kDigits =
+constexpr std::string_view kZ85Digits =
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 constexpr std::size_t kGroup = 5;  // characters for 4 bytes
 constexpr std::uint64_t kBase = 85;
-static_assert(kDigits.size() == kBase);
+static_assert(kZ85Digits.size() == kBase);
 
 /// Why the text is no key; "" when it is one. Never holds a part of it.
 std::string_view fault_of_key(std::string_view text) {
@@ -24,7 +24,7 @@ std::string_view fault_of_key(std::string_view text) {
   for (std::size_t at = 0; at < kKeyText; at += kGroup) {
     std::uint64_t value = 0;
     for (const char c : text.substr(at, kGroup)) {
-      const std::size_t digit = kDigits.find(c);
+      const std::size_t digit = kZ85Digits.find(c);
       if (digit == std::string_view::npos) {
         return "holds a character that is none of Z85: not the whole key, or more than the key";
       }
@@ -65,7 +65,7 @@ Result<PublicKey> public_key_of(const KeyBytes& bytes) {
     }
     std::array<char, kGroup> group{};
     for (auto digit = group.rbegin(); digit != group.rend(); ++digit) {
-      *digit = kDigits[value % kBase];
+      *digit = kZ85Digits[value % kBase];
       value /= kBase;
     }
     text.append(group.data(), group.size());

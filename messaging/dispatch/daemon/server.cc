@@ -219,7 +219,7 @@ void Server::take_records(system::Loop& loop) {
   for (messaging::Record& record : *records) {
     const json::Value header(record.header);
     const std::string_view kind = header.at("kind").string_or("");
-    if (kind == kSettings) {
+    if (kind == kSettings && !dispatcher_) {
       take_settings(loop, header, record.body);
     } else if (kind == messaging::kFrontKeys) {
       take_keys(std::move(record));
