@@ -89,7 +89,7 @@ class ImageLife(unittest.TestCase):
         subprocess.run(["skopeo", "copy", "--quiet", f"oci:{layout}:busybox", f"oci-archive:{archive}"], check=True)
         crash, uploads = self.node.work / "crash", self.node.work / "state/uploads"
         crash.mkdir()
-        (crash / "at").write_text("upload written\n")
+        (crash / "at").write_text("upload written")
         sizes = []
         for client_ends in [True, False]:
             self.node.end()
