@@ -40,7 +40,7 @@ json::Array FakeDispatcher::nodes_view() const {
 json::Array FakeDispatcher::places_of(const std::string& id) {
   json::Array places;
   for (const auto& [name, node] : nodes_) {
-    node->call([&](FakeState& state, FakeNode::Faults&) {
+    node->call([&, name = name](FakeState& state, FakeNode::Faults&) {
       const bool is_dead = state_.dead.contains(name);
       if (const auto found = state.containers.find(id); found != state.containers.end()) {
         places.emplace_back(json::Object{{"node", name},
@@ -62,7 +62,7 @@ json::Array FakeDispatcher::places_of(const std::string& id) {
 json::Array FakeDispatcher::containers_view() {
   json::Array views;
   for (const auto& [name, node] : nodes_) {
-    node->call([&](FakeState& state, FakeNode::Faults&) {
+    node->call([&, name = name](FakeState& state, FakeNode::Faults&) {
       for (const auto& [own, container] : state.containers) {
         views.emplace_back(json::Object{{"node", name},
                                         {"name", own},
