@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -85,7 +86,7 @@ class ErrandsTest : public DispatcherTest {
     const auto connection = static_cast<std::uint64_t>(node);
     const std::string name = "pve" + std::to_string(node);
     answer(name, connection, "job.accepted", json::Object{{"id", job}, {"state", "queued"}});
-    tell(name, connection, ++seq_[node - 1], "job", job, "succeeded", {{"target", "web"}});
+    tell(name, connection, ++seq_.at(connection - 1), "job", job, "succeeded", {{"target", "web"}});
   }
   json::Value progress(const std::string& id) {
     ask("dispatch.batch.show", 77, {}, json::Object{{"id", id}});
