@@ -52,10 +52,12 @@ constexpr std::array kFamilies = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
 #ifdef DROVER_SANITIZED
 /// What sanitizers do at the end and when they have found something.
 constexpr std::array kOfSanitizers = {
-    SCMP_SYS(clone),      SCMP_SYS(getdents64), SCMP_SYS(getppid),  SCMP_SYS(ioctl),
-    SCMP_SYS(kill),       SCMP_SYS(lseek),      SCMP_SYS(mmap),     SCMP_SYS(mprotect),
-    SCMP_SYS(newfstatat), SCMP_SYS(openat),     SCMP_SYS(pipe2),    SCMP_SYS(prctl),
-    SCMP_SYS(prlimit64),  SCMP_SYS(ptrace),     SCMP_SYS(readlink), SCMP_SYS(wait4)};
+    SCMP_SYS(clone),  SCMP_SYS(getdents), SCMP_SYS(getdents64),  SCMP_SYS(getppid),
+    SCMP_SYS(ioctl),  SCMP_SYS(kill),     SCMP_SYS(lseek),       SCMP_SYS(lstat),
+    SCMP_SYS(mmap),   SCMP_SYS(mprotect), SCMP_SYS(newfstatat),  SCMP_SYS(open),
+    SCMP_SYS(openat), SCMP_SYS(pipe2),    SCMP_SYS(prctl),       SCMP_SYS(prlimit64),
+    SCMP_SYS(ptrace), SCMP_SYS(readlink), SCMP_SYS(sigaltstack), SCMP_SYS(stat),
+    SCMP_SYS(wait4)};
 #else
 constexpr std::array<int, 0> kOfSanitizers = {};
 #endif
