@@ -94,6 +94,18 @@ struct SomeCluster {
   inline void change(const std::string& node, NodeChange::What what, Liveness liveness);
 };
 
+/// Where a node's answer goes. What is on the wire may outlive the dispatcher that has sent it; of
+/// one that is gone the answer is lost.
+struct Home {
+  SomeCluster& cluster;
+  int number;
+
+  inline void back(std::function<void(Campaigns&)> tell) const;
+  void report(const std::string& name, const std::string& id, const FakeNodeOfCluster& node) const {
+    back([name, id, state = node.jobs.at(id)](Campaigns& it) { it.heard(name, id, state, ""); });
+  }
+};
+
 /// A process with a Campaigns in it.
 class SomeDispatcher {
  public:
@@ -109,6 +121,7 @@ class SomeDispatcher {
 
   Campaigns& campaigns() { return *campaigns_; }
   bool is_dead() const { return dead; }
+  int number() const { return number_; }
   /// Does what waits for the store, until nothing does.
   void pump() {
     while (!works_.empty() && !dead && !stopped) {
@@ -145,33 +158,34 @@ class SomeDispatcher {
     ports.send = [this](const CampaignJob& job) {
       EXPECT_EQ(job.by, "alice");
       sent.push_back(job.id + " " + job.node);
-      to_node(job, [this, id = job.id, name = job.node](FakeNodeOfCluster& node) {
+      to_node(job, [home = home(), id = job.id, name = job.node](FakeNodeOfCluster& node) {
         if (!node.jobs.contains(id)) {
           if (node.refuses) {
-            back([=, error = *node.refuses](Campaigns& it) { it.refused(name, id, error); });
+            home.back(
+                [name, id, error = *node.refuses](Campaigns& it) { it.refused(name, id, error); });
             return;
           }
-          ++cluster_.begun[id];
+          ++home.cluster.begun[id];
           node.jobs[id] = "running";
           node.seconds[id] = 2;
         }
-        report(name, id, node);
+        home.report(name, id, node);
       });
     };
     ports.ask = [this](const CampaignJob& job) {
-      to_node(job, [this, id = job.id, name = job.node](FakeNodeOfCluster& node) {
+      to_node(job, [home = home(), id = job.id, name = job.node](FakeNodeOfCluster& node) {
         if (node.jobs.contains(id)) {
-          report(name, id, node);
+          home.report(name, id, node);
         } else {
-          back([=](Campaigns& it) { it.unknown(name, id); });
+          home.back([name, id](Campaigns& it) { it.unknown(name, id); });
         }
       });
     };
     ports.cancel = [this](const CampaignJob& job) {
-      to_node(job, [this, id = job.id, name = job.node](FakeNodeOfCluster& node) {
+      to_node(job, [home = home(), id = job.id, name = job.node](FakeNodeOfCluster& node) {
         if (node.seconds.erase(id) != 0) {
           node.jobs[id] = "cancelled";
-          cluster_.tell_end(name, id);
+          home.cluster.tell_end(name, id);
         }
       });
     };
@@ -207,20 +221,7 @@ class SomeDispatcher {
       });
     }
   }
-  void report(const std::string& name, const std::string& id, const FakeNodeOfCluster& node) {
-    back([=, state = node.jobs.at(id)](Campaigns& it) { it.heard(name, id, state, ""); });
-  }
-  /// Of a dispatcher that is gone the answer is lost.
-  void back(std::function<void(Campaigns&)> tell) {
-    cluster_.wire.push_back([&cluster = cluster_, number = number_, tell = std::move(tell)] {
-      for (SomeDispatcher* one : cluster.dispatchers) {
-        if (one->number_ == number && !one->dead) {
-          tell(one->campaigns());
-          one->pump();
-        }
-      }
-    });
-  }
+  Home home() { return {cluster_, number_}; }
 
   static inline int last_number = 0;
   const int number_ = ++last_number;
@@ -229,6 +230,17 @@ class SomeDispatcher {
   std::deque<StoreWork> works_{};
   std::optional<Campaigns> campaigns_{};
 };
+
+void Home::back(std::function<void(Campaigns&)> tell) const {
+  cluster.wire.push_back([&all = cluster, whose = number, tell = std::move(tell)] {
+    for (SomeDispatcher* one : all.dispatchers) {
+      if (one->number() == whose && !one->dead) {
+        tell(one->campaigns());
+        one->pump();
+      }
+    }
+  });
+}
 
 void SomeCluster::tell_end(const std::string& node, const std::string& job) {
   for (SomeDispatcher* one : dispatchers) {
