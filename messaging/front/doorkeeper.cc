@@ -4,11 +4,15 @@
 #include <chrono>
 #include <utility>
 
+#include "messaging/front/request_form.h"
+#include "messaging/front/sockets.h"
 #include "messaging/front/zap_request.h"
 
 namespace drover::messaging {
 namespace {
 
+/// Frames of one of libzmq's questions: one more than it may have, so that it shows.
+constexpr std::size_t kMostOfZap = 8;
 constexpr const char* kUser = "User-Id";
 /// A name may be given to another key, and connections of the first one may live on.
 constexpr const char* kKey = "Drover-Key";
@@ -45,6 +49,24 @@ std::vector<std::string> Doorkeeper::answer(const std::vector<std::string_view>&
     return zap_denial(read->id);
   }
   return zap_admission(*read, key->name.str(), metadata(kKey, read->key.str()));
+}
+
+void Doorkeeper::answer_all(zmq::socket_t& zap) {
+  for (int count = 0; count < kMostAtOnce; ++count) {
+    const Frames frames = next_message(zap, kMostOfZap);
+    if (frames.empty()) {
+      return;
+    }
+    std::vector<std::string_view> request;
+    for (const zmq::message_t& frame : frames) {
+      request.push_back(text_of(frame));
+    }
+    const std::vector<std::string> answered = answer(request);
+    for (std::size_t i = 0; i < answered.size(); ++i) {
+      zap.send(zmq::buffer(answered[i]),
+               i + 1 < answered.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    }
+  }
 }
 
 std::optional<Doorkeeper::Sender> Doorkeeper::sender_of(zmq::message_t& payload) {

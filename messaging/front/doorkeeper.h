@@ -37,6 +37,8 @@ class Doorkeeper {
 
   /// The frames of an answer to those of a ZAP request (zap_request.h).
   std::vector<std::string> answer(const std::vector<std::string_view>& request);
+  /// Answers what has come by libzmq's own socket, some of it at a time. Throws what libzmq throws.
+  void answer_all(zmq::socket_t& zap);
 
   /// Of a message's payload frame: libzmq 4.3.4 has no metadata on the frame with the routing id.
   /// None for what came over a socket without keys, whatever the client says of itself.

@@ -127,6 +127,17 @@ void Doors::open_tcp(const KeyPair& key, std::uint16_t port) {
   }
 }
 
+void Doors::publish(const std::string& topic, const std::string& body) {
+  // Without DONTWAIT a PUB socket does not block either: what a slow subscriber cannot take is
+  // dropped for it alone, and its counters tell it so.
+  for (auto& [number, door] : doors_) {
+    if (door.endpoint->service == Service::events) {
+      door.socket.send(zmq::buffer(topic), zmq::send_flags::sndmore);
+      door.socket.send(zmq::buffer(body), zmq::send_flags::none);
+    }
+  }
+}
+
 Door* Doors::find(Number number) {
   const auto found = doors_.find(number);
   return found == doors_.end() ? nullptr : &found->second;

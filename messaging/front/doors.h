@@ -64,6 +64,9 @@ class Doors {
   /// an address is free only then. What stands in the way for longer is logged.
   bool open_wanted();
 
+  /// By all of events.
+  void publish(const std::string& topic, const std::string& body);
+
   const std::map<Number, Door>& all() const { return doors_; }
   /// nullptr when it was closed.
   Door* find(Number number);

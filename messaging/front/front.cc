@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +10,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "agent/core/wipe.h"
@@ -28,20 +26,8 @@ constexpr std::size_t kMostPeers = 4096;
 constexpr std::chrono::milliseconds kFirstPause{5};
 constexpr std::chrono::milliseconds kLongestPause{1000};
 constexpr int kRetryAfterMs = 500;
-/// Frames of one of libzmq's questions, and of a client's message: one more than it may have, so
-/// that it shows.
-constexpr std::size_t kMostOfZap = 8;
+/// Frames of a client's message: one more than it may have, so that it shows.
 constexpr std::size_t kMostOfRequest = 5;
-
-/// Far from any other front's first number, and room above it. An answer of droverd to a client of
-/// the front before is then nobody's here.
-std::uint64_t first_peer() {
-  std::uint64_t number = 0;
-  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
-    throw std::system_error(errno, std::generic_category(), "getrandom");
-  }
-  return (number >> 2) + 1;  // within JSON's whole numbers
-}
 
 }  // namespace
 
@@ -128,7 +114,7 @@ void Front::run(system::Loop& loop) {
     }
     loop.turn(system::Duration::zero());
     if (polled.at(1).revents != 0) {
-      answer_zap();
+      doorkeeper_.answer_all(zap_);
     }
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       if (polled.at(i + 2).revents != 0) {
@@ -210,15 +196,7 @@ void Front::deliver(Record record) {
 void Front::publish(const Record& record) {
   const json::Value* found = record.header.find("topic");
   const std::string topic(found == nullptr ? "" : found->string_or(""));
-  // Without DONTWAIT a PUB socket does not block either: what a slow subscriber cannot take is
-  // dropped for it alone, and its counters tell it so.
-  for (const auto& [number, door] : doors_.all()) {
-    if (door.endpoint->service == Service::events) {
-      zmq::socket_t& events = doors_.find(number)->socket;
-      events.send(zmq::buffer(topic), zmq::send_flags::sndmore);
-      events.send(zmq::buffer(record.body), zmq::send_flags::none);
-    }
-  }
+  doors_.publish(topic, record.body);
   links_.publish(topic, record.body);
 }
 
@@ -256,24 +234,6 @@ void Front::open_doors(system::Loop& loop) {
     opening_ = true;
     loop.after(open_again_, [this] { opening_ = false; });
     open_again_ = std::min<system::Duration>(open_again_ * 2, kLongestPause);
-  }
-}
-
-void Front::answer_zap() {
-  for (int count = 0; count < kMostAtOnce; ++count) {
-    const Frames frames = next_message(zap_, kMostOfZap);
-    if (frames.empty()) {
-      return;
-    }
-    std::vector<std::string_view> request;
-    for (const zmq::message_t& frame : frames) {
-      request.push_back(text_of(frame));
-    }
-    const std::vector<std::string> answer = doorkeeper_.answer(request);
-    for (std::size_t i = 0; i < answer.size(); ++i) {
-      zap_.send(zmq::buffer(answer[i]),
-                i + 1 < answer.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
-    }
   }
 }
 

@@ -55,7 +55,6 @@ class Front {
 
   void take_keys(Record record);
   void open_doors(system::Loop& loop);
-  void answer_zap();
 
   void receive_requests(Doors::Number door);
   void handle(Request& request);

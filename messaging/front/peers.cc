@@ -1,5 +1,10 @@
 #include "messaging/front/peers.h"
 
+#include <sys/random.h>
+
+#include <cerrno>
+#include <system_error>
+
 namespace drover::messaging {
 
 Peers::Peers(std::size_t most, std::uint64_t first)
@@ -41,6 +46,14 @@ std::vector<std::uint64_t> Peers::forget_if(const std::function<bool(const Peer&
 Peers::Peer* Peers::find(std::uint64_t number) {
   const auto found = by_number_.find(number);
   return found == by_number_.end() ? nullptr : &*found->second;
+}
+
+std::uint64_t first_peer() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  }
+  return (number >> 2) + 1;  // within JSON's whole numbers
 }
 
 }  // namespace drover::messaging

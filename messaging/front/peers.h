@@ -65,4 +65,8 @@ class Peers {
   std::unordered_map<std::uint64_t, Place> by_number_;
 };
 
+/// Where the numbers of a process begin: far from those of the one before, to whose clients
+/// somebody may have answers yet, and with room above. Throws std::system_error.
+std::uint64_t first_peer();
+
 }  // namespace drover::messaging

@@ -1,7 +1,6 @@
 #include "messaging/dispatch/daemon/server.h"
 
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,13 +9,13 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "agent/core/wipe.h"
 #include "agent/system/log.h"
 #include "messaging/dispatch/campaigns/sqlite_store.h"
 #include "messaging/dispatch/daemon/etcd_campaigns.h"
+#include "messaging/front/request_form.h"
 #include "messaging/front/sockets.h"
 #include "messaging/front_keys.h"
 
@@ -24,7 +23,9 @@ namespace drover::dispatch {
 namespace {
 
 using messaging::Endpoint;
+using messaging::first_peer;
 using messaging::Service;
+using messaging::text_of;
 
 /// In the order of their ports.
 constexpr std::array<Endpoint, 3> kEndpoints = {{
@@ -35,33 +36,10 @@ constexpr std::array<Endpoint, 3> kEndpoints = {{
 
 constexpr std::size_t kMostClients = 4096;
 constexpr std::size_t kMostAgents = 4096;
-/// Of a message: envelope, header, body, data, and one by which it has too many.
-constexpr std::size_t kMostFrames = 5;
-/// Bytes that may wait for one peer that does not read, and when so much waits for all of them
-/// together.
-constexpr std::size_t kMostUnread = std::size_t{32} << 20;
-constexpr std::size_t kMostUnreadOfAll = std::size_t{256} << 20;
-constexpr std::size_t kShareOfUnread = std::size_t{1} << 20;
+/// Of a message: routing id, envelope, header, body, data, and one by which it has too many.
+constexpr std::size_t kMostFrames = 6;
 constexpr std::chrono::milliseconds kFirstPause{5};
 constexpr std::chrono::milliseconds kLongestPause{1000};
-
-std::string_view text_of(const zmq::message_t& frame) {
-  return {static_cast<const char*>(frame.data()), frame.size()};
-}
-
-/// Far from any other process's first number: an agent may have answers yet for the clients of the
-/// dispatcher before.
-std::uint64_t first_number() {
-  std::uint64_t number = 0;
-  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
-    throw std::system_error(errno, std::generic_category(), "getrandom");
-  }
-  return (number >> 2) + 1;  // within JSON's whole numbers
-}
-
-bool takes_more(const messaging::Unread& unread) {
-  return unread.bytes() < (unread.bytes_of_all() < kMostUnreadOfAll ? kMostUnread : kShareOfUnread);
-}
 
 /// libzmq's own ids are 0 and a number. With one of its choice a peer could get what is meant for
 /// another that had it before.
@@ -89,25 +67,11 @@ struct Parts {
   std::string data;
 };
 
-/// The frames from `first` on.
-Result<Parts> read_parts(const std::vector<zmq::message_t>& frames, std::size_t first) {
-  if (frames.size() < first + 2 || frames.size() > first + 3) {
-    return fail(Code::invalid,
-                "a message has a header frame and a body frame, for streams a third one, and no "
-                "more");
-  }
-  Parts parts;
-  parts.header = TRY(messaging::read_header(text_of(frames[first])));
-  if (frames[first + 1].size() > messaging::kMostBody ||
-      (frames.size() == first + 3 && frames[first + 2].size() > messaging::kMostData)) {
-    return fail(Code::invalid, "a body may have {} bytes, and data {}", messaging::kMostBody,
-                messaging::kMostData);
-  }
-  parts.body = text_of(frames[first + 1]);
-  if (frames.size() == first + 3) {
-    parts.data = text_of(frames[first + 2]);
-  }
-  return parts;
+/// `frames`: header, body and perhaps data; as read_request.
+Result<Parts> read_parts(const messaging::Frames& frames, std::uint64_t& rq) {
+  messaging::Header header = TRY(messaging::read_request(frames, rq));
+  return Parts{std::move(header), std::string(text_of(frames[1])),
+               frames.size() == 3 ? std::string(text_of(frames[2])) : std::string()};
 }
 
 /// In etcd, when there is one, else in the folder.
@@ -132,8 +96,8 @@ Result<std::unique_ptr<CampaignStore>> open_store(const std::string& dispatcher,
 Server::Server(system::UniqueFd pair, system::Clock& clock)
     : pair_(std::move(pair)),
       clock_(clock),
-      clients_(kMostClients, first_number()),
-      agents_(kMostAgents, first_number()),
+      clients_(kMostClients, first_peer()),
+      agents_(kMostAgents, first_peer()),
       context_(1),
       zap_(context_, zmq::socket_type::rep),
       doors_(context_, kEndpoints) {}
@@ -189,7 +153,7 @@ void Server::run(system::Loop& loop) {
       continue;
     }
     if (polled.at(1).revents != 0) {
-      answer_zap();
+      doorkeeper_.answer_all(zap_);
     }
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       if (polled.at(i + 2).revents != 0) {
@@ -230,7 +194,7 @@ void Server::take_records(system::Loop& loop) {
 void Server::take_settings(system::Loop& loop, const json::Value& settings,
                            const std::string& etcd) {
   const std::string name(settings.at("name").string_or(""));
-  dispatcher_.emplace(name, first_number(), static_cast<Post&>(*this), clock_);
+  dispatcher_.emplace(name, first_peer(), static_cast<Post&>(*this), clock_);
   Result<std::unique_ptr<CampaignStore>> store =
       open_store(name, settings.at("state_folder").string_or(""), etcd);
   if (!store) {
@@ -283,30 +247,6 @@ void Server::open_doors(system::Loop& loop) {
   }
 }
 
-void Server::answer_zap() {
-  for (int count = 0; count < messaging::kMostAtOnce; ++count) {
-    Frames frames;
-    for (bool more = true; more;) {
-      zmq::message_t frame;
-      if (!zap_.recv(frame, zmq::recv_flags::dontwait)) {
-        return;
-      }
-      more = frame.more();
-      frames.push_back(std::move(frame));
-    }
-    std::vector<std::string_view> request;
-    request.reserve(frames.size());
-    for (const zmq::message_t& frame : frames) {
-      request.push_back(text_of(frame));
-    }
-    const std::vector<std::string> answer = doorkeeper_.answer(request);
-    for (std::size_t i = 0; i < answer.size(); ++i) {
-      zap_.send(zmq::buffer(answer[i]),
-                i + 1 < answer.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
-    }
-  }
-}
-
 void Server::receive(messaging::Doors::Number number) {
   try {
     for (int count = 0; count < messaging::kMostAtOnce && receive_one(number); ++count) {
@@ -322,28 +262,19 @@ bool Server::receive_one(messaging::Doors::Number number) {
   if (door == nullptr || door->endpoint->service == Service::events) {
     return false;
   }
-  zmq::message_t id;
-  if (!door->socket.recv(id, zmq::recv_flags::dontwait)) {
+  Frames frames = messaging::next_message(door->socket, kMostFrames);
+  if (frames.empty()) {
     return false;
   }
-  Frames frames;
-  for (bool more = id.more(); more;) {
-    zmq::message_t frame;
-    if (!door->socket.recv(frame, zmq::recv_flags::dontwait)) {
-      break;
-    }
-    more = frame.more();
-    if (frames.size() < kMostFrames) {
-      frames.push_back(std::move(frame));
-    }
-  }
-  if (frames.empty() || !is_own_id(text_of(id)) || !dispatcher_) {
+  std::string id(text_of(frames.front()));
+  frames.erase(frames.begin());
+  if (frames.empty() || !is_own_id(id) || !dispatcher_) {
     return true;
   }
   if (door->endpoint->service == Service::agents) {
-    from_agent(number, std::string(text_of(id)), frames);
+    from_agent(number, std::move(id), frames);
   } else {
-    from_client(number, std::string(text_of(id)), frames);
+    from_client(number, std::move(id), frames);
   }
   return true;
 }
@@ -372,8 +303,7 @@ void Server::from_client(messaging::Doors::Number number, std::string routing_id
   const std::uint64_t client = peer.number;
   std::uint64_t rq = 0;
   const Result<> done = [&]() -> Result<> {
-    Parts parts = TRY(read_parts(frames, 0));
-    rq = parts.header.rq;
+    Parts parts = TRY(read_parts(frames, rq));
     const Asker asker = TRY(asker_of(peer, has_key));
     const AllowedKey* key = doorkeeper_.find({address.name, address.key});
     if (key != nullptr) {
@@ -397,7 +327,9 @@ void Server::from_agent(messaging::Doors::Number number, std::string routing_id,
       agents_.meet({number, std::move(routing_id), sender->name, sender->key}).number;
   const Result<> done = [&]() -> Result<> {
     const messaging::Envelope envelope = TRY(messaging::read_envelope(text_of(frames.front())));
-    Parts parts = TRY(read_parts(frames, 1));
+    frames.erase(frames.begin());
+    std::uint64_t rq = 0;
+    Parts parts = TRY(read_parts(frames, rq));
     dispatcher_->said(connection, *key, envelope, parts.header, std::move(parts.body),
                       std::move(parts.data), now());
     return {};
@@ -420,7 +352,7 @@ bool Server::to_agent(std::uint64_t connection, const messaging::Envelope& envel
 bool Server::send(Peers& peers, std::uint64_t number, const std::string* envelope, Letter letter) {
   const Peers::Peer* to = peers.find(number);
   messaging::Door* door = to == nullptr ? nullptr : doors_.find(to->address.door);
-  if (door == nullptr || !takes_more(to->unread)) {
+  if (door == nullptr || !to->unread.takes_more()) {
     return false;
   }
   std::vector<zmq::message_t> frames;
@@ -449,13 +381,7 @@ bool Server::send(Peers& peers, std::uint64_t number, const std::string* envelop
 }
 
 void Server::publish(const std::string& topic, const std::string& body) {
-  for (const auto& [number, door] : doors_.all()) {
-    if (door.endpoint->service == Service::events) {
-      zmq::socket_t& events = doors_.find(number)->socket;
-      events.send(zmq::buffer(topic), zmq::send_flags::sndmore);
-      events.send(zmq::buffer(body), zmq::send_flags::none);
-    }
-  }
+  doors_.publish(topic, body);
 }
 
 }  // namespace drover::dispatch

@@ -16,6 +16,7 @@
 #include "messaging/front/doorkeeper.h"
 #include "messaging/front/doors.h"
 #include "messaging/front/peers.h"
+#include "messaging/front/request_form.h"
 #include "messaging/pair.h"
 
 namespace drover::dispatch {
@@ -38,7 +39,7 @@ class Server : private Post {
   void quit() { running_ = false; }
 
  private:
-  using Frames = std::vector<zmq::message_t>;
+  using Frames = messaging::Frames;
   using Peers = messaging::Peers;
 
   Server(system::UniqueFd pair, system::Clock& clock);
@@ -53,7 +54,6 @@ class Server : private Post {
   void take_settings(system::Loop& loop, const json::Value& settings, const std::string& etcd);
   void take_keys(messaging::Record record);
   void open_doors(system::Loop& loop);
-  void answer_zap();
   void receive(messaging::Doors::Number number);
   bool receive_one(messaging::Doors::Number number);
   void from_client(messaging::Doors::Number door, std::string routing_id, Frames& frames);
