@@ -1,13 +1,11 @@
 // drover-front: all of a node's messaging, unprivileged. droverd starts it.
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <string>
 
@@ -15,19 +13,11 @@
 #include "agent/system/signals.h"
 #include "messaging/front/confine.h"
 #include "messaging/front/front.h"
+#include "messaging/front/sockets.h"
 
 namespace {
 
 using namespace drover;
-
-/// libzmq takes the ids of its peers from rand(3): unseeded they are the same after every start,
-/// and an answer for a client of the last front would reach one of this.
-void seed_random() {
-  unsigned int seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed)) {
-    std::srand(seed);
-  }
-}
 
 Result<> serve(const std::string& directory, int pair) {
   system::Signals signals({SIGTERM, SIGINT});
@@ -61,7 +51,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   umask(0077);
-  seed_random();
+  messaging::seed_routing_ids();
   system::open_log("drover-front", system::LogLevel::info);
   try {
     const Result<> served = serve(directory, pair);

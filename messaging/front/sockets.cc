@@ -1,5 +1,8 @@
 #include "messaging/front/sockets.h"
 
+#include <sys/random.h>
+
+#include <cstdlib>
 #include <string>
 
 #include "agent/core/wipe.h"
@@ -50,6 +53,13 @@ void beat(zmq::socket_t& socket) {
 }
 
 }  // namespace
+
+void seed_routing_ids() {
+  unsigned int seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed)) {
+    std::srand(seed);
+  }
+}
 
 zmq::socket_t make_router(zmq::context_t& context, std::int64_t most_frame) {
   zmq::socket_t router(context, zmq::socket_type::router);

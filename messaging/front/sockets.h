@@ -16,6 +16,9 @@ inline constexpr std::int64_t kMostLocalFrame = (std::int64_t{64} << 20) + 4096;
 /// Of one socket at a time, so that no client keeps the others waiting.
 inline constexpr int kMostAtOnce = 64;
 
+/// libzmq takes the ids of its peers from rand(3): unseeded they are the same after every start,
+/// and an answer for a client of the last process would reach one of this.
+void seed_routing_ids();
 /// A ROUTER with every bound, not bound to an address yet. `most_frame`: bytes of a frame beyond
 /// which libzmq hangs up; it counts no frames.
 zmq::socket_t make_router(zmq::context_t& context, std::int64_t most_frame);

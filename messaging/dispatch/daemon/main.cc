@@ -5,7 +5,6 @@
 // privileges (server.h).
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@
 #include <climits>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -25,6 +23,7 @@
 #include "agent/system/signals.h"
 #include "messaging/dispatch/daemon/key_holder.h"
 #include "messaging/dispatch/daemon/server.h"
+#include "messaging/front/sockets.h"
 
 namespace drover::dispatch {
 namespace {
@@ -69,17 +68,9 @@ Result<> hold_keys(const std::string& file) {
   return {};
 }
 
-/// libzmq takes the ids of its peers from rand(3): unseeded they are the same after every start.
-void seed_random() {
-  unsigned int seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed)) {
-    std::srand(seed);
-  }
-}
-
 Result<> serve(const std::string& directory, int pair) {
   umask(0077);
-  seed_random();
+  messaging::seed_routing_ids();
   system::open_log("drover-dispatch", system::LogLevel::info);
   system::Signals signals({SIGTERM, SIGINT});
   system::SystemClock clock;
